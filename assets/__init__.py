@@ -1,0 +1,1 @@
+"""What exists: one module or folder a stage of the asset graph, its checks beside it."""

@@ -1,0 +1,1 @@
+"""Statistical core of Marketing Mix Modelling: no orchestrator, no warehouse."""
