@@ -1,0 +1,30 @@
+"""Shared fixtures.
+
+The first lines isolate a test run: its state lives in a temporary folder, telemetry is off and no proxy stands
+between a test and a server on the loopback interface. They run before any package of ours is imported, because
+some settings are read at import.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_STATE = tempfile.mkdtemp(prefix="carryover-tests-")
+atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
+
+os.environ.update(
+    MMM_DATA_DIR=_STATE,
+    MMM_ENVIRONMENT="test",
+    DAGSTER_DISABLE_TELEMETRY="yes",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    DBT_SEND_ANONYMOUS_USAGE_STATS="false",
+    GX_ANALYTICS_ENABLED="false",
+    RUNTIME__DLTHUB_TELEMETRY="false",
+    DO_NOT_TRACK="1",
+    MPLBACKEND="agg",
+    NO_PROXY="localhost,127.0.0.1",
+    no_proxy="localhost,127.0.0.1",
+)
+for _name in ("MMM_MODELS_DIR", "DAGSTER_HOME", "MLFLOW_TRACKING_URI"):
+    os.environ.pop(_name, None)
