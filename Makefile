@@ -1,0 +1,89 @@
+# Every target sets the project up first when it has to: a virtual environment in .venv holding exactly what
+# requirements.lock names, and this project installed editable. `make help` lists the targets.
+
+PYTHON ?=
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
+
+# Nobody's telemetry: the code says so too, this covers the tools we call.
+export DAGSTER_DISABLE_TELEMETRY := yes
+export MLFLOW_DISABLE_TELEMETRY := true
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export GX_ANALYTICS_ENABLED := false
+export RUNTIME__DLTHUB_TELEMETRY := false
+export DO_NOT_TRACK := 1
+# The interpreter is the one found below, never a downloaded one.
+export UV_PYTHON_DOWNLOADS := never
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo ui test test-fast lint format lock bench clean clean-data
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY)  ## create or refresh .venv (the other targets do it by themselves)
+
+demo: $(READY)  ## run the whole graph on the sample world; print the ROI table and the budget
+	@$(BIN)/python -m orchestration.demo
+
+ui: $(READY)  ## open Dagster, with MLflow beside it
+	@$(BIN)/python -m orchestration.ui
+
+test: $(READY)  ## run every test
+	@$(BIN)/pytest
+
+test-fast: $(READY)  ## run the tests that take seconds
+	@$(BIN)/pytest -m "not slow"
+
+lint: $(READY)  ## check style, types and SQL
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+
+format: $(READY)  ## put imports, layout and SQL in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
+
+bench: $(READY)  ## run a benchmark: make bench B=national
+	@test -n "$(B)" || { echo "Name one: make bench B=NAME, with NAME from:"; \
+	  ls benchmarks | grep '^[a-z].*[.]py$$' | sed 's/^/  /; s/[.]py$$//'; exit 2; }
+	@$(BIN)/python -m benchmarks.$(B) $(ARGS)
+
+lock: $(READY)  ## compile the lock files anew (UPGRADE=1 takes newer releases)
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra platform --extra dev pyproject.toml -o requirements.lock
+	@$(COMPILE) --constraint requirements.lock --extra platform pyproject.toml -o requirements-runtime.lock
+	@$(COMPILE) --constraint requirements.lock requirements-bootstrap.in -o requirements-bootstrap.lock
+
+clean:  ## remove caches and build leftovers (keeps .venv and .data)
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info logs dbt_project/target dbt_project/logs
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+clean-data:  ## remove .data: warehouse, posteriors, MLflow and Dagster history
+	@rm -rf .data
+
+$(READY): requirements-bootstrap.lock requirements.lock pyproject.toml
+	@set -e; \
+	python=; for p in $(PYTHON) $(if $(PYTHON),,python3 python3.13 python3.12 python3.11); do \
+	  if $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then python=$$p; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "carryover needs Python 3.11, 3.12 or 3.13; $(or $(PYTHON),python3) here is: $$($(or $(PYTHON),python3) --version 2>&1 || true)" >&2; \
+	  echo "Install one of them, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; \
+	fi; \
+	if ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
+	  echo "Creating $(VENV) with $$($$python --version) ..."; \
+	  rm -rf $(VENV); \
+	  $$python -m venv $(VENV) >$(VENV).log 2>&1 || { \
+	    cat $(VENV).log >&2; rm -rf $(VENV) $(VENV).log; \
+	    echo "$$python could not create a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
+	  rm -f $(VENV).log; \
+	fi; \
+	echo "Installing what requirements.lock names (about 1.5 GB on disk; a few minutes the first time) ..."; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock; \
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock; \
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .; \
+	touch $(READY)
