@@ -1,0 +1,137 @@
+"""Priors as a user writes them: `{lognormal: [0.2, 0.9]}`, or a bare number to fix a parameter.
+
+Names and parameter order are NumPyro's. Several scalar priors become one vector site per family, so that a model
+of thirty channels costs the sampler a handful of operations and not thirty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, model_validator
+from scipy import stats
+
+from mmm_core.errors import nearest
+
+if TYPE_CHECKING:
+    import jax
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "normal": ("loc", "scale"),
+    "lognormal": ("loc", "scale"),
+    "halfnormal": ("scale",),
+    "beta": ("concentration1", "concentration0"),
+    "gamma": ("concentration", "rate"),
+    "exponential": ("rate",),
+    "uniform": ("low", "high"),
+}
+_NUMPYRO = {
+    "normal": "Normal",
+    "lognormal": "LogNormal",
+    "halfnormal": "HalfNormal",
+    "beta": "Beta",
+    "gamma": "Gamma",
+    "exponential": "Exponential",
+    "uniform": "Uniform",
+}
+_POSITIVE_PARAMETERS = {"scale", "concentration", "concentration0", "concentration1", "rate"}
+
+
+class Prior(BaseModel):
+    """One scalar prior: a family and its parameters, or a fixed value (`family` = "fixed")."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str
+    parameters: tuple[float, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_yaml(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("a prior is {family: [parameters]} or a number that fixes the parameter")
+        if isinstance(value, int | float):
+            return {"family": "fixed", "parameters": (float(value),)}
+        if isinstance(value, dict) and set(value) == {"family", "parameters"}:
+            return value
+        if not isinstance(value, dict) or len(value) != 1:
+            raise ValueError("a prior is {family: [parameters]} or a number that fixes the parameter")
+        ((family, parameters),) = value.items()
+        return {"family": str(family), "parameters": parameters}
+
+    @model_validator(mode="after")
+    def _check(self) -> Prior:
+        if self.family == "fixed":
+            return self
+        if self.family not in FAMILIES:
+            raise ValueError(f"unknown distribution '{self.family}': {nearest(self.family, FAMILIES)}")
+        names = FAMILIES[self.family]
+        if len(self.parameters) != len(names):
+            raise ValueError(f"{self.family} takes {list(names)}, got {list(self.parameters)}")
+        for name, number in zip(names, self.parameters, strict=True):
+            if name in _POSITIVE_PARAMETERS and number <= 0:
+                raise ValueError(f"{self.family}: {name} must be positive, got {number}")
+        if self.family == "uniform" and self.parameters[0] >= self.parameters[1]:
+            raise ValueError(f"uniform: low must be below high, got {list(self.parameters)}")
+        return self
+
+    def frozen(self) -> Any:
+        """The same distribution as a frozen scipy one (for medians, quantiles and plots)."""
+        a = self.parameters
+        match self.family:
+            case "normal":
+                return stats.norm(*a)
+            case "lognormal":
+                return stats.lognorm(s=a[1], scale=np.exp(a[0]))
+            case "halfnormal":
+                return stats.halfnorm(scale=a[0])
+            case "beta":
+                return stats.beta(*a)
+            case "gamma":
+                return stats.gamma(a[0], scale=1 / a[1])
+            case "exponential":
+                return stats.expon(scale=1 / a[0])
+            case "uniform":
+                return stats.uniform(a[0], a[1] - a[0])
+        raise ValueError("a fixed value has no distribution")
+
+    def median(self) -> float:
+        """The prior's median, or the fixed value."""
+        return self.parameters[0] if self.family == "fixed" else float(self.frozen().median())
+
+    def support(self) -> tuple[float, float]:
+        """Lower and upper end of the prior's support."""
+        if self.family == "fixed":
+            return self.parameters[0], self.parameters[0]
+        low, high = self.frozen().support()
+        return float(low), float(high)
+
+
+def sample_vector(name: str, priors: Sequence[Prior]) -> jax.Array:
+    """A vector whose i-th entry follows `priors[i]`; for use inside a NumPyro model.
+
+    Entries of one family share a site: it is called `name` when every entry is of that family and
+    `name_<family>` otherwise. Fixed entries are no site at all.
+    """
+    import jax.numpy as jnp
+    import numpyro
+    import numpyro.distributions as dist
+
+    families = sorted({prior.family for prior in priors})
+    entries: list[Any] = [None] * len(priors)
+    for family in families:
+        at = [i for i, prior in enumerate(priors) if prior.family == family]
+        table = np.array([priors[i].parameters for i in at], dtype=float)
+        if family == "fixed":
+            values = jnp.asarray(table[:, 0])
+        else:
+            distribution = getattr(dist, _NUMPYRO[family])(*(jnp.asarray(column) for column in table.T))
+            site = name if len(families) == 1 else f"{name}_{family}"
+            values = numpyro.sample(site, distribution.to_event(1))
+        if len(families) == 1:
+            return values
+        for position, i in enumerate(at):
+            entries[i] = values[position]
+    return jnp.stack(entries)

@@ -1,0 +1,223 @@
+"""The weekly table a model is fitted on: reading it, refusing a bad one, and its fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mmm_core.errors import InputError, listed, nearest
+from mmm_core.spec import ModelSpec
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a weekly table from CSV or Parquet.
+
+    Raises:
+        InputError: no such file, an empty one, or another format.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        if path.suffix in {".csv", ".gz"}:
+            return pd.read_csv(path)
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{path}: the file is empty") from None
+    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    raise InputError(f"{path}: unknown format '{path.suffix}': write .csv or .parquet")
+
+
+def check_table(table: pd.DataFrame, spec: ModelSpec, source: str = "table") -> pd.DataFrame:
+    """The rows and columns the model reads, typed and sorted by geo and week.
+
+    Args:
+        table: one row a week, or a week and geo.
+        source: what to call the table in messages.
+
+    Returns:
+        Columns `spec.columns` without the filters: the week as datetime64, the geo as text, the rest float64.
+
+    Raises:
+        InputError: a missing column, text among numbers, a duplicated or missing week, negative or missing media,
+            a missing control, a KPI gap, a channel without any media, or no rows left.
+    """
+    _require_columns(table, spec, source)
+    rows = table
+    for column, value in spec.filter.items():
+        kept = rows[rows[column].astype(str) == value]
+        if kept.empty:
+            raise InputError(
+                f"{source}: no row has {column} = '{value}': {nearest(value, rows[column].astype(str).unique())}"
+            )
+        rows = kept
+    rows = rows[[column for column in spec.columns if column not in spec.filter]].copy()
+    rows[spec.time.column] = _weeks(rows[spec.time.column], spec, source)
+    rows = _within_window(rows, spec)
+    if rows.empty:
+        raise InputError(f"{source}: no rows between time.from {spec.time.from_} and time.to {spec.time.to}")
+    for column in spec.numeric_columns:
+        rows[column] = _numbers(rows, column, spec, source)
+    _check_calendar(rows, spec, source)
+    _check_values(rows, spec, source)
+    keys = [spec.geo.column, spec.time.column] if spec.geo else [spec.time.column]
+    if spec.geo:
+        rows[spec.geo.column] = rows[spec.geo.column].astype(str)
+    return rows.sort_values(keys).reset_index(drop=True)
+
+
+def fingerprint(table: pd.DataFrame) -> str:
+    """Content hash of a table: the order of rows and columns does not matter, any value does."""
+    columns = sorted(table.columns)
+    frame = table[columns].copy()
+    for column in columns:
+        if pd.api.types.is_datetime64_any_dtype(frame[column]):
+            frame[column] = frame[column].astype("datetime64[ns]").astype("int64")
+        elif pd.api.types.is_numeric_dtype(frame[column]):
+            frame[column] = frame[column].astype("float64")
+        else:
+            frame[column] = frame[column].astype(str)
+    rows = np.sort(pd.util.hash_pandas_object(frame, index=False).to_numpy())
+    digest = hashlib.sha256("\x1f".join(columns).encode())
+    digest.update(rows.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _require_columns(table: pd.DataFrame, spec: ModelSpec, source: str) -> None:
+    missing = [column for column in spec.columns if column not in table.columns]
+    if missing:
+        faults = "\n".join(f"  '{column}': {nearest(column, map(str, table.columns))}" for column in missing)
+        raise InputError(f"{source}: columns that model {spec.model} names are not there\n{faults}")
+    if table.empty:
+        raise InputError(f"{source}: the table has no rows")
+
+
+def _weeks(values: pd.Series, spec: ModelSpec, source: str) -> pd.Series:
+    weeks = pd.to_datetime(values, errors="coerce")
+    if weeks.isna().any():
+        raise InputError(
+            f"{source}: column {spec.time.column}: not a date: {listed(map(repr, values[weeks.isna()].unique()))}"
+        )
+    return weeks.dt.normalize().astype("datetime64[ns]")
+
+
+def _within_window(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
+    weeks = rows[spec.time.column]
+    keep = pd.Series(True, index=rows.index)
+    if spec.time.from_:
+        keep &= weeks >= pd.Timestamp(spec.time.from_)
+    if spec.time.to:
+        keep &= weeks <= pd.Timestamp(spec.time.to)
+    return rows[keep].copy()
+
+
+def _numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str) -> pd.Series:
+    values = rows[column]
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    text = numbers.isna() & values.notna()
+    if text.any():
+        raise InputError(
+            f"{source}: column {column}: not a number in weeks {_weeks_of(rows[text], spec)}: "
+            f"{listed(map(repr, values[text].unique()), 3)}"
+        )
+    if np.isinf(numbers).any():
+        raise InputError(f"{source}: column {column}: infinite in weeks {_weeks_of(rows[np.isinf(numbers)], spec)}")
+    return numbers
+
+
+def _check_calendar(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
+    """One row a week (and geo), no week left out, all geos over the same weeks."""
+    time = spec.time.column
+    keys = [time] + ([spec.geo.column] if spec.geo else [])
+    twice = rows[rows.duplicated(keys, keep=False)]
+    if not twice.empty:
+        hint = (
+            "keep one row a week and geo"
+            if spec.geo
+            else "keep one row a week, choose rows with `filter:`, or name the `geo:` column"
+        )
+        raise InputError(f"{source}: more than one row for {_weeks_of(twice, spec)}: {hint}")
+    weeks = np.sort(rows[time].unique())
+    if len(weeks) < spec.l_max + 26:
+        raise InputError(
+            f"{source}: {len(weeks)} weeks; at least {spec.l_max + 26} are needed "
+            f"({spec.l_max} of media history for l_max {spec.l_max}, and 26 to learn from)"
+        )
+    expected = pd.date_range(weeks[0], weeks[-1], freq="7D")
+    absent = expected.difference(pd.DatetimeIndex(weeks))
+    if len(absent):
+        raise InputError(f"{source}: missing weeks {listed(absent.strftime('%Y-%m-%d'))}: add a row for each")
+    irregular = pd.DatetimeIndex(weeks).difference(expected)
+    if len(irregular):
+        raise InputError(
+            f"{source}: weeks that are not 7 days apart: {listed(irregular.strftime('%Y-%m-%d'))}: "
+            f"every {time} must fall on the same weekday"
+        )
+    if spec.geo:
+        count = rows.groupby(spec.geo.column)[time].count()
+        short = count[count < len(weeks)]
+        if len(short):
+            geo = str(short.index[0])
+            held = pd.DatetimeIndex(rows.loc[rows[spec.geo.column] == short.index[0], time])
+            lost = listed(expected.difference(held).strftime("%Y-%m-%d"))
+            raise InputError(f"{source}: missing weeks {lost} in geo '{geo}': add a row for each")
+
+
+def _check_values(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
+    for name, channel in zip(spec.channels, spec.channel_specs, strict=True):
+        columns = {channel.media_column, getattr(channel, "spend", channel.media_column)}
+        for column in sorted(columns):
+            _refuse_missing(rows, column, spec, source, f"write 0 where {name} was off")
+            below = rows[rows[column] < 0]
+            if not below.empty:
+                raise InputError(
+                    f"{source}: column {column}: negative in weeks {_weeks_of(below, spec)}: "
+                    "book refunds in the week of the spend they correct"
+                )
+        if not (rows[channel.media_column] > 0).any():
+            raise InputError(
+                f"{source}: column {channel.media_column}: zero in every week, nothing can be learned of "
+                f"{name}: take it out of the model"
+            )
+        if spec.paid.count(name) and not (rows[getattr(channel, "spend", channel.media_column)] > 0).any():
+            raise InputError(f"{source}: channel {name} has no spend in any week: list it under `organic`")
+    for column in spec.controls:
+        _refuse_missing(rows, column, spec, source, "fill it in the mart, where the rule can be read and tested")
+        if rows[column].nunique() == 1:
+            raise InputError(f"{source}: control {column} never changes: take it out of the model")
+    if spec.kpi.gaps == "refuse":
+        remedy = "complete the table, or write `kpi: {gaps: leave_out}` to fit without these weeks"
+        _refuse_missing(rows, spec.kpi.column, spec, source, remedy)
+    if rows[spec.kpi.column].nunique() <= 1:
+        raise InputError(f"{source}: column {spec.kpi.column} never changes: there is nothing to explain")
+    if spec.kpi.revenue_per_unit:
+        column = spec.kpi.revenue_per_unit
+        _refuse_missing(rows, column, spec, source, "state what a unit was worth in each week")
+        if (rows[column] <= 0).any():
+            raise InputError(
+                f"{source}: column {column}: not positive in weeks {_weeks_of(rows[rows[column] <= 0], spec)}"
+            )
+    if spec.geo and spec.geo.population:
+        column = spec.geo.population
+        _refuse_missing(rows, column, spec, source, "state each geo's population")
+        if (rows[column] <= 0).any():
+            raise InputError(f"{source}: column {column}: a population must be positive")
+
+
+def _refuse_missing(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str, remedy: str) -> None:
+    missing = rows[rows[column].isna()]
+    if not missing.empty:
+        raise InputError(f"{source}: column {column}: missing in weeks {_weeks_of(missing, spec)}: {remedy}")
+
+
+def _weeks_of(rows: pd.DataFrame, spec: ModelSpec) -> str:
+    """The weeks (and geos) of some rows, for a message."""
+    days = rows[spec.time.column].dt.strftime("%Y-%m-%d")
+    if spec.geo:
+        days = days + " (" + rows[spec.geo.column].astype(str) + ")"
+    return listed(days.drop_duplicates())
