@@ -1,0 +1,1 @@
+"""What assets ask for by name: stores, the warehouse, tracking. `orchestration.resources` configures them."""

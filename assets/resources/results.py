@@ -1,0 +1,51 @@
+"""Tables of the `results` schema: what a published model leaves for the reporting marts.
+
+Every table holds one row set a model and as-of week; `Warehouse.replace_results` is the only writer.
+"""
+
+_KEYS = {"model": "VARCHAR", "as_of_week": "DATE", "posterior_version": "VARCHAR", "model_version": "VARCHAR"}
+_INTERVAL = {"mean": "DOUBLE", "q05": "DOUBLE", "q95": "DOUBLE"}
+
+RESULT_TABLES: dict[str, dict[str, str]] = {
+    "channel_roi": {
+        **_KEYS,
+        "channel": "VARCHAR",
+        "metric": "VARCHAR",
+        "mean": "DOUBLE",
+        "median": "DOUBLE",
+        "sd": "DOUBLE",
+        "q05": "DOUBLE",
+        "q95": "DOUBLE",
+    },
+    "contributions_weekly": {**_KEYS, "week_start": "DATE", "component": "VARCHAR", **_INTERVAL},
+    "response_curves": {
+        **_KEYS,
+        "channel": "VARCHAR",
+        "spend": "DOUBLE",
+        "multiplier": "DOUBLE",
+        **_INTERVAL,
+    },
+    "budget_allocation": {
+        **_KEYS,
+        "channel": "VARCHAR",
+        "current_spend": "DOUBLE",
+        "recommended_spend": "DOUBLE",
+        "lower": "DOUBLE",
+        "upper": "DOUBLE",
+        "current_revenue": "DOUBLE",
+        "recommended_revenue": "DOUBLE",
+        "recommended_revenue_q05": "DOUBLE",
+        "recommended_revenue_q95": "DOUBLE",
+        "mroi": "DOUBLE",
+        "gap": "DOUBLE",
+    },
+    "model_review": {
+        **_KEYS,
+        "check_name": "VARCHAR",
+        "severity": "VARCHAR",
+        "passed": "BOOLEAN",
+        "figure": "DOUBLE",
+        "threshold": "DOUBLE",
+        "message": "VARCHAR",
+    },
+}

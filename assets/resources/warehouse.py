@@ -1,0 +1,146 @@
+"""The warehouse: one DuckDB file, opened for as short a time as possible and always closed.
+
+DuckDB lets one process write, or several read, never both. Everything that opens the file through Dagster therefore
+runs in the pool named here, and a connection waits for the lock before it gives up and names the process that holds it.
+"""
+
+import datetime as dt
+import random
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets.resources.results import RESULT_TABLES
+from mmm_core.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+POOL = "duckdb"
+"""Dagster pool of everything that opens the warehouse file (limit 1)."""
+
+_HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
+# Another process holds the file; or this process holds it in the other mode (reading while it writes).
+_WAIT_FOR = ("Could not set lock on file", "different configuration")
+
+
+class WarehouseLocked(RuntimeError):
+    """The warehouse stayed locked for longer than we were told to wait."""
+
+
+class Warehouse(dg.ConfigurableResource):
+    """The DuckDB file that holds raw tables, marts and results."""
+
+    path: str
+    wait_seconds: float = 120.0
+
+    @contextmanager
+    def connect(self, *, read_only: bool = False) -> "Iterator[duckdb.DuckDBPyConnection]":
+        """A connection, closed on the way out whatever happened.
+
+        Raises:
+            InputError: reading before anything was written.
+            WarehouseLocked: another process held the file for all of `wait_seconds`.
+        """
+        if read_only and not Path(self.path).is_file():
+            raise InputError(f"{self.path}: there is no warehouse yet: materialize the raw assets first")
+        connection = self._open(read_only)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _open(self, read_only: bool) -> "duckdb.DuckDBPyConnection":
+        import duckdb
+
+        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        deadline, delay = time.monotonic() + self.wait_seconds, 0.05
+        while True:
+            try:
+                return duckdb.connect(self.path, read_only=read_only)
+            except (duckdb.IOException, duckdb.ConnectionException) as error:
+                message = str(error)
+                if not any(reason in message for reason in _WAIT_FOR):
+                    raise
+                if time.monotonic() + delay > deadline:
+                    raise WarehouseLocked(self._locked(message)) from error
+            time.sleep(delay * random.uniform(0.8, 1.2))
+            delay = min(2 * delay, 2.0)
+
+    def _locked(self, message: str) -> str:
+        held = _HOLDER.search(message)
+        holder = (
+            f"{held['program']} (process {held['pid']})" if held else "another connection of this process"
+        )
+        return (
+            f"{self.path} is locked by {holder}; waited {self.wait_seconds:g} s. "
+            "Close that connection, or query the published copy (published/marts.duckdb), which is never locked."
+        )
+
+    def prepare(self) -> None:
+        """Create the schemas and the empty result tables that dbt reads from; what exists stays as it is."""
+        with self.connect() as connection:
+            for schema in ("raw", "results"):
+                connection.execute(f"create schema if not exists {schema}")
+            for table, columns in RESULT_TABLES.items():
+                ddl = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+                connection.execute(f"create table if not exists results.{table} ({ddl})")
+
+    def replace_results(
+        self, tables: "Mapping[str, pd.DataFrame]", model: str, as_of_week: dt.date | str
+    ) -> dict[str, int]:
+        """Replace one model's rows of one as-of week in all `tables` at once; returns the rows written to each.
+
+        Frames may leave out `model` and `as_of_week`. Other models and weeks keep their rows, and a failure half way
+        leaves everything as it was.
+
+        Raises:
+            InputError: an unknown table, a missing or unknown column, or rows of another model or week.
+        """
+        week = as_of_week if isinstance(as_of_week, dt.date) else dt.date.fromisoformat(as_of_week)
+        frames = {name: _result_rows(name, frame, model, week) for name, frame in tables.items()}
+        self.prepare()
+        with self.connect() as connection:
+            connection.begin()
+            for name, frame in frames.items():
+                connection.execute(
+                    f"delete from results.{name} where model = ? and as_of_week = ?", [model, week]
+                )
+                connection.register("incoming", frame)
+                connection.execute(f"insert into results.{name} by name select * from incoming")
+                connection.unregister("incoming")
+            connection.commit()
+        return {name: len(frame) for name, frame in frames.items()}
+
+
+def _result_rows(table: str, frame: "pd.DataFrame", model: str, week: dt.date) -> "pd.DataFrame":
+    import pandas as pd
+
+    if table not in RESULT_TABLES:
+        raise InputError(f"results.{table}: no such table: {nearest(table, RESULT_TABLES)}")
+    columns = list(RESULT_TABLES[table])
+    rows = frame.copy()
+    for key, value in (("model", model), ("as_of_week", pd.Timestamp(week))):
+        if key not in rows:
+            rows[key] = value
+        given = pd.to_datetime(rows[key]) if key == "as_of_week" else rows[key]
+        if not (given == value).all():
+            raise InputError(f"results.{table}: rows of another {key} than {value}")
+        rows[key] = given
+    missing, unknown = set(columns) - set(rows), set(rows) - set(columns)
+    if missing or unknown:
+        raise InputError(
+            f"results.{table}: "
+            + "; ".join(
+                f"{word} columns {', '.join(sorted(names))}"
+                for word, names in (("missing", missing), ("unknown", unknown))
+                if names
+            )
+        )
+    return rows[columns]

@@ -1,0 +1,140 @@
+"""The warehouse file: locks, clean closing, and results that are replaced as a whole or not at all."""
+
+import datetime as dt
+import subprocess
+import sys
+import textwrap
+import time
+
+import duckdb
+import pandas as pd
+import pytest
+
+from assets.resources.results import RESULT_TABLES
+from assets.resources.warehouse import Warehouse, WarehouseLocked
+from mmm_core.errors import InputError
+
+WEEK = dt.date(2026, 11, 9)
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    return Warehouse(path=str(tmp_path / "deep" / "warehouse.duckdb"), wait_seconds=10)
+
+
+def _hold(path, seconds):
+    """A process that holds the file open for writing; returns once it does."""
+    program = f"""
+        import duckdb, time
+        connection = duckdb.connect({path!r})
+        print("held", flush=True)
+        time.sleep({seconds})
+        connection.close()
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def _roi(model="us", mean=1.0, **more):
+    row = {
+        "posterior_version": "p1", "model_version": "1", "channel": "search", "metric": "roi",
+        "mean": mean, "median": mean, "sd": 0.1, "q05": 0.5, "q95": 1.5,
+    }  # fmt: skip
+    return pd.DataFrame([{**row, **more}])
+
+
+def test_a_failing_body_leaves_no_connection_behind(warehouse):
+    with pytest.raises(duckdb.ParserException), warehouse.connect() as connection:
+        connection.execute("create table t as select 1; selec")
+    with warehouse.connect(read_only=True) as connection:  # refused if the writer were still open
+        assert connection.execute("select 1").fetchone() == (1,)
+
+
+def test_waits_for_another_process(warehouse):
+    warehouse.prepare()
+    process = _hold(warehouse.path, 1.0)
+    with warehouse.connect() as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+    assert process.wait(timeout=10) == 0
+
+
+def test_names_the_process_that_holds_the_file(warehouse):
+    warehouse.prepare()
+    impatient = Warehouse(path=warehouse.path, wait_seconds=0.2)
+    process = _hold(warehouse.path, 60)
+    try:
+        began = time.monotonic()
+        with (
+            pytest.raises(WarehouseLocked, match=rf"process {process.pid}\).*published"),
+            impatient.connect(),
+        ):
+            pass
+        assert time.monotonic() - began < 10
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_reading_before_writing_is_a_clear_error(warehouse):
+    with pytest.raises(InputError, match="materialize the raw assets"), warehouse.connect(read_only=True):
+        pass
+
+
+def test_a_file_that_is_no_database_is_not_waited_for(tmp_path):
+    path = tmp_path / "w.duckdb"
+    path.write_bytes(b"x" * 8192)
+    with pytest.raises(duckdb.IOException, match="not a valid DuckDB"), Warehouse(path=str(path)).connect():
+        pass
+
+
+def test_prepare_keeps_what_is_there(warehouse):
+    warehouse.prepare()
+    warehouse.replace_results({"channel_roi": _roi()}, "us", WEEK)
+    warehouse.prepare()
+    with warehouse.connect(read_only=True) as connection:
+        assert connection.execute("select count(*) from results.channel_roi").fetchone() == (1,)
+        found = {name for (name,) in connection.execute(
+            "select table_name from information_schema.tables where table_schema = 'results'"
+        ).fetchall()}  # fmt: skip
+    assert found == set(RESULT_TABLES)
+
+
+def test_replace_results_replaces_one_model_and_week(warehouse):
+    warehouse.replace_results({"channel_roi": _roi(mean=1.0)}, "us", WEEK)
+    warehouse.replace_results({"channel_roi": _roi(mean=2.0)}, "uk", "2026-11-09")
+    warehouse.replace_results({"channel_roi": _roi(mean=3.0)}, "us", dt.date(2026, 11, 2))
+    assert warehouse.replace_results({"channel_roi": _roi(mean=4.0)}, "us", WEEK) == {"channel_roi": 1}
+    with warehouse.connect(read_only=True) as connection:
+        rows = connection.execute(
+            "select model, as_of_week, mean from results.channel_roi order by mean"
+        ).fetchall()
+    assert rows == [("uk", WEEK, 2.0), ("us", dt.date(2026, 11, 2), 3.0), ("us", WEEK, 4.0)]
+
+
+def test_a_failure_half_way_changes_nothing(warehouse):
+    warehouse.replace_results({"channel_roi": _roi(mean=1.0)}, "us", WEEK)
+    curves = pd.DataFrame(
+        [{"posterior_version": "p1", "model_version": "1", "channel": "search", "spend": "much", "multiplier": 1.0,
+              "mean": 1.0, "q05": 1.0, "q95": 1.0}]
+    )  # fmt: skip
+    with pytest.raises(duckdb.ConversionException):
+        warehouse.replace_results({"channel_roi": _roi(mean=9.0), "response_curves": curves}, "us", WEEK)
+    with warehouse.connect(read_only=True) as connection:
+        assert connection.execute("select mean from results.channel_roi").fetchall() == [(1.0,)]
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"channel_rio": _roi()}, "did you mean 'channel_roi'"),
+        ({"channel_roi": _roi().drop(columns="q05")}, "missing columns q05"),
+        ({"channel_roi": _roi(extra=1)}, "unknown columns extra"),
+        ({"channel_roi": _roi(as_of_week="2026-11-02")}, "rows of another as_of_week"),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(warehouse, tables, message):
+    with pytest.raises(InputError, match=message):
+        warehouse.replace_results(tables, "us", WEEK)
