@@ -30,8 +30,20 @@ def week_start(index: int) -> dt.date:
 
 
 def last_complete_week(end: dt.date) -> int:
-    """Index of the last ISO week (Monday to Sunday) that is over before `end` begins."""
-    return week_index(end) - 1
+    """Index of the last ISO week (Monday to Sunday) that is over before `end` begins.
+
+    Raises InputError when `end` is no date.
+    """
+    return week_index(check_day("end", end)) - 1
+
+
+def check_day(name: str, day: dt.date) -> dt.date:
+    """The day, refused with InputError unless it is a date (a datetime counts as its day)."""
+    if isinstance(day, dt.datetime):
+        return day.date()
+    if not isinstance(day, dt.date):
+        raise InputError(f"{name} must be a date (datetime.date), got {day!r}.")
+    return day
 
 
 @dataclass(frozen=True)
@@ -43,10 +55,12 @@ class Window:
 
     @property
     def last(self) -> int:
+        """Index of the last week."""
         return self.first + self.weeks - 1
 
     @property
     def indices(self) -> np.ndarray:
+        """Week indices, shape (weeks,)."""
         return np.arange(self.first, self.first + self.weeks)
 
     @property
@@ -56,6 +70,7 @@ class Window:
 
 
 def check_seed(seed: int) -> int:
+    """The seed, refused with InputError unless it is a whole number of 0 or more."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError(f"seed must be a whole number of 0 or more, got {seed!r}.")
     return int(seed)
@@ -69,6 +84,7 @@ class Draws:
     scope: str
 
     def generator(self, name: str) -> np.random.Generator:
+        """A fresh generator of the stream `name`, for draws that belong to no week."""
         return np.random.default_rng([self.seed, zlib.crc32(f"{self.scope}/{name}".encode())])
 
     def normal(self, name: str, weeks: int, *shape: int) -> np.ndarray:
@@ -82,4 +98,5 @@ class Draws:
     def autoregressive(self, name: str, weeks: int, *shape: int, persistence: float) -> np.ndarray:
         """x_t = persistence * x_(t-1) + e_t with a stationary standard deviation of 1, shape (weeks, *shape)."""
         innovations = self.normal(name, weeks, *shape) * np.sqrt(1 - persistence**2)
-        return lfilter([1.0], [1.0, -persistence], innovations, axis=0)
+        path: np.ndarray = lfilter([1.0], [1.0, -persistence], innovations, axis=0)
+        return path

@@ -106,4 +106,11 @@ HABITS: dict[str, Habit] = {
     "flights": _flights,
     "posting": _posting,
 }
-WEEKLY_NOISE = {"always_on": 0.2, "bursts": 0.2, "growth": 0.3, "quarterly": 0.25, "flights": 0.15, "posting": 0.1}
+WEEKLY_NOISE = {
+    "always_on": 0.2,
+    "bursts": 0.2,
+    "growth": 0.3,
+    "quarterly": 0.25,
+    "flights": 0.15,
+    "posting": 0.1,
+}
