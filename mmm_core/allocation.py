@@ -25,12 +25,14 @@ from mmm_core.spec import Budget
 
 @dataclass(frozen=True)
 class Allocation:
-    """A recommended budget with its certificate. Revenue is incremental, over the horizon and the weeks it carries into.
+    """A recommended budget with its certificate.
+
+    Revenue is incremental, over the horizon and the weeks it carries into.
 
     Attributes:
-        channels: a row a paid channel: channel, current_spend, recommended_spend, lower, upper (spend), current_revenue,
-            recommended_revenue (expected), recommended_revenue_q05, recommended_revenue_q95, mroi (expected revenue of
-            one more unit of spend at the recommendation), gap (the certificate's, repeated).
+        channels: a row a paid channel: channel, current_spend, recommended_spend, lower, upper (spend),
+            current_revenue, recommended_revenue (expected), recommended_revenue_q05, recommended_revenue_q95, mroi (expected
+            revenue of one more unit of spend at the recommendation), gap (the certificate's, repeated).
         weeks: length of the horizon.
         total, current_total: spend recommended and spent in the last comparable period.
         current_revenue, recommended_revenue: expected, over all channels.
@@ -86,7 +88,9 @@ def allocate(
         def expected(spend: Any) -> Any:
             return response.expected(spend / unit)
 
-        plan, certificate = maximise(expected, lower, upper, total, current, progress=progress)
+        # At no spend at all a curve with a slope below 1 is infinitely steep: the solver stays a hair above.
+        above_zero = np.maximum(lower, 1e-6 * upper)
+        plan, certificate = maximise(expected, above_zero, upper, total, current, progress=progress)
         scaled_mix = current * (total / current.sum())
         plans = jnp.asarray(np.stack([current, plan, scaled_mix]) / unit)
         draws = np.asarray(jax.jit(lambda m: jax.lax.map(response.draws, m))(plans))
@@ -132,7 +136,9 @@ def spend_bounds(budget: Budget, response: PlanResponse, model: str) -> tuple[np
         InputError: a bound that names no paid channel.
     """
     for name in sorted(set(budget.bounds) - set(response.channels) - {"default"}):
-        raise InputError(f"model {model}: budget bounds name '{name}', no paid channel: {nearest(name, response.channels)}")
+        raise InputError(
+            f"model {model}: budget bounds name '{name}', no paid channel: {nearest(name, response.channels)}"
+        )
     relative = np.array([budget.bounds_of(channel) for channel in response.channels])
     return relative[:, 0] * response.current, relative[:, 1] * response.current
 

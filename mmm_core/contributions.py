@@ -55,13 +55,15 @@ class Decomposition:
         groups = baseline_groups([str(term) for term in data["term"].to_numpy()])
         posterior = tree["posterior"].to_dataset().stack(sample=("chain", "draw"), create_index=False)
         unit = data["revenue_per_kpi"].to_numpy() if revenue else np.ones(data["kpi"].shape)
+        with jax.enable_x64(True):
+            parameters = media_parameters(tree)
         return cls(
             components=(*spec.channels, *groups),
             groups=tuple(tuple(positions) for positions in groups.values()),
             channels=len(spec.channels),
             history=data.sizes["media_week"] - data.sizes["week"],
             media=MediaModel.of(data, spec),
-            parameters=MediaParameters(*(np.asarray(p, dtype=float) for p in media_parameters(tree))),
+            parameters=parameters,
             exposure=data["exposure"].to_numpy(),
             level=posterior["level"].transpose("sample", "week").to_numpy(),
             fixed_effect=posterior["fixed_effect"].transpose("sample", "geo", "term").to_numpy(),
@@ -96,7 +98,7 @@ class Decomposition:
                 yield self._chunk(slice(start, start + size), effect)
 
     def _chunk(self, at: slice, effect) -> np.ndarray:  # type: ignore[no-untyped-def]
-        parameters = MediaParameters(*(jnp.asarray(p[at]) for p in self.parameters))
+        parameters = MediaParameters(*(p[at] for p in self.parameters))
         media = np.asarray(effect(parameters, jnp.asarray(self.exposure)))[:, :, self.history :]
         scale = (self.media.population * self.media.kpi_scale)[:, None]
         out = np.empty((*media.shape[:3], len(self.components)))
@@ -147,7 +149,10 @@ def contributions(tree: xr.DataTree, by_geo: bool = False, revenue: bool = True)
         actual = actual.sum("geo", skipna=False)
     summary = summary.assign_coords(component=list(whole.components), week=data["week"].to_numpy())
     summary["actual"] = actual.drop_vars("geo", errors="ignore") if not by_geo else actual
-    summary.attrs = {"unit": "revenue" if revenue else "kpi", "channels": list(whole.components[: whole.channels])}
+    summary.attrs = {
+        "unit": "revenue" if revenue else "kpi",
+        "channels": list(whole.components[: whole.channels]),
+    }
     return summary
 
 
@@ -156,7 +161,9 @@ def _summary(part: Decomposition) -> xr.Dataset:
     draws = np.concatenate([chunk.sum(axis=1, dtype=float).astype(np.float32) for chunk in part.chunks()])
     total = draws.sum(axis=2, dtype=np.float64)
     # component by component: a quantile sorts a copy of what it is given
-    quantiles = np.stack([np.quantile(draws[..., i], [0.05, 0.95], axis=0) for i in range(draws.shape[2])], axis=1)
+    quantiles = np.stack(
+        [np.quantile(draws[..., i], [0.05, 0.95], axis=0) for i in range(draws.shape[2])], axis=1
+    )
     bounds = np.quantile(total, [0.05, 0.95], axis=0)
     shape = ("component", "week")
     return xr.Dataset(

@@ -1,15 +1,17 @@
 """Response curves: what a channel's spend over the coming weeks brings, as draws.
 
-The next H weeks repeat the flighting of the last H, each channel's spend scaled by a multiplier. Media of the weeks before
-still carry over into them, but their revenue is not the plan's: a response is the revenue with the plan less the revenue
-with no spend at all. What the plan's own media bring after the horizon counts too: l_max weeks without spend follow it.
+The next H weeks repeat the flighting of the last H, each channel's spend scaled by a multiplier. Media of the
+weeks before still carry over into them, but their revenue is not the plan's: a response is the revenue with the
+plan less the revenue with no spend at all. What the plan's own media bring after the horizon counts too: l_max
+weeks without spend follow it.
 
-Exposure scales with spend (the period's cost per impression holds) and a unit of KPI is worth what it was in the period,
-its average afterwards.
+Exposure scales with spend (the period's cost per impression holds) and a unit of KPI is worth what it was in the
+period, its average afterwards.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +22,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core import adstock
+from mmm_core import saturation
 from mmm_core.errors import InputError
-from mmm_core.media import MediaLayout, MediaModel, lag_weights, media_parameters, saturate
+from mmm_core.media import MediaLayout, MediaModel, lag_weights, media_parameters
 from mmm_core.posterior import spec_of
 
 MULTIPLIERS: tuple[float, ...] = tuple(np.linspace(0.0, 2.0, 41).round(3).tolist())
@@ -37,19 +39,20 @@ class PlanResponse:
     """Incremental revenue of plans that scale each paid channel's spend of the last comparable period.
 
     Attributes:
-        channels: paid channels.
+        channels: paid channels, with `saturation_kind` each.
         weeks: length of the horizon.
         current: (channel,) spend of the comparable period, over all geos.
-        carried, planned: (draw, geo, week, channel) scaled media in the horizon and the l_max weeks after it, from the
+        carried, planned: (channel, draw, geo, week) scaled media in the horizon and the l_max weeks after it, from the
             weeks before and from the plan at a multiplier of 1. Adstock is linear, so a plan's media are
             carried + multiplier * planned.
-        half_saturation, slope: (draw, channel).
-        ceiling: (draw, geo, channel) scaled KPI a head that a saturated channel brings; `worth` (geo, week) its revenue.
+        half_saturation, slope: (channel, draw).
+        ceiling: (channel, draw, geo) scaled KPI a head that a saturated channel brings.
+        worth: (geo, week) revenue of one unit of that.
     """
 
     channels: tuple[str, ...]
+    saturation_kind: tuple[str, ...]
     weeks: int
-    layout: MediaLayout
     current: np.ndarray
     carried: Any
     planned: Any
@@ -60,13 +63,14 @@ class PlanResponse:
 
     def draws(self, multiplier: Any) -> Any:
         """Incremental revenue (draw, channel) at multipliers (channel,); traceable by JAX."""
-
-        def one(carried: Any, planned: Any, half_saturation: Any, slope: Any, ceiling: Any) -> Any:
-            with_plan = saturate(self.layout, carried + multiplier * planned, half_saturation, slope)
-            without = saturate(self.layout, carried, half_saturation, slope)
-            return jnp.einsum("gtc,gt,gc->c", with_plan - without, self.worth, ceiling)
-
-        return jax.vmap(one)(self.carried, self.planned, self.half_saturation, self.slope, self.ceiling)
+        columns = []
+        for i, kind in enumerate(self.saturation_kind):
+            half_saturation, slope = self.half_saturation[i, :, None, None], self.slope[i, :, None, None]
+            curve = saturation.CURVES[kind]
+            with_plan = curve(self.carried[i] + multiplier[i] * self.planned[i], half_saturation, slope)
+            without = curve(self.carried[i], half_saturation, slope)
+            columns.append(jnp.einsum("ngt,gt,ng->n", with_plan - without, self.worth, self.ceiling[i]))
+        return jnp.stack(columns, axis=-1)
 
     def expected(self, multiplier: Any) -> Any:
         """Mean over draws of the incremental revenue, (channel,); traceable by JAX."""
@@ -92,39 +96,52 @@ def plan_response(tree: xr.DataTree, weeks: int | None = None, max_draws: int = 
         )
     paid = len(spec.paid)
     model = MediaModel.of(data, spec)
-    parameters = media_parameters(tree, thinned(tree, max_draws))
-    layout = MediaLayout(
-        model.layout.adstock_kind[:paid], model.layout.l_max[:paid], model.layout.saturation_kind[:paid]
-    )
+    parameters = [
+        np.asarray(values, dtype=float)[..., :paid]
+        for values in media_parameters(tree, thinned(tree, max_draws))
+    ]
+    alpha, half_saturation, slope, ceiling = (np.moveaxis(values, -1, 0) for values in parameters)
+    layout = MediaLayout(*(kinds[:paid] for kinds in dataclasses.astuple(model.layout)))
     tail = max(layout.l_max)
-    media = np.asarray(model.scaled(data["exposure"].to_numpy()))[..., :paid]
+    media = (
+        data["exposure"].to_numpy()[..., :paid] / model.population[:, None, None] / model.media_scale[:paid]
+    )
     # The latest `tail` weeks carry over into the horizon, which repeats the latest `weeks`.
-    history, flight = media[:, media.shape[1] - tail :], media[:, media.shape[1] - weeks :]
-    geos = len(media)
-    before = np.concatenate([history, np.zeros((geos, weeks + tail, paid))], axis=1)
-    plan = np.concatenate([np.zeros((geos, tail, paid)), flight, np.zeros((geos, tail, paid))], axis=1)
-
-    @jax.jit
-    def carry(alpha: Any) -> tuple[Any, Any]:
-        lags = lag_weights(layout, alpha)
-        return adstock.convolve(jnp.asarray(before), lags)[:, tail:], adstock.convolve(jnp.asarray(plan), lags)[:, tail:]
-
-    carried, planned = jax.vmap(carry)(jnp.asarray(parameters.alpha)[:, :paid])
+    length = media.shape[1]
+    history, flight = media[:, length - tail :], media[:, length - weeks :]
+    nothing = np.zeros((len(media), tail, paid))
+    lags = np.asarray(jax.vmap(lambda draw: lag_weights(layout, draw))(jnp.asarray(alpha.T)))
+    carried = _carry(np.concatenate([history, np.zeros_like(flight), nothing], axis=1), lags, tail)
+    planned = _carry(np.concatenate([nothing, flight, nothing], axis=1), lags, tail)
     worth = data["revenue_per_kpi"].to_numpy()[:, available - weeks :]
     after = np.repeat(worth.mean(axis=1, keepdims=True), tail, axis=1)
-    scale = np.asarray(model.population)[:, None] * model.kpi_scale
     return PlanResponse(
         channels=spec.paid,
+        saturation_kind=layout.saturation_kind,
         weeks=weeks,
-        layout=layout,
-        current=data["spend"].to_numpy()[:, media.shape[1] - weeks :].sum(axis=(0, 1)),
-        carried=carried,
-        planned=planned,
-        half_saturation=jnp.asarray(parameters.half_saturation)[:, :paid],
-        slope=jnp.asarray(parameters.slope)[:, :paid],
-        ceiling=jnp.asarray(parameters.coefficient)[..., :paid],
-        worth=jnp.asarray(np.concatenate([worth, after], axis=1) * scale),
+        current=data["spend"].to_numpy()[:, length - weeks :].sum(axis=(0, 1)),
+        carried=jnp.asarray(carried),
+        planned=jnp.asarray(planned),
+        half_saturation=jnp.asarray(half_saturation),
+        slope=jnp.asarray(slope),
+        ceiling=jnp.asarray(ceiling),
+        worth=jnp.asarray(
+            np.concatenate([worth, after], axis=1) * model.population[:, None] * model.kpi_scale
+        ),
     )
+
+
+def _carry(media: np.ndarray, lags: np.ndarray, skip: int) -> np.ndarray:
+    """Adstock of media (geo, week, channel) with each draw's lag weights (draw, channel, lag).
+
+    Returns (channel, draw, geo, week) without the first `skip` weeks.
+    """
+    weeks = media.shape[1] - skip
+    out = np.zeros((media.shape[2], len(lags), media.shape[0], weeks))
+    for lag in range(lags.shape[2]):
+        shifted = media[:, skip - lag : skip - lag + weeks]
+        out += np.einsum("gtc,nc->cngt", shifted, lags[..., lag])
+    return out
 
 
 def thinned(tree: xr.DataTree, max_draws: int) -> np.ndarray:

@@ -61,7 +61,9 @@ def mape(prediction: np.ndarray, actual: np.ndarray) -> float:
 def score_draws(name: str, draws: np.ndarray, actual: np.ndarray) -> Score:
     """Score draws (draw, geo, week) against the KPI (geo, week); weeks without a KPI do not count."""
     known = np.isfinite(actual)
-    return Score(name, float(crps_of_draws(draws[:, known], actual[known]).mean()), mape(draws.mean(axis=0), actual))
+    return Score(
+        name, float(crps_of_draws(draws[:, known], actual[known]).mean()), mape(draws.mean(axis=0), actual)
+    )
 
 
 def score_normal(forecast: Normal, actual: np.ndarray) -> Score:

@@ -1,10 +1,10 @@
 """Return on investment: revenue that a channel's media brought, over what they cost.
 
-All figures are over the modelled window and share one accounting: revenue of the window's weeks, carried over from media
-before the window included, carry-out after it not; spend of the window's weeks.
+All figures are over the modelled window and share one accounting: revenue of the window's weeks, what carries over
+from media before the window included and what carries out after it not; spend of the window's weeks.
 
     roi   revenue brought / spend
-    mroi  revenue of 1 % more media in every week / 1 % of spend (Jin et al. 2017, "Bayesian methods for media mix modeling")
+    mroi  revenue of 1 % more media in every week / 1 % of spend (Jin et al. 2017, section 4)
     cpik  spend / KPI units brought, where the KPI is not revenue itself
 """
 
@@ -32,8 +32,8 @@ _CHUNK = 2_000_000
 def roi_draws(tree: xr.DataTree) -> xr.Dataset:
     """Every metric for every draw, dims (draw, channel), draws flattened.
 
-    Variables: roi, mroi, cpik (nan for organic channels; cpik only where the KPI is not revenue), contribution (revenue),
-    contribution_share (of the window's revenue) and spend (channel,).
+    Variables: roi, mroi, cpik (nan for organic channels; cpik only where the KPI is not revenue), contribution
+    (revenue), contribution_share (of the window's revenue) and spend (channel,).
     """
     spec, data = spec_of(tree), tree["constant_data"].to_dataset()
     media = MediaModel.of(data, spec)
@@ -45,13 +45,20 @@ def roi_draws(tree: xr.DataTree) -> xr.Dataset:
         """KPI, revenue, and revenue with 1 % more media, each (draw, channel)."""
         base = media.effect(parameters, exposure)[..., history:, :]
         more = media.effect(parameters, exposure * (1 + BUMP))[..., history:, :]
-        return base.sum((-3, -2)), jnp.einsum("ngtc,gt->nc", base, worth), jnp.einsum("ngtc,gt->nc", more, worth)
+        return (
+            base.sum((-3, -2)),
+            jnp.einsum("ngtc,gt->nc", base, worth),
+            jnp.einsum("ngtc,gt->nc", more, worth),
+        )
 
     with jax.enable_x64(True):
-        parameters = MediaParameters(*(np.asarray(p, dtype=float) for p in media_parameters(tree)))
+        parameters = media_parameters(tree)
         size, program = max(1, _CHUNK // exposure.size), jax.jit(sums)
         parts = [
-            [np.asarray(part) for part in program(MediaParameters(*(jnp.asarray(p[i : i + size]) for p in parameters)))]
+            [
+                np.asarray(part)
+                for part in program(MediaParameters(*(jnp.asarray(p[i : i + size]) for p in parameters)))
+            ]
             for i in range(0, len(parameters.alpha), size)
         ]
     kpi, revenue, bumped = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
