@@ -1,0 +1,1 @@
+"""Contributions, returns and response curves."""

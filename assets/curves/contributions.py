@@ -1,0 +1,54 @@
+"""`contributions`: what each channel and each part of the baseline brought, week by week."""
+
+import dagster as dg
+
+from assets.code import code_version
+from assets.resources.stores import PosteriorStore
+from assets.resources.tracking import Tracking
+from assets.stage import check, model_asset, stage
+
+
+@model_asset(
+    "curves",
+    "contributions",
+    deps=["registered_model"],
+    description=(
+        "Revenue that each media channel and each part of the baseline brought, with its 90 % interval "
+        "(`mmm_core.contributions.contributions`).\n\nGrain: one row a week and component."
+    ),
+    kinds={"jax", "parquet"},
+    code_version=code_version("contributions"),
+    io_manager_key="results",
+    checks={
+        "adds_up_to_the_prediction": "The components' means add up to the predicted revenue of every week."
+    },
+)
+def contributions(
+    context: dg.AssetExecutionContext,
+    mmm_posterior,
+    posteriors: dg.ResourceParam[PosteriorStore],
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    import numpy as np
+
+    from mmm_core import plots
+    from mmm_core.contributions import contributions
+
+    with stage(context, tracking, posteriors) as run:
+        parts = contributions(mmm_posterior)
+        table = (
+            parts[["mean", "q05", "q95"]].to_dataframe().reset_index().rename(columns={"week": "week_start"})
+        )
+        table = run.labelled(table[["week_start", "component", "mean", "q05", "q95"]])
+        off = float(np.abs(parts["mean"].sum("component") / parts["predicted"] - 1).max())
+        return run.result(
+            table,
+            [
+                check(
+                    "adds_up_to_the_prediction",
+                    off < 1e-4,
+                    f"largest difference {off:.1e} of a week's revenue",
+                )
+            ],
+            {"contributions": plots.contributions(mmm_posterior)},
+        )

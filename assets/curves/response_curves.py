@@ -1,0 +1,47 @@
+"""`response_curves`: revenue of each channel at other levels of spend."""
+
+import dagster as dg
+
+from assets.code import code_version
+from assets.resources.stores import PosteriorStore
+from assets.resources.tracking import Tracking
+from assets.stage import check, model_asset, stage
+
+
+@model_asset(
+    "curves",
+    "response_curves",
+    deps=["registered_model"],
+    description=(
+        "Incremental revenue of each paid channel at 0 to 2 times the spend of the last comparable period "
+        "(`mmm_core.curves.response_curves`).\n\nGrain: one row a channel and multiplier."
+    ),
+    kinds={"jax", "parquet"},
+    code_version=code_version("curves"),
+    io_manager_key="results",
+    checks={"never_falls": "More spend of a channel never brings less revenue, and none brings none."},
+)
+def response_curves(
+    context: dg.AssetExecutionContext,
+    mmm_posterior,
+    posteriors: dg.ResourceParam[PosteriorStore],
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    from mmm_core import plots
+    from mmm_core.curves import response_curves
+
+    with stage(context, tracking, posteriors) as run:
+        table = response_curves(mmm_posterior).sort_values(["channel", "multiplier"], ignore_index=True)
+        steps = table.groupby("channel")["mean"].diff().dropna()
+        slack = 1e-9 * table["mean"].abs().max()
+        at_zero = table.loc[table["multiplier"] == 0, "mean"].abs()
+        sound = (steps >= -slack).all() and (at_zero <= slack).all()
+        return run.result(
+            run.labelled(table),
+            [
+                check(
+                    "never_falls", sound, f"smallest step {steps.min():.3g}, at no spend {at_zero.max():.3g}"
+                )
+            ],
+            {"response_curves": plots.response_curves(table)},
+        )

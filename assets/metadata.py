@@ -1,0 +1,80 @@
+"""What the UI shows of a table or a figure."""
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+MAX_PLOT_BYTES = 150_000
+
+DESCRIPTIONS = {
+    "posterior_version": "hash of the table, the specification, the seed and the code behind the draws",
+    "model_version": "version of the registered MLflow model that holds the posterior",
+    "week_start": "Monday of the week",
+    "channel": "media channel",
+    "component": "media channel or part of the baseline",
+    "metric": "roi, mroi, contribution, contribution_share or spend",
+    "mean": "posterior mean",
+    "median": "posterior median",
+    "sd": "posterior standard deviation",
+    "q05": "5 % quantile of the posterior",
+    "q95": "95 % quantile of the posterior",
+    "spend": "spend over the period of the curve",
+    "multiplier": "spend relative to the last comparable period",
+    "current_spend": "spend of the last comparable period",
+    "recommended_spend": "spend that maximises expected revenue within the bounds",
+    "lower": "least spend allowed",
+    "upper": "most spend allowed",
+    "current_revenue": "expected revenue from the current spend",
+    "recommended_revenue": "expected revenue from the recommended spend",
+    "mroi": "revenue of the next unit of spend",
+    "gap": "how far the optimum's certificate leaves the plan from the best one",
+    "check_name": "name of the review's check",
+    "severity": "ERROR blocks promotion, WARN does not",
+    "passed": "whether the figure is within the threshold",
+    "figure": "what was measured",
+    "threshold": "what it was held against",
+    "message": "the finding in words",
+    "population": "people in the geo",
+}
+
+
+def table_metadata(table: "pd.DataFrame") -> dict[str, dg.MetadataValue]:
+    """Row count and column schema of what a partition holds."""
+    columns = [
+        dg.TableColumn(str(name), str(kind), description=DESCRIPTIONS.get(str(name)))
+        for name, kind in table.dtypes.items()
+    ]
+    return {
+        "dagster/partition_row_count": dg.MetadataValue.int(len(table)),
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
+    }
+
+
+def preview(table: "pd.DataFrame", rows: int = 20, digits: int = 3) -> dg.MetadataValue:
+    """The first rows as a Markdown table."""
+
+    def text(value: object) -> str:
+        if isinstance(value, float):
+            return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
+        return str(value)
+
+    lines = ["| " + " | ".join(map(str, table.columns)) + " |", "|" + "---|" * table.shape[1]]
+    lines += ["| " + " | ".join(map(text, row)) + " |" for row in table.head(rows).itertuples(index=False)]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def plot(figure: "Figure") -> dg.MetadataValue:
+    """A figure small enough for the event log, drawn at a lower resolution where it is not."""
+    for dpi in (100, 70, 50, 35):
+        png = io.BytesIO()
+        figure.savefig(png, format="png", dpi=dpi)
+        encoded = base64.b64encode(png.getvalue()).decode()
+        if len(encoded) < MAX_PLOT_BYTES:
+            return dg.MetadataValue.md(f"![](data:image/png;base64,{encoded})")
+    return dg.MetadataValue.text(f"the figure takes more than {MAX_PLOT_BYTES} bytes: see the MLflow run")

@@ -1,0 +1,89 @@
+"""Reading the mart a model's YAML names, as one wide table of weeks."""
+
+from typing import TYPE_CHECKING
+
+from assets.models import Vintage
+from assets.resources.warehouse import Warehouse
+from mmm_core.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmm_core.spec import ModelSpec
+
+WEEKLY_TABLES = "weekly_tables/"
+WEEKLY_MART = "fct_weekly_tables"
+
+
+def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.DataFrame":
+    """The rows of the model's mart up to the as-of week, and the columns and rows its YAML asks for.
+
+    Raises:
+        InputError: no such mart, weekly table, column or filter value, with the nearest one there is.
+    """
+    source = f"{mart_name(spec)} (for model {spec.model})"
+    if spec.table.startswith(WEEKLY_TABLES):
+        table = _weekly_table(warehouse, spec)
+    else:
+        table = _mart(warehouse, spec)
+    missing = [column for column in spec.columns if column not in table.columns]
+    if missing:
+        faults = "; ".join(f"'{column}': {nearest(column, map(str, table.columns))}" for column in missing)
+        raise InputError(f"{source}: columns that the model's YAML names are not there: {faults}")
+    for column, value in spec.filter.items():
+        known = table[column].astype(str)
+        if not (known == value).any():
+            raise InputError(f"{source}: no row has {column} = '{value}': {nearest(value, known.unique())}")
+        table = table[known == value]
+    weeks = table[spec.time.column].astype("datetime64[ns]")
+    table = table.assign(**{spec.time.column: weeks})[weeks <= vintage.as_of_week]
+    if table.empty:
+        raise InputError(
+            f"{source}: no week up to {vintage.as_of_week}, the first is {weeks.min():%Y-%m-%d}: "
+            "choose a later as-of week"
+        )
+    keys = [spec.time.column] + ([spec.geo.column] if spec.geo else [])
+    return table[list(spec.columns)].sort_values(keys).reset_index(drop=True)
+
+
+def mart_name(spec: "ModelSpec") -> str:
+    if spec.table.startswith(WEEKLY_TABLES):
+        return f"table {spec.table.removeprefix(WEEKLY_TABLES)} of mart marts.{WEEKLY_MART}"
+    return f"mart marts.{spec.table}"
+
+
+def _mart(warehouse: Warehouse, spec: "ModelSpec") -> "pd.DataFrame":
+    with warehouse.connect(read_only=True) as connection:
+        rows = connection.execute(
+            "select table_name from information_schema.tables where table_schema = 'marts'"
+        )
+        marts = [name for (name,) in rows.fetchall()]
+        if spec.table not in marts:
+            raise InputError(
+                f"model {spec.model}: `table: {spec.table}` is no mart: {nearest(spec.table, marts)} "
+                f"(a weekly file of one's own is {WEEKLY_TABLES}<name>)"
+            )
+        return connection.execute(f'select * from marts."{spec.table}"').df()
+
+
+def _weekly_table(warehouse: Warehouse, spec: "ModelSpec") -> "pd.DataFrame":
+    name = spec.table.removeprefix(WEEKLY_TABLES)
+    with warehouse.connect(read_only=True) as connection:
+        tables = connection.execute(f"select distinct table_name from marts.{WEEKLY_MART}").fetchall()
+        if name not in {known for (known,) in tables}:
+            raise InputError(
+                f"model {spec.model}: `table: {spec.table}`: no such weekly table: "
+                f"{nearest(name, [known for (known,) in tables])} (land it as landing/weekly_tables/{name}.csv)"
+            )
+        long = connection.execute(
+            f"select week_start, geo, column_name, value from marts.{WEEKLY_MART} where table_name = ?",
+            [name],
+        ).df()
+    long["geo"] = long["geo"].fillna("all")
+    twice = long[long.duplicated(["week_start", "geo", "column_name"])]
+    if len(twice):
+        raise InputError(f"weekly table {name}: more than one row for {twice['week_start'].iloc[0]:%Y-%m-%d}")
+    wide = long.pivot(index=["week_start", "geo"], columns="column_name", values="value").reset_index()
+    wide.columns.name = None
+    names = {"week_start": spec.time.column} | ({"geo": spec.geo.column} if spec.geo else {})
+    return wide.rename(columns=names)

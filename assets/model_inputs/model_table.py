@@ -1,0 +1,121 @@
+"""`model_table`: the frozen vintage a model is fitted on."""
+
+import dagster as dg
+
+from assets.code import code_version
+from assets.metadata import preview, table_metadata
+from assets.model_inputs.mart import WEEKLY_MART, mart_name, read_mart
+from assets.models import load_model, model_names, vintage_of
+from assets.resources.stores import VintageStore
+from assets.resources.tracking import Tracking
+from assets.resources.warehouse import POOL, Warehouse
+from assets.stage import check, model_asset
+
+WARN_WEEKS = 104
+
+
+@model_asset(
+    "model_inputs",
+    "model_table",
+    deps=[dg.AssetKey(["marts", "mmm_model_table"]), dg.AssetKey(["marts", WEEKLY_MART])],
+    description=(
+        "The weekly table a model is fitted on, as the marts had it for this as-of week; frozen as Parquet.\n\n"
+        "Grain: one row a week, and geo where the model has geos; weeks up to the as-of week."
+    ),
+    kinds={"duckdb", "parquet"},
+    pool=POOL,
+    code_version=code_version("table", "spec"),
+    io_manager_key="vintages",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "reaches_as_of_week",
+            asset="model_table",
+            blocking=True,
+            description="The last week of the table is the as-of week: an old table is not fitted under a new date.",
+        ),
+        dg.AssetCheckSpec(
+            "two_years_of_history",
+            asset="model_table",
+            description=f"At least {WARN_WEEKS} weeks, so that seasonality is seen twice.",
+        ),
+    ],
+)
+def model_table(
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    vintages: dg.ResourceParam[VintageStore],
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    from mmm_core.table import check_table, fingerprint
+
+    vintage = vintage_of(context.partition_key)
+    spec = load_model(vintage.model)
+    table = read_mart(warehouse, spec, vintage)
+    checked = check_table(table, spec, source=mart_name(spec))
+    version = fingerprint(checked)
+    path = vintages.save(vintage, version, table)
+    weeks = checked[spec.time.column]
+    facts = {
+        "weeks": weeks.nunique(),
+        "first_week": f"{weeks.min():%Y-%m-%d}",
+        "last_week": f"{weeks.max():%Y-%m-%d}",
+        "geos": checked[spec.geo.column].nunique() if spec.geo else 1,
+    }
+    with tracking.run(
+        context, vintage, required=False, spec_hash=spec.spec_hash, data_version=version
+    ) as run:
+        run.log(params={"table": spec.table, **facts}, metrics={"rows": len(table)})
+        run.text(spec.to_yaml(), "model.yaml")
+    return dg.MaterializeResult(
+        value=version,
+        data_version=dg.DataVersion(version),
+        metadata={
+            **table_metadata(table),
+            **facts,
+            "last_weeks": preview(table.tail(8)),
+            "vintage": dg.MetadataValue.path(str(path)),
+            **run.metadata,
+        },
+        check_results=[
+            _reaches_as_of_week(facts["last_week"], vintage.as_of_week, spec.time.to),
+            check(
+                "two_years_of_history",
+                facts["weeks"] >= WARN_WEEKS,
+                f"{facts['weeks']} weeks",
+                severity=dg.AssetCheckSeverity.WARN,
+            ),
+        ],
+    )
+
+
+def _reaches_as_of_week(last: str, as_of_week: str, until: object) -> dg.AssetCheckResult:
+    expected = min(as_of_week, str(until or as_of_week))
+    return check(
+        "reaches_as_of_week",
+        last == expected,
+        f"the table ends with the week of {last}"
+        + (
+            ""
+            if last == expected
+            else f", not {expected}: land and build the missing weeks, or choose {last}"
+        ),
+    )
+
+
+@dg.asset_check(asset="model_table", description="Every YAML in the models folder is a valid specification.")
+def model_specs_are_valid(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    from mmm_core.errors import SpecError
+
+    faults = {}
+    for model in model_names():
+        try:
+            load_model(model)
+        except SpecError as error:
+            faults[model] = str(error)
+            context.log.error(str(error))
+    return dg.AssetCheckResult(
+        passed=not faults,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="refused: " + ", ".join(faults) if faults else f"{len(model_names())} models",
+        metadata={model: dg.MetadataValue.text(message) for model, message in faults.items()},
+    )

@@ -1,0 +1,77 @@
+"""The models there are: a YAML file each, and a partition each with its as-of weeks.
+
+Importing this module reads file names only, so a YAML that is wrong, or slow to validate, cannot keep the code
+location from loading: its partition exists, and materializing it fails with what is wrong.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets.resources.paths import REPOSITORY
+
+if TYPE_CHECKING:
+    from mmm_core.spec import ModelSpec
+
+
+def models_folder() -> Path:
+    """The folder of model YAMLs; MMM_MODELS_DIR names another one."""
+    return Path(os.environ.get("MMM_MODELS_DIR") or REPOSITORY / "models").resolve()
+
+
+def model_names() -> list[str]:
+    """Names of the models, sorted: the YAML files' names, as far as they can be partition keys."""
+    return sorted(path.stem for path in models_folder().glob("*.yaml") if re.fullmatch(r"[\w.-]+", path.stem))
+
+
+def spec_path(model: str) -> Path:
+    return models_folder() / f"{model}.yaml"
+
+
+def load_model(model: str) -> "ModelSpec":
+    """The validated specification of a model.
+
+    Raises:
+        SpecError: the file is refused, or says it is another model.
+    """
+    from mmm_core.errors import SpecError
+    from mmm_core.spec import load_spec
+
+    spec = load_spec(spec_path(model))
+    if spec.model != model:
+        raise SpecError(
+            f"{spec_path(model)}: it says `model: {spec.model}`; the file must be named {spec.model}.yaml"
+        )
+    return spec
+
+
+MODELS = dg.StaticPartitionsDefinition(model_names())
+AS_OF_WEEKS = dg.WeeklyPartitionsDefinition(start_date="2018-01-01", day_offset=1)  # keys are ISO Mondays
+PARTITIONS = dg.MultiPartitionsDefinition({"model": MODELS, "as_of_week": AS_OF_WEEKS})
+
+
+@dataclass(frozen=True)
+class Vintage:
+    """One model as of one week: the Monday of the last week in its data."""
+
+    model: str
+    as_of_week: str
+
+    @property
+    def week(self) -> date:
+        return date.fromisoformat(self.as_of_week)
+
+    @property
+    def key(self) -> dg.MultiPartitionKey:
+        return dg.MultiPartitionKey({"model": self.model, "as_of_week": self.as_of_week})
+
+
+def vintage_of(partition_key: str) -> Vintage:
+    """The vintage a partition key stands for."""
+    keys = PARTITIONS.get_partition_key_from_str(partition_key).keys_by_dimension
+    return Vintage(keys["model"], keys["as_of_week"])

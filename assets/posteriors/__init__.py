@@ -1,0 +1,1 @@
+"""Posteriors and their review."""

@@ -1,0 +1,109 @@
+"""`mmm_posterior`: the draws, fitted in a process of their own."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets.code import code_version
+from assets.models import Vintage, load_model, spec_path, vintage_of
+from assets.resources.fitting import FitProcess
+from assets.resources.stores import PosteriorStore, VintageStore
+from assets.resources.tracking import Tracking
+from assets.stage import check, model_asset
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+FIGURES = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "compile_seconds", "sampling_seconds")
+
+
+@model_asset(
+    "posteriors",
+    "mmm_posterior",
+    deps=["model_table"],
+    description=(
+        "Draws from the posterior of the marketing mix model, fitted by `mmm_core.fit.fit` on the frozen table.\n\n"
+        "Grain: one file of draws a model and as-of week, named by its version: the hash of table, specification, "
+        "seed and engine. The same inputs give the same version, and a version that is there is not fitted again."
+    ),
+    kinds={"numpyro", "jax"},
+    pool="mcmc",
+    code_version=code_version("fit", "posterior"),
+    io_manager_key="posteriors",
+    checks={"posterior_is_whole": "Every group and variable is there, in its dimensions, and finite."},
+)
+def mmm_posterior(
+    context: dg.AssetExecutionContext,
+    vintages: dg.ResourceParam[VintageStore],
+    posteriors: dg.ResourceParam[PosteriorStore],
+    fit_process: FitProcess,
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    from mmm_core.posterior import version
+    from mmm_core.summary import summary
+
+    vintage = vintage_of(context.partition_key)
+    spec = load_model(vintage.model)
+    table_version = vintages.current(vintage)
+    posterior_version = version(table_version, spec)
+    tree = _kept(context, posteriors, vintage, posterior_version)
+    reused = tree is not None
+    if tree is None:
+        extras = {
+            "spec": str(spec_path(vintage.model)),
+            "table": str(vintages.path(vintage, table_version)),
+            "posterior": str(posteriors.path(vintage, posterior_version)),
+            "version": posterior_version,
+        }
+        fit_process.run(context, extras)
+        tree = posteriors.load(vintage, posterior_version)
+
+    facts = summary(tree)
+    figures = {name: facts[name] for name in FIGURES}
+    tags = {
+        "spec_hash": spec.spec_hash,
+        "posterior_version": posterior_version,
+        "data_version": posterior_version,
+    }
+    with tracking.run(context, vintage, required=False, **tags) as run:
+        run.log(
+            params={
+                "table_version": table_version,
+                "engine": spec.fit.engine,
+                **spec.fit.model_dump(include={"chains", "warmup", "draws", "seed"}),
+            },
+            metrics=figures,
+        )
+    return dg.MaterializeResult(
+        value=posterior_version,
+        data_version=dg.DataVersion(posterior_version),
+        metadata={
+            "posterior_version": posterior_version,
+            "table_version": table_version,
+            "reused": reused,
+            **figures,
+            **run.metadata,
+        },
+        check_results=[
+            check("posterior_is_whole", True, f"{facts['chains']} chains of {facts['draws']} draws")
+        ],
+    )
+
+
+def _kept(
+    context: dg.AssetExecutionContext, posteriors: PosteriorStore, vintage: Vintage, version: str
+) -> "DataTree | None":
+    """The posterior of this version if an earlier run left it; a damaged file is put aside."""
+    from mmm_core.errors import InputError
+
+    path = posteriors.path(vintage, version)
+    if not path.is_file():
+        return None
+    try:
+        tree = posteriors.load(vintage, version)
+    except InputError as error:
+        context.log.warning(f"{error}; it is put aside and fitted again")
+        path.rename(path.with_suffix(".damaged"))
+        return None
+    context.log.info(f"posterior {version} is there already: {path}")
+    return tree

@@ -1,0 +1,84 @@
+"""`model_review`: is this model fit to be used? Checks of `mmm_core.review` are asset checks; ERROR ones block."""
+
+import dagster as dg
+
+from assets.code import code_version
+from assets.models import load_model, vintage_of
+from assets.resources.stores import PosteriorStore
+from assets.resources.tracking import Tracking
+from assets.resources.warehouse import POOL, Warehouse
+from assets.stage import model_asset, stage
+from mmm_core.review import CHECKS
+
+SEVERITY = {"ERROR": dg.AssetCheckSeverity.ERROR, "WARN": dg.AssetCheckSeverity.WARN}
+
+
+@model_asset(
+    "posteriors",
+    "model_review",
+    deps=["registered_model"],
+    description=(
+        "Convergence, fit, coverage and plausibility of a posterior, each figure against its threshold "
+        "(`mmm_core.review.review`). A failed ERROR check stops promotion and publication, not the budget; the "
+        "findings reach the warehouse either way.\n\nGrain: one row a check."
+    ),
+    kinds={"arviz", "duckdb"},
+    pool=POOL,
+    code_version=code_version("review"),
+    io_manager_key="results",
+    check_specs=[
+        dg.AssetCheckSpec(
+            c.name, asset="model_review", blocking=c.severity == "ERROR", description=c.description
+        )
+        for c in CHECKS
+    ],
+)
+def model_review(
+    context: dg.AssetExecutionContext,
+    mmm_posterior,
+    posteriors: dg.ResourceParam[PosteriorStore],
+    tracking: Tracking,
+    warehouse: Warehouse,
+) -> dg.MaterializeResult:
+    import pandas as pd
+
+    from mmm_core.review import review
+
+    vintage = vintage_of(context.partition_key)
+    with stage(context, tracking, posteriors) as run:
+        found = review(mmm_posterior, load_model(vintage.model).review)
+        table = pd.DataFrame(
+            {
+                "check_name": [result.name for result in found],
+                "severity": [result.severity for result in found],
+                "passed": [bool(result.passed) for result in found],
+                "figure": [float(result.figure) for result in found],
+                "threshold": [float(result.threshold) for result in found],
+                "message": [result.message for result in found],
+            }
+        )
+        failed = table.loc[~table["passed"] & (table["severity"] == "ERROR"), "check_name"].tolist()
+        run.run.log(dict(zip(table["check_name"], table["figure"], strict=True)))
+        tracking.client().set_model_version_tag(
+            f"mmm_{vintage.model}",
+            run.model_version,
+            "review",
+            f"failed: {', '.join(failed)}" if failed else "passed",
+        )
+        labelled = run.labelled(table)
+        warehouse.replace_results({"model_review": labelled}, vintage.model, vintage.as_of_week)
+        return run.result(
+            labelled,
+            [
+                dg.AssetCheckResult(
+                    check_name=result.name,
+                    passed=bool(result.passed),
+                    severity=SEVERITY[result.severity],
+                    description=result.message,
+                    metadata={"figure": float(result.figure), "threshold": float(result.threshold)},
+                )
+                for result in found
+            ],
+            shown=table,
+            metadata={"failed": ", ".join(failed) or "none"},
+        )

@@ -1,0 +1,91 @@
+"""`registered_model`: the posterior as a version of a registered MLflow model, alias `challenger`."""
+
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+import dagster as dg
+
+import mmm_core
+from assets.code import code_version
+from assets.models import vintage_of
+from assets.resources.stores import PosteriorStore, VintageStore
+from assets.resources.tracking import Tracking
+from assets.stage import check, model_asset
+
+PREDICTOR = Path(__file__).parent / "predictor" / "model.py"
+# What a posterior needs to predict; the library itself travels with the model.
+REQUIREMENTS = ("numpy", "scipy", "pandas", "xarray", "h5netcdf", "jax", "pydantic", "pyyaml")
+
+
+@model_asset(
+    "registry",
+    "registered_model",
+    deps=["model_table"],
+    description=(
+        "The posterior as a version of the MLflow model `mmm_<model>`, with the netCDF as its artifact, and the alias "
+        "`challenger` on the latest. `mlflow.pyfunc.load_model` predicts the KPI of a spend plan with it. A posterior "
+        "that is registered already keeps its version.\n\nGrain: one model version a posterior version."
+    ),
+    kinds={"mlflow"},
+    code_version=code_version("posterior"),
+    checks={
+        "holds_this_posterior": "The registered version carries this posterior, table and specification."
+    },
+)
+def registered_model(
+    context: dg.AssetExecutionContext,
+    mmm_posterior,
+    vintages: dg.ResourceParam[VintageStore],
+    posteriors: dg.ResourceParam[PosteriorStore],
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    vintage = vintage_of(context.partition_key)
+    posterior_version = posteriors.current(vintage)
+    origin = {
+        "posterior_version": posterior_version,
+        "data_version": vintages.current(vintage),
+        "spec_hash": str(mmm_posterior.attrs["spec_hash"]),
+        "as_of_week": vintage.as_of_week,
+    }
+    client = tracking.client()
+    name = f"mmm_{vintage.model}"
+    version = tracking.model_version(vintage.model, posterior_version)
+    with tracking.run(context, vintage, **origin) as run:
+        if version is None:
+            version = _register(name, posteriors.path(vintage, posterior_version), origin, context.run_id)
+        run.tag(model_version=version)
+        if tracking.may_move("challenger", vintage):
+            client.set_registered_model_alias(name, "challenger", version)
+    kept = client.get_model_version(name, version).tags
+    same = all(kept.get(key) == value for key, value in origin.items() if key != "as_of_week")
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(posterior_version),
+        metadata={
+            "model_version": version,
+            "registered_model": dg.MetadataValue.url(tracking.version_url(vintage.model, version)),
+            "load_with": dg.MetadataValue.md(f'`mlflow.pyfunc.load_model("models:/{name}/{version}")`'),
+            **run.metadata,
+            **origin,
+        },
+        check_results=[
+            check("holds_this_posterior", same, f"version {version} holds posterior {posterior_version}")
+        ],
+    )
+
+
+def _register(name: str, posterior: Path, origin: dict[str, str], dagster_run_id: str) -> str:
+    """Log the model in the active run and register it, its origin with it in one step."""
+    import mlflow
+
+    logged = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(PREDICTOR),
+        artifacts={"posterior": str(posterior)},
+        code_paths=[str(Path(mmm_core.__file__).parent)],
+        pip_requirements=[f"{package}=={package_version(package)}" for package in REQUIREMENTS],
+        metadata=origin,
+    )
+    registered = mlflow.register_model(
+        logged.model_uri, name, tags={**origin, "dagster_run_id": dagster_run_id}
+    )
+    return str(registered.version)

@@ -1,0 +1,119 @@
+"""What the assets behind a posterior have in common: their partitions, their MLflow run, their labels."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from assets.metadata import plot, preview, table_metadata
+from assets.models import PARTITIONS, Vintage, vintage_of
+from assets.resources.stores import PosteriorStore
+from assets.resources.tracking import TrackedRun, Tracking
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def model_asset(group: str, name: str, **options: Any) -> Any:
+    """`@dg.asset` partitioned by model and as-of week; `checks` maps check names to what they hold."""
+    checks: Mapping[str, str] = options.pop("checks", {})
+    specs = [dg.AssetCheckSpec(check, asset=name, description=meaning) for check, meaning in checks.items()]
+    specs += options.pop("check_specs", ())
+    return dg.asset(name=name, group_name=group, partitions_def=PARTITIONS, check_specs=specs, **options)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One materialization of an asset behind a posterior."""
+
+    context: dg.AssetExecutionContext
+    vintage: Vintage
+    posterior_version: str
+    model_version: str
+    run: TrackedRun
+
+    def labelled(self, table: "pd.DataFrame") -> "pd.DataFrame":
+        """The table with the versions it came from."""
+        return table.assign(posterior_version=self.posterior_version, model_version=self.model_version)
+
+    def result(
+        self,
+        table: "pd.DataFrame",
+        checks: Sequence[dg.AssetCheckResult],
+        figures: "Mapping[str, Figure] | None" = None,
+        shown: "pd.DataFrame | None" = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> dg.MaterializeResult:
+        """Record table and figures in MLflow and hand the table to the IO manager.
+
+        `shown` is the part of the table worth reading in the UI. The data version is the content's, so what comes
+        out the same is the same.
+        """
+        import matplotlib.pyplot as plt
+
+        from mmm_core.table import fingerprint
+
+        name = self.context.asset_key.path[-1]
+        version = fingerprint(table)
+        self.run.table(table, name)
+        self.run.tag(data_version=version)
+        shown_metadata: dict[str, Any] = {}
+        for title, figure in (figures or {}).items():
+            self.run.figure(figure, title)
+            shown_metadata[title] = plot(figure)
+            plt.close(figure)
+        if shown is not None:
+            shown_metadata["table"] = preview(shown)
+        return dg.MaterializeResult(
+            value=table,
+            data_version=dg.DataVersion(version),
+            check_results=list(checks),
+            metadata={
+                **table_metadata(table),
+                **shown_metadata,
+                **self.run.metadata,
+                **(metadata or {}),
+                "posterior_version": self.posterior_version,
+                "model_version": self.model_version,
+            },
+        )
+
+
+@contextmanager
+def stage(
+    context: dg.AssetExecutionContext, tracking: Tracking, posteriors: PosteriorStore, **tags: str
+) -> Iterator[Stage]:
+    """The MLflow run of an asset behind a posterior, carrying the registered version that holds the posterior.
+
+    Raises:
+        TrackingAway: MLflow does not answer.
+        Failure: the posterior is not registered.
+    """
+    vintage = vintage_of(context.partition_key)
+    posterior_version = posteriors.current(vintage)
+    model_version = tracking.model_version(vintage.model, posterior_version)
+    if model_version is None:
+        raise dg.Failure(
+            f"posterior {posterior_version} of {vintage.model} as of {vintage.as_of_week} is not registered in MLflow: "
+            "materialize registered_model first",
+            allow_retries=False,
+        )
+    versions = {"posterior_version": posterior_version, "model_version": model_version}
+    with tracking.run(context, vintage, **versions, **tags) as run:
+        yield Stage(context, vintage, posterior_version, model_version, run)
+
+
+def check(
+    name: str,
+    passed: bool,
+    description: str,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    **metadata: Any,
+) -> dg.AssetCheckResult:
+    """A check's result that says in words what it found."""
+    return dg.AssetCheckResult(
+        check_name=name, passed=bool(passed), description=description, severity=severity, metadata=metadata
+    )

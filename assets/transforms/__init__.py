@@ -1,0 +1,1 @@
+"""Media as the posterior sees them."""

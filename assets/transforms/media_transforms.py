@@ -1,0 +1,45 @@
+"""`media_transforms`: media carried over and saturated, at the posterior."""
+
+import dagster as dg
+
+from assets.code import code_version
+from assets.resources.stores import PosteriorStore
+from assets.resources.tracking import Tracking
+from assets.stage import check, model_asset, stage
+
+
+@model_asset(
+    "transforms",
+    "media_transforms",
+    deps=["registered_model"],
+    description=(
+        "Exposure of each channel, what it becomes once it carries over, and once it saturates, at the posterior mean "
+        "(`mmm_core.transforms.media_transforms`).\n\nGrain: one row a week, geo and channel."
+    ),
+    kinds={"jax", "parquet"},
+    code_version=code_version("transforms"),
+    io_manager_key="results",
+    checks={"is_finite_and_not_negative": "Adstocked and saturated media are finite and not negative."},
+)
+def media_transforms(
+    context: dg.AssetExecutionContext,
+    mmm_posterior,
+    posteriors: dg.ResourceParam[PosteriorStore],
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    import numpy as np
+
+    from mmm_core.transforms import media_transforms
+
+    with stage(context, tracking, posteriors) as run:
+        table = media_transforms(mmm_posterior)
+        values = table[["adstocked", "saturated"]].to_numpy()
+        wrong = int((~np.isfinite(values) | (values < 0)).any(axis=1).sum())
+        summary = (
+            table.groupby("channel", sort=False)[["exposure", "adstocked", "saturated"]].mean().reset_index()
+        )
+        return run.result(
+            run.labelled(table),
+            [check("is_finite_and_not_negative", wrong == 0, f"{wrong} of {len(table)} rows are not")],
+            shown=summary,
+        )

@@ -1,0 +1,70 @@
+"""Media as the model sees them: scaled, carried over, saturated, at the posterior."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmm_core import adstock
+from mmm_core.media import MediaModel, lag_weights, media_parameters, saturate
+from mmm_core.posterior import spec_of
+
+Pair = tuple[jax.Array, jax.Array]
+
+MAX_DRAWS = 400
+"""Posterior draws behind a mean, spread evenly over the chains."""
+
+
+def media_transforms(tree: xr.DataTree) -> pd.DataFrame:
+    """Exposure, its adstock and its saturation for every channel, geo and week of the window.
+
+    Returns:
+        A row a week, geo and channel: week_start, geo, channel; exposure in the table's units; adstocked, in the
+        channel's mean non-zero week a head; saturated, as a share of the channel's ceiling (in the unit of adstocked
+        for a channel without saturation). The last two are posterior means.
+    """
+    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    media = MediaModel.of(data, spec)
+    sizes = tree["posterior"].sizes
+    total = sizes["chain"] * sizes["draw"]
+    draws = np.unique(np.linspace(0, total - 1, min(total, MAX_DRAWS)).astype(int))
+    history = data.sizes["media_week"] - data.sizes["week"]
+    exposure = data["exposure"].to_numpy()
+
+    def means(alpha: jax.Array, half_saturation: jax.Array, slope: jax.Array) -> Pair:
+        scaled = media.scaled(exposure)
+
+        def add(sums: Pair, draw: tuple[jax.Array, ...]) -> tuple[Pair, None]:
+            carried = adstock.convolve(scaled, lag_weights(media.layout, draw[0]))
+            return (sums[0] + carried, sums[1] + saturate(media.layout, carried, draw[1], draw[2])), None
+
+        zeros = (jnp.zeros_like(scaled), jnp.zeros_like(scaled))
+        sums, _ = jax.lax.scan(add, zeros, (alpha, half_saturation, slope))
+        return sums[0] / len(draws), sums[1] / len(draws)
+
+    with jax.enable_x64(True):
+        parameters = media_parameters(tree, draws)
+        shape = [jnp.asarray(np.asarray(p, dtype=float)) for p in parameters[:3]]
+        adstocked, saturated = (np.asarray(mean)[:, history:] for mean in jax.jit(means)(*shape))
+    labels = {
+        "geo": data["geo"].to_numpy(),
+        "week_start": data["week"].to_numpy(),
+        "channel": list(spec.channels),
+    }
+    table = xr.Dataset(
+        {
+            name: (("geo", "week_start", "channel"), values)
+            for name, values in (
+                ("exposure", exposure[:, history:]),
+                ("adstocked", adstocked),
+                ("saturated", saturated),
+            )
+        },
+        coords=labels,
+    )
+    return table.to_dataframe().reset_index()[
+        ["week_start", "geo", "channel", "exposure", "adstocked", "saturated"]
+    ]

@@ -1,0 +1,25 @@
+"""The code location: every asset and check under `assets`, with owners, policies, jobs and resources."""
+
+import dagster as dg
+
+import assets
+from orchestration import jobs, owners, policies, resources, schedules, sensors
+
+
+def definitions() -> dg.Definitions:
+    """Everything Dagster loads; assets are found in the package, what applies to them is applied by selection."""
+    found = dg.Definitions(
+        assets=dg.with_source_code_references(dg.load_assets_from_package_module(assets)),
+        asset_checks=dg.load_asset_checks_from_package_module(assets),
+    ).map_asset_specs(func=lambda spec: policies.apply(owners.own(spec)))
+    running = dg.Definitions(
+        jobs=jobs.ALL,
+        schedules=schedules.ALL,
+        sensors=sensors.ALL,
+        resources=resources.build(),
+        executor=policies.EXECUTOR,
+    )
+    return dg.Definitions.merge(found, running)
+
+
+defs = definitions()

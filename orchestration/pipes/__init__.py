@@ -1,0 +1,1 @@
+"""Entry points that run in a process of their own, started through Dagster Pipes."""

@@ -1,0 +1,85 @@
+"""Fit one model: the process behind `mmm_posterior`.
+
+It is told through Pipes what to read (`table`, `spec`), what to write (`posterior`) and which version that is, reports
+its progress, and puts the posterior in place whole. It needs `mmm_core` and `dagster_pipes`, no orchestrator.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagster_pipes import PipesContext, open_dagster_pipes
+
+if TYPE_CHECKING:
+    from mmm_core.sampling import Progress
+
+REPORT_SECONDS = 2.0
+
+
+def main() -> None:
+    _end_with_parent(os.getppid())
+    with open_dagster_pipes() as pipes:
+        fit_model(pipes)
+
+
+def fit_model(pipes: PipesContext) -> None:
+    """Read, fit, and put the posterior in place.
+
+    Raises:
+        InputError: table or specification are not the ones that the version was made of.
+    """
+    from mmm_core.errors import InputError
+    from mmm_core.fit import fit
+    from mmm_core.posterior import save_posterior, version
+    from mmm_core.spec import load_spec
+    from mmm_core.table import check_table, fingerprint, read_table
+
+    source = pipes.get_extra("table")
+    spec, table = load_spec(pipes.get_extra("spec")), read_table(source)
+    if version(fingerprint(check_table(table, spec, source)), spec) != pipes.get_extra("version"):
+        raise InputError(
+            f"{source}, or the specification of {spec.model}, changed since the run began: start it again"
+        )
+    target = Path(pipes.get_extra("posterior"))
+    for abandoned in target.parent.glob(f"{target.name}.*.partial"):  # by a process that was killed
+        abandoned.unlink(missing_ok=True)
+    tree = fit(table, spec, progress=_reporter(pipes), source=source)
+    save_posterior(tree, target)  # written under another name, then renamed: nobody sees half of it
+
+
+def _reporter(pipes: PipesContext) -> "Callable[[Progress], None]":
+    """Progress in the run's log: every phase once, and then every few seconds."""
+    last = {"phase": "", "time": 0.0}
+
+    def report(progress: "Progress") -> None:
+        now = time.monotonic()
+        if (
+            progress.phase == last["phase"]
+            and now - last["time"] < REPORT_SECONDS
+            and progress.done < progress.total
+        ):
+            return
+        last.update(phase=progress.phase, time=now)
+        share = f" {progress.done}/{progress.total} iterations a chain" if progress.done else ""
+        divergences = f", {progress.divergences} divergences" if progress.divergences else ""
+        pipes.log.info(f"{progress.phase}{share}{divergences}, {progress.seconds:.1f} s")
+
+    return report
+
+
+def _end_with_parent(parent: int) -> None:
+    """A run that is killed takes its fit along: nobody would read the result, and the next run wants the cores."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()

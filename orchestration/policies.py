@@ -1,0 +1,45 @@
+"""When things run, how fresh they must be and how often they are tried: policies, applied by selection."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+# Monday 09:00: by then last week's model is on the table. Counted from Monday 00:00, when its week is complete.
+TIMEZONE = "UTC"
+MONDAY_MORNING = "0 6 * * 1"
+MONDAY_DEADLINE = dg.FreshnessPolicy.cron(
+    deadline_cron="0 9 * * 1", lower_bound_delta=timedelta(hours=9), timezone=TIMEZONE
+)
+FRESH_ON_MONDAY = {"model_table", "mmm_posterior", "budget_allocation", "published_results"}
+
+# Marts follow their sources as soon as a source's content differs, not merely because it was loaded again. A mart may
+# read a partitioned asset, most of whose partitions will never exist, so missing parents do not hold it back.
+FOLLOW_SOURCES = (
+    dg.AutomationCondition.eager()
+    .without(~dg.AutomationCondition.any_deps_missing())
+    .replace("newly_updated", dg.AutomationCondition.data_version_changed())
+    .with_label("follow_sources")
+)
+
+# A file may still be being written, or another process may hold the warehouse: worth another try. A fit, or a model
+# that failed its review, comes out the same the second time: never repeated.
+INGEST_RETRY = dg.RetryPolicy(
+    max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
+
+# One process a run; the fit has its own. Twelve small steps would spend longer importing than working.
+EXECUTOR = dg.in_process_executor
+
+
+def apply(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """The policies of one asset. Nothing from the model table on runs by itself: fits are scheduled or asked for."""
+    if spec.key.path[-1] in FRESH_ON_MONDAY:
+        spec = dg.apply_freshness_policy(spec, MONDAY_DEADLINE)
+    if follows_sources(spec):
+        spec = spec.replace_attributes(automation_condition=FOLLOW_SOURCES)
+    return spec
+
+
+def follows_sources(spec: dg.AssetSpec) -> bool:
+    """dbt models, and the read-only copy made of them."""
+    return "dbt" in spec.kinds or spec.key.path[-1] == "published_marts"

@@ -1,0 +1,49 @@
+"""The configured resources of the environment this process runs in."""
+
+import os
+import sys
+from typing import Any
+
+import dagster as dg
+
+from assets.resources.fitting import FitProcess
+from assets.resources.landing import Landing
+from assets.resources.paths import REPOSITORY
+from assets.resources.stores import PosteriorStore, RefusingIOManager, ResultStore, VintageStore
+from assets.resources.tracking import Tracking
+from assets.resources.warehouse import Warehouse
+from orchestration import environments as env
+
+
+def warehouse() -> Warehouse:
+    return Warehouse(
+        path=str(env.paths().warehouse), wait_seconds=env.WAREHOUSE_WAIT_SECONDS[env.environment()]
+    )
+
+
+def tracking() -> Tracking:
+    return Tracking(uri=env.mlflow_uri(), artifacts=env.mlflow_artifacts(), ui=env.mlflow_ui())
+
+
+def build() -> dict[str, Any]:
+    """Every resource and IO manager by the key that assets ask for."""
+    paths = env.paths()
+    return {
+        "io_manager": RefusingIOManager(),
+        "vintages": VintageStore(folder=str(paths.vintages)),
+        "posteriors": PosteriorStore(folder=str(paths.posteriors)),
+        "results": ResultStore(folder=str(paths.results)),
+        "landing": Landing(folder=str(paths.landing), dlt_folder=str(paths.dlt)),
+        "warehouse": warehouse(),
+        "tracking": tracking(),
+        "fit_process": fit_process(),
+    }
+
+
+def fit_process() -> FitProcess:
+    cache = os.environ.get("MMM_COMPILATION_CACHE") or str(env.paths().compilation_cache)
+    return FitProcess(
+        command=[sys.executable, "-m", "orchestration.pipes.fit"],
+        environment={"MMM_COMPILATION_CACHE": cache},
+        client=dg.PipesSubprocessClient(cwd=str(REPOSITORY)),
+    )
