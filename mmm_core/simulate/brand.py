@@ -10,10 +10,9 @@ with u and v autoregressive (0.98), standard deviation 1. The states do not feed
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import lfilter
 from scipy.special import expit, logit
 
-from mmm_core.simulate.draws import Draws
+from mmm_core.simulate.draws import Draws, decaying_sum
 
 BUILDERS = {"tv": 1.0, "ooh": 0.8, "youtube": 0.6, "radio": 0.5, "meta": 0.3, "tiktok": 0.3}
 METRICS = ("awareness", "consideration")
@@ -24,7 +23,7 @@ def brand_state(draws: Draws, names: tuple[str, ...], media: np.ndarray) -> dict
     """True weekly shares of people, each (weeks,), from media per head (weeks, geos, channels)."""
     weeks = len(media)
     building = (media.mean(axis=1) * [BUILDERS.get(name, 0.1) for name in names]).sum(axis=1)
-    stock = lfilter([0.05], [1.0, -0.95], building / building[:USUAL].mean())
+    stock = decaying_sum(0.05 * building / building[:USUAL].mean(), 0.95)
     swing = draws.autoregressive("brand", weeks, 2, persistence=0.98)
     aware = logit(0.45) + 0.4 * np.log(0.2 + stock) + 0.10 * swing[:, 0]
     earlier = np.concatenate([aware[:1], aware[:1], aware[:-2]])

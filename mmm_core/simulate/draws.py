@@ -12,7 +12,6 @@ import zlib
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from mmm_core.errors import InputError
 
@@ -97,6 +96,12 @@ class Draws:
 
     def autoregressive(self, name: str, weeks: int, *shape: int, persistence: float) -> np.ndarray:
         """x_t = persistence * x_(t-1) + e_t with a stationary standard deviation of 1, shape (weeks, *shape)."""
-        innovations = self.normal(name, weeks, *shape) * np.sqrt(1 - persistence**2)
-        path: np.ndarray = lfilter([1.0], [1.0, -persistence], innovations, axis=0)
-        return path
+        return decaying_sum(self.normal(name, weeks, *shape) * np.sqrt(1 - persistence**2), persistence)
+
+
+def decaying_sum(values: np.ndarray, persistence: float) -> np.ndarray:
+    """x_t = persistence * x_(t-1) + values_t along the first axis, from x_0 = values_0."""
+    total = values.copy()
+    for t in range(1, len(total)):
+        total[t] += persistence * total[t - 1]
+    return total

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.signal import lfilter
 
 from mmm_core.errors import InputError, nearest
 
@@ -25,7 +24,9 @@ def adstock(media: np.ndarray, alpha: float, l_max: int = L_MAX) -> np.ndarray:
     0, so the first l_max entries are right only where that is true.
     """
     weights = alpha ** np.arange(l_max + 1)
-    carried: np.ndarray = lfilter(weights / weights.sum(), [1.0], media, axis=0)
+    carried = np.zeros(media.shape)
+    for lag, weight in enumerate(weights / weights.sum()):
+        carried[lag:] += weight * media[: len(media) - lag]
     return carried
 
 
