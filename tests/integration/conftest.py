@@ -41,7 +41,8 @@ def read_compose(variables: dict[str, str], path: Path = ROOT / "docker-compose.
         name: Service(
             name=name,
             command=[str(part) for part in raw.get("command", [])],
-            environment={key: str(value) for key, value in raw.get("environment", {}).items()},
+            # A key without a value is passed on from .env, and absent where that does not set it.
+            environment={k: str(v) for k, v in raw.get("environment", {}).items() if v is not None},
             probe=raw.get("healthcheck", {}).get("test", []),
             depends_on={on: how["condition"] for on, how in raw.get("depends_on", {}).items()},
             raw=raw,
