@@ -228,10 +228,16 @@ def deployment(database) -> Iterator[Deployment]:
 
 
 def test_postgres_asks_for_the_password(database, compose_variables):
-    psql, port, user = postgres_programs() / "psql", database.ports["postgres"], compose_variables["POSTGRES_USER"]
+    psql, port, user = (
+        postgres_programs() / "psql",
+        database.ports["postgres"],
+        compose_variables["POSTGRES_USER"],
+    )
     command = [psql, "-w", "-h", "127.0.0.1", "-p", port, "-U", user, "-d", "mlflow", "-c", "select 1"]
     for password, refused in ((compose_variables["POSTGRES_PASSWORD"], False), ("wrong", True)):
-        done = subprocess.run(command, env={"PGPASSWORD": password}, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env={"PGPASSWORD": password}, capture_output=True, text=True, check=False
+        )
         assert bool(done.returncode) == refused, done.stderr
 
 
@@ -281,3 +287,34 @@ def test_tables_are_in_postgres(deployment, compose_variables):
         engine = sa.create_engine(sa.make_url(address).set(database=database))
         assert sa.inspect(engine).has_table(table), (database, table)
         engine.dispose()
+
+
+def test_an_export_that_lands_is_loaded_by_a_run_of_its_own(deployment):
+    """Sensor and queue in the daemon, the run in the code server's container, its events in PostgreSQL."""
+    landing = deployment.folder / "data/landing/reference/exchange_rates"
+    landing.mkdir(parents=True)
+    rates = "week_start,currency,rate_to_usd\n2024-01-01,USD,1.0\n2024-01-01,EUR,1.1\n2024-01-08,EUR,1.2\n"
+    (landing / ".2024.csv.partial").write_text(rates)
+    (landing / ".2024.csv.partial").rename(landing / "2024.csv")
+    query = (
+        "{ runsOrError(limit: 20) { ... on Runs { results { runId status"
+        " assetMaterializations { assetKey { path } metadataEntries { label ... on IntMetadataEntry { intValue } }"
+        " } } } } }"
+    )
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        runs = deployment.ask(query)["runsOrError"]["results"]
+        loads = [
+            run for run in runs for made in run["assetMaterializations"] if "raw" in made["assetKey"]["path"]
+        ]
+        if any(run["status"] == "SUCCESS" for run in loads):
+            break
+        assert not [run for run in runs if run["status"] == "FAILURE"], deployment.log("code")
+        assert time.monotonic() < deadline, (runs, deployment.log("daemon"))
+        time.sleep(2)
+    (made,) = loads[0]["assetMaterializations"]
+    assert made["assetKey"]["path"] == ["raw", "reference__exchange_rates"]
+    counts = {entry["label"]: entry.get("intValue") for entry in made["metadataEntries"]}
+    assert counts["dagster/row_count"] == 3
+    logs = list((deployment.folder / "data/dagster/compute_logs").rglob("*.out"))
+    assert logs, "the run left no log on the volume that the webserver reads"
