@@ -34,22 +34,23 @@ def lag_weights(kind: str, alpha: jax.Array, l_max: int, length: int | None = No
     return weights / weights.sum(-1, keepdims=True)
 
 
-def convolve(media: jax.Array, weights: jax.Array) -> jax.Array:
-    """Adstocked media: sum over lags l of weights[c, l] * media[..., t - l, c].
+def lagged(media: jax.Array, length: int) -> jax.Array:
+    """Media at every lag: entry [c, l, g, t] is media of channel c and geo g in week t - l, 0 before the first week.
 
     Args:
-        media: (..., week, channel); weeks before the first count as zero, so pass history and drop it afterwards.
-        weights: (channel, lag).
+        media: (geo, week, channel).
+        length: number of lags, lag 0 included.
 
     Returns:
-        Same shape as `media`.
+        (channel, lag, geo, week). Stacked once, outside the sampler, the adstock of a draw and its gradient are one
+        small matrix product a channel; shifting inside the sampler costs ten times as much.
     """
-    weeks = media.shape[-2]
-    total = media * weights[:, 0]
-    for lag in range(1, min(weights.shape[-1], weeks)):
-        # padding a shifted copy lets XLA fuse every lag into one pass over the panel
-        shifted = jnp.concatenate(
-            [jnp.zeros_like(media[..., :lag, :]), media[..., : weeks - lag, :]], axis=-2
-        )
-        total = total + weights[:, lag] * shifted
-    return total
+    weeks = media.shape[1]
+    by_channel = jnp.moveaxis(media, -1, 0)
+    padded = jnp.pad(by_channel, ((0, 0), (0, 0), (length - 1, 0)))
+    return jnp.stack([padded[..., length - 1 - lag : length - 1 - lag + weeks] for lag in range(length)], axis=1)
+
+
+def convolve(media: jax.Array, weights: jax.Array) -> jax.Array:
+    """Adstocked media (channel, geo, week) from `lagged` media and weights (channel, lag)."""
+    return jnp.einsum("clgt,cl->cgt", media, weights)

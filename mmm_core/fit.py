@@ -97,30 +97,32 @@ def _quantities(
 
     spend = data["spend"].sel(media_week=data["week"].to_numpy()).sum(("geo", "media_week")).to_numpy()
 
-    def one(arrays: ModelArrays, position: jax.Array, key: jax.Array) -> dict[str, jax.Array]:
+    def one(arrays: ModelArrays, position: dict[str, jax.Array], key: jax.Array) -> dict[str, jax.Array]:
         effects = handlers.substitute(handlers.seed(model.effects, key), data=samples.unravel(position))(arrays)
         level, fixed = draw(arrays.block, effects.residual, effects.sigma, effects.tau, key)
-        fixed = fixed.at[:, 0].add(data["kpi_centre"].to_numpy())  # term 0 is the intercept
+        # term 0 is the intercept: it takes the level's mean, so that the level is the movement around it
+        fixed = fixed.at[:, 0].add(data["kpi_centre"].to_numpy() + level.mean())
         out = {
             **effects.parameters._asdict(),
             "roi": effects.incremental[: len(spend)] / spend,
             "sigma": effects.sigma,
             "tau": effects.tau,
-            "level": level,
+            "level": level - level.mean(),
             "fixed_effect": fixed,
         }
         return out if effects.geo_spread is None else {**out, "geo_spread": effects.geo_spread}
 
-    chains, draws = samples.trace.position.shape[:2]
-    positions = jnp.asarray(samples.trace.position).reshape(chains * draws, -1)
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), chains * draws)
-    size = max(1, min(len(positions), _CHUNK_NUMBERS // max(arrays.media.size, 1)))
-    while len(positions) % size:  # one shape, one compilation
+    chains, draws = samples.trace.diverging.shape
+    total = chains * draws
+    positions = jax.tree.map(lambda a: jnp.asarray(a).reshape(total, -1), samples.trace.position)
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), total)
+    size = max(1, min(total, _CHUNK_NUMBERS // max(arrays.media.size, 1)))
+    while total % size:  # one shape, one compilation
         size -= 1
     batch = jax.jit(jax.vmap(one, in_axes=(None, 0, 0)))
     parts = [
-        jax.tree.map(np.asarray, batch(arrays, positions[i : i + size], keys[i : i + size]))
-        for i in range(0, len(positions), size)
+        jax.tree.map(np.asarray, batch(arrays, jax.tree.map(lambda a: a[i : i + size], positions), keys[i : i + size]))
+        for i in range(0, total, size)
     ]
     dims = {**POSTERIOR_DIMS, **GEO_DIMS}
     return {
@@ -133,7 +135,7 @@ def _quantities(
 
 
 def _coords(data: xr.Dataset, samples: Samples) -> dict[str, object]:
-    chains, draws = samples.trace.position.shape[:2]
+    chains, draws = samples.trace.diverging.shape
     labels = {name: data[name].to_numpy() for name in ("geo", "channel", "paid_channel", "week", "term")}
     return {"chain": np.arange(chains), "draw": np.arange(draws), **labels}
 

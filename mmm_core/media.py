@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from mmm_core import adstock, saturation
+from mmm_core.posterior import spec_of
 from mmm_core.spec import ModelSpec
 
 
@@ -31,6 +32,11 @@ class MediaLayout:
     l_max: tuple[int, ...]
     saturation_kind: tuple[str, ...]
 
+    @property
+    def lags(self) -> int:
+        """Number of lags stacked for every channel, lag 0 included."""
+        return max(self.l_max) + 1
+
     @classmethod
     def of(cls, spec: ModelSpec) -> MediaLayout:
         """The layout of a specification."""
@@ -44,7 +50,7 @@ class MediaLayout:
 
 def lag_weights(layout: MediaLayout, alpha: jax.Array) -> jax.Array:
     """Normalised lag weights (channel, lag); `alpha` (channel,)."""
-    length = max(layout.l_max) + 1
+    length = layout.lags
     kinds = set(zip(layout.adstock_kind, layout.l_max, strict=True))
     if len(kinds) == 1:
         return adstock.lag_weights(layout.adstock_kind[0], alpha, layout.l_max[0], length)
@@ -55,24 +61,25 @@ def lag_weights(layout: MediaLayout, alpha: jax.Array) -> jax.Array:
     return jnp.stack(rows)
 
 
-def saturate(layout: MediaLayout, media: jax.Array, half_saturation: jax.Array, slope: jax.Array) -> jax.Array:
-    """The saturation of each channel applied along the last axis of `media`."""
-    kinds = set(layout.saturation_kind)
-    if len(kinds) == 1:
-        return saturation.CURVES[layout.saturation_kind[0]](media, half_saturation, slope)
-    columns = [
-        saturation.CURVES[kind](media[..., i], half_saturation[i], slope[i])
-        for i, kind in enumerate(layout.saturation_kind)
-    ]
-    return jnp.stack(columns, axis=-1)
-
-
 def saturated_media(
     layout: MediaLayout, media: jax.Array, alpha: jax.Array, half_saturation: jax.Array, slope: jax.Array
 ) -> jax.Array:
-    """Response of each channel to scaled media (geo, week, channel), before the coefficient."""
+    """Response of each channel before its coefficient, (channel, geo, week).
+
+    Args:
+        media: scaled media at every lag, (channel, lag, geo, week), from `mmm_core.adstock.lagged`.
+        alpha, half_saturation, slope: (channel,).
+    """
     carried = adstock.convolve(media, lag_weights(layout, alpha))
-    return saturate(layout, carried, half_saturation, slope)
+    half_saturation, slope = half_saturation[:, None, None], slope[:, None, None]
+    kinds = set(layout.saturation_kind)
+    if len(kinds) == 1:
+        return saturation.CURVES[layout.saturation_kind[0]](carried, half_saturation, slope)
+    channels = [
+        saturation.CURVES[kind](carried[i], half_saturation[i], slope[i])
+        for i, kind in enumerate(layout.saturation_kind)
+    ]
+    return jnp.stack(channels)
 
 
 @dataclass(frozen=True)
@@ -102,21 +109,49 @@ class MediaModel:
             float(data["kpi_scale"]),
         )
 
-    def scaled(self, exposure: jax.Array | np.ndarray) -> jax.Array:
-        """Exposure (geo, week, channel) in the table's units, in units of its mean non-zero week per head."""
-        return jnp.asarray(exposure) / self.population[:, None, None] / self.media_scale
+    def lagged(self, exposure: np.ndarray | jax.Array) -> jax.Array:
+        """Scaled media at every lag, (channel, lag, geo, week), from exposure (geo, week, channel).
 
-    def effect(self, parameters: MediaParameters, exposure: jax.Array | np.ndarray) -> jax.Array:
+        Exposure is in the table's units; scaled media are per head, in units of the channel's mean non-zero week.
+        """
+        scaled = jnp.asarray(exposure) / self.population[:, None, None] / self.media_scale
+        return adstock.lagged(scaled, self.layout.lags)
+
+    def effect(self, parameters: MediaParameters, exposure: np.ndarray | jax.Array) -> jax.Array:
         """KPI that each channel brings, (..., geo, week, channel) in the KPI's units.
 
         Args:
             parameters: one draw, or draws stacked on one leading axis.
-            exposure: (geo, week, channel) in the table's units. The first l_max weeks lack their own history.
+            exposure: (geo, week, channel) in the table's units. Nothing carries over into the first week.
         """
-        media = self.scaled(exposure)
+        media = self.lagged(exposure)
+        unit = (self.population * self.kpi_scale)[:, None, None]
 
         def one(draw: MediaParameters) -> jax.Array:
             response = saturated_media(self.layout, media, draw.alpha, draw.half_saturation, draw.slope)
-            return response * draw.coefficient[:, None, :] * (self.population * self.kpi_scale)[:, None, None]
+            return jnp.moveaxis(response, 0, -1) * draw.coefficient[:, None, :] * unit
 
         return one(parameters) if parameters.alpha.ndim == 1 else jax.vmap(one)(parameters)
+
+
+def media_parameters(tree: xr.DataTree, draws: np.ndarray | slice | None = None) -> MediaParameters:
+    """The media parameters of a posterior, chains and draws on one leading axis.
+
+    Args:
+        draws: positions on that axis to keep; all by default.
+    """
+    posterior = tree["posterior"].to_dataset()
+
+    def stacked(name: str) -> jax.Array:
+        values = posterior[name].to_numpy()
+        values = values.reshape(-1, *values.shape[2:])
+        return jnp.asarray(values if draws is None else values[draws])
+
+    return MediaParameters(*(stacked(name) for name in MediaParameters._fields))
+
+
+def media_effect(tree: xr.DataTree, parameters: MediaParameters, exposure: np.ndarray | None = None) -> jax.Array:
+    """KPI that each channel brings, (..., geo, media_week, channel), for an exposure path; the observed one by default."""
+    data = tree["constant_data"].to_dataset()
+    model = MediaModel.of(data, spec_of(tree))
+    return model.effect(parameters, data["exposure"].to_numpy() if exposure is None else exposure)

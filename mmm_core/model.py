@@ -31,7 +31,7 @@ GEO_SPREAD_SD = 0.3
 class ModelArrays(NamedTuple):
     """The numbers a fit is made of; traced, so that another vintage of the same shape compiles nothing."""
 
-    media: jax.Array  # (geo, media_week, channel), scaled
+    media: jax.Array  # (channel, lag, geo, week), scaled
     kpi: jax.Array  # (geo, week), scaled, centred by geo, 0 where unobserved
     outcome_value: jax.Array  # (geo, week), revenue of one scaled KPI per head
     effect_unit: jax.Array  # (channel,), revenue that a stated effect of 1 stands for
@@ -56,16 +56,15 @@ class Model:
     spec: ModelSpec
     layout: MediaLayout
     geos: int
-    history: int
     extra_terms: tuple[Callable[[Effects, ModelArrays], jax.Array], ...] = ()
 
     def __hash__(self) -> int:
-        return hash((self.spec.spec_hash, self.layout, self.geos, self.history, self.extra_terms))
+        return hash((self.spec.spec_hash, self.layout, self.geos, self.extra_terms))
 
     @classmethod
     def of(cls, data: xr.Dataset, spec: ModelSpec) -> Model:
         """The structure for the arrays of `mmm_core.data.model_data`."""
-        return cls(spec, MediaLayout.of(spec), data.sizes["geo"], data.sizes["media_week"] - data.sizes["week"])
+        return cls(spec, MediaLayout.of(spec), data.sizes["geo"])
 
     def __call__(self, arrays: ModelArrays) -> Effects:
         """The NumPyro model."""
@@ -90,14 +89,14 @@ class Model:
         else:
             tau = jnp.zeros(())
 
-        response = saturated_media(self.layout, arrays.media, alpha, half_saturation, slope)[:, self.history :]
-        worth = jnp.einsum("gtc,gt->gc", response, arrays.outcome_value)  # revenue for a coefficient of 1
+        response = saturated_media(self.layout, arrays.media, alpha, half_saturation, slope)
+        worth = jnp.einsum("cgt,gt->gc", response, arrays.outcome_value)  # revenue for a coefficient of 1
         relative, spread = self._geo_effects()
         total = jnp.sum(worth * relative, axis=0)
         stated_directly = np.array([c.prior.kind == "coefficient" for c in channels])
         incremental = effect * jnp.where(stated_directly, total, arrays.effect_unit)
         coefficient = relative * (incremental / total)
-        residual = arrays.kpi - jnp.einsum("gtc,gc->gt", response, coefficient)
+        residual = arrays.kpi - jnp.einsum("cgt,gc->gt", response, coefficient)
         parameters = MediaParameters(alpha, half_saturation, slope, coefficient)
         return Effects(parameters, incremental, residual, sigma, tau, spread)
 
@@ -107,7 +106,7 @@ class Model:
         if self.spec.geo is None or self.spec.geo.pooling == "complete" or self.geos == 1:
             return jnp.ones((self.geos, channels)), None
         spread = numpyro.sample("geo_spread", dist.HalfNormal(GEO_SPREAD_SD).expand([channels]).to_event(1))
-        deviation = numpyro.sample("geo_deviation", dist.Normal(0, 1).expand([self.geos, channels]).to_event(2))
+        deviation = numpyro.sample("geo_deviation", dist.Normal(0.0, 1.0).expand([self.geos, channels]).to_event(2))
         return jnp.exp(spread * deviation), spread
 
     @staticmethod
@@ -134,7 +133,7 @@ def model_arrays(data: xr.Dataset, spec: ModelSpec) -> ModelArrays:
         for i, channel in enumerate(spec.channel_specs)
     ]
     return ModelArrays(
-        media=media.scaled(data["exposure"].to_numpy()),
+        media=media.lagged(data["exposure"].to_numpy())[..., spec.l_max :],
         kpi=jnp.asarray(np.where(observed, per_head, 0.0)),
         outcome_value=jnp.asarray(value * population[:, None] * scale),
         effect_unit=jnp.asarray(unit),

@@ -22,8 +22,19 @@ from numpyro.distributions import Unit, biject_to
 from numpyro.infer.hmc import hmc
 from numpyro.infer.util import potential_energy
 
+# A site with more entries than this (geo deviations) gets a diagonal mass matrix: a dense one cannot be learned from
+# a warm-up of a few hundred draws. All other sites share one dense block.
+LARGEST_DENSE_SITE = 50
+
+# Warm-up trajectories are cut at 2^6 steps: before the mass matrix is known longer ones cost most of a run and teach
+# little.
+MAX_TREE_DEPTH = (6, 10)
+
 # Chains start this far (sd, unconstrained scale) around the prior means.
 START_SPREAD = 0.1
+
+
+Position = dict[str, jax.Array]
 
 
 class NumpyroModel(Hashable, Protocol):
@@ -66,7 +77,7 @@ class Schedule:
 class Trace(NamedTuple):
     """What is kept of each draw; arrays are (chain, draw, ...)."""
 
-    position: Any  # flat vector on the unconstrained scale
+    position: Any  # flat vectors on the unconstrained scale: "dense" and, where there is one, "diagonal"
     diverging: Any
     num_steps: Any
     energy: Any
@@ -79,12 +90,12 @@ class Samples:
 
     Attributes:
         trace: draws on the unconstrained scale with the sampler's statistics.
-        unravel: from a flat unconstrained vector to constrained values by site.
+        unravel: from the position of a draw to constrained values by site.
         compile_seconds, sampling_seconds: the split of the run's time.
     """
 
     trace: Trace
-    unravel: Callable[[jax.Array], dict[str, jax.Array]]
+    unravel: Callable[[Position], dict[str, jax.Array]]
     compile_seconds: float
     sampling_seconds: float
 
@@ -144,10 +155,11 @@ def sample(
 class _Programs(NamedTuple):
     start: Callable[[Any, jax.Array], Any]
     advance: Callable[[Any, Any], tuple[Any, Trace]]
-    unravel: Callable[[jax.Array], dict[str, jax.Array]]
+    unravel: Callable[[Position], dict[str, jax.Array]]
 
 
 class _Site(NamedTuple):
+    block: str
     shape: tuple[int, ...]
     to_support: Callable[[jax.Array], jax.Array]
 
@@ -158,32 +170,41 @@ def _programs(model: NumpyroModel, schedule: Schedule, leaves: tuple[Any, ...], 
     shapes = jax.tree.unflatten(structure, leaves)
     sites = _sites(model, shapes)
 
-    def split(flat: jax.Array) -> dict[str, jax.Array]:
-        out, offset = {}, 0
+    def split(position: Position) -> dict[str, jax.Array]:
+        out, offset = {}, dict.fromkeys(position, 0)
         for name, site in sites.items():
-            size = int(np.prod(site.shape))
-            out[name] = flat[offset : offset + size].reshape(site.shape)
-            offset += size
+            block, size = site.block, int(np.prod(site.shape))
+            out[name] = position[block][offset[block] : offset[block] + size].reshape(site.shape)
+            offset[block] += size
         return out
 
-    def unravel(flat: jax.Array) -> dict[str, jax.Array]:
-        return {name: sites[name].to_support(value) for name, value in split(flat).items()}
+    def join(values: dict[str, jax.Array]) -> Position:
+        blocks: dict[str, list[jax.Array]] = {}
+        for name, site in sites.items():
+            blocks.setdefault(site.block, []).append(values[name].ravel())
+        return {block: jnp.concatenate(parts) for block, parts in blocks.items()}
+
+    def unravel(position: Position) -> dict[str, jax.Array]:
+        return {name: sites[name].to_support(value) for name, value in split(position).items()}
 
     init_kernel, step_kernel = hmc(
-        potential_fn_gen=lambda arrays: lambda flat: potential_energy(model, (arrays,), {}, split(flat)), algo="NUTS"
+        potential_fn_gen=lambda arrays: lambda position: potential_energy(model, (arrays,), {}, split(position)), algo="NUTS"
     )
 
     def start(arrays: Any, key: jax.Array) -> Any:
         start_key, kernel_key = jax.random.split(key)
-        means = _prior_means(model, arrays)
-        flat = jnp.concatenate([means[name].ravel() for name in sites])
-        flat = flat + START_SPREAD * jax.random.normal(start_key, flat.shape, flat.dtype)
+        means = join(_prior_means(model, arrays))
+        jitter = {
+            block: START_SPREAD * jax.random.normal(jax.random.fold_in(start_key, i), mean.shape, mean.dtype)
+            for i, (block, mean) in enumerate(means.items())
+        }
         return init_kernel(
-            flat,
+            jax.tree.map(jnp.add, means, jitter),
             num_warmup=schedule.warmup,
-            dense_mass=True,
+            dense_mass=[("dense",)],
             target_accept_prob=schedule.target_accept,
             trajectory_length=None,
+            max_tree_depth=MAX_TREE_DEPTH,
             model_args=(arrays,),
             rng_key=kernel_key,
         )
@@ -244,7 +265,9 @@ def _sites(model: NumpyroModel, shapes: Any) -> dict[str, _Site]:
     def look(arrays: Any) -> None:
         for name, distribution in _sample_sites(model, arrays).items():
             to_support = biject_to(distribution.support)
-            sites[name] = _Site(tuple(to_support.inverse_shape(distribution.shape())), to_support)
+            shape = tuple(to_support.inverse_shape(distribution.shape()))
+            block = "dense" if int(np.prod(shape)) <= LARGEST_DENSE_SITE else "diagonal"
+            sites[name] = _Site(block, shape, to_support)
 
     jax.eval_shape(look, shapes)
     return sites

@@ -252,7 +252,7 @@ class Fit(_Strict):
     warmup: int = Field(default=1000, ge=100)
     draws: int = Field(default=1000, ge=100)
     seed: int = Field(default=7, ge=0, lt=2**32)
-    target_accept: float = Field(default=0.8, gt=0.5, lt=1)
+    target_accept: float = Field(default=0.9, gt=0.5, lt=1)
     precision: Literal["float64", "float32"] = "float64"
 
 
