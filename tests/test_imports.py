@@ -82,27 +82,22 @@ def module_name(path: Path, root: Path) -> str:
 
 
 def heavy_modules(root: Path) -> dict[str, str]:
-    """Modules of ours that load a heavy package when imported, each with the chain that leads to it."""
+    """Modules of ours that load a heavy package when imported, each with the shortest chain that leads to it."""
     files = {module_name(path, root): path for package in PACKAGES for path in modules(root, package)}
-    direct = {
-        name: [i.name for i in imports_of(path, root) if i.at_module_level] for name, path in files.items()
-    }
-
-    def chain(name: str, seen: frozenset[str]) -> str | None:
-        for target in direct[name]:
-            if target.split(".")[0] in HEAVY:
-                return f"{name} -> {target.split('.')[0]}"
-            # `from mmm_core.fit import fit` loads mmm_core and mmm_core.fit, and mmm_core.fit.fit if that is a module.
-            parts = target.split(".")
-            for loaded in (".".join(parts[:n]) for n in range(1, len(parts) + 1)):
-                if loaded in files and loaded not in seen:
-                    found = chain(loaded, seen | {loaded})
-                    if found:
-                        return f"{name} -> {found}"
-        return None
-
-    chains = {name: chain(name, frozenset({name})) for name in files}
-    return {name: found for name, found in chains.items() if found}
+    loads: dict[str, set[str]] = {}
+    for name, path in files.items():
+        # `from mmm_core.fit import fit` loads mmm_core and mmm_core.fit, and mmm_core.fit.fit if that is a module.
+        targets = [i.name.split(".") for i in imports_of(path, root) if i.at_module_level]
+        loaded = {".".join(parts[:n]) for parts in targets for n in range(1, len(parts) + 1)}
+        loads[name] = loaded & (files.keys() | HEAVY) - {name}
+    chains = {name: name for name in HEAVY}
+    while found := {
+        name: f"{name} -> {chains[target]}"
+        for name in files.keys() - chains.keys()
+        for target in sorted(loads[name] & chains.keys(), reverse=True)
+    }:
+        chains |= found
+    return {name: chain for name, chain in chains.items() if name in files}
 
 
 def problems(root: Path) -> list[str]:
@@ -113,8 +108,14 @@ def problems(root: Path) -> list[str]:
             for imported in imports_of(path, root):
                 if imported.package in FORBIDDEN[package]:
                     found.append(f"{path.relative_to(root)}:{imported.line}: imports {imported.name}")
-    # A file that only a process of its own runs may load what it needs; nothing else may import it.
-    entry_points = {module_name(path, root) for path in (root / "orchestration").glob("pipes/*.py")}
+    # A file that runs by itself may load what it needs: the fit's process, and what lies in a folder that is no
+    # package. A module that imports one of these is found out all the same.
+    entry_points = {module_name(path, root) for path in (root / "orchestration").glob("pipes/*.py")} | {
+        module_name(path, root)
+        for package in LIGHT
+        for path in modules(root, package)
+        if not (path.parent / "__init__.py").exists()
+    }
     for name, chain in heavy_modules(root).items():
         if name.split(".")[0] in LIGHT and name not in entry_points:
             found.append(f"{name}: loads a heavy package at import: {chain}")
@@ -148,9 +149,12 @@ def test_imports_run_one_way_and_stay_light():
     ],
 )
 def test_a_bad_import_is_found(tmp_path, file, text, message):
-    for package in PACKAGES:
+    for package in (*PACKAGES, "orchestration/pipes", "assets/loose"):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
+    (tmp_path / "assets/loose/__init__.py").unlink()
+    (tmp_path / "assets/loose/model.py").write_text("import mlflow\n")
+    (tmp_path / "orchestration/pipes/fit.py").write_text("import jax\n")
     (tmp_path / "mmm_core/fit.py").write_text("import numpyro\n")
     (tmp_path / "orchestration/helper.py").write_text("import mlflow\n" if "helper" in text else "")
     assert not problems(tmp_path) or "helper" in text
