@@ -118,10 +118,10 @@ def weekly_context(market: Market) -> list[RawTable]:
 
 
 def experiment_results(market: Market) -> RawTable:
-    """Lift tests as reported."""
+    """Lift tests as reported once they have ended."""
     tests = lift_tests(market).drop(columns="true_incremental_revenue")
-    day = tests["start_date"].to_numpy(dtype="datetime64[ns]")
-    tests["start_date"], tests["end_date"] = iso_days(day), iso_days(tests["end_date"])
+    day = tests["end_date"].to_numpy(dtype="datetime64[ns]")
+    tests["start_date"], tests["end_date"] = iso_days(tests["start_date"]), iso_days(day)
     return RawTable("experiments", "lift_tests", tests, day)
 
 

@@ -113,13 +113,16 @@ def _of(market: str, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _stack(tables: list[RawTable]) -> RawTable:
-    """The same table of several markets as one."""
+    """The same table of several markets as one, oldest rows first: a file that grows then only gains lines."""
     first = tables[0]
     rows = pd.concat([table.rows for table in tables], ignore_index=True)
     if first.day is None:
         return RawTable(first.source, first.name, rows, None)
     day = np.concatenate([table.day for table in tables if table.day is not None])
-    return RawTable(first.source, first.name, rows, day, first.overlap_days)
+    order = np.argsort(day, kind="stable")
+    return RawTable(
+        first.source, first.name, rows.iloc[order].reset_index(drop=True), day[order], first.overlap_days
+    )
 
 
 def _files(table: RawTable) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -1,9 +1,8 @@
 """The sample world: both markets, simulated from one seed and ending with the same week.
 
-Growth: with the same seed and `start`, a later `end` only appends. Every row that the earlier world exported is
-exported again unchanged, in the same file. Without `start` the tables keep their length, so the oldest week also leaves.
-The truth's parameters in absolute units stay the same too; ROI and relative half-saturation are those of the table's own
-weeks and move a little with them.
+Growth: with the same seed and `start`, a later `end` appends lines to the exported files and changes none. Without
+`start` the tables keep their length, so the oldest week also leaves. True parameters in absolute units do not change;
+ROI and relative half-saturation are those of the table's own weeks and move a little with them.
 """
 
 from __future__ import annotations
