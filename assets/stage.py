@@ -22,6 +22,8 @@ def model_asset(group: str, name: str, **options: Any) -> Any:
     checks: Mapping[str, str] = options.pop("checks", {})
     specs = [dg.AssetCheckSpec(check, asset=name, description=meaning) for check, meaning in checks.items()]
     specs += options.pop("check_specs", ())
+    if "io_manager_key" in options:  # its MaterializeResult carries a value, which the annotation cannot say
+        options["dagster_type"] = dg.Any
     return dg.asset(name=name, group_name=group, partitions_def=PARTITIONS, check_specs=specs, **options)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core import adstock
-from mmm_core.media import MediaModel, lag_weights, media_parameters, saturate
+from mmm_core.media import MediaModel, lag_weights, media_parameters, saturated_media
 from mmm_core.posterior import spec_of
 
 Pair = tuple[jax.Array, jax.Array]
@@ -35,20 +35,21 @@ def media_transforms(tree: xr.DataTree) -> pd.DataFrame:
     exposure = data["exposure"].to_numpy()
 
     def means(alpha: jax.Array, half_saturation: jax.Array, slope: jax.Array) -> Pair:
-        scaled = media.scaled(exposure)
+        lagged = media.lagged(exposure)
 
         def add(sums: Pair, draw: tuple[jax.Array, ...]) -> tuple[Pair, None]:
-            carried = adstock.convolve(scaled, lag_weights(media.layout, draw[0]))
-            return (sums[0] + carried, sums[1] + saturate(media.layout, carried, draw[1], draw[2])), None
+            carried = adstock.convolve(lagged, lag_weights(media.layout, draw[0]))
+            return (sums[0] + carried, sums[1] + saturated_media(media.layout, lagged, *draw)), None
 
-        zeros = (jnp.zeros_like(scaled), jnp.zeros_like(scaled))
-        sums, _ = jax.lax.scan(add, zeros, (alpha, half_saturation, slope))
+        zeros = jnp.zeros((len(spec.channels), *exposure.shape[:2]))
+        sums, _ = jax.lax.scan(add, (zeros, zeros), (alpha, half_saturation, slope))
         return sums[0] / len(draws), sums[1] / len(draws)
 
     with jax.enable_x64(True):
-        parameters = media_parameters(tree, draws)
-        shape = [jnp.asarray(np.asarray(p, dtype=float)) for p in parameters[:3]]
-        adstocked, saturated = (np.asarray(mean)[:, history:] for mean in jax.jit(means)(*shape))
+        shape = [jnp.asarray(np.asarray(p, dtype=float)) for p in media_parameters(tree, draws)[:3]]
+        adstocked, saturated = (
+            np.moveaxis(np.asarray(m), 0, -1)[:, history:] for m in jax.jit(means)(*shape)
+        )
     labels = {
         "geo": data["geo"].to_numpy(),
         "week_start": data["week"].to_numpy(),

@@ -1,18 +1,15 @@
 """`mmm_posterior`: the draws, fitted in a process of their own."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import dagster as dg
 
 from assets.code import code_version
-from assets.models import Vintage, load_model, spec_path, vintage_of
+from assets.models import load_model, spec_path, vintage_of
 from assets.resources.fitting import FitProcess
 from assets.resources.stores import PosteriorStore, VintageStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset
-
-if TYPE_CHECKING:
-    from xarray import DataTree
 
 FIGURES = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "compile_seconds", "sampling_seconds")
 
@@ -46,20 +43,25 @@ def mmm_posterior(
     spec = load_model(vintage.model)
     table_version = vintages.current(vintage)
     posterior_version = version(table_version, spec)
-    tree = _kept(context, posteriors, vintage, posterior_version)
-    reused = tree is not None
-    if tree is None:
+    wanted = {0: posteriors.path(vintage, posterior_version)}
+    if spec.review.holdout_weeks:  # the review's refit: the compiled program is at hand, and so are the cores
+        weeks = spec.review.holdout_weeks
+        wanted[weeks] = posteriors.holdout_path(vintage, posterior_version, weeks)
+    missing = {weeks: path for weeks, path in wanted.items() if not _is_whole(context, path)}
+    if missing:
         extras = {
             "spec": str(spec_path(vintage.model)),
             "table": str(vintages.path(vintage, table_version)),
-            "posterior": str(posteriors.path(vintage, posterior_version)),
             "version": posterior_version,
+            "fits": [{"holdout_weeks": weeks, "posterior": str(path)} for weeks, path in missing.items()],
         }
         fit_process.run(context, extras)
-        tree = posteriors.load(vintage, posterior_version)
+    else:
+        context.log.info(f"posterior {posterior_version} is there already: {wanted[0]}")
+    tree = posteriors.load(vintage, posterior_version)
 
     facts = summary(tree)
-    figures = {name: facts[name] for name in FIGURES}
+    figures = {name: facts[name] for name in FIGURES if facts[name] is not None}
     tags = {
         "spec_hash": spec.spec_hash,
         "posterior_version": posterior_version,
@@ -80,7 +82,7 @@ def mmm_posterior(
         metadata={
             "posterior_version": posterior_version,
             "table_version": table_version,
-            "reused": reused,
+            "fitted": 0 in missing,
             **figures,
             **run.metadata,
         },
@@ -90,20 +92,17 @@ def mmm_posterior(
     )
 
 
-def _kept(
-    context: dg.AssetExecutionContext, posteriors: PosteriorStore, vintage: Vintage, version: str
-) -> "DataTree | None":
-    """The posterior of this version if an earlier run left it; a damaged file is put aside."""
+def _is_whole(context: dg.AssetExecutionContext, path: Path) -> bool:
+    """Whether an earlier run left this posterior; a damaged file is put aside."""
     from mmm_core.errors import InputError
+    from mmm_core.posterior import load_posterior
 
-    path = posteriors.path(vintage, version)
     if not path.is_file():
-        return None
+        return False
     try:
-        tree = posteriors.load(vintage, version)
+        load_posterior(path)
     except InputError as error:
         context.log.warning(f"{error}; it is put aside and fitted again")
         path.rename(path.with_suffix(".damaged"))
-        return None
-    context.log.info(f"posterior {version} is there already: {path}")
-    return tree
+        return False
+    return True

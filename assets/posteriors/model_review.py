@@ -1,5 +1,7 @@
 """`model_review`: is this model fit to be used? Checks of `mmm_core.review` are asset checks; ERROR ones block."""
 
+import math
+
 import dagster as dg
 
 from assets.code import code_version
@@ -42,11 +44,15 @@ def model_review(
 ) -> dg.MaterializeResult:
     import pandas as pd
 
+    from mmm_core.posterior import load_posterior
     from mmm_core.review import review
 
     vintage = vintage_of(context.partition_key)
+    thresholds = load_model(vintage.model).review  # as the YAML has them now; the fit does not depend on them
+    held_out = posteriors.holdout_path(vintage, posteriors.current(vintage), thresholds.holdout_weeks)
+    holdout = load_posterior(held_out) if held_out.is_file() else None
     with stage(context, tracking, posteriors) as run:
-        found = review(mmm_posterior, load_model(vintage.model).review)
+        found = review(mmm_posterior, thresholds, holdout=holdout, previous=posteriors.load_previous(vintage))
         table = pd.DataFrame(
             {
                 "check_name": [result.name for result in found],
@@ -75,10 +81,15 @@ def model_review(
                     passed=bool(result.passed),
                     severity=SEVERITY[result.severity],
                     description=result.message,
-                    metadata={"figure": float(result.figure), "threshold": float(result.threshold)},
+                    metadata={"figure": _number(result.figure), "threshold": _number(result.threshold)},
                 )
                 for result in found
             ],
             shown=table,
             metadata={"failed": ", ".join(failed) or "none"},
         )
+
+
+def _number(value: float) -> float | str:
+    """A number as metadata: the UI cannot show one that is not finite."""
+    return value if math.isfinite(value) else "not measured"

@@ -53,6 +53,7 @@ def registered_model(
     with tracking.run(context, vintage, **origin) as run:
         if version is None:
             version = _register(name, posteriors.path(vintage, posterior_version), origin, context.run_id)
+            client.update_model_version(name, version, description=_how_to_use(name, version, mmm_posterior))
         run.tag(model_version=version)
         if tracking.may_move("challenger", vintage):
             client.set_registered_model_alias(name, "challenger", version)
@@ -89,3 +90,20 @@ def _register(name: str, posterior: Path, origin: dict[str, str], dagster_run_id
         logged.model_uri, name, tags={**origin, "dagster_run_id": dagster_run_id}
     )
     return str(registered.version)
+
+
+def _how_to_use(name: str, version: str, posterior) -> str:
+    """The version's description: which columns a plan has."""
+    from mmm_core.posterior import spec_of
+
+    spec = spec_of(posterior)
+    keys = [spec.time.column] + ([spec.geo.column] if spec.geo else [])
+    media = [channel.spend for channel in spec.media.channels.values()]
+    media += [organic.exposure for organic in spec.media.organic.values()]
+    last = str(posterior["constant_data"]["week"].values[-1])[:10]
+    return (
+        f"Forecasts `{spec.kpi.column}` for a plan of the weeks after {last}:\n\n"
+        f'```python\nmlflow.pyfunc.load_model("models:/{name}/{version}").predict(plan)\n```\n\n'
+        f"Columns of `plan`: {', '.join(keys + media)}"
+        + (f"; {', '.join(spec.controls)} where they are known." if spec.controls else ".")
+    )

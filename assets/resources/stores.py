@@ -98,10 +98,23 @@ class PosteriorStore(VersionedStore):
     def _suffix(self) -> str:
         return ".nc"
 
+    def holdout_path(self, vintage: Vintage, version: str, weeks: int) -> Path:
+        """The same fit without the last weeks, for the review."""
+        return self.path(vintage, version).with_suffix(f".holdout{weeks}.nc")
+
     def load(self, vintage: Vintage, version: str) -> "DataTree":
         from mmm_core.posterior import load_posterior
 
         return load_posterior(self.path(vintage, version))
+
+    def load_previous(self, vintage: Vintage) -> "DataTree | None":
+        """The model's latest posterior of an earlier as-of week, if there is one."""
+        pointers = (Path(self.folder) / vintage.model).glob("*/current.json")
+        weeks = [pointer.parent.name for pointer in pointers if pointer.parent.name < vintage.as_of_week]
+        if not weeks:
+            return None
+        earlier = Vintage(vintage.model, max(weeks))
+        return self.load(earlier, self.current(earlier))
 
     def load_input(self, context: dg.InputContext) -> "DataTree":
         vintage = vintage_of(context.partition_key)
@@ -121,15 +134,19 @@ class ResultStore(dg.ConfigurableIOManager):
         write_then_rename(path, lambda partial: obj.to_parquet(partial, index=False))
         context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
 
-    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
+    def read(self, asset: str, vintage: Vintage) -> "pd.DataFrame | None":
+        """An asset's table for a vintage; None where it was never materialized."""
         import pandas as pd
 
-        path = self.path(context.asset_key.path[-1], vintage_of(context.partition_key))
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"{path}: not there: materialize {context.asset_key.to_user_string()} first"
-            )
-        return pd.read_parquet(path)
+        path = self.path(asset, vintage)
+        return pd.read_parquet(path) if path.is_file() else None
+
+    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
+        asset, vintage = context.asset_key.path[-1], vintage_of(context.partition_key)
+        table = self.read(asset, vintage)
+        if table is None:
+            raise FileNotFoundError(f"{self.path(asset, vintage)}: not there: materialize {asset} first")
+        return table
 
 
 class RefusingIOManager(dg.ConfigurableIOManager):

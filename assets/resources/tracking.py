@@ -1,5 +1,6 @@
 """MLflow: one run for every materialization of a model-stage asset, and look-ups in the model registry."""
 
+import logging
 import os
 import urllib.error
 import urllib.request
@@ -105,6 +106,7 @@ class Tracking(dg.ConfigurableResource):
         )
         import mlflow
 
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
         if self.uri.startswith("sqlite:///"):
             Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self.uri)

@@ -1,7 +1,8 @@
 """Fit one model: the process behind `mmm_posterior`.
 
-It is told through Pipes what to read (`table`, `spec`), what to write (`posterior`) and which version that is, reports
-its progress, and puts the posterior in place whole. It needs `mmm_core` and `dagster_pipes`, no orchestrator.
+It is told through Pipes what to read (`table`, `spec`), which version that makes and what to write: the posterior and,
+for the review, the same fit without the last weeks. It reports its progress and puts each file in place whole. It needs
+`mmm_core` and `dagster_pipes`, no orchestrator.
 """
 
 import os
@@ -14,7 +15,10 @@ from typing import TYPE_CHECKING
 from dagster_pipes import PipesContext, open_dagster_pipes
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from mmm_core.sampling import Progress
+    from mmm_core.spec import ModelSpec
 
 REPORT_SECONDS = 2.0
 
@@ -26,14 +30,13 @@ def main() -> None:
 
 
 def fit_model(pipes: PipesContext) -> None:
-    """Read, fit, and put the posterior in place.
+    """Read once, fit as often as asked, and put each posterior in place.
 
     Raises:
         InputError: table or specification are not the ones that the version was made of.
     """
     from mmm_core.errors import InputError
-    from mmm_core.fit import fit
-    from mmm_core.posterior import save_posterior, version
+    from mmm_core.posterior import version
     from mmm_core.spec import load_spec
     from mmm_core.table import check_table, fingerprint, read_table
 
@@ -41,12 +44,29 @@ def fit_model(pipes: PipesContext) -> None:
     spec, table = load_spec(pipes.get_extra("spec")), read_table(source)
     if version(fingerprint(check_table(table, spec, source)), spec) != pipes.get_extra("version"):
         raise InputError(
-            f"{source}, or the specification of {spec.model}, changed since the run began: start it again"
+            f"{source} or the specification of {spec.model} changed since the run began: start it again"
         )
-    target = Path(pipes.get_extra("posterior"))
+    for wanted in pipes.get_extra("fits"):
+        holdout_weeks, target = wanted["holdout_weeks"], Path(wanted["posterior"])
+        if holdout_weeks:
+            pipes.log.info(f"again without the last {holdout_weeks} weeks, for the review")
+        try:
+            _fit_one(pipes, table, spec, source, holdout_weeks, target)
+        except InputError as error:
+            if not holdout_weeks:
+                raise
+            pipes.log.warning(f"no holdout: {error}")  # the review says that it was not run
+
+
+def _fit_one(
+    pipes: PipesContext, table: "DataFrame", spec: "ModelSpec", source: str, holdout_weeks: int, target: Path
+) -> None:
+    from mmm_core.fit import fit
+    from mmm_core.posterior import save_posterior
+
     for abandoned in target.parent.glob(f"{target.name}.*.partial"):  # by a process that was killed
         abandoned.unlink(missing_ok=True)
-    tree = fit(table, spec, progress=_reporter(pipes), source=source)
+    tree = fit(table, spec, progress=_reporter(pipes), source=source, holdout_weeks=holdout_weeks)
     save_posterior(tree, target)  # written under another name, then renamed: nobody sees half of it
 
 

@@ -5,23 +5,32 @@ project is not there. It lies in a folder that is no package, so that loading th
 """
 
 import mlflow
-import pandas as pd
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc import PythonModel
 
 
 class MarketingMixModel(PythonModel):
-    """Predicts the KPI of a spend plan."""
+    """Forecasts the KPI of a spend plan.
 
-    def load_context(self, context: PythonModelContext) -> None:
+    `predict` takes the weeks that follow the fitted ones, a row a week (and geo): the week, the geo in a panel, and a
+    spend column a paid channel, named as in the model's YAML; controls where they are known. It returns mean, sd, q05,
+    median and q95 of the KPI a week and geo. `mmm_core.predict.predict` says more, and what it refuses.
+    """
+
+    def load_context(self, context):
         from mmm_core.posterior import load_posterior
 
         self.posterior = load_posterior(context.artifacts["posterior"])
 
-    def predict(self, context: PythonModelContext, model_input: pd.DataFrame, params=None) -> pd.DataFrame:
-        """KPI per week (and geo) for `model_input`: week_start, geo in a panel, and a spend column a paid channel."""
+    def predict(self, context, model_input, params=None):  # no type hints: MLflow would hold plans to them
+        from mmm_core.posterior import spec_of
         from mmm_core.predict import predict
 
-        return predict(self.posterior, model_input).to_dataframe().reset_index()
+        forecast = predict(self.posterior, model_input, **(params or {}))
+        return (
+            forecast.to_dataframe()
+            .reset_index()
+            .rename(columns={"week": spec_of(self.posterior).time.column})
+        )
 
 
 mlflow.models.set_model(MarketingMixModel())
