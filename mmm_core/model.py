@@ -126,7 +126,9 @@ def model_arrays(data: xr.Dataset, spec: ModelSpec) -> ModelArrays:
     scale = float(data["kpi_scale"])
     per_head = data["kpi"].to_numpy() / population[:, None] / scale - data["kpi_centre"].to_numpy()[:, None]
     value = data["revenue_per_kpi"].to_numpy()
-    revenue = float(np.nansum(data["kpi"].to_numpy() * value))
+    # of the observed weeks, scaled up to the window: the KPI of a holdout must not reach the prior
+    revenue = float((np.nanmean(np.where(observed, data["kpi"].to_numpy() * value, np.nan), axis=1)).sum())
+    revenue *= data.sizes["week"]
     spend = data["spend"].sel(media_week=data["week"].to_numpy()).sum(("geo", "media_week")).to_numpy()
     unit = [
         {"roi": spend[i] if i < len(spend) else 0.0, "contribution": revenue, "coefficient": 0.0}[channel.prior.kind]

@@ -25,7 +25,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         if path.suffix in {".csv", ".gz"}:
-            return pd.read_csv(path)
+            return pd.read_csv(path, float_precision="round_trip")  # the digits written are the number read
     except pd.errors.EmptyDataError:
         raise InputError(f"{path}: the file is empty") from None
     except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
@@ -71,6 +71,12 @@ def check_table(table: pd.DataFrame, spec: ModelSpec, source: str = "table") -> 
     return rows.sort_values(keys).reset_index(drop=True)
 
 
+def dates(values: pd.Series) -> pd.Series:
+    """ISO dates as datetime64[ns] at midnight; NaT where a value is none (5/1/2024 is a guess, not a date)."""
+    parsed = pd.to_datetime(values, errors="coerce", format="ISO8601")
+    return parsed.dt.normalize().astype("datetime64[ns]")
+
+
 def fingerprint(table: pd.DataFrame) -> str:
     """Content hash of a table: the order of rows and columns does not matter, any value does."""
     columns = sorted(table.columns)
@@ -98,12 +104,13 @@ def _require_columns(table: pd.DataFrame, spec: ModelSpec, source: str) -> None:
 
 
 def _weeks(values: pd.Series, spec: ModelSpec, source: str) -> pd.Series:
-    weeks = pd.to_datetime(values, errors="coerce")
+    weeks = dates(values)
     if weeks.isna().any():
         raise InputError(
-            f"{source}: column {spec.time.column}: not a date: {listed(map(repr, values[weeks.isna()].unique()))}"
+            f"{source}: column {spec.time.column}: not a date written YYYY-MM-DD: "
+            f"{listed(map(repr, values[weeks.isna()].unique()))}"
         )
-    return weeks.dt.normalize().astype("datetime64[ns]")
+    return weeks
 
 
 def _within_window(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
