@@ -38,10 +38,11 @@ test-fast: $(READY)  ## run the tests that take seconds
 	@$(BIN)/pytest -m "not slow"
 
 lint: $(READY)  ## check style, types and SQL
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --disable-progress-bar dbt_project
+	@failed=; \
+	for check in "ruff check" "ruff format --check" mypy "sqlfluff lint --disable-progress-bar dbt_project"; do \
+	  $(BIN)/$$check || failed="$$failed\n  $$check"; \
+	done; \
+	test -z "$$failed" || { printf "Not clean:$$failed\n" >&2; exit 1; }
 
 format: $(READY)  ## put imports, layout and SQL in order
 	@$(BIN)/ruff check --fix .

@@ -285,6 +285,19 @@ def test_mlflow_answers_under_its_own_names_only(deployment):
         deployment.http(url, {"Host": f"elsewhere.example:{port}"})
 
 
+def test_artifacts_travel_through_the_server_to_its_volume(deployment, monkeypatch, tmp_path):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    client = mlflow.MlflowClient(f"http://127.0.0.1:{deployment.ports['mlflow']}")
+    run = client.create_run(client.create_experiment("mmm/example"))
+    client.log_text(run.info.run_id, "0.7", "curve.txt")
+    (kept,) = (deployment.folder / "artifacts").rglob("curve.txt")
+    assert kept.read_text() == "0.7"
+    fetched = client.download_artifacts(run.info.run_id, "curve.txt", str(tmp_path))
+    assert Path(fetched).read_text() == "0.7"
+
+
 def test_tables_are_in_postgres(deployment, compose_variables):
     import sqlalchemy as sa
 
