@@ -1,0 +1,94 @@
+-- Dense over weeks, so that nothing downstream has to guess what an absent row means:
+--   reported     the source has rows
+--   no_activity  the source delivered the market's week, without this geo or channel: spend 0
+--   missing      the source delivered nothing for the market's week: spend unknown
+with calendar as (
+    select * from {{ ref('int_calendar_weeks') }}
+),
+
+geos as (
+    select * from {{ ref('stg_reference__geos') }}
+),
+
+spend as (
+    select * from {{ ref('int_media_spend_weekly') }}
+),
+
+channels as (
+    select * from {{ ref('dim_channel') }}
+),
+
+channels_of_market as (
+    select distinct
+        spend.market,
+        channels.channel,
+        channels.source,
+        channels.channel_group
+    from spend
+    inner join channels
+        on
+            spend.channel = channels.channel
+            and spend.source = channels.source
+),
+
+deliveries as (
+    select distinct
+        market,
+        source,
+        week_start
+    from spend
+),
+
+spine as (
+    select
+        calendar.market,
+        geos.geo,
+        channels_of_market.channel,
+        channels_of_market.source,
+        channels_of_market.channel_group,
+        calendar.week_start
+    from calendar
+    inner join geos on calendar.market = geos.market
+    inner join channels_of_market on calendar.market = channels_of_market.market
+),
+
+labelled as (
+    select
+        spine.market,
+        spine.geo,
+        spine.channel,
+        spine.week_start,
+        spine.channel_group,
+        spend.spend,
+        spend.impressions,
+        spend.clicks,
+        case
+            when spend.channel is not null then 'reported'
+            when deliveries.source is not null then 'no_activity'
+            else 'missing'
+        end as delivery
+    from spine
+    left join spend
+        on
+            spine.market = spend.market
+            and spine.geo = spend.geo
+            and spine.channel = spend.channel
+            and spine.source = spend.source
+            and spine.week_start = spend.week_start
+    left join deliveries
+        on
+            spine.market = deliveries.market
+            and spine.source = deliveries.source
+            and spine.week_start = deliveries.week_start
+)
+
+select
+    market,
+    geo,
+    channel,
+    week_start,
+    cast(case delivery when 'no_activity' then 0 else spend end as double) as spend,
+    cast(case delivery when 'no_activity' then 0 else impressions end as double) as impressions,
+    cast(case when delivery = 'no_activity' and channel_group = 'online' then 0 else clicks end as bigint) as clicks,
+    delivery
+from labelled

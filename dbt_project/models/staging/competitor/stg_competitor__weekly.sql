@@ -1,0 +1,14 @@
+with source as (
+    select * from {{ source('competitor', 'weekly') }}
+),
+
+renamed as (
+    select
+        market,
+        {{ week_start('week_start') }} as week_start,
+        competitor_spend
+    from source
+    {{ latest_export(['market', 'source.week_start']) }}
+)
+
+select * from renamed

@@ -1,0 +1,14 @@
+with source as (
+    select * from {{ source('macro', 'weekly') }}
+),
+
+renamed as (
+    select
+        market,
+        {{ week_start('week_start') }} as week_start,
+        consumer_confidence
+    from source
+    {{ latest_export(['market', 'source.week_start']) }}
+)
+
+select * from renamed

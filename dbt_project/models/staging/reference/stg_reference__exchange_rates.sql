@@ -1,0 +1,14 @@
+with source as (
+    select * from {{ source('reference', 'exchange_rates') }}
+),
+
+renamed as (
+    select
+        {{ week_start('week_start') }} as week_start,
+        currency,
+        rate_to_usd
+    from source
+    {{ latest_export(['source.week_start', 'currency']) }}
+)
+
+select * from renamed

@@ -1,0 +1,13 @@
+-- Spend in a currency without a rate for its week: add the week to reference/exchange_rates.
+select
+    activity.source,
+    activity.currency,
+    activity.week_start,
+    sum(activity.spend_local) as spend_local
+from {{ ref('int_media_activity') }} as activity
+left join {{ ref('stg_reference__exchange_rates') }} as rates
+    on
+        activity.currency = rates.currency
+        and activity.week_start = rates.week_start
+where activity.currency <> 'USD' and rates.rate_to_usd is null
+group by activity.source, activity.currency, activity.week_start
