@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 import numpy as np
 
-from mmm_core.simulate.draws import ORIGIN, Draws, week_index
+from mmm_core.simulate.draws import ORIGIN, Draws, week_index, week_start
 
-USUAL_RATE = {"USD": 1.0, "EUR": 1.09, "GBP": 1.27}
+HOLIDAYS = {"black_friday": 1.0, "cyber_week": 0.6, "christmas": 0.5}  # heights of the weeks
+USUAL_RATE = {"EUR": 1.09, "GBP": 1.27}
 
 
 def fourier_terms(weeks: int) -> np.ndarray:
@@ -17,17 +19,25 @@ def fourier_terms(weeks: int) -> np.ndarray:
     return np.column_stack([np.sin(angle), np.cos(angle), np.sin(2 * angle), np.cos(2 * angle)])
 
 
-def holiday_shape(weeks: int) -> np.ndarray:
-    """Height of the retail peak: 1 in Black Friday's week, less around it and before Christmas, else 0; (weeks,)."""
-    shape = np.zeros(weeks)
-    for year in range(ORIGIN.year, ORIGIN.year + weeks // 52 + 1):
+def holiday_dates(years: Iterable[int]) -> dict[str, list[dt.date]]:
+    """One day in each week of the retail peak, by name: what a model lists under `baseline: events`."""
+    dates: dict[str, list[dt.date]] = {name: [] for name in HOLIDAYS}
+    for year in years:
         first = dt.date(year, 11, 1)
-        thanksgiving = first + dt.timedelta((3 - first.weekday()) % 7 + 21)
-        friday, christmas = week_index(thanksgiving), week_index(dt.date(year, 12, 24))
-        heights = {friday - 1: 0.3, friday: 1.0, friday + 1: 0.6, christmas - 2: 0.4, christmas - 1: 0.5}
-        for week, height in heights.items():
-            if week < weeks:
-                shape[week] = height
+        friday = first + dt.timedelta((3 - first.weekday()) % 7 + 22)  # the day after the fourth Thursday
+        eve = dt.date(year, 12, 24)
+        dates["black_friday"].append(friday)
+        dates["cyber_week"].append(friday + dt.timedelta(weeks=1))
+        dates["christmas"] += [eve - dt.timedelta(weeks=2), eve - dt.timedelta(weeks=1)]
+    return dates
+
+
+def holiday_shape(weeks: int) -> np.ndarray:
+    """Height of the retail peak, 1 in Black Friday's week and 0 outside the holidays, shape (weeks,)."""
+    shape = np.zeros(weeks)
+    for name, days in holiday_dates(range(ORIGIN.year, week_start(weeks).year + 1)).items():
+        at = [week_index(day) for day in days]
+        shape[[week for week in at if week < weeks]] = HOLIDAYS[name]
     return shape
 
 

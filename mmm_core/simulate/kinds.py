@@ -73,6 +73,6 @@ class MarketKind:
 MARKETS = {
     "us": MarketKind(208, 1, MART_CHANNELS, "USD", 334_900_000, 0.0080, 68.0, (0.015, 0.03)),
     "uk": MarketKind(
-        156, 20, ("search", "meta", "tiktok", "tv", "ooh"), "GBP", 58_000_000, 0.030, 61.0, (0.03, 0.06)
+        156, 20, ("search", "meta", "tiktok", "tv", "ooh"), "GBP", 58_000_000, 0.030, 61.0, (0.05, 0.10)
     ),
 }

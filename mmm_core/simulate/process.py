@@ -8,7 +8,7 @@ For geo g, week t and channel c, everything per head of population N_g (a nation
 * level: random walk, level_(t+1) - level_t ~ Normal(0, tau), tau 0.3 to 0.8 % of its mean mu.
 * intercept_g ~ Normal(0, 0.15 mu), summing to 0 over people; 0 in a national market.
 * seasonality: Fourier series of order 2 with a period of 365.25 days, its amplitude differing by geo (sd 15 %).
-* holidays: a peak in the weeks around Black Friday and before Christmas.
+* holidays: a peak in the week of Black Friday, the one after and the two before Christmas: `calendar.HOLIDAYS`.
 * controls: linear in consumer confidence and in competitor spend.
 * adstock: sum_l w_l x_(t-l), w_l = alpha^l / sum_j alpha^j, l = 0..8, with real media before the first week.
 * hill(a) = a^s / (k^s + a^s). The half-saturation k is stated in units of the channel's mean weekly adstocked

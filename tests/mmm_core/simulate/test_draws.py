@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmm_core.errors import InputError
-from mmm_core.simulate.calendar import fourier_terms, holiday_shape
+from mmm_core.simulate.calendar import fourier_terms, holiday_dates, holiday_shape
 from mmm_core.simulate.draws import (
     ORIGIN,
     Draws,
@@ -61,6 +61,12 @@ def test_holidays_peak_in_black_friday_week_of_each_year():
     for friday in (dt.date(2024, 11, 29), dt.date(2025, 11, 28), dt.date(2022, 11, 25)):
         assert shape[week_index(friday)] == 1
     assert np.count_nonzero(shape == 1) == 26  # 2000 to 2025
+    days = holiday_dates([2025])
+    assert days["black_friday"] == [dt.date(2025, 11, 28)]
+    assert days["christmas"] == [dt.date(2025, 12, 10), dt.date(2025, 12, 17)]
+    inside = slice(week_index(dt.date(2025, 1, 6)), week_index(dt.date(2025, 12, 29)))
+    at = [week_index(day) - inside.start for dates in days.values() for day in dates]
+    assert np.flatnonzero(shape[inside]).tolist() == sorted(at)
     np.testing.assert_array_equal(holiday_shape(1300), shape[:1300])
     # A horizon that ends inside a holiday season keeps what lies before its end.
     np.testing.assert_array_equal(
