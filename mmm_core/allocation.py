@@ -31,8 +31,8 @@ class Allocation:
 
     Attributes:
         channels: a row a paid channel: channel, current_spend, recommended_spend, lower, upper (spend),
-            current_revenue, recommended_revenue (expected), recommended_revenue_q05, recommended_revenue_q95, mroi (expected
-            revenue of one more unit of spend at the recommendation), gap (the certificate's, repeated).
+            current_revenue, recommended_revenue (expected), recommended_revenue_q05, recommended_revenue_q95,
+            mroi (expected revenue of one more unit of spend at the recommendation), gap (the certificate's).
         weeks: length of the horizon.
         total, current_total: spend recommended and spent in the last comparable period.
         current_revenue, recommended_revenue: expected, over all channels.

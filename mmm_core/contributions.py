@@ -22,8 +22,8 @@ from mmm_core.posterior import spec_of
 BASELINE = "baseline"
 SEASONALITY = "seasonality"
 
-_CHUNK = 2_000_000
-"""Numbers a chunk of draws may hold (16 MB an array): a panel streams through instead of standing in memory."""
+_CHUNK = 1_000_000
+"""Numbers a chunk of draws may hold (8 MB an array): a panel streams through instead of standing in memory."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,15 @@ class Decomposition:
     unit: np.ndarray
 
     @classmethod
-    def of(cls, tree: xr.DataTree, revenue: bool = True) -> Decomposition:
-        """From a posterior; in revenue, or in the KPI's own units."""
+    def of(cls, tree: xr.DataTree, revenue: bool = True, draws: np.ndarray | None = None) -> Decomposition:
+        """From a posterior: in revenue or in the KPI's own units, of all flattened draws or those at `draws`."""
         spec, data = spec_of(tree), tree["constant_data"].to_dataset()
         groups = baseline_groups([str(term) for term in data["term"].to_numpy()])
         posterior = tree["posterior"].to_dataset().stack(sample=("chain", "draw"), create_index=False)
+        kept = posterior if draws is None else posterior.isel(sample=draws)
         unit = data["revenue_per_kpi"].to_numpy() if revenue else np.ones(data["kpi"].shape)
         with jax.enable_x64(True):
-            parameters = media_parameters(tree)
+            parameters = media_parameters(tree, draws)
         return cls(
             components=(*spec.channels, *groups),
             groups=tuple(tuple(positions) for positions in groups.values()),
@@ -65,8 +66,8 @@ class Decomposition:
             media=MediaModel.of(data, spec),
             parameters=parameters,
             exposure=data["exposure"].to_numpy(),
-            level=posterior["level"].transpose("sample", "week").to_numpy(),
-            fixed_effect=posterior["fixed_effect"].transpose("sample", "geo", "term").to_numpy(),
+            level=kept["level"].transpose("sample", "week").to_numpy(),
+            fixed_effect=kept["fixed_effect"].transpose("sample", "geo", "term").to_numpy(),
             design=data["design"].to_numpy(),
             unit=unit,
         )

@@ -144,7 +144,7 @@ def _local_level(history: np.ndarray, design: np.ndarray, weeks: int) -> tuple[n
             + 2 * np.log(np.diag(factor[0])).sum()
             + np.linalg.slogdet(information)[1]
         )
-        cross = ratio * walk[np.ix_(range(length, length + weeks), seen)]
+        cross = ratio * walk[length:, seen]
         weight = cho_solve(factor, cross.T)
         unexplained = ahead - weight.T @ known
         spread = np.einsum("ij,ji->i", unexplained, np.linalg.solve(information, unexplained.T))
@@ -161,7 +161,7 @@ def _independent(fixed: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """The columns that the weeks seen can tell apart (a constant term beside the intercept is left out)."""
     kept: list[int] = []
     for column in range(fixed.shape[1]):
-        trial = fixed[np.ix_(seen, [*kept, column])]
+        trial = fixed[seen][:, [*kept, column]]
         scale = np.linalg.norm(trial, axis=0)
         if (scale > 0).all() and np.linalg.matrix_rank(trial / scale, tol=1e-8) == len(kept) + 1:
             kept.append(column)

@@ -21,8 +21,11 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
 
-GRID_POINTS = 257
+GRID_POINTS = 129
 """Points of the grid on which each channel's concave envelope is built."""
+
+MEETS_BOUND = 1e-6
+"""Gap below which a plan counts as the best there is."""
 
 Response = Callable[[Any], Any]
 """Spend (channel,) -> expected response (channel,), traceable by JAX; entry c depends on spend c alone."""
@@ -171,7 +174,7 @@ def certify(
     relaxation = relaxation or relax(response, lower, upper, total)
     values, slopes = _values_and_slopes(response, np.asarray(spend, dtype=float)[None])
     value = float(values[0].sum())
-    bound = max(relaxation.bound, value)
+    bound = max(float(relaxation.bound), value)
     gap = (bound - value) / abs(bound) if bound else 0.0
     return Certificate(value, bound, gap, kkt_residual(slopes[0], spend, lower, upper), slopes[0])
 
@@ -189,7 +192,8 @@ def maximise(
     """The best plan found from several starts, with its certificate.
 
     Arguments are in spend units, (channel,); the bounds must admit the total (the caller names it when they do not).
-    Starts: the relaxed problem's plan, the current plan, then `starts - 2` random ones from `seed`.
+    Starts: the relaxed problem's plan, the current plan, then `starts - 2` random ones from `seed`. A plan that meets
+    the bound ends the search: no other start can beat it.
     """
     lower, upper = np.asarray(lower, dtype=float), np.asarray(upper, dtype=float)
     relaxation = relax(response, lower, upper, total)
@@ -236,4 +240,6 @@ def maximise(
                 best_plan, best_value = plan, value
         if progress:
             progress(number + 1, len(candidates))
+        if relaxation.bound - best_value <= MEETS_BOUND * unit:
+            break
     return best_plan, certify(response, best_plan, lower, upper, total, relaxation)

@@ -1,0 +1,136 @@
+"""What a review looks at: predictions, returns, diagnostics and holdout scores of a posterior, each worked out once.
+
+Nothing here imports JAX or ArviZ until it is asked for.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mmm_core.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from mmm_core.holdout import Score
+
+PREDICTIVE_DRAWS = 1000
+"""Draws behind predictive intervals and scores."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the checks look at; costly parts are worked out once, when a check asks for them."""
+
+    tree: xr.DataTree
+    spec: ModelSpec
+    holdout: xr.DataTree | None = None
+    previous: xr.DataTree | None = None
+
+    @cached_property
+    def data(self) -> xr.Dataset:
+        """Group `constant_data`."""
+        return self.tree["constant_data"].to_dataset()
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """The draws used for predictions."""
+        from mmm_core.curves import thinned
+
+        return thinned(self.tree, PREDICTIVE_DRAWS)
+
+    @cached_property
+    def baseline_and_mean(self) -> tuple[np.ndarray, np.ndarray]:
+        """KPI without media, and expected KPI, each (draw, geo, week)."""
+        return _baseline_and_mean(self.tree, self.positions)
+
+    @cached_property
+    def predictive(self) -> np.ndarray:
+        """Draws of the KPI itself, noise included, (draw, geo, week)."""
+        return with_noise(self.tree, self.baseline_and_mean[1], self.positions)
+
+    @cached_property
+    def roi(self) -> xr.Dataset:
+        """Draws of the ROI metrics."""
+        from mmm_core.roi import roi_draws
+
+        return roi_draws(self.tree)
+
+    @cached_property
+    def totals(self) -> tuple[np.ndarray, np.ndarray]:
+        """KPI and its fit summed over geos, in the weeks that every geo was observed."""
+        known = self.data["observed"].to_numpy().all(axis=0)
+        actual = self.data["kpi"].to_numpy().sum(axis=0)[known]
+        return actual, self.baseline_and_mean[1].mean(axis=0).sum(axis=0)[known]
+
+    @cached_property
+    def holdout_scores(self) -> list[Score]:
+        """Scores of the model and of the two simple forecasts on the held-out weeks; empty without a holdout."""
+        return [] if self.holdout is None else score_holdout(self.holdout)
+
+
+def _baseline_and_mean(tree: xr.DataTree, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from mmm_core.contributions import Decomposition
+
+    parts = Decomposition.of(tree, revenue=False, draws=positions)
+    sums = [(chunk[..., parts.channels :].sum(-1), chunk.sum(-1)) for chunk in parts.chunks()]
+    return np.concatenate([low for low, _ in sums]), np.concatenate([all_ for _, all_ in sums])
+
+
+def with_noise(tree: xr.DataTree, mean: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Draws of the KPI, (draw, geo, week): the model's mean plus its noise, the same for the same posterior."""
+    data = tree["constant_data"].to_dataset()
+    sigma = tree["posterior"]["sigma"].to_numpy().reshape(-1)[positions]
+    unit = data["population"].to_numpy() * float(data["kpi_scale"])
+    noise = np.random.default_rng(int(tree.attrs["seed"])).standard_normal(mean.shape)
+    return np.asarray(mean + noise * sigma[:, None, None] * unit[:, None])
+
+
+def score_holdout(tree: xr.DataTree) -> list[Score]:
+    """Score a fit's forecast of its held-out weeks: the model, then seasonal-naive, then no media."""
+    from mmm_core.curves import thinned
+    from mmm_core.holdout import no_media, score_draws, score_normal, seasonal_naive
+
+    data = tree["constant_data"].to_dataset()
+    weeks = int(data.attrs["holdout_weeks"])
+    positions = thinned(tree, PREDICTIVE_DRAWS)
+    forecast = with_noise(tree, _baseline_and_mean(tree, positions)[1], positions)[..., -weeks:]
+    kpi, design = data["kpi"].to_numpy(), data["design"].to_numpy()
+    seen = np.where(data["observed"].to_numpy(), kpi, np.nan)[:, :-weeks]
+    simple = [seasonal_naive(seen, weeks), no_media(seen, design, weeks)]
+    actual = kpi[:, -weeks:]
+    return [score_draws("model", forecast, actual), *(score_normal(one, actual) for one in simple)]
+
+
+def worst(tree: xr.DataTree, statistic: str, largest: bool, **options: Any) -> tuple[float, str]:
+    """The worst value of an ArviZ statistic over all monitored quantities, and which one it is.
+
+    Every variable of the posterior is monitored, each week of the level too; constants, which have no statistic, are
+    not. A statistic that is not defined (R-hat of a single chain) is the worst there is: nan.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ArviZ announces its next major version at import
+        import arviz
+    found, name = float("nan"), "nothing varies"
+    for variable, values in tree["posterior"].to_dataset().data_vars.items():
+        flat = values.to_numpy().reshape(*values.shape[:2], -1)
+        for position in np.flatnonzero(np.ptp(flat, axis=(0, 1)) > 0):
+            figure = float(getattr(arviz, statistic)(flat[..., position], **options))
+            if np.isnan(found) or np.isnan(figure) or (figure > found if largest else figure < found):
+                labels = np.unravel_index(position, values.shape[2:]) if values.ndim > 2 else ()
+                at = [
+                    _label(values[dim].to_numpy()[i]) for dim, i in zip(values.dims[2:], labels, strict=True)
+                ]
+                found, name = figure, f"{variable}[{', '.join(at)}]" if at else str(variable)
+            if np.isnan(figure):
+                return found, name
+    return found, name
+
+
+def _label(value: Any) -> str:
+    return str(value.astype("datetime64[D]")) if isinstance(value, np.datetime64) else str(value)

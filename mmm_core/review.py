@@ -1,0 +1,492 @@
+"""The review of a posterior: one small class a check, its thresholds as fields, its verdict a `CheckResult`.
+
+A check says its figure, its threshold and, when it fails, what to do. `CHECKS` lists them all and, like this whole
+module, imports neither JAX nor ArviZ until a check runs. Thresholds come from the specification's `review:`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from mmm_core.errors import listed
+from mmm_core.evidence import Evidence, worst
+from mmm_core.spec import Review
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Severity = Literal["ERROR", "WARN"]
+
+NOT_IDENTIFIED = 0.1
+"""Prior-to-posterior contraction below which the data said next to nothing about a channel."""
+SHARE_GAP = 0.4
+"""Largest difference between a channel's share of paid media's effect and its share of spend."""
+ROI_OVERLAP = 0.5
+"""Smallest share of the shorter of two ROI intervals that both cover."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """A check's verdict; `figure` is nan where there was nothing to measure."""
+
+    name: str
+    severity: Severity
+    passed: bool
+    figure: float
+    threshold: float
+    message: str
+
+
+class CheckInfo(NamedTuple):
+    """What is known of a check before it runs."""
+
+    name: str
+    severity: Severity
+    description: str
+
+
+class Check(ABC):
+    """One question put to a posterior."""
+
+    name: ClassVar[str]
+    severity: ClassVar[Severity]
+    description: ClassVar[str]
+
+    @abstractmethod
+    def run(self, evidence: Evidence) -> CheckResult:
+        """The verdict."""
+
+    def result(
+        self, passed: bool, figure: float, threshold: float, message: str, severity: Severity | None = None
+    ) -> CheckResult:
+        """A verdict of this check."""
+        return CheckResult(
+            self.name, severity or self.severity, bool(passed), float(figure), float(threshold), message
+        )
+
+
+@dataclass(frozen=True)
+class RHat(Check):
+    """Chains agree with each other."""
+
+    name = "rhat"
+    severity = "ERROR"
+    description = "Largest rank-normalised R-hat of all monitored quantities, the weekly level included"
+    threshold: float = 1.01
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        figure, at = worst(evidence.tree, "rhat", largest=True)
+        message = f"R-hat is at most {figure:.4f} ({at}); below {self.threshold} is wanted"
+        if not figure < self.threshold:
+            message += ": raise `fit: warmup` and `draws`, or tighten the priors of the channel named"
+        return self.result(figure < self.threshold, figure, self.threshold, message)
+
+
+@dataclass(frozen=True)
+class EssBulk(Check):
+    """Means and medians are precise."""
+
+    name = "ess_bulk"
+    severity = "ERROR"
+    description = "Smallest bulk effective sample size of all monitored quantities"
+    threshold: float = 1000.0
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        return _ess(self, evidence, "bulk", self.threshold)
+
+
+@dataclass(frozen=True)
+class EssTail(Check):
+    """Interval ends are precise."""
+
+    name = "ess_tail"
+    severity = "ERROR"
+    description = "Smallest tail effective sample size of all monitored quantities"
+    threshold: float = 1000.0
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        return _ess(self, evidence, "tail", self.threshold)
+
+
+def _ess(check: Check, evidence: Evidence, kind: str, threshold: float) -> CheckResult:
+    figure, at = worst(evidence.tree, "ess", largest=False, method=kind)
+    message = f"{kind} ESS is at least {figure:,.0f} ({at}); more than {threshold:,.0f} is wanted"
+    if not figure > threshold:
+        message += ": raise `fit: draws`"
+    return check.result(figure > threshold, figure, threshold, message)
+
+
+@dataclass(frozen=True)
+class Divergences(Check):
+    """The sampler followed the posterior everywhere."""
+
+    name = "divergences"
+    severity = "ERROR"
+    description = (
+        "Share of divergent transitions: none is wanted, a few warn, more than the threshold is an error"
+    )
+    threshold: float = 0.01
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        diverging = evidence.tree["sample_stats"]["diverging"].to_numpy()
+        count, share = int(diverging.sum()), float(diverging.mean())
+        message = f"{count} of {diverging.size} transitions diverged ({share:.2%})"
+        if count:
+            message += ": raise `fit: target_accept` or tighten the priors"
+        severity: Severity = "ERROR" if share > self.threshold else "WARN"
+        return self.result(count == 0, share, self.threshold, message, severity if count else "ERROR")
+
+
+@dataclass(frozen=True)
+class EBfmi(Check):
+    """Momentum resampling explores the energy."""
+
+    name = "e_bfmi"
+    severity = "WARN"
+    description = "Smallest energy Bayesian fraction of missing information of any chain"
+    threshold: float = 0.3
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        energy = evidence.tree["sample_stats"]["energy"].to_numpy()
+        figure = float(((np.diff(energy, axis=1) ** 2).mean(axis=1) / energy.var(axis=1)).min())
+        message = f"E-BFMI is at least {figure:.2f}; above {self.threshold} is wanted"
+        if not figure > self.threshold:
+            message += ": heavy tails slow the sampler down, tighten wide priors"
+        return self.result(figure > self.threshold, figure, self.threshold, message)
+
+
+@dataclass(frozen=True)
+class Mape(Check):
+    """The fit is close to the KPI."""
+
+    name = "mape"
+    severity = "WARN"
+    description = "In-sample mean absolute percentage error of the KPI summed over geos"
+    threshold: float = 0.15
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        from mmm_core.holdout import mape
+
+        actual, fitted = evidence.totals
+        figure = mape(fitted, actual)
+        message = f"in-sample MAPE is {figure:.1%}; below {self.threshold:.0%} is wanted"
+        if not figure < self.threshold:
+            message += ": look for events, promotions or a data fault in the weeks that fit worst"
+        return self.result(figure < self.threshold, figure, self.threshold, message)
+
+
+@dataclass(frozen=True)
+class RSquared(Check):
+    """The fit follows the KPI's movement."""
+
+    name = "r2"
+    severity = "WARN"
+    description = "In-sample R2 of the KPI summed over geos"
+    threshold: float = 0.80
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        actual, fitted = evidence.totals
+        figure = 1 - float(((actual - fitted) ** 2).sum() / ((actual - actual.mean()) ** 2).sum())
+        message = f"in-sample R2 is {figure:.2f}; above {self.threshold:.2f} is wanted"
+        if not figure > self.threshold:
+            message += ": much of the KPI is noise to this model, add the controls that move it"
+        return self.result(figure > self.threshold, figure, self.threshold, message)
+
+
+@dataclass(frozen=True)
+class Coverage(Check):
+    """Stated uncertainty is the real one."""
+
+    name = "coverage"
+    severity = "ERROR"
+    description = "Share of observed weeks inside their 95 % posterior predictive interval"
+    low: float = 0.90
+    high: float = 0.98
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        observed, kpi = evidence.data["observed"].to_numpy(), evidence.data["kpi"].to_numpy()
+        lower, upper = np.quantile(evidence.predictive, [0.025, 0.975], axis=0)
+        figure = float(((lower <= kpi) & (kpi <= upper))[observed].mean())
+        passed = self.low <= figure <= self.high
+        message = f"95 % predictive intervals hold {figure:.1%} of the weeks; "
+        message += f"{self.low:.0%} to {self.high:.0%} is wanted"
+        if figure > self.high:
+            message += ": the model claims too much noise or its level follows the noise, tighten `baseline: level_sd`"
+        elif not passed:
+            message += ": the model is too sure of itself, look for outliers and missing controls"
+        return self.result(passed, figure, self.high if figure > self.high else self.low, message)
+
+
+@dataclass(frozen=True)
+class Holdout(Check):
+    """It forecasts no worse than someone without a model."""
+
+    name = "holdout"
+    severity = "ERROR"
+    description = (
+        "Held-out weeks: CRPS and MAPE over those of a seasonal-naive and a no-media forecast, worst ratio"
+    )
+    weeks: int = 13
+    threshold: float = 1.0
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        if self.weeks == 0:
+            return self.result(
+                True, np.nan, self.threshold, "turned off by `review: holdout_weeks: 0`", "WARN"
+            )
+        if not evidence.holdout_scores:
+            message = f"not run: the refit without the last {self.weeks} weeks needs the weekly table, pass it along"
+            return self.result(False, np.nan, self.threshold, message)
+        model, *simple = evidence.holdout_scores
+        figure = max(max(model.crps / one.crps, model.mape / one.mape) for one in simple)
+        crps = ", ".join(f"{one.name} {one.crps:,.4g}" for one in simple)
+        mape = ", ".join(f"{one.name} {one.mape:.1%}" for one in simple)
+        message = f"on the last {self.weeks} weeks, unseen: CRPS {model.crps:,.4g} ({crps}), MAPE {model.mape:.1%} ({mape})"
+        passed = figure <= self.threshold
+        if not passed:
+            message += (
+                f" (worst ratio {figure:.2f}, at most {self.threshold:g} is wanted): a simpler forecast does "
+            )
+            message += "better, check the season and the controls, and whether these weeks were ordinary"
+        return self.result(passed, figure, self.threshold, message)
+
+
+@dataclass(frozen=True)
+class NegativeBaseline(Check):
+    """Media are not credited with more than was sold."""
+
+    name = "negative_baseline"
+    severity = "WARN"
+    description = "Largest posterior probability, over quarters, that the KPI without media is negative"
+    threshold: float = 0.2
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        import pandas as pd
+
+        quarter = pd.DatetimeIndex(evidence.data["week"].to_numpy()).to_period("Q")
+        weekly = evidence.baseline_and_mean[0].sum(axis=1)
+        chance = {str(q): float((weekly[:, quarter == q].sum(axis=1) < 0).mean()) for q in quarter.unique()}
+        at = max(chance, key=lambda q: chance[q])
+        figure = chance[at]
+        message = f"the baseline is negative with probability {figure:.2f} at most ({at}); "
+        message += f"below {self.threshold} is wanted"
+        if not figure < self.threshold:
+            message += ": media are credited with too much, tighten the priors of the largest channels"
+        return self.result(figure < self.threshold, figure, self.threshold, message)
+
+
+@dataclass(frozen=True)
+class RoiPlausible(Check):
+    """No return that nobody would believe."""
+
+    name = "roi_plausible"
+    severity = "WARN"
+    description = "Posterior mean ROI of every paid channel lies within a plausible range"
+    low: float = 0.0
+    high: float = 10.0
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        means = evidence.roi["roi"].mean("draw").sel(channel=list(evidence.spec.paid)).to_series()
+        outside = means[(means <= self.low) | (means >= self.high)]
+        shown = outside if len(outside) else means
+        too_low = len(outside) > 0 and bool((outside <= self.low).all())
+        figure = float(shown.min() if too_low else shown.max())
+        message = f"mean ROI: {listed((f'{c} {roi:.2f}' for c, roi in shown.items()), 30)}; "
+        message += f"between {self.low:g} and {self.high:g} is wanted"
+        if len(outside):
+            message += ": check the spend's unit and currency, then the channel's prior"
+        return self.result(outside.empty, figure, self.low if too_low else self.high, message)
+
+
+@dataclass(frozen=True)
+class ShareOfSpend(Check):
+    """Effect and spend are not wildly apart."""
+
+    name = "share_of_spend"
+    severity = "WARN"
+    description = "Largest gap between a channel's share of paid media's effect and its share of spend"
+    threshold: float = SHARE_GAP
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        paid = evidence.roi.sel(channel=list(evidence.spec.paid))
+        effect = paid["contribution"].mean("draw").to_series()
+        spend = paid["spend"].to_series()
+        gap = effect / effect.sum() - spend / spend.sum()
+        at = gap.abs().idxmax()
+        figure = float(abs(gap[at]))
+        message = (
+            f"{at} has {effect[at] / effect.sum():.0%} of paid media's effect for {spend[at] / spend.sum():.0%} of "
+            f"its spend; a gap below {self.threshold:.0%} is wanted"
+        )
+        if not figure < self.threshold:
+            message += ": ask for a lift test before moving money on it"
+        return self.result(figure < self.threshold, figure, self.threshold, message)
+
+
+@dataclass(frozen=True)
+class Identifiability(Check):
+    """The data, not the prior, speak."""
+
+    name = "identifiability"
+    severity = "WARN"
+    description = "Prior-to-posterior contraction of each channel's effect; near 0 the data said nothing"
+    threshold: float = NOT_IDENTIFIED
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        contraction = {
+            name: _contraction(evidence, name, channel.prior)
+            for name, channel in zip(evidence.spec.channels, evidence.spec.channel_specs, strict=True)
+            if channel.prior.prior.family != "fixed"
+        }
+        if not contraction:
+            return self.result(True, np.nan, self.threshold, "every channel's effect is fixed by its prior")
+        words = [
+            f"{name} {value:.2f}" + (" (not identified)" if value < self.threshold else "")
+            for name, value in contraction.items()
+        ]
+        unknown = [name for name, value in contraction.items() if value < self.threshold]
+        message = f"contraction from prior to posterior: {', '.join(words)}"
+        if unknown:
+            message += (
+                f": the data cannot tell the effect of {listed(unknown, 30)}, its figure is its prior's; "
+            )
+            message += "run a lift test or let spend vary"
+        return self.result(not unknown, min(contraction.values()), self.threshold, message)
+
+
+def _contraction(evidence: Evidence, channel: str, prior: Any) -> float:
+    """1 - (posterior width / prior width)^2, widths of 90 % intervals on the log scale where effects live."""
+    if prior.kind == "coefficient":
+        draws = evidence.tree["posterior"]["coefficient"].sel(channel=channel).mean("geo").to_numpy()
+    else:
+        metric = {"roi": "roi", "contribution": "contribution_share"}[prior.kind]
+        draws = evidence.roi[metric].sel(channel=channel).to_numpy()
+    prior_ends = np.maximum(prior.prior.frozen().ppf([0.05, 0.95]), 1e-12)
+    posterior_ends = np.maximum(np.quantile(draws, [0.05, 0.95]), 1e-12)
+    return float(
+        1 - (np.log(posterior_ends[1] / posterior_ends[0]) / np.log(prior_ends[1] / prior_ends[0])) ** 2
+    )
+
+
+@dataclass(frozen=True)
+class Stability(Check):
+    """Last week's answer still stands."""
+
+    name = "stability"
+    severity = "WARN"
+    description = "Smallest overlap of a channel's 90 % ROI interval with that of the previous posterior"
+    threshold: float = ROI_OVERLAP
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        if evidence.previous is None:
+            return self.result(True, np.nan, self.threshold, "no previous posterior to compare with")
+        from mmm_core.roi import roi_draws
+
+        before, now = roi_draws(evidence.previous)["roi"], evidence.roi["roi"]
+        common = [name for name in evidence.spec.paid if name in before["channel"]]
+        if not common:
+            return self.result(
+                True, np.nan, self.threshold, "the previous posterior has no channel in common"
+            )
+        overlap, words = {}, {}
+        for name in common:
+            old, new = (np.quantile(draws.sel(channel=name), [0.05, 0.95]) for draws in (before, now))
+            shared = max(0.0, min(old[1], new[1]) - max(old[0], new[0]))
+            overlap[name] = shared / max(min(old[1] - old[0], new[1] - new[0]), 1e-12)
+            words[name] = f"{name} from [{old[0]:.2f}, {old[1]:.2f}] to [{new[0]:.2f}, {new[1]:.2f}]"
+        at = min(overlap, key=lambda name: overlap[name])
+        moved = [words[name] for name in common if overlap[name] < self.threshold]
+        message = (
+            f"ROI intervals overlap by {overlap[at]:.0%} at least ({at}); {self.threshold:.0%} is wanted"
+        )
+        if moved:
+            message += f": {listed(moved, 30)}: find out what changed in the data before acting on it"
+        return self.result(not moved, overlap[at], self.threshold, message)
+
+
+REGISTRY: tuple[type[Check], ...] = (
+    RHat, EssBulk, EssTail, Divergences, EBfmi, Mape, RSquared, Coverage, Holdout,
+    NegativeBaseline, RoiPlausible, ShareOfSpend, Identifiability, Stability,
+)  # fmt: skip
+
+CHECKS: tuple[CheckInfo, ...] = tuple(CheckInfo(c.name, c.severity, c.description) for c in REGISTRY)
+"""Every check's name, severity and description, in the order they run."""
+
+
+def checks(thresholds: Review) -> tuple[Check, ...]:
+    """The checks with the thresholds of a specification's `review:`."""
+    return (
+        RHat(thresholds.rhat),
+        EssBulk(thresholds.ess_bulk),
+        EssTail(thresholds.ess_tail),
+        Divergences(thresholds.divergence_share),
+        EBfmi(thresholds.e_bfmi),
+        Mape(thresholds.mape),
+        RSquared(thresholds.r2),
+        Coverage(*thresholds.coverage),
+        Holdout(thresholds.holdout_weeks),
+        NegativeBaseline(thresholds.negative_baseline),
+        RoiPlausible(*thresholds.roi),
+        ShareOfSpend(),
+        Identifiability(),
+        Stability(),
+    )
+
+
+def review(
+    tree: xr.DataTree,
+    thresholds: Review | Mapping[str, Any] | None = None,
+    *,
+    table: pd.DataFrame | None = None,
+    holdout: xr.DataTree | None = None,
+    previous: xr.DataTree | None = None,
+    progress: Callable[[Any], None] | None = None,
+) -> tuple[CheckResult, ...]:
+    """Put every check to a posterior.
+
+    Args:
+        tree: the posterior.
+        thresholds: those of the specification's `review:` by default; a mapping replaces the ones it names.
+        table: the weekly table, for the refit without the last weeks. Without it, and without `holdout`, the holdout
+            check fails as not run.
+        holdout: that refit, where it is already there.
+        previous: an earlier posterior of the model, for the stability check.
+        progress: told how far the refit is.
+
+    Returns:
+        The verdicts in the order of `CHECKS`.
+
+    Raises:
+        InputError: the table was refused.
+    """
+    from mmm_core.posterior import spec_of
+
+    spec = spec_of(tree)
+    if not isinstance(thresholds, Review):
+        thresholds = Review.model_validate({**spec.review.model_dump(), **(thresholds or {})})
+    if holdout is None and table is not None and thresholds.holdout_weeks:
+        from mmm_core.fit import fit
+
+        holdout = fit(table, spec, progress, holdout_weeks=thresholds.holdout_weeks)
+    evidence = Evidence(tree, spec, holdout, previous)
+    return tuple(check.run(evidence) for check in checks(thresholds))

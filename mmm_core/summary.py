@@ -1,0 +1,57 @@
+"""One page on a posterior: how it was sampled, whether it converged, what each channel returned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray as xr
+
+from mmm_core.evidence import worst
+from mmm_core.posterior import spec_of
+from mmm_core.roi import roi_table
+
+
+def summary(tree: xr.DataTree) -> dict[str, Any]:
+    """A posterior's summary, ready for `json.dumps`.
+
+    Keys: model, spec_hash, kpi; compile_seconds, sampling_seconds, total_seconds; chains, warmup, draws (a chain),
+    weeks, geos; rhat_max, ess_bulk_min and ess_tail_min over all monitored quantities, each with the quantity it is
+    of (`..._at`); divergences; roi, mroi, contribution, contribution_share, spend and, where the KPI is not revenue,
+    cpik: channel -> mean, median, sd, q05, q95. A figure that is not defined (R-hat of one chain) is None.
+    """
+    spec, posterior, stats = spec_of(tree), tree["posterior"], tree["sample_stats"]
+    rhat, rhat_at = worst(tree, "rhat", largest=True)
+    bulk, bulk_at = worst(tree, "ess", largest=False, method="bulk")
+    tail, tail_at = worst(tree, "ess", largest=False, method="tail")
+    metrics: dict[str, dict[str, dict[str, float]]] = {}
+    for row in roi_table(tree).to_dict("records"):
+        channel, metric = str(row.pop("channel")), str(row.pop("metric"))
+        metrics.setdefault(metric, {})[channel] = {str(name): float(value) for name, value in row.items()}
+    compile_seconds, sampling_seconds = (
+        float(stats.attrs[f"{part}_seconds"]) for part in ("compile", "sampling")
+    )
+    return {
+        "model": spec.model,
+        "spec_hash": str(tree.attrs["spec_hash"]),
+        "kpi": spec.kpi.column,
+        "compile_seconds": compile_seconds,
+        "sampling_seconds": sampling_seconds,
+        "total_seconds": float(tree.attrs.get("total_seconds", compile_seconds + sampling_seconds)),
+        "chains": int(posterior.sizes["chain"]),
+        "warmup": int(stats.attrs["warmup"]),
+        "draws": int(posterior.sizes["draw"]),
+        "weeks": int(posterior.sizes["week"]),
+        "geos": int(posterior.sizes["geo"]),
+        "rhat_max": _number(rhat),
+        "rhat_max_at": rhat_at,
+        "ess_bulk_min": _number(bulk),
+        "ess_bulk_min_at": bulk_at,
+        "ess_tail_min": _number(tail),
+        "ess_tail_min_at": tail_at,
+        "divergences": int(stats["diverging"].sum()),
+        **metrics,
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if value == value else None  # JSON has no nan
