@@ -1,6 +1,7 @@
 """The model specification: what is read, what is filled in, what is refused and how it is said."""
 
 import copy
+from pathlib import Path
 
 import pytest
 import yaml
@@ -137,3 +138,20 @@ def test_json_schema_names_the_keys_a_user_writes():
     schema = json_schema()
     assert {"model", "table", "kpi", "media", "time", "budget"} <= set(schema["properties"])
     assert "from" in schema["$defs"]["Time"]["properties"]
+
+
+def test_every_key_is_documented_and_the_documented_examples_are_read():
+    """docs/model-spec.md against the types: a key added here must be explained there."""
+    text = (Path(__file__).parents[2] / "docs" / "model-spec.md").read_text()
+    for definition in [json_schema(), *json_schema()["$defs"].values()]:
+        for key in definition.get("properties", {}):
+            if definition.get("title") != "Prior":
+                assert f"{key}" in text, f"docs/model-spec.md does not mention {key}"
+    first, second = (block.split("```")[0] for block in text.split("```yaml\n")[1:])
+    assert parse_spec(yaml.safe_load(first)).paid == ("tv",)
+    assert parse_spec({**MINIMAL, **yaml.safe_load(second)}).organic == ("newsletter",)
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "models").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_models_of_the_project_are_read(path):
+    assert load_spec(path).model == path.stem
