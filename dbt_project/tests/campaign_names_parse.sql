@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_media_activity'}}}) }}
 -- Campaigns are named <market>_<geo>_<channel>_<objective>. Fix the name at the platform and export again.
 select
     source,

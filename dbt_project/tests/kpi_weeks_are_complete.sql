@@ -1,4 +1,4 @@
-{{ config(severity='warn') }}
+{{ config(meta={'dagster': {'ref': {'name': 'fct_kpi_weekly'}}}, severity='warn') }}
 -- Weeks between the first full week and the last that the shop did not report in full, with the days it did report.
 -- They have no revenue in mmm_model_table; a model is fitted without them only if its YAML says so.
 select

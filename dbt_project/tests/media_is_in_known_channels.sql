@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_media_activity'}}}) }}
 -- A channel that seeds/channels.csv does not list, or lists under another source.
 select
     activity.source,

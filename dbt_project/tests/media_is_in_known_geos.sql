@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_media_activity'}}}) }}
 -- A market and geo that reference/geos does not list: correct the campaign's name or the invoice, or add the geo.
 select
     activity.source,

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_media_weekly'}}}) }}
 -- The mart's spend is the sources' spend, week by week and channel by channel, to the cent.
 with staged as (
     select

@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'mmm_model_table'}}}) }}
 -- No channel's spend is lost on the way into the wide table.
 with long as (
     select

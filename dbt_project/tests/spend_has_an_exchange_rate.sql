@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_media_activity'}}}) }}
 -- Spend in a currency without a rate for its week: add the week to reference/exchange_rates.
 select
     activity.source,

@@ -1,0 +1,65 @@
+"""How a dbt node becomes a Dagster asset: key and group by layer, a code version that knows macros and contracts."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
+
+RESULTS_WRITERS = {
+    "model_review": "model_review"
+}  # every other table of `results` is written by published_results
+
+
+class LayerTranslator(DagsterDbtTranslator):
+    """Keys are [layer, name]: staging, intermediate, marts, reporting; sources are the raw or model-stage assets."""
+
+    def __init__(self, manifest: Mapping[str, Any]):
+        super().__init__(
+            DagsterDbtTranslatorSettings(
+                enable_code_references=True,
+                enable_source_tests_as_checks=True,
+                enable_duplicate_source_asset_keys=True,
+                enable_dbt_views_as_virtual_assets=True,
+            )
+        )
+        self._manifest = manifest
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] != "source":
+            return dg.AssetKey([_layer(dbt_resource_props), dbt_resource_props["name"]])
+        if dbt_resource_props["schema"] == "results":
+            return dg.AssetKey(RESULTS_WRITERS.get(dbt_resource_props["name"], "published_results"))
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["identifier"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        return None if dbt_resource_props["resource_type"] == "source" else _layer(dbt_resource_props)
+
+    def get_code_version(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """Hash of the SQL, the macros of this project that it calls, and the columns its contract promises."""
+        columns = {
+            name: column.get("data_type") for name, column in dbt_resource_props.get("columns", {}).items()
+        }
+        parts = [
+            dbt_resource_props.get("raw_code") or dbt_resource_props.get("checksum", {}).get("checksum", ""),
+            json.dumps(columns, sort_keys=True),
+            str(dbt_resource_props.get("config", {}).get("materialized")),
+            *(self._manifest["macros"][name]["macro_sql"] for name in self._own_macros(dbt_resource_props)),
+        ]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    def _own_macros(self, props: Mapping[str, Any]) -> list[str]:
+        project, found = self._manifest["metadata"]["project_name"], set()
+        waiting = set(props.get("depends_on", {}).get("macros", ()))
+        while waiting:
+            name = waiting.pop()
+            if name.split(".")[1] == project and name not in found:
+                found.add(name)
+                waiting |= set(self._manifest["macros"][name]["depends_on"]["macros"])
+        return sorted(found)
+
+
+def _layer(props: Mapping[str, Any]) -> str:
+    return "staging" if props["resource_type"] == "seed" else props["fqn"][1]

@@ -1,0 +1,1 @@
+"""Publishing: the copy of the marts that analysts query while runs write."""
