@@ -65,10 +65,15 @@ def main() -> None:
         for seed in range(options.first, options.first + options.seeds):
             rows.append(world(market, seed))
             last = rows[-1]
-            print(f"{market} seed {seed}: {last['covered'].sum()} of {len(last)} covered, {last['fit_s'].iloc[0]:.1f} s")
+            print(
+                f"{market} seed {seed}: {last['covered'].sum()} of {len(last)} covered, {last['fit_s'].iloc[0]:.1f} s"
+            )
     table = pd.concat(rows)
     by_channel = table.groupby(["market", "channel"]).agg(
-        coverage=("covered", "mean"), crps=("crps", "mean"), true_roi=("true_roi", "mean"), mean=("mean", "mean")
+        coverage=("covered", "mean"),
+        crps=("crps", "mean"),
+        true_roi=("true_roi", "mean"),
+        mean=("mean", "mean"),
     )
     print(by_channel.round(3).to_string())
     figures = {}

@@ -48,7 +48,9 @@ def lagged(media: jax.Array, length: int) -> jax.Array:
     weeks = media.shape[1]
     by_channel = jnp.moveaxis(media, -1, 0)
     padded = jnp.pad(by_channel, ((0, 0), (0, 0), (length - 1, 0)))
-    return jnp.stack([padded[..., length - 1 - lag : length - 1 - lag + weeks] for lag in range(length)], axis=1)
+    return jnp.stack(
+        [padded[..., length - 1 - lag : length - 1 - lag + weeks] for lag in range(length)], axis=1
+    )
 
 
 def convolve(media: jax.Array, weights: jax.Array) -> jax.Array:

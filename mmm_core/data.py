@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -20,7 +22,9 @@ TERM_PRIOR_SD = 10.0
 _FOURIER_ORIGIN = pd.Timestamp("1970-01-05")
 
 
-def model_data(table: pd.DataFrame, spec: ModelSpec, source: str = "table", holdout_weeks: int = 0) -> xr.Dataset:
+def model_data(
+    table: pd.DataFrame, spec: ModelSpec, source: str = "table", holdout_weeks: int = 0
+) -> xr.Dataset:
     """The arrays of one model, labelled; group `constant_data` of its posterior.
 
     The first `spec.l_max` weeks are media history: they carry over into the window and their KPI is not modelled, so
@@ -53,7 +57,9 @@ def model_data(table: pd.DataFrame, spec: ModelSpec, source: str = "table", hold
     exposure = np.stack([panel(channel.media_column) for channel in spec.channel_specs], axis=-1)
     spend = np.stack([panel(channel.spend) for channel in spec.media.channels.values()], axis=-1)
     kpi = panel(spec.kpi.column)[:, spec.l_max :]
-    unit = panel(spec.kpi.revenue_per_unit)[:, spec.l_max :] if spec.kpi.revenue_per_unit else np.ones_like(kpi)
+    unit = (
+        panel(spec.kpi.revenue_per_unit)[:, spec.l_max :] if spec.kpi.revenue_per_unit else np.ones_like(kpi)
+    )
     if spec.geo and spec.geo.population:
         population = panel(spec.geo.population)[:, -1]
         population = population / population.mean()
@@ -79,7 +85,9 @@ def model_data(table: pd.DataFrame, spec: ModelSpec, source: str = "table", hold
     media_scale = np.nanmean(positive, axis=(0, 1))
 
     terms, raw = _design(rows, spec, week, geos, panel)
-    varying = np.array([not term.startswith(INTERCEPT) and term in (*spec.controls, "trend") for term in terms])
+    varying = np.array(
+        [not term.startswith(INTERCEPT) and term in (*spec.controls, "trend") for term in terms]
+    )
     design_centre = np.where(varying, raw.mean(axis=(0, 1)), 0.0)
     spread = raw.std(axis=(0, 1))
     _refuse_constant(np.array(terms)[varying & (spread == 0)], source)
@@ -138,7 +146,13 @@ def event_indicators(weeks: pd.DatetimeIndex, spec: ModelSpec) -> dict[str, np.n
     return out
 
 
-def _design(rows: pd.DataFrame, spec: ModelSpec, week: pd.DatetimeIndex, geos: list[str], panel) -> tuple:
+def _design(
+    rows: pd.DataFrame,
+    spec: ModelSpec,
+    week: pd.DatetimeIndex,
+    geos: list[str],
+    panel: Callable[[str], np.ndarray],
+) -> tuple[list[str], np.ndarray]:
     """Names and raw values (geo, week, term) of what enters the baseline linearly."""
     ones = np.ones((len(geos), len(week)))
     terms, columns = [INTERCEPT], [ones]

@@ -77,7 +77,9 @@ def fit(
         "seed": spec.fit.seed,
         "engine": spec.fit.engine,
         "engine_version": ENGINE_VERSION,
-        "versions": json.dumps({name: package_version(name) for name in ("carryover", "jax", "numpyro", "numpy")}),
+        "versions": json.dumps(
+            {name: package_version(name) for name in ("carryover", "jax", "numpyro", "numpy")}
+        ),
         "devices": devices,
         "total_seconds": time.perf_counter() - started,
     }
@@ -98,7 +100,9 @@ def _quantities(
     spend = data["spend"].sel(media_week=data["week"].to_numpy()).sum(("geo", "media_week")).to_numpy()
 
     def one(arrays: ModelArrays, position: dict[str, jax.Array], key: jax.Array) -> dict[str, jax.Array]:
-        effects = handlers.substitute(handlers.seed(model.effects, key), data=samples.unravel(position))(arrays)
+        effects = handlers.substitute(handlers.seed(model.effects, key), data=samples.unravel(position))(
+            arrays
+        )
         level, fixed = draw(arrays.block, effects.residual, effects.sigma, effects.tau, key)
         # term 0 is the intercept: it takes the level's mean, so that the level is the movement around it
         fixed = fixed.at[:, 0].add(data["kpi_centre"].to_numpy() + level.mean())
@@ -120,10 +124,12 @@ def _quantities(
     while total % size:  # one shape, one compilation
         size -= 1
     batch = jax.jit(jax.vmap(one, in_axes=(None, 0, 0)))
-    parts = [
-        jax.tree.map(np.asarray, batch(arrays, jax.tree.map(lambda a: a[i : i + size], positions), keys[i : i + size]))
-        for i in range(0, total, size)
-    ]
+
+    def chunk(start: int) -> dict[str, np.ndarray]:
+        some = jax.tree.map(lambda a: a[start : start + size], (positions, keys))
+        return jax.tree.map(np.asarray, batch(arrays, *some))
+
+    parts = [chunk(start) for start in range(0, total, size)]
     dims = {**POSTERIOR_DIMS, **GEO_DIMS}
     return {
         name: (

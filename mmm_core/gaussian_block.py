@@ -5,8 +5,9 @@ With the media parameters given, what is left of the KPI of geo g in scaled unit
     r_g = O_g (B w + Z_g c_g) + e_g,   w ~ N(0, tau^2 I),   c_g ~ N(0, sigma^2 diag(s^2)),   e ~ N(0, sigma^2 I)
 
 B is the cumulative sum (a random-walk level shared by the geos, 0 in the first week), Z_g the intercept, controls,
-seasonality and events, O_g drops unobserved weeks. Because c_g is scaled by the noise, I + Z_g diag(s^2) Z_g' has a fixed
-inverse A_g = I - C_g C_g', and with S = sum_g B' A_g B = V diag(L) V', h = V' B' sum_g A_g r_g and v_i = 1 + tau^2 L_i / sigma^2,
+seasonality and events, O_g drops unobserved weeks. Because c_g is scaled by the noise, I + Z_g diag(s^2) Z_g' has a
+fixed inverse A_g = I - C_g C_g', and with S = sum_g B' A_g B = V diag(L) V', h = V' B' sum_g A_g r_g and
+v_i = 1 + tau^2 L_i / sigma^2,
 
     log p(r | sigma, tau) = -1/2 sum_g r_g' A_g r_g / sigma^2 + 1/2 (tau^2 / sigma^4) sum_i h_i^2 / v_i
                             - n log sigma - 1/2 sum_i log v_i - 1/2 sum_g log|I + Z_g' Z_g| - n/2 log(2 pi).
@@ -55,7 +56,9 @@ def gaussian_block(design: np.ndarray, observed: np.ndarray, prior_sd: np.ndarra
     precision = np.eye(terms) + np.einsum("gtk,gtj->gkj", scaled, scaled)
     root = np.linalg.cholesky(precision)
     whitener = np.linalg.solve(root, scaled.transpose(0, 2, 1)).transpose(0, 2, 1)
-    basis = np.tril(np.ones((weeks, weeks)))[:, 1:]  # the level is 0 in the first week: the intercept holds it
+    basis = np.tril(np.ones((weeks, weeks)))[
+        :, 1:
+    ]  # the level is 0 in the first week: the intercept holds it
     flat = whitener.transpose(1, 0, 2).reshape(weeks, geos * terms)
     gram = basis.T @ (np.diag(mask.sum(0)) - flat @ flat.T) @ basis
     eigenvalues, vectors = np.linalg.eigh(gram)

@@ -150,8 +150,10 @@ def media_parameters(tree: xr.DataTree, draws: np.ndarray | slice | None = None)
     return MediaParameters(*(stacked(name) for name in MediaParameters._fields))
 
 
-def media_effect(tree: xr.DataTree, parameters: MediaParameters, exposure: np.ndarray | None = None) -> jax.Array:
-    """KPI that each channel brings, (..., geo, media_week, channel), for an exposure path; the observed one by default."""
+def media_effect(
+    tree: xr.DataTree, parameters: MediaParameters, exposure: np.ndarray | None = None
+) -> jax.Array:
+    """KPI that each channel brings, (..., geo, media_week, channel), under an exposure path (the observed one)."""
     data = tree["constant_data"].to_dataset()
     model = MediaModel.of(data, spec_of(tree))
     return model.effect(parameters, data["exposure"].to_numpy() if exposure is None else exposure)

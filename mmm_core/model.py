@@ -106,7 +106,9 @@ class Model:
         if self.spec.geo is None or self.spec.geo.pooling == "complete" or self.geos == 1:
             return jnp.ones((self.geos, channels)), None
         spread = numpyro.sample("geo_spread", dist.HalfNormal(GEO_SPREAD_SD).expand([channels]).to_event(1))
-        deviation = numpyro.sample("geo_deviation", dist.Normal(0.0, 1.0).expand([self.geos, channels]).to_event(2))
+        deviation = numpyro.sample(
+            "geo_deviation", dist.Normal(0.0, 1.0).expand([self.geos, channels]).to_event(2)
+        )
         return jnp.exp(spread * deviation), spread
 
     @staticmethod
@@ -131,7 +133,9 @@ def model_arrays(data: xr.Dataset, spec: ModelSpec) -> ModelArrays:
     revenue *= data.sizes["week"]
     spend = data["spend"].sel(media_week=data["week"].to_numpy()).sum(("geo", "media_week")).to_numpy()
     unit = [
-        {"roi": spend[i] if i < len(spend) else 0.0, "contribution": revenue, "coefficient": 0.0}[channel.prior.kind]
+        {"roi": spend[i] if i < len(spend) else 0.0, "contribution": revenue, "coefficient": 0.0}[
+            channel.prior.kind
+        ]
         for i, channel in enumerate(spec.channel_specs)
     ]
     return ModelArrays(

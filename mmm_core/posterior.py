@@ -43,7 +43,9 @@ ROOT_ATTRIBUTES = ("model", "spec", "spec_hash", "seed", "engine_version", "vers
 
 def spec_of(tree: xr.DataTree) -> ModelSpec:
     """The specification a posterior was fitted with."""
-    return parse_spec(yaml.safe_load(tree.attrs["spec"]), source=f"posterior of {tree.attrs.get('model', '?')}")
+    return parse_spec(
+        yaml.safe_load(tree.attrs["spec"]), source=f"posterior of {tree.attrs.get('model', '?')}"
+    )
 
 
 def version(table_fingerprint: str, spec: ModelSpec) -> str:
@@ -59,14 +61,18 @@ def check_posterior(tree: xr.DataTree, source: str = "posterior") -> None:
             raise InputError(f"{source}: group {group} is missing: this is not a posterior of this library")
     for name in ROOT_ATTRIBUTES:
         if name not in tree.attrs:
-            raise InputError(f"{source}: attribute {name} is missing: the file was not written by this library")
+            raise InputError(
+                f"{source}: attribute {name} is missing: the file was not written by this library"
+            )
     draws = tree["posterior"].to_dataset()
     optional = GEO_DIMS if "geo_spread" in draws else {}
     for name, dims in {**POSTERIOR_DIMS, **optional}.items():
         if name not in draws:
             raise InputError(f"{source}: posterior variable {name} is missing")
         if draws[name].dims != ("chain", "draw", *dims):
-            raise InputError(f"{source}: {name} has dimensions {draws[name].dims}, expected {('chain', 'draw', *dims)}")
+            raise InputError(
+                f"{source}: {name} has dimensions {draws[name].dims}, expected {('chain', 'draw', *dims)}"
+            )
         if not np.isfinite(draws[name].to_numpy()).all():
             raise InputError(f"{source}: {name} holds draws that are not finite")
     for group, names in (("sample_stats", SAMPLE_STATS), ("constant_data", CONSTANT_DATA)):

@@ -72,13 +72,17 @@ def predictive_draws(tree: xr.DataTree, plan: pd.DataFrame, seed: int = 0) -> tu
     effect = jax.jit(MediaModel.of(data, spec).effect)
     path = np.concatenate([history, exposure], axis=1)
     with jax.enable_x64(True):
-        media = np.asarray(effect(media_parameters(tree, keep), jnp.asarray(path)))[:, :, history.shape[1] :].sum(-1)
+        media = np.asarray(effect(media_parameters(tree, keep), jnp.asarray(path)))[
+            :, :, history.shape[1] :
+        ].sum(-1)
 
     rng = np.random.default_rng(seed)
     last = posterior["level"].transpose("sample", "week").to_numpy()[:, -1]
     tau = posterior["tau"].to_numpy()[:, None]
     level = last[:, None] + np.cumsum(tau * rng.standard_normal((len(keep), len(weeks))), axis=1)
-    fixed = np.einsum("gtk,ngk->ngt", design, posterior["fixed_effect"].transpose("sample", "geo", "term").to_numpy())
+    fixed = np.einsum(
+        "gtk,ngk->ngt", design, posterior["fixed_effect"].transpose("sample", "geo", "term").to_numpy()
+    )
     noise = posterior["sigma"].to_numpy()[:, None, None] * rng.standard_normal(fixed.shape)
     unit = float(data["kpi_scale"]) * data["population"].to_numpy()[:, None]
     kpi = media + (level[:, None, :] + fixed + noise) * unit
@@ -86,7 +90,9 @@ def predictive_draws(tree: xr.DataTree, plan: pd.DataFrame, seed: int = 0) -> tu
     return xr.DataArray(kpi, dims=("draw", "geo", "week"), coords=coords, name="kpi"), assumed
 
 
-def _plan_rows(plan: pd.DataFrame, spec: ModelSpec, data: xr.Dataset) -> tuple[pd.DataFrame, pd.DatetimeIndex]:
+def _plan_rows(
+    plan: pd.DataFrame, spec: ModelSpec, data: xr.Dataset
+) -> tuple[pd.DataFrame, pd.DatetimeIndex]:
     """The plan sorted by geo and week, held against the model's calendar and geos."""
     time = spec.time.column
     if time not in plan.columns:
@@ -98,7 +104,9 @@ def _plan_rows(plan: pd.DataFrame, spec: ModelSpec, data: xr.Dataset) -> tuple[p
     geos = [str(geo) for geo in data["geo"].to_numpy()]
     if spec.geo:
         if spec.geo.column not in rows.columns:
-            raise InputError(f"plan: column {spec.geo.column} is missing: {spec.model} is a model of {len(geos)} geos")
+            raise InputError(
+                f"plan: column {spec.geo.column} is missing: {spec.model} is a model of {len(geos)} geos"
+            )
         rows["_geo"] = rows[spec.geo.column].astype(str)
     else:
         rows["_geo"] = NATIONAL
@@ -150,7 +158,9 @@ def _planned_exposure(
             values = _numbers(rows, channel.spend, shape) * bought / paid
             assumed.append(f"{name}: {channel.media_column} at {paid / bought:.4g} of spend each")
         else:
-            raise InputError(f"plan: column {channel.media_column} of channel {name} is missing: write 0 to pause it")
+            raise InputError(
+                f"plan: column {channel.media_column} of channel {name} is missing: write 0 to pause it"
+            )
         if (values < 0).any():
             raise InputError(f"plan: channel {name}: negative media")
         columns.append(values)

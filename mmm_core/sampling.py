@@ -1,8 +1,8 @@
 """No-U-Turn sampling of a NumPyro model, laid out for speed.
 
-NumPyro's kernel does the sampling; this module decides how chains meet the hardware. One program advances every chain by
-a block of iterations and takes the data as arguments, so that it is compiled once, serves warm-up and sampling alike, is
-found in the compilation cache by the next process, and reports progress between blocks without a callback inside.
+NumPyro's kernel does the sampling; this module decides how chains meet the hardware. One program advances every chain
+by a block of iterations and takes the data as arguments, so that it is compiled once, serves warm-up and sampling
+alike, is found in the compilation cache by the next process, and reports progress between blocks without a callback.
 """
 
 from __future__ import annotations
@@ -188,7 +188,10 @@ def _programs(model: NumpyroModel, schedule: Schedule, leaves: tuple[Any, ...], 
         return {name: sites[name].to_support(value) for name, value in split(position).items()}
 
     init_kernel, step_kernel = hmc(
-        potential_fn_gen=lambda arrays: lambda position: potential_energy(model, (arrays,), {}, split(position)), algo="NUTS"
+        potential_fn_gen=lambda arrays: (
+            lambda position: potential_energy(model, (arrays,), {}, split(position))
+        ),
+        algo="NUTS",
     )
 
     def start(arrays: Any, key: jax.Array) -> Any:
@@ -231,7 +234,9 @@ def _mesh(schedule: Schedule) -> Mesh:
     return Mesh(np.array(jax.devices()[: schedule.devices]), ("chain",))
 
 
-def _over_chains(program: Callable[[Any, Any], Any], schedule: Schedule, mesh: Mesh) -> Callable[[Any, Any], Any]:
+def _over_chains(
+    program: Callable[[Any, Any], Any], schedule: Schedule, mesh: Mesh
+) -> Callable[[Any, Any], Any]:
     """Run a one-chain program for every chain: chains over devices, several on one device vectorised."""
 
     def on_device(arrays: Any, chains: Any) -> Any:

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mmm_core.errors import SpecError, nearest
 from mmm_core.priors import Prior
@@ -39,7 +47,9 @@ def _within(low: float, high: float) -> AfterValidator:
     def check(prior: Prior) -> Prior:
         start, end = prior.support()
         if start < low or end > high:
-            raise ValueError(f"the prior must stay within [{low:g}, {high:g}], its support is [{start:g}, {end:g}]")
+            raise ValueError(
+                f"the prior must stay within [{low:g}, {high:g}], its support is [{start:g}, {end:g}]"
+            )
         return prior
 
     return AfterValidator(check)
@@ -58,7 +68,9 @@ class Adstock(_Strict):
 
     kind: Literal["geometric", "none"] = "geometric"
     l_max: int = Field(default=8, ge=0, le=52, description="longest lag in weeks")
-    alpha: Fraction = Field(default=_prior(beta=[3, 3]), description="share retained from one week to the next")
+    alpha: Fraction = Field(
+        default=_prior(beta=[3, 3]), description="share retained from one week to the next"
+    )
 
     @property
     def lags(self) -> int:
@@ -70,8 +82,12 @@ class Saturation(_Strict):
     """Diminishing returns of the adstocked media, which is in units of its mean non-zero week."""
 
     kind: Literal["hill", "none"] = "hill"
-    half_saturation: Positive = Field(default=_prior(lognormal=[0, 0.7]), description="media at half of the ceiling")
-    slope: Positive = Field(default=_prior(lognormal=[0, 0.4]), description="Hill exponent; above 1 is S-shaped")
+    half_saturation: Positive = Field(
+        default=_prior(lognormal=[0, 0.7]), description="media at half of the ceiling"
+    )
+    slope: Positive = Field(
+        default=_prior(lognormal=[0, 0.4]), description="Hill exponent; above 1 is S-shaped"
+    )
 
 
 class EffectPrior(_Strict):
@@ -79,7 +95,9 @@ class EffectPrior(_Strict):
 
     roi: Positive | None = Field(default=None, description="revenue per unit of spend over the window")
     contribution: Positive | None = Field(default=None, description="share of the window's revenue")
-    coefficient: Positive | None = Field(default=None, description="ceiling in standard deviations of the KPI")
+    coefficient: Positive | None = Field(
+        default=None, description="ceiling in standard deviations of the KPI"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -144,7 +162,9 @@ class Organic(_Strict):
     @classmethod
     def _no_roi(cls, prior: EffectPrior) -> EffectPrior:
         if prior.kind == "roi":
-            raise ValueError("organic media have no spend and so no roi: state `contribution` or `coefficient`")
+            raise ValueError(
+                "organic media have no spend and so no roi: state `contribution` or `coefficient`"
+            )
         return prior
 
     @property
@@ -174,14 +194,19 @@ class Media(_Strict):
             for key in keys:
                 given, base = entry.get(key), defaults.get(key)
                 if isinstance(base, dict) and key != "prior":
-                    same_kind = not isinstance(given, dict) or given.get("kind", base.get("kind")) == base.get("kind")
+                    same_kind = not isinstance(given, dict) or given.get(
+                        "kind", base.get("kind")
+                    ) == base.get("kind")
                     merged[key] = {**(base if same_kind else {}), **(given or {})}
                 elif given is None and base is not None:
                     merged[key] = base
             return merged
 
         out = dict(value)
-        for name, keys in (("channels", ("adstock", "saturation", "prior")), ("organic", ("adstock", "saturation"))):
+        for name, keys in (
+            ("channels", ("adstock", "saturation", "prior")),
+            ("organic", ("adstock", "saturation")),
+        ):
             if isinstance(value.get(name), dict):
                 out[name] = {channel: filled(entry, keys) for channel, entry in value[name].items()}
         return out
@@ -200,7 +225,8 @@ class Kpi(_Strict):
     column: str
     revenue_per_unit: str | None = None
     gaps: Literal["refuse", "leave_out"] = Field(
-        default="refuse", description="weeks without a KPI: refuse the table, or leave them out of the likelihood"
+        default="refuse",
+        description="weeks without a KPI: refuse the table, or leave them out of the likelihood",
     )
 
 
@@ -238,7 +264,8 @@ class Baseline(_Strict):
 
     level: Literal["random_walk", "linear", "constant"] = "random_walk"
     level_sd: Positive = Field(
-        default=_prior(halfnormal=[0.1]), description="weekly step of the level, in standard deviations of the KPI"
+        default=_prior(halfnormal=[0.1]),
+        description="weekly step of the level, in standard deviations of the KPI",
     )
     seasonality: Seasonality = Seasonality()
     events: dict[str, list[date]] = Field(default={}, description="named weeks with an effect of their own")
@@ -276,7 +303,9 @@ class Budget(_Strict):
     """The next period's budget question; bounds are relative to the last comparable period."""
 
     weeks: int = Field(default=13, ge=1, le=104)
-    total: float | None = Field(default=None, gt=0, description="in the currency of spend; default: the last period's")
+    total: float | None = Field(
+        default=None, gt=0, description="in the currency of spend; default: the last period's"
+    )
     bounds: dict[str, tuple[float, float]] = {"default": (0.7, 1.3)}
     objective: Literal["expected"] = "expected"
 
@@ -316,7 +345,9 @@ class ModelSpec(_Strict):
     def _consistent(self) -> ModelSpec:
         unknown = set(self.budget.bounds) - set(self.media.channels) - {"default"}
         for name in sorted(unknown):
-            raise ValueError(f"budget.bounds names '{name}', no paid channel: {nearest(name, self.media.channels)}")
+            raise ValueError(
+                f"budget.bounds names '{name}', no paid channel: {nearest(name, self.media.channels)}"
+            )
         for label, names in (("controls", self.controls),):
             twice = {name for name in names if names.count(name) > 1}
             if twice:
@@ -407,7 +438,9 @@ def parse_spec(mapping: Any, source: str = "spec") -> ModelSpec:
         return ModelSpec.model_validate(mapping)
     except ValidationError as error:
         lines = [f"  {_explain(fault)}" for fault in error.errors()]
-        raise SpecError(f"{source}: the model specification was refused\n" + "\n".join(dict.fromkeys(lines))) from None
+        raise SpecError(
+            f"{source}: the model specification was refused\n" + "\n".join(dict.fromkeys(lines))
+        ) from None
 
 
 def json_schema() -> dict[str, Any]:
@@ -429,7 +462,9 @@ def _explain(fault: Any) -> str:
         return f"{dotted}: required"
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "literal_error":
-        return f"{dotted}: {message}, got {fault['input']!r}: {nearest(str(fault['input']), _literals(fault))}"
+        return (
+            f"{dotted}: {message}, got {fault['input']!r}: {nearest(str(fault['input']), _literals(fault))}"
+        )
     return f"{dotted}: {message}" if dotted else message
 
 

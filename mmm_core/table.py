@@ -133,7 +133,9 @@ def _numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str) -> p
             f"{listed(map(repr, values[text].unique()), 3)}"
         )
     if np.isinf(numbers).any():
-        raise InputError(f"{source}: column {column}: infinite in weeks {_weeks_of(rows[np.isinf(numbers)], spec)}")
+        raise InputError(
+            f"{source}: column {column}: infinite in weeks {_weeks_of(rows[np.isinf(numbers)], spec)}"
+        )
     return numbers
 
 
@@ -194,7 +196,9 @@ def _check_values(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
         if spec.paid.count(name) and not (rows[getattr(channel, "spend", channel.media_column)] > 0).any():
             raise InputError(f"{source}: channel {name} has no spend in any week: list it under `organic`")
     for column in spec.controls:
-        _refuse_missing(rows, column, spec, source, "fill it in the mart, where the rule can be read and tested")
+        _refuse_missing(
+            rows, column, spec, source, "fill it in the mart, where the rule can be read and tested"
+        )
         if rows[column].nunique() == 1:
             raise InputError(f"{source}: control {column} never changes: take it out of the model")
     if spec.kpi.gaps == "refuse":

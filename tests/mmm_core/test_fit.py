@@ -36,7 +36,14 @@ def test_layout_and_convergence(tree):
 
 
 def test_progress_was_told(steps):
-    assert [step.phase for step in steps] == ["compiling", "warm-up", "warm-up", "sampling", "sampling", "summarising"]
+    assert [step.phase for step in steps] == [
+        "compiling",
+        "warm-up",
+        "warm-up",
+        "sampling",
+        "sampling",
+        "summarising",
+    ]
     assert [step.done for step in steps] == [0, 100, 200, 300, 400, 400]
 
 
@@ -132,7 +139,11 @@ def test_other_baselines_and_settings_fit(changes):
 def test_mixed_transforms_and_priors_fit():
     media = {
         "channels": {
-            "tv": {"spend": "tv_spend", "adstock": {"l_max": 3}, "prior": {"coefficient": {"halfnormal": [1.0]}}},
+            "tv": {
+                "spend": "tv_spend",
+                "adstock": {"l_max": 3},
+                "prior": {"coefficient": {"halfnormal": [1.0]}},
+            },
             "search": {"spend": "search_spend", "adstock": {"kind": "none"}, "saturation": {"kind": "none"}},
         }
     }

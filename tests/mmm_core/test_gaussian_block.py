@@ -77,7 +77,9 @@ def test_draws_have_the_conditional_mean_and_covariance(geos):
 
 def test_a_level_that_does_not_move_is_drawn_as_zero():
     design, observed, prior_sd, residual = panel(1)
-    level, _ = draw(gaussian_block(design, observed, prior_sd), jnp.asarray(residual), 0.5, 0.0, jax.random.key(1))
+    level, _ = draw(
+        gaussian_block(design, observed, prior_sd), jnp.asarray(residual), 0.5, 0.0, jax.random.key(1)
+    )
     assert (np.asarray(level) == 0).all()
 
 

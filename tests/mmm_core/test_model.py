@@ -39,10 +39,14 @@ def test_roi_is_incremental_revenue_over_spend_in_the_window(geos):
     """By the definition, with a double loop and the table's own units."""
     spec = parse_spec(SPEC if len(geos) == 1 else panel_spec())
     table = weekly_table(geos=geos)
-    extra = {} if len(geos) == 1 else {
-        "geo_spread": np.array([0.4, 0.2, 0.1]),
-        "geo_deviation": np.random.default_rng(1).normal(size=(3, 3)),
-    }
+    extra = (
+        {}
+        if len(geos) == 1
+        else {
+            "geo_spread": np.array([0.4, 0.2, 0.1]),
+            "geo_deviation": np.random.default_rng(1).normal(size=(3, 3)),
+        }
+    )
     data, effects = effects_of(spec, table, **extra)
     population = data["population"].to_numpy()
     for c, name in enumerate(spec.channels):
@@ -113,7 +117,10 @@ def test_units_do_not_matter():
 
 
 def test_order_of_channels_does_not_matter():
-    reordered = {**SPEC, "media": {**SPEC["media"], "channels": dict(reversed(SPEC["media"]["channels"].items()))}}
+    reordered = {
+        **SPEC,
+        "media": {**SPEC["media"], "channels": dict(reversed(SPEC["media"]["channels"].items()))},
+    }
     swap = {name: value[[1, 0, 2]] for name, value in PARAMETERS.items() if value.shape == (3,)}
     _, before = effects_of(parse_spec(SPEC), weekly_table())
     _, after = effects_of(parse_spec(reordered), weekly_table(), **swap)
@@ -121,9 +128,13 @@ def test_order_of_channels_does_not_matter():
 
 
 def test_fixed_parameters_are_not_sampled():
-    spec = parse_spec({**SPEC, "media": {"channels": {"tv": {"spend": "tv_spend", "saturation": {"slope": 1.0}}}}})
+    spec = parse_spec(
+        {**SPEC, "media": {"channels": {"tv": {"spend": "tv_spend", "saturation": {"slope": 1.0}}}}}
+    )
     data = model_data(weekly_table(), spec)
-    trace = handlers.trace(handlers.seed(Model.of(data, spec), jax.random.key(0))).get_trace(model_arrays(data, spec))
+    trace = handlers.trace(handlers.seed(Model.of(data, spec), jax.random.key(0))).get_trace(
+        model_arrays(data, spec)
+    )
     assert "slope" not in trace
     assert {"alpha", "half_saturation", "effect", "sigma", "tau"} <= set(trace)
 
@@ -133,7 +144,9 @@ def test_extra_terms_enter_the_density():
     spec, data = parse_spec(SPEC), model_data(weekly_table(), parse_spec(SPEC))
     arrays = model_arrays(data, spec)
     plain = Model.of(data, spec)
-    tested = Model(spec, plain.layout, plain.geos, (lambda effects, arrays: -jnp.sum(effects.incremental) / 1e4,))
+    tested = Model(
+        spec, plain.layout, plain.geos, (lambda effects, arrays: -jnp.sum(effects.incremental) / 1e4,)
+    )
     sites = {**PARAMETERS, "effect": PARAMETERS["effect_lognormal"]}
     del sites["effect_lognormal"]
     _, effects = effects_of(spec, weekly_table())

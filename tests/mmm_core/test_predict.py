@@ -25,7 +25,10 @@ def test_without_noise_it_is_media_level_and_terms(split):
     draws, assumed = predictive_draws(tree, plan)
     assert assumed == []
     path = np.concatenate(
-        [tree["constant_data"]["exposure"].to_numpy()[0], plan[["tv_spend", "search_clicks", "sends"]].to_numpy()]
+        [
+            tree["constant_data"]["exposure"].to_numpy()[0],
+            plan[["tv_spend", "search_clicks", "sends"]].to_numpy(),
+        ]
     )[None]
     media = np.asarray(media_effect(tree, media_parameters(tree), path))[:, 0, -AHEAD:].sum(-1)
     data, flat = tree["constant_data"], tree["posterior"].to_dataset().stack(s=("chain", "draw"))

@@ -100,8 +100,16 @@ def test_hash_changes_with_what_can_change_the_posterior(path, value, same):
         (["media", "channels", "tv", "prior"], {"roi": {"lognormal": [0]}}, "takes ['loc', 'scale']"),
         (["media", "channels", "tv", "prior"], {"roi": {"normal": [0, 1]}}, "must stay within [0, inf]"),
         (["media", "channels", "tv", "prior"], {"mroi": {"lognormal": [0, 1]}}, "mroi is not supported yet"),
-        (["media", "channels", "tv", "adstock"], {"alpha": {"beta": [0, 3]}}, "concentration1 must be positive"),
-        (["media", "organic"], {"mail": {"exposure": "m", "prior": {"roi": {"lognormal": [0, 1]}}}}, "no roi"),
+        (
+            ["media", "channels", "tv", "adstock"],
+            {"alpha": {"beta": [0, 3]}},
+            "concentration1 must be positive",
+        ),
+        (
+            ["media", "organic"],
+            {"mail": {"exposure": "m", "prior": {"roi": {"lognormal": [0, 1]}}}},
+            "no roi",
+        ),
         (["budget", "bounds"], {"tvv": [0.5, 1.5]}, "did you mean 'tv'?"),
         (["budget", "bounds"], {"tv": [1.5, 0.5]}, "0 <= lower <= upper"),
         (["time"], {"from": "2024-01-01", "to": "2023-01-01"}, "is not before"),
@@ -152,6 +160,8 @@ def test_every_key_is_documented_and_the_documented_examples_are_read():
     assert parse_spec({**MINIMAL, **yaml.safe_load(second)}).organic == ("newsletter",)
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "models").glob("*.yaml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "models").glob("*.yaml")), ids=lambda p: p.stem
+)
 def test_the_models_of_the_project_are_read(path):
     assert load_spec(path).model == path.stem

@@ -14,7 +14,9 @@ SPEC = {
     "filter": {"market": "us"},
     "kpi": {"column": "revenue"},
     "controls": ["price"],
-    "media": {"channels": {"tv": {"spend": "tv_spend"}, "search": {"spend": "search_spend", "exposure": "clicks"}}},
+    "media": {
+        "channels": {"tv": {"spend": "tv_spend"}, "search": {"spend": "search_spend", "exposure": "clicks"}}
+    },
 }
 
 
@@ -52,22 +54,36 @@ def test_a_good_table_is_typed_sorted_and_cut_to_its_columns():
 
 BAD = {
     "missing column": (table().drop(columns="clicks"), ["'clicks'"]),
-    "misspelt column": (table().rename(columns={"tv_spend": "tvspend"}), ["'tv_spend'", "did you mean 'tvspend'?"]),
+    "misspelt column": (
+        table().rename(columns={"tv_spend": "tvspend"}),
+        ["'tv_spend'", "did you mean 'tvspend'?"],
+    ),
     "no such market": (table().assign(market="de"), ["market = 'us'"]),
     "missing week": (table().drop(index=20), ["missing weeks 2024-05-20", "add a row"]),
     "duplicated week": (pd.concat([table(), table().iloc[[7]]]), ["more than one row", "2024-02-19"]),
     "negative spend": (with_value("tv_spend", 30, -5.0), ["tv_spend", "negative", "2024-07-29"]),
-    "text in a number column": (with_value("tv_spend", 30, "n/a"), ["tv_spend", "not a number", "2024-07-29", "n/a"]),
+    "text in a number column": (
+        with_value("tv_spend", 30, "n/a"),
+        ["tv_spend", "not a number", "2024-07-29", "n/a"],
+    ),
     "infinite": (with_value("price", 3, float("inf")), ["price", "infinite", "2024-01-22"]),
     "channel all zero": (table().assign(clicks=0.0), ["clicks", "zero in every week", "search"]),
-    "spend missing": (with_value("tv_spend", 4, float("nan")), ["tv_spend", "missing", "2024-01-29", "write 0"]),
-    "KPI gap": (with_value("revenue", 5, float("nan")), ["revenue", "missing", "2024-02-05", "gaps: leave_out"]),
+    "spend missing": (
+        with_value("tv_spend", 4, float("nan")),
+        ["tv_spend", "missing", "2024-01-29", "write 0"],
+    ),
+    "KPI gap": (
+        with_value("revenue", 5, float("nan")),
+        ["revenue", "missing", "2024-02-05", "gaps: leave_out"],
+    ),
     "constant KPI": (table().assign(revenue=3.0), ["revenue", "never changes"]),
     "constant control": (table().assign(price=3.0), ["price", "never changes"]),
     "not a date": (with_value("week_start", 2, "someday"), ["week_start", "not a date", "someday"]),
     "too short": (table(20), ["20 weeks", "34"]),
     "irregular weeks": (
-        table().assign(week_start=lambda t: t["week_start"].where(t.index != 9, t["week_start"] + pd.Timedelta("1D"))),
+        table().assign(
+            week_start=lambda t: t["week_start"].where(t.index != 9, t["week_start"] + pd.Timedelta("1D"))
+        ),
         ["2024-03-04"],
     ),
     "no rows": (table().iloc[:0], ["no rows"]),

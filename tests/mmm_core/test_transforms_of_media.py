@@ -37,7 +37,9 @@ def test_convolution_equals_the_double_loop_and_spreads_an_impulse():
     for c in range(3):
         for g in range(2):
             for t in range(30):
-                slow[c, g, t] = sum(weights[c, lag] * media[g, t - lag, c] for lag in range(7) if t - lag >= 0)
+                slow[c, g, t] = sum(
+                    weights[c, lag] * media[g, t - lag, c] for lag in range(7) if t - lag >= 0
+                )
     np.testing.assert_allclose(fast, slow)
 
     impulse = np.zeros((1, 20, 3))
