@@ -54,8 +54,6 @@ class Stage:
         `shown` is the part of the table worth reading in the UI. The data version is the content's, so what comes
         out the same is the same.
         """
-        import matplotlib.pyplot as plt
-
         from mmm_core.table import fingerprint
 
         name = self.context.asset_key.path[-1]
@@ -66,7 +64,6 @@ class Stage:
         for title, figure in (figures or {}).items():
             self.run.figure(figure, title)
             shown_metadata[title] = plot(figure)
-            plt.close(figure)
         if shown is not None:
             shown_metadata["table"] = preview(shown)
         return dg.MaterializeResult(

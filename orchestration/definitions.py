@@ -1,9 +1,15 @@
 """The code location: every asset and check under `assets`, with owners, policies, jobs and resources."""
 
+import warnings
+
 import dagster as dg
 
 import assets
 from orchestration import jobs, owners, policies, resources, schedules, sensors
+
+# What we use of Dagster that is still in beta or preview is pinned and tested.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 
 def definitions() -> dg.Definitions:

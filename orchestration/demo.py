@@ -1,55 +1,62 @@
 """`make demo`: the sample world through the whole graph, as real runs that the UI shows afterwards."""
 
 import logging
+import os
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
 
-warnings.filterwarnings("ignore", module="dagster|dlt|mlflow")
+import dagster as dg
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
 
-import dagster as dg  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
-
-from assets.models import Vintage, load_model  # noqa: E402
-from assets.resources.warehouse import Warehouse  # noqa: E402
-from orchestration import environments as env  # noqa: E402
-from orchestration import resources  # noqa: E402
-from orchestration.demo_tables import show, show_places  # noqa: E402
-from orchestration.instance import prepare  # noqa: E402
+from assets.models import Vintage, load_model
+from assets.resources.warehouse import Warehouse
+from orchestration import environments as env
+from orchestration import resources
+from orchestration.demo_tables import show, show_places
+from orchestration.instance import prepare
 
 MODELS = ("us_revenue", "uk_geo_revenue")
 SEED = 7
 
 
 def main() -> int:
-    console = Console(highlight=False)
-    demo = Demo(console)
-    with demo.phase("Set up"):
-        warehouse = resources.warehouse()
-        instance = prepare(warehouse, resources.tracking())
-        from orchestration.definitions import definitions
-
-        following = dg.Definitions(loggers={"console": follower(demo)})
-        defs = dg.Definitions.merge(definitions(), following)
-    with demo.phase("Sample world"):
-        write_world(demo)
-    with demo.phase("Ingest and marts"):
-        demo.run(defs, instance, "ingest")
-    vintages = [Vintage(model, last_week(warehouse, model)) for model in MODELS]
-    for vintage in vintages:
-        with demo.phase(f"Model {vintage.model} as of {vintage.as_of_week}"):
-            demo.run(defs, instance, "refresh_model", vintage)
-    with demo.phase("Reporting marts and published copy"):
-        demo.run(defs, instance, "report")
-    for vintage in vintages:
-        show(console, vintage)
-    demo.show_timing()
-    show_places(console)
+    log = env.paths().root / "logs" / "demo.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with own_terminal(log) as terminal:
+        console = Console(file=terminal, highlight=False)
+        demo = Demo(console)
+        vintages = demo.run_all()
+        for vintage in vintages:
+            show(console, vintage)
+        demo.show_timing()
+        show_places(console)
+        if demo.failed:
+            console.print(f"[red]failed: {', '.join(demo.failed)}[/]; the whole log is in {log}")
     return 1 if demo.failed else 0
+
+
+@contextmanager
+def own_terminal(log: Path) -> Iterator[TextIO]:
+    """The terminal for the demo alone: what dbt, fits and libraries print goes to a log file."""
+    sys.stdout.flush()
+    kept = os.dup(1), os.dup(2)
+    with log.open("wb") as file, os.fdopen(os.dup(1), "w") as terminal:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield terminal
+        finally:
+            sys.stdout.flush()
+            for number, was in zip((1, 2), kept, strict=True):
+                os.dup2(was, number)
+                os.close(was)
 
 
 @dataclass
@@ -59,27 +66,52 @@ class Demo:
     console: Console
     seconds: dict[str, float] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
-    status = None
+    title: str = ""
+    status: Status | None = None
+
+    def run_all(self) -> list[Vintage]:
+        """Every phase; the vintages that were refreshed."""
+        with self.phase("Set up"):
+            warehouse = resources.warehouse()
+            instance = prepare(warehouse, resources.tracking())
+            from orchestration.definitions import definitions
+
+            defs = dg.Definitions.merge(definitions(), dg.Definitions(loggers={"follow": follower(self)}))
+        with self.phase("Sample world"):
+            write_world(self)
+        with self.phase("Ingest and marts"):
+            self.run(defs, instance, "ingest")
+        vintages = [Vintage(model, last_week(warehouse, model)) for model in MODELS]
+        for vintage in vintages:
+            with self.phase(f"Model {vintage.model} as of {vintage.as_of_week}"):
+                self.run(defs, instance, "refresh_model", vintage)
+        with self.phase("Reporting marts and the published copy"):
+            self.run(defs, instance, "report")
+        return vintages
 
     @contextmanager
     def phase(self, title: str) -> Iterator[None]:
         started = time.monotonic()
+        self.title = title
         with self.console.status(title) as self.status:
-            self.title = title
             yield
         self.seconds[title] = time.monotonic() - started
         mark = "[red]✗[/]" if title in self.failed else "[green]✓[/]"
         self.console.print(f"{mark} {title} [dim]{self.seconds[title]:.1f} s[/]")
 
     def say(self, what: str) -> None:
-        self.status.update(f"{self.title} [dim]{what}[/]")
+        if self.status:
+            self.status.update(f"{self.title} [dim]{what}[/]")
 
     def run(
         self, defs: dg.Definitions, instance: dg.DagsterInstance, job: str, vintage: Vintage | None = None
     ) -> None:
         """Run a job in this process; a failed step stops what depends on it, and the demo goes on."""
         result = defs.resolve_job_def(job).execute_in_process(
-            instance=instance, partition_key=vintage.key if vintage else None, raise_on_error=False
+            instance=instance,
+            partition_key=vintage.key if vintage else None,
+            run_config={"loggers": {"follow": {}}},
+            raise_on_error=False,
         )
         if not result.success:
             self.failed.append(self.title)
@@ -111,12 +143,12 @@ def follower(demo: Demo) -> dg.LoggerDefinition:
                 demo.say(step)
 
     @dg.logger
-    def console(_) -> logging.Logger:
+    def follow(_) -> logging.Logger:
         logger = logging.Logger("demo", level=logging.DEBUG)
         logger.addHandler(Follow())
         return logger
 
-    return console
+    return follow
 
 
 def write_world(demo: Demo) -> None:

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from assets.models import PARTITIONS
 from orchestration.policies import INGEST_RETRY
 
 MODEL_STAGES = dg.AssetSelection.groups(
@@ -19,7 +18,6 @@ ingest = dg.define_asset_job(
 refresh_model = dg.define_asset_job(
     "refresh_model",
     selection=MODEL_STAGES,
-    partitions_def=PARTITIONS,
     description="One model as of one week: table, fit, review, registration, results, budget, publication.",
 )
 report = dg.define_asset_job(

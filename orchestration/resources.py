@@ -5,10 +5,13 @@ import sys
 from typing import Any
 
 import dagster as dg
+from dagster_dlt import DagsterDltResource
 
+from assets.marts.project import dbt_cli
 from assets.resources.fitting import FitProcess
 from assets.resources.landing import Landing
 from assets.resources.paths import REPOSITORY
+from assets.resources.published import Published
 from assets.resources.stores import PosteriorStore, RefusingIOManager, ResultStore, VintageStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import Warehouse
@@ -34,7 +37,10 @@ def build() -> dict[str, Any]:
         "posteriors": PosteriorStore(folder=str(paths.posteriors)),
         "results": ResultStore(folder=str(paths.results)),
         "landing": Landing(folder=str(paths.landing), dlt_folder=str(paths.dlt)),
+        "dlt": DagsterDltResource(),
+        "dbt": dbt_cli(),
         "warehouse": warehouse(),
+        "published": Published(folder=str(paths.published)),
         "tracking": tracking(),
         "fit_process": fit_process(),
     }

@@ -1,10 +1,11 @@
 """What runs on a clock."""
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 import dagster as dg
 
-from assets.models import AS_OF_WEEKS, MODELS, Vintage, load_model
+from assets.models import MODELS, Vintage, load_model
 from orchestration.environments import SCHEDULES_RUNNING, environment
 from orchestration.jobs import refresh_model
 from orchestration.policies import MONDAY_MORNING, TIMEZONE
@@ -22,7 +23,7 @@ from orchestration.policies import MONDAY_MORNING, TIMEZONE
 def weekly_refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     from mmm_core.errors import SpecError
 
-    week = AS_OF_WEEKS.get_last_partition_key(current_time=context.scheduled_execution_time)
+    week = last_complete_week(context.scheduled_execution_time.date())
     models = MODELS.get_partition_keys()
     due = 0
     for model in models:
@@ -38,6 +39,11 @@ def weekly_refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequ
         yield dg.RunRequest(run_key=f"{model} {week}", partition_key=Vintage(model, str(week)).key, tags=tags)
     if not due:
         yield dg.SkipReason(f"none of {len(models)} models says `schedule: weekly`")
+
+
+def last_complete_week(day: date) -> date:
+    """Monday of the last ISO week that ended before a day."""
+    return day - timedelta(days=day.weekday() + 7)
 
 
 ALL = [weekly_refresh]

@@ -80,8 +80,8 @@ def alerts_of(context: dg.RunFailureSensorContext) -> Iterable[Alert]:
         context.failure_event.message or "the run ended without saying why"
     ]
     steps = {event.step_key for event in context.get_step_failure_events()}
-    owners = set(_owners_of(context, steps)) | _model_owner(partition)
-    for owner in sorted(owners or {DEFAULT_OWNER}):
+    owners = set(_owners_of(context, steps)) | _model_owner(partition) or {DEFAULT_OWNER}
+    for owner in {address(owner): owner for owner in sorted(owners)}.values():  # one alert an address
         yield Alert(
             owner,
             address(owner),

@@ -50,5 +50,5 @@ def contributions(
                     f"largest difference {off:.1e} of a week's revenue",
                 )
             ],
-            {"contributions": plots.contributions(mmm_posterior)},
+            {"contributions": plots.contributions(parts)},
         )

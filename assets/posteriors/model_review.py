@@ -44,6 +44,7 @@ def model_review(
 ) -> dg.MaterializeResult:
     import pandas as pd
 
+    from mmm_core import plots
     from mmm_core.posterior import load_posterior
     from mmm_core.review import review
 
@@ -85,6 +86,7 @@ def model_review(
                 )
                 for result in found
             ],
+            {"fit": plots.fit(mmm_posterior)},
             shown=table,
             metadata={"failed": ", ".join(failed) or "none"},
         )

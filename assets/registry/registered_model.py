@@ -52,7 +52,7 @@ def registered_model(
     version = tracking.model_version(vintage.model, posterior_version)
     with tracking.run(context, vintage, **origin) as run:
         if version is None:
-            version = _register(name, posteriors.path(vintage, posterior_version), origin, context.run_id)
+            version = _register(name, posteriors.path(vintage, posterior_version), origin, context.run.run_id)
             client.update_model_version(name, version, description=_how_to_use(name, version, mmm_posterior))
         run.tag(model_version=version)
         if tracking.may_move("challenger", vintage):

@@ -142,7 +142,7 @@ class Tracking(dg.ConfigurableResource):
         tags |= {
             "asset_key": asset,
             "partition_key": context.partition_key,
-            "dagster_run_id": context.run_id,
+            "dagster_run_id": context.run.run_id,
             "code_version": str(context.assets_def.code_versions_by_key[context.asset_key]),
         }
         experiment = self._experiment(client, f"mmm/{vintage.model}")
@@ -170,7 +170,7 @@ class Tracking(dg.ConfigurableResource):
         found = self.client().search_model_versions(
             f"name = 'mmm_{model}' and tags.posterior_version = '{posterior_version}'"
         )
-        return max((version.version for version in found), key=int, default=None)
+        return max((str(version.version) for version in found), key=int, default=None)
 
     def version_url(self, model: str, version: str) -> str:
         return f"{self.ui}/#/models/mmm_{model}/versions/{version}"

@@ -5,6 +5,7 @@ project is not there. It lies in a folder that is no package, so that loading th
 """
 
 import mlflow
+import pandas as pd
 from mlflow.pyfunc import PythonModel
 
 
@@ -21,7 +22,7 @@ class MarketingMixModel(PythonModel):
 
         self.posterior = load_posterior(context.artifacts["posterior"])
 
-    def predict(self, context, model_input, params=None):  # no type hints: MLflow would hold plans to them
+    def predict(self, context, model_input: pd.DataFrame, params=None) -> pd.DataFrame:
         from mmm_core.posterior import spec_of
         from mmm_core.predict import predict
 

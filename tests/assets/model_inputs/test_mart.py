@@ -1,0 +1,79 @@
+"""What a model's YAML may ask of the marts, and what it is told when it asks for what is not there."""
+
+import pandas as pd
+import pytest
+
+from assets.model_inputs.mart import read_mart
+from assets.models import Vintage
+from assets.resources.warehouse import Warehouse
+from mmm_core.errors import InputError
+from mmm_core.spec import parse_spec
+
+WEEKS = pd.date_range("2025-01-06", periods=6, freq="7D")
+AS_OF = Vintage("brand", "2025-01-27")
+SPEC = {
+    "model": "brand",
+    "table": "mmm_model_table",
+    "filter": {"market": "us"},
+    "kpi": {"column": "revenue"},
+    "media": {"channels": {"tv": {"spend": "tv_spend"}}},
+}
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    mart = pd.concat(
+        [
+            pd.DataFrame({"market": m, "week_start": WEEKS, "revenue": 10.0, "tv_spend": 1.0})
+            for m in ("us", "uk")
+        ]
+    )
+    long = pd.DataFrame({"week_start": WEEKS, "revenue": range(6), "tv_spend": 1.0}).melt(
+        "week_start", var_name="column_name"
+    )
+    long = long.assign(table_name="shop", geo="all")
+    warehouse = Warehouse(path=str(tmp_path / "warehouse.duckdb"))
+    with warehouse.connect() as connection:
+        connection.execute("create schema marts")
+        for name, table in (("mmm_model_table", mart), ("fct_weekly_tables", long)):
+            connection.register("incoming", table)
+            connection.execute(f"create table marts.{name} as select * from incoming")
+    return warehouse
+
+
+def read(warehouse, **changes):
+    return read_mart(warehouse, parse_spec({**SPEC, **changes}), AS_OF)
+
+
+def test_a_vintage_holds_the_weeks_known_by_then_of_its_market(warehouse):
+    table = read(warehouse)
+    assert list(table["week_start"]) == list(WEEKS[:4])
+    assert set(table["market"]) == {"us"}
+    assert list(table.columns) == ["week_start", "market", "revenue", "tv_spend"]
+
+
+def test_a_weekly_table_is_made_wide_and_its_week_named_as_the_yaml_does(warehouse):
+    table = read(warehouse, table="weekly_tables/shop", filter={}, time={"column": "wk"})
+    assert list(table.columns) == ["wk", "revenue", "tv_spend"]
+    assert list(table["revenue"]) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"media": {"channels": {"tv": {"spend": "tv_spnd"}}}}, "'tv_spnd': did you mean 'tv_spend'"),
+        ({"table": "mmm_model_tabel"}, "did you mean 'mmm_model_table'"),
+        ({"table": "weekly_tables/shopp", "filter": {}}, "did you mean 'shop'"),
+        ({"filter": {"market": "usa"}}, "no row has market = 'usa': did you mean 'us'"),
+    ],
+)
+def test_what_is_not_there_is_refused_with_the_nearest_name(warehouse, changes, said):
+    with pytest.raises(InputError) as refused:
+        read(warehouse, **changes)
+    assert said in str(refused.value)
+    assert "brand" in str(refused.value)
+
+
+def test_a_week_before_all_data_is_refused(warehouse):
+    with pytest.raises(InputError, match="the first is 2025-01-06: choose a later as-of week"):
+        read_mart(warehouse, parse_spec(SPEC), Vintage("brand", "2024-12-30"))

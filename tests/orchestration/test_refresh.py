@@ -1,0 +1,142 @@
+"""One vintage from mart to published results, through the real job."""
+
+import pytest
+
+from tests.orchestration.house import (
+    LAST_WEEK,
+    LENIENT,
+    MODEL,
+    NEXT_WEEK,
+    STRICT,
+    failure,
+    materialized,
+    metadata,
+    vintage,
+)
+
+pytestmark = pytest.mark.slow
+
+STAGES = {
+    "model_table", "mmm_posterior", "registered_model", "media_transforms", "contributions", "roi", "response_curves",
+    "budget_allocation", "model_review", "champion", "published_results",
+}  # fmt: skip
+
+
+def test_a_vintage_goes_all_the_way_and_again_without_a_new_fit(house):
+    result = house.refresh()
+    assert result.success
+    assert materialized(result) == STAGES
+    assert all(e.passed for e in result.get_asset_check_evaluations() if e.severity.value == "ERROR")
+
+    version = house.posteriors.current(vintage())
+    assert metadata(result, "mmm_posterior")["posterior_version"] == version
+    assert metadata(result, "budget_allocation")["posterior_version"] == version
+    assert house.tracking.aliases(MODEL) == {"challenger": "1", "champion": "1"}
+    published(house, version)
+    tracked(house, result, version)
+
+    again = house.refresh()
+    assert again.success
+    assert metadata(again, "mmm_posterior")["posterior_version"] == version
+    assert metadata(again, "mmm_posterior")["fitted"] is False
+    assert metadata(again, "registered_model")["model_version"] == "1"
+
+
+def published(house, version):
+    with house.warehouse.connect(read_only=True) as connection:
+        for table, rows in (("channel_roi", 10), ("budget_allocation", 2), ("response_curves", 82)):
+            found = connection.execute(
+                f"select count(*), min(posterior_version), max(posterior_version), min(model_version) "
+                f"from results.{table} where model = ? and as_of_week = ?",
+                [MODEL, LAST_WEEK],
+            ).fetchone()
+            assert found == (rows, version, version, "1"), table
+
+
+def tracked(house, result, version):
+    """Every materialization is an MLflow run that says where it came from."""
+    client = house.tracking.client()
+    experiment = client.get_experiment_by_name(f"mmm/{MODEL}")
+    runs = {run.data.tags["asset_key"]: run for run in client.search_runs([experiment.experiment_id])}
+    assert set(runs) == STAGES
+    for asset, run in runs.items():
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["dagster_run_id"] == result.run_id
+        assert run.data.tags["partition_key"] == f"{LAST_WEEK}|{MODEL}"
+        assert run.data.tags["code_version"]
+        if asset != "model_table":
+            assert run.data.tags["posterior_version"] == version
+    assert runs["roi"].data.tags["model_version"] == "1"
+    assert client.get_model_version(f"mmm_{MODEL}", "1").tags["dagster_run_id"] == result.run_id
+
+
+def test_the_champion_predicts_a_plan(house):
+    import mlflow
+    import pandas as pd
+
+    assert house.refresh(only="model_table mmm_posterior registered_model model_review champion").success
+    house.tracking.client()
+    model = mlflow.pyfunc.load_model(f"models:/mmm_{MODEL}@champion")
+    plan = pd.DataFrame(
+        {"week_start": pd.date_range(NEXT_WEEK, periods=4, freq="7D"), "search_spend": 1e5, "tv_spend": 0.0}
+    )
+    forecast = model.predict(plan)
+    more = model.predict(plan.assign(search_spend=2e5))
+    assert list(forecast["week_start"]) == list(plan["week_start"])
+    assert (forecast["q05"] < forecast["mean"]).all()
+    assert (forecast["mean"] < forecast["q95"]).all()
+    assert (more["mean"] > forecast["mean"]).all()
+
+
+def test_a_failed_review_blocks_promotion_and_publication_but_not_the_budget(house):
+    house.write_spec(review=STRICT)
+    result = house.refresh()
+    assert not result.success
+    assert STAGES - materialized(result) == {"champion", "published_results"}
+    assert "ess_bulk" in failure(result, "model_review")
+    assert house.tracking.aliases(MODEL) == {"challenger": "1"}
+    with house.warehouse.connect(read_only=True) as connection:
+        review = connection.execute(
+            "select check_name from results.model_review where severity = 'ERROR' and not passed"
+        )
+        assert review.fetchall() == [("ess_bulk",)]
+        assert connection.execute("select count(*) from results.budget_allocation").fetchone() == (0,)
+
+    # Nor does it pass in a run of its own, where no check blocks it.
+    alone = house.refresh(only="champion published_results")
+    assert "ess_bulk" in failure(alone, "champion")
+    assert materialized(alone) == set()
+
+    # Thresholds are no part of the posterior: a review that passes promotes the same version.
+    house.write_spec(review=LENIENT)
+    later = house.refresh(only="model_review champion published_results")
+    assert later.success
+    assert house.tracking.aliases(MODEL) == {"challenger": "1", "champion": "1"}
+
+
+def test_results_of_another_posterior_are_not_published(house):
+    assert house.refresh().success
+    house.write_spec(fit={"chains": 2, "warmup": 150, "draws": 150, "seed": 4})
+    result = house.refresh(only="mmm_posterior registered_model model_review champion published_results")
+    assert "materialize them again" in failure(result, "published_results")
+
+
+def test_aliases_follow_the_weeks(house):
+    reduced = "model_table mmm_posterior registered_model model_review champion"
+    house.refresh(LAST_WEEK, reduced)
+    assert house.tracking.aliases(MODEL) == {"challenger": "1", "champion": "1"}
+
+    house.write_mart(NEXT_WEEK)
+    house.write_spec(review=STRICT)
+    house.refresh(NEXT_WEEK, reduced)
+    assert house.tracking.aliases(MODEL) == {"challenger": "2", "champion": "1"}
+    house.write_spec()
+    house.refresh(NEXT_WEEK, reduced)
+    assert house.tracking.aliases(MODEL) == {"challenger": "2", "champion": "2", "previous": "1"}
+
+    # A past week fitted anew is registered, and takes nobody's place.
+    house.write_spec(controls=[])
+    past = house.refresh(LAST_WEEK, reduced)
+    assert past.success
+    assert metadata(past, "champion")["outcome"].startswith("kept out")
+    assert house.tracking.aliases(MODEL) == {"challenger": "2", "champion": "2", "previous": "1"}

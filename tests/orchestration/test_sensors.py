@@ -1,0 +1,162 @@
+"""New landing files start an ingest of their tables; failed runs are told to those who own what failed."""
+
+import http.server
+import json
+import os
+import socketserver
+import threading
+
+import dagster as dg
+import pytest
+
+from assets.raw.assets import raw_key
+from orchestration.alerts import Alert, send
+from orchestration.environments import EnvironmentRefused, paths
+from orchestration.owners import address
+from orchestration.sensors import alerts_of, landed_files, new_landing_files
+from tests.orchestration.house import MODEL, vintage
+
+ALERT = Alert("team:mmm", "mmm@carryover.example", "refresh_model failed", "roi: no such file", "run-1")
+
+
+@pytest.fixture
+def landing(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMM_DATA_DIR", str(tmp_path))
+    for table in ("tv/invoices", "macro/weekly"):
+        (tmp_path / "landing" / table).mkdir(parents=True)
+        (tmp_path / "landing" / table / "2025.csv").write_text("a\n1\n")
+    return paths().landing
+
+
+def look(instance, cursor=None):
+    return new_landing_files(dg.build_sensor_context(instance=instance, cursor=cursor))
+
+
+def test_each_new_or_changed_file_starts_its_table_once(landing):
+    with dg.DagsterInstance.ephemeral() as instance:
+        first = look(instance)
+        (request,) = first.run_requests
+        assert set(request.asset_selection) == {raw_key("tv__invoices"), raw_key("macro__weekly")}
+        assert isinstance(look(instance, first.cursor), dg.SkipReason)
+
+        (landing / "tv/invoices/2026.csv").write_text("a\n1\n")
+        second = look(instance, first.cursor)
+        assert second.run_requests[0].asset_selection == [raw_key("tv__invoices")]
+        changed = landing / "macro/weekly/2025.csv"
+        changed.write_text("a\n2\n")
+        os.utime(changed, (2e9, 2e9))
+        third = look(instance, second.cursor)
+        assert third.run_requests[0].asset_selection == [raw_key("macro__weekly")]
+        assert isinstance(look(instance, third.cursor), dg.SkipReason)
+
+
+def test_what_was_loaded_by_hand_before_the_first_look_is_not_loaded_again(landing):
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization(raw_key("tv__invoices")))
+        (request,) = look(instance).run_requests
+        assert request.asset_selection == [raw_key("macro__weekly")]
+
+
+def test_files_of_no_known_table_are_left_alone(landing):
+    (landing / "unknown/table").mkdir(parents=True)
+    (landing / "unknown/table/x.csv").write_text("a\n")
+    (landing / "tv/invoices/notes.txt").write_text("not an export")
+    assert set(landed_files(landing)) == {"tv__invoices", "macro__weekly"}
+    assert set(landed_files(landing)["tv__invoices"]) == {"2025.csv"}
+
+
+def test_owners_of_what_failed_hear_why(new_house):
+    from orchestration.definitions import definitions
+
+    new_house.write_spec(owner="team:brand", filter={"market": "usa"})
+    result = new_house.refresh(only="model_table")
+    run = new_house.instance.get_run_by_id(result.run_id)
+    (failure,) = result.filter_events(lambda event: event.event_type_value == "PIPELINE_FAILURE")
+    context = dg.build_run_status_sensor_context(
+        "alert_owners", failure, new_house.instance, run, repository_def=definitions().get_repository_def()
+    ).for_run_failure()
+    alerts = {alert.owner: alert for alert in alerts_of(context)}
+    assert set(alerts) == {"team:brand", "marketing-science@carryover.example"}
+    alert = alerts["team:brand"]
+    assert alert.subject == f"refresh_model failed for {vintage().as_of_week}|{MODEL}"
+    assert "market = 'usa'" in alert.body
+    assert result.run_id in alert.body
+
+
+def test_an_alert_is_printed(monkeypatch, capsys):
+    monkeypatch.delenv("MMM_ALERT_SINK", raising=False)
+    send(ALERT)
+    assert "ALERT for team:mmm <mmm@carryover.example>: refresh_model failed" in capsys.readouterr().out
+
+
+def test_an_alert_is_posted(monkeypatch):
+    received = []
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Hook) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        monkeypatch.setenv("MMM_ALERT_SINK", "webhook")
+        monkeypatch.setenv("MMM_ALERT_WEBHOOK", f"http://127.0.0.1:{server.server_port}/hook")
+        send(ALERT)
+    assert received[0]["owner"] == "team:mmm"
+    assert received[0]["text"] == "refresh_model failed\nroi: no such file"
+
+
+def test_an_alert_is_mailed(monkeypatch):
+    received = []
+
+    class Mail(socketserver.StreamRequestHandler):
+        """As much of a mail server as a client needs."""
+
+        def handle(self):
+            self.wfile.write(b"220 test\r\n")
+            in_data = False
+            for line in self.rfile:
+                received.append(line.decode().strip())
+                if in_data:
+                    if line == b".\r\n":
+                        in_data = False
+                        self.wfile.write(b"250 kept\r\n")
+                elif line.upper().startswith(b"DATA"):
+                    in_data = True
+                    self.wfile.write(b"354 go on\r\n")
+                elif line.upper().startswith(b"QUIT"):
+                    self.wfile.write(b"221 bye\r\n")
+                    return
+                else:
+                    self.wfile.write(b"250 ok\r\n")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Mail) as server:
+        thread = threading.Thread(target=server.handle_request, daemon=True)
+        thread.start()
+        monkeypatch.setenv("MMM_ALERT_SINK", "smtp")
+        monkeypatch.setenv("MMM_ALERT_SMTP", f"127.0.0.1:{server.server_address[1]}")
+        monkeypatch.setenv("MMM_ALERT_FROM", "alerts@carryover.example")
+        send(ALERT)
+        thread.join(10)
+    assert "To: mmm@carryover.example" in received
+    assert "roi: no such file" in received
+
+
+def test_a_sink_that_is_not_set_up_says_so(monkeypatch):
+    monkeypatch.setenv("MMM_ALERT_SINK", "pigeon")
+    with pytest.raises(EnvironmentRefused, match="stdout, webhook, smtp"):
+        send(ALERT)
+    monkeypatch.setenv("MMM_ALERT_SINK", "webhook")
+    monkeypatch.delenv("MMM_ALERT_WEBHOOK", raising=False)
+    with pytest.raises(EnvironmentRefused, match="MMM_ALERT_WEBHOOK"):
+        send(ALERT)
+
+
+def test_addresses(monkeypatch):
+    assert address("a@b.example") == "a@b.example"
+    monkeypatch.setenv("MMM_ALERT_BRAND_TEAM", "brand@b.example")
+    assert address("team:brand-team") == "brand@b.example"
