@@ -30,7 +30,7 @@ CHANNEL_COLOURS = (
 )  # fmt: skip
 BASELINE_COLOUR = "#d9dde2"
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",

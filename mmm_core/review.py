@@ -256,7 +256,8 @@ class Holdout(Check):
         figure = max(max(model.crps / one.crps, model.mape / one.mape) for one in simple)
         crps = ", ".join(f"{one.name} {one.crps:,.4g}" for one in simple)
         mape = ", ".join(f"{one.name} {one.mape:.1%}" for one in simple)
-        message = f"on the last {self.weeks} weeks, unseen: CRPS {model.crps:,.4g} ({crps}), MAPE {model.mape:.1%} ({mape})"
+        message = f"on the last {self.weeks} weeks, unseen: CRPS {model.crps:,.4g} ({crps}), "
+        message += f"MAPE {model.mape:.1%} ({mape})"
         passed = figure <= self.threshold
         if not passed:
             message += (

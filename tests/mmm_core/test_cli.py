@@ -1,0 +1,166 @@
+"""The `mmm` command as a user runs it: in a process of its own, on files."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+
+from mmm_core.posterior import load_posterior, save_posterior
+from mmm_core.spec import parse_spec
+from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
+
+
+def mmm(*arguments, cwd=None):
+    code = "import sys; sys.argv[0] = 'mmm'; from mmm_core.cli import app; app()"
+    environment = {**os.environ, "COLUMNS": "140", "NO_COLOR": "1"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model, its table, and a posterior made by hand."""
+    root = tmp_path_factory.mktemp("cli")
+    (root / "small.yaml").write_text(yaml.safe_dump(SPEC))
+    weekly_table().to_csv(root / "weekly.csv", index=False)
+    save_posterior(posterior(draws=20), root / "posterior.nc")
+    return root
+
+
+def test_help_names_every_command_and_imports_nothing_heavy():
+    said = mmm("--help")
+    assert said.returncode == 0
+    for command in ("simulate", "fit", "curves", "allocate", "review", "schema"):
+        assert command in said.stdout
+    code = (
+        "import sys, mmm_core.cli\n"
+        "print({'jax', 'numpyro', 'arviz', 'pandas', 'xarray', 'matplotlib', 'scipy', 'pydantic'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_schema_is_the_specifications(tmp_path):
+    printed = json.loads(mmm("schema").stdout)
+    assert "media" in printed["properties"]
+    assert mmm("schema", "--out", tmp_path / "schema.json").returncode == 0
+    assert json.loads((tmp_path / "schema.json").read_text()) == printed
+
+
+@pytest.mark.slow
+def test_fit_then_review(folder, tmp_path):
+    said = mmm(
+        "fit",
+        "--model",
+        folder / "small.yaml",
+        "--table",
+        folder / "weekly.csv",
+        "--out",
+        tmp_path,
+        "--plots",
+    )
+    assert said.returncode == 0, said.stderr
+    assert "Return by channel" in said.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "contributions.png", "fit.png", "posterior.nc", "roi.png", "summary.json",
+    ]  # fmt: skip
+    facts = json.loads((tmp_path / "summary.json").read_text())
+    assert facts["draws"] == SPEC["fit"]["draws"]
+    assert set(facts["roi"]) == {"tv", "search"}
+    assert load_posterior(tmp_path / "posterior.nc").attrs["model"] == "small"
+    reviewed = mmm(
+        "review",
+        "--posterior",
+        tmp_path / "posterior.nc",
+        "--table",
+        folder / "weekly.csv",
+        "--out",
+        tmp_path,
+    )
+    found = json.loads((tmp_path / "review.json").read_text())["checks"]
+    failed = [check["name"] for check in found if not check["passed"] and check["severity"] == "ERROR"]
+    assert reviewed.returncode == bool(failed)
+    assert "ess_bulk" in failed  # 2 x 200 draws cannot give 1000
+    assert "not run" not in next(check["message"] for check in found if check["name"] == "holdout")
+
+
+def test_curves_and_budget_are_written_and_shown(folder, tmp_path):
+    said = mmm("curves", "--posterior", folder / "posterior.nc", "--out", tmp_path)
+    assert said.returncode == 0, said.stderr
+    assert "tv" in said.stdout
+    assert set(pd.read_csv(tmp_path / "response_curves.csv").columns) >= {
+        "channel",
+        "spend",
+        "mean",
+        "q05",
+        "q95",
+    }
+    said = mmm("allocate", "--posterior", folder / "posterior.nc", "--out", tmp_path, "--weeks", 4)
+    assert said.returncode == 0, said.stderr
+    assert "Budget for the next 4 weeks" in said.stdout
+    assert "certificate" in said.stdout
+    plan = json.loads((tmp_path / "budget_allocation.json").read_text())
+    spend = sum(row["recommended_spend"] for row in plan["channels"])
+    assert spend == pytest.approx(plan["total"]) == pytest.approx(plan["current_total"])
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_failed_error_check_is_exit_code_1(folder):
+    said = mmm("review", "--posterior", folder / "posterior.nc", "--no-holdout")
+    assert said.returncode == 1
+    assert "not fit for use" in said.stdout
+
+
+def test_warnings_alone_are_exit_code_0(folder, tmp_path):
+    lenient = {"rhat": 9.0, "ess_bulk": 1, "ess_tail": 1, "coverage": [0.0, 1.0], "holdout_weeks": 0}
+    spec = parse_spec({**SPEC, "review": lenient})
+    (tmp_path / "lenient.yaml").write_text(spec.to_yaml())
+    said = mmm("review", "--posterior", folder / "posterior.nc", "--model", tmp_path / "lenient.yaml")
+    assert said.returncode == 0, said.stdout
+    assert "fit for use" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ("fit", "--model", "absent.yaml", "--table", "weekly.csv", "--out", "x"),
+            "absent.yaml: no such model file",
+        ),
+        (("fit", "--model", "small.yaml", "--table", "absent.csv", "--out", "x"), "absent.csv: no such file"),
+        (("fit", "--model", "typo.yaml", "--table", "weekly.csv", "--out", "x"), "did you mean 'controls'"),
+        (
+            ("fit", "--model", "small.yaml", "--table", "negative.csv", "--out", "x"),
+            "tv_spend: negative in weeks",
+        ),
+        (("curves", "--posterior", "weekly.csv"), "weekly.csv: not a netCDF file"),
+        (("allocate", "--posterior", "posterior.nc", "--total", "1e12"), "cannot be spent"),
+        (("allocate", "--posterior", "posterior.nc", "--total", "-1"), "--total must be above 0"),
+    ],
+)
+def test_a_refused_input_is_one_message_and_exit_code_2(folder, arguments, words):
+    (folder / "typo.yaml").write_text(yaml.safe_dump({**SPEC, "contrls": []}))
+    bad = weekly_table()
+    bad.loc[9, "tv_spend"] = -5.0
+    bad.to_csv(folder / "negative.csv", index=False)
+    said = mmm(*arguments, cwd=folder)
+    assert said.returncode == 2, said.stderr
+    assert words in said.stderr
+    assert "Traceback" not in said.stderr
+    assert not (folder / "x").exists()
+
+
+@pytest.mark.slow
+def test_simulate_writes_landing_files_and_their_truth(tmp_path):
+    said = mmm("simulate", "--out", tmp_path, "--seed", 3, "--end", "2025-06-02")
+    assert said.returncode == 0, said.stderr
+    assert list((tmp_path / "landing" / "google_ads" / "campaign_stats").glob("*.csv"))
+    assert (tmp_path / "truth" / "truth.json").is_file()
