@@ -28,3 +28,5 @@ os.environ.update(
 )
 for _name in ("MMM_MODELS_DIR", "DAGSTER_HOME", "MLFLOW_TRACKING_URI"):
     os.environ.pop(_name, None)
+
+pytest_plugins = ["tests.fixtures_warehouse"]

@@ -1,0 +1,69 @@
+"""Ready-made weekly tables of any columns: kept word for word in long form, or refused with the weeks named."""
+
+import pytest
+
+from assets.raw.files import FileRefused, landing_files
+from assets.raw.weekly_tables import check_weekly_table
+
+
+def read(folder, text):
+    (folder / "weekly_tables").mkdir()
+    (folder / "weekly_tables" / "brand.csv").write_text(text)
+    (file,) = landing_files(folder, "weekly_tables")
+    return check_weekly_table(file).rows
+
+
+def test_names_and_blanks_survive(tmp_path):
+    rows = read(
+        tmp_path, "wk_strt_dt,hldy_Father's Day,va_pub_0.15,a b\n2014-08-03,1,,3\n2014-08-10,0,.5,-4\n"
+    )
+    assert set(rows["column_name"]) == {"hldy_Father's Day", "va_pub_0.15", "a b"}
+    assert set(rows["table_name"]) == {"brand"}
+    assert set(rows["geo"]) == {"all"}
+    values = rows.set_index(["week_start", "column_name"])["value"].unstack()
+    assert values["va_pub_0.15"].isna().tolist() == [True, False]
+    assert values["a b"].tolist() == [3, -4]
+    assert [f"{week:%a}" for week in values.index] == ["Sun", "Sun"]  # the file's own weekday
+
+
+def test_geos_are_keys(tmp_path):
+    rows = read(tmp_path, "week_start,geo,sales\n2024-01-01,north,1\n2024-01-01,south,2\n")
+    assert dict(zip(rows["geo"], rows["value"], strict=True)) == {"north": 1, "south": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("sales\n1\n", "first column is 'sales': it must be the week", id="no week"),
+        pytest.param("date\n2024-01-01\n", "no column besides the week", id="nothing else"),
+        pytest.param(
+            "date,a,note\n2024-01-01,1,\n2024-01-08,2,storm\n",
+            r"column note: 'storm' is not a number \(row 3\)",
+            id="text",
+        ),
+        pytest.param(
+            "date,a\n2024-01-01,1\nsoon,2\n", r"column date: 'soon' is not a day .*\(row 3\)", id="date"
+        ),
+        pytest.param(
+            "date,geo,a\n2024-01-01,n,1\n2024-01-01,s,1\n2024-01-01,n,2\n",
+            r"more than one row for a week and geo \(rows 2, 4\)",
+            id="week and geo twice",
+        ),
+        pytest.param(
+            "date,a\n2024-01-01,1\n2024-01-22,2\n",
+            "missing weeks 2024-01-08, 2024-01-15:",
+            id="missing weeks",
+        ),
+        pytest.param(
+            "date,geo,a\n2024-01-01,n,1\n2024-01-08,n,1\n2024-01-08,s,2\n",
+            "missing weeks 2024-01-01 in geo s",
+            id="missing week of a geo",
+        ),
+        pytest.param(
+            "date,a\n2024-01-01,1\n2024-01-02,2\n2024-01-03,2\n", "2024-01-02, 2024-01-03 are not", id="days"
+        ),
+    ],
+)
+def test_bad_tables_are_refused_by_name(tmp_path, text, message):
+    with pytest.raises(FileRefused, match=message):
+        read(tmp_path, text)
