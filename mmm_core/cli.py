@@ -135,7 +135,9 @@ def curves(
     with _busy("Working out response curves"):
         from mmm_core.curves import response_curves
         from mmm_core.posterior import load_posterior
+        from mmm_core.runtime import configure
 
+        configure(chains=1)  # programs compiled before are found again
         table = response_curves(load_posterior(posterior), weeks=weeks)
     from mmm_core import console
 
@@ -169,8 +171,10 @@ def allocate(
         from mmm_core.allocation import allocate as solve
         from mmm_core.errors import InputError
         from mmm_core.posterior import load_posterior, spec_of
+        from mmm_core.runtime import configure
         from mmm_core.spec import load_spec
 
+        configure(chains=1)  # programs compiled before are found again
         tree = load_posterior(posterior)
         budget = (load_spec(model) if model else spec_of(tree)).budget
         if total is not None and total <= 0:

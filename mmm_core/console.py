@@ -97,11 +97,12 @@ def allocation(plan: Allocation) -> RenderableType:
         "total", f"{plan.current_total:,.0f}", f"{plan.total:,.0f}", f"{plan.total / plan.current_total - 1:+.0%}",
         f"{plan.recommended_revenue:,.0f}", "", "",
     )  # fmt: skip
+    within = f"{plan.gap:.2%}" if plan.gap >= 1e-4 else "0.01%"
     lines = [
         f"gain over the current mix at this total: [bold]{plan.gain:,.0f}[/] "
         f"(90 % interval {plan.gain_q05:,.0f} to {plan.gain_q95:,.0f}; better with probability "
         f"{plan.probability_better:.0%})",
-        f"certificate: no plan within the bounds brings more than {plan.bound:,.0f}; this one is within {plan.gap:.2%}",
+        f"certificate: no plan within the bounds brings more than {plan.bound:,.0f}; this one is within {within}",
     ]
     return Group(table, *(Text.from_markup(line) for line in lines))
 

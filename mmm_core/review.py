@@ -254,9 +254,9 @@ class Holdout(Check):
             return self.result(False, np.nan, self.threshold, message)
         model, *simple = evidence.holdout_scores
         figure = max(max(model.crps / one.crps, model.mape / one.mape) for one in simple)
-        crps = ", ".join(f"{one.name} {one.crps:,.4g}" for one in simple)
+        crps = ", ".join(f"{one.name} {_kpi(one.crps)}" for one in simple)
         mape = ", ".join(f"{one.name} {one.mape:.1%}" for one in simple)
-        message = f"on the last {self.weeks} weeks, unseen: CRPS {model.crps:,.4g} ({crps}), "
+        message = f"on the last {self.weeks} weeks, unseen: CRPS {_kpi(model.crps)} ({crps}), "
         message += f"MAPE {model.mape:.1%} ({mape})"
         passed = figure <= self.threshold
         if not passed:
@@ -265,6 +265,10 @@ class Holdout(Check):
             )
             message += "better, check the season and the controls, and whether these weeks were ordinary"
         return self.result(passed, figure, self.threshold, message)
+
+
+def _kpi(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 @dataclass(frozen=True)
