@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
-from scipy import stats
 
 from mmm_core.errors import nearest
 
@@ -79,6 +78,8 @@ class Prior(BaseModel):
 
     def frozen(self) -> Any:
         """The same distribution as a frozen scipy one (for medians, quantiles and plots)."""
+        from scipy import stats  # half a second that those who only read a specification need not spend
+
         a = self.parameters
         match self.family:
             case "normal":
