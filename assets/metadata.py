@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -32,6 +33,13 @@ DESCRIPTIONS = {
     "upper": "most spend allowed",
     "current_revenue": "expected revenue from the current spend",
     "recommended_revenue": "expected revenue from the recommended spend",
+    "recommended_revenue_q05": "5 % quantile of the revenue from the recommended spend",
+    "recommended_revenue_q95": "95 % quantile of the revenue from the recommended spend",
+    "exposure": "impressions, clicks or spend, as the model's YAML says",
+    "adstocked": "exposure carried over, in the channel's mean non-zero week a head",
+    "saturated": "response as a share of the channel's ceiling",
+    "geo": "geo, or all in a national model",
+    "revenue": "revenue of the week",
     "mroi": "revenue of the next unit of spend",
     "gap": "how far the optimum's certificate leaves the plan from the best one",
     "check_name": "name of the review's check",
@@ -44,10 +52,18 @@ DESCRIPTIONS = {
 }
 
 
+TYPES = {"O": "text", "f": "double", "i": "bigint", "b": "boolean", "M": "date"}  # by NumPy's kind of a dtype
+
+
+def rounded(figures: Mapping[str, float]) -> dict[str, float]:
+    """Figures to six digits: what a person reads, and plots over time."""
+    return {name: float(f"{value:.6g}") for name, value in figures.items()}
+
+
 def table_metadata(table: "pd.DataFrame") -> dict[str, dg.MetadataValue]:
     """Row count and column schema of what a partition holds."""
     columns = [
-        dg.TableColumn(str(name), str(kind), description=DESCRIPTIONS.get(str(name)))
+        dg.TableColumn(str(name), TYPES.get(kind.kind, str(kind)), description=DESCRIPTIONS.get(str(name)))
         for name, kind in table.dtypes.items()
     ]
     return {

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.code import code_version
+from assets.metadata import rounded
 from assets.models import load_model, vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
@@ -66,5 +67,5 @@ def budget_allocation(
             ],
             {"budget_allocation": plots.budget(plan)},
             shown=table[["channel", "current_spend", "recommended_spend", "lower", "upper", "mroi"]],
-            metadata={"weeks": plan.weeks, **figures},
+            metadata={"weeks": plan.weeks, **rounded(figures)},
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.code import code_version
+from assets.metadata import rounded
 from assets.models import load_model, spec_path, vintage_of
 from assets.resources.fitting import FitProcess
 from assets.resources.stores import PosteriorStore, VintageStore
@@ -83,7 +84,7 @@ def mmm_posterior(
             "posterior_version": posterior_version,
             "table_version": table_version,
             "fitted": 0 in missing,
-            **figures,
+            **rounded(figures),
             **run.metadata,
         },
         check_results=[

@@ -94,4 +94,4 @@ def model_review(
 
 def _number(value: float) -> float | str:
     """A number as metadata: the UI cannot show one that is not finite."""
-    return value if math.isfinite(value) else "not measured"
+    return float(f"{value:.6g}") if math.isfinite(value) else "not measured"

@@ -20,7 +20,6 @@ REQUIREMENTS = ("numpy", "scipy", "pandas", "xarray", "h5netcdf", "jax", "pydant
 @model_asset(
     "registry",
     "registered_model",
-    deps=["model_table"],
     description=(
         "The posterior as a version of the MLflow model `mmm_<model>`, with the netCDF as its artifact, and the alias "
         "`challenger` on the latest. `mlflow.pyfunc.load_model` predicts the KPI of a spend plan with it. A posterior "
