@@ -1,0 +1,150 @@
+"""Bad input that only shows once tables are joined: each fault fails the test that names it, and stops what follows."""
+
+import subprocess
+
+import pandas as pd
+import pytest
+
+from assets.marts.assets import dbt_marts
+from assets.marts.project import DBT, PROJECT_DIR, dbt_environment
+from assets.raw.assets import landing_tables
+from tests.fixtures_warehouse import Platform, checks, execute, failure, materializations
+
+pytestmark = pytest.mark.slow
+
+WEEKS = pd.date_range("2024-12-02", periods=6, freq="7D")
+DAYS = pd.date_range(WEEKS[0], periods=7 * len(WEEKS), freq="D").strftime("%Y-%m-%d")
+
+
+def google(campaign="us_all_search_brand", currency="USD", days=DAYS):
+    return pd.DataFrame(
+        {
+            "customer_id": 1, "currency_code": currency, "date": days, "campaign_id": campaign,
+            "campaign_name": campaign, "device": "MOBILE", "ad_network_type": "SEARCH",
+            "impressions": 100, "clicks": 3, "cost_micros": 2_000_000,
+        }
+    )  # fmt: skip
+
+
+def orders(days=DAYS):
+    return pd.DataFrame(
+        {
+            "date": days, "market": "us", "region": "all", "orders": 10, "gross_sales": 110.0,
+            "discounts": 5.0, "returns": 5.0, "net_sales": 100.0, "currency": "USD",
+        }
+    )  # fmt: skip
+
+
+def weekly(**columns):
+    return pd.DataFrame({"week_start": WEEKS.strftime("%Y-%m-%d"), "market": "us", **columns})
+
+
+def small_world(platform: Platform) -> Platform:
+    """Six weeks of one market across a turn of the year."""
+    platform.land("google_ads/campaign_stats/a.csv", google())
+    platform.land("shopify/daily_orders/a.csv", orders())
+    platform.land("macro/weekly/a.csv", weekly(consumer_confidence=100.0))
+    platform.land("competitor/weekly/a.csv", weekly(competitor_spend=5.0))
+    geos = pd.DataFrame({"market": ["us"], "geo": ["all"], "geo_name": ["National"], "population": [1000]})
+    platform.land("reference/geos/a.csv", geos)
+    rates = weekly(currency="EUR", rate_to_usd=1.1).drop(columns="market")
+    platform.land("reference/exchange_rates/a.csv", rates[:-1])  # none for the last week
+    return platform
+
+
+def rows_of(check) -> str:
+    return check.metadata["failing_rows"].value
+
+
+def test_faults_that_stop_the_marts_are_named(new_platform):
+    platform = small_world(new_platform)
+    platform.land("google_ads/campaign_stats/b.csv", google("Brand US 2024"))
+    platform.land("google_ads/campaign_stats/c.csv", google("us_north_search_brand"))
+    platform.land("google_ads/campaign_stats/d.csv", google("us_all_radio_brand"))
+    platform.land("google_ads/campaign_stats/e.csv", google("us_all_search_euro", "EUR"))
+    result = platform.run(landing_tables, dbt_marts)
+    assert not result.success
+    assert "dbt" in failure(result)
+    found = checks(result)
+    failed = {name: rows_of(found[name]) for name in found if not found[name].passed}
+    assert set(failed) == {
+        "campaign_names_parse",
+        "media_is_in_known_geos",
+        "media_is_in_known_channels",
+        "spend_has_an_exchange_rate",
+    }
+    assert "Brand US 2024" in failed["campaign_names_parse"]
+    assert "| us | north |" in failed["media_is_in_known_geos"]
+    assert "| us_all_radio_brand | radio |" in failed["media_is_in_known_channels"]
+    assert "| EUR | 2025-01-06 | 14.0 |" in failed["spend_has_an_exchange_rate"]
+    assert "Brand US 2024" in found["campaign_names_parse"].description
+    made = set(materializations(result))
+    assert "intermediate/int_media_activity" in made
+    assert not {"marts/fct_media_weekly", "marts/mmm_model_table"} & made
+
+
+def test_gaps_are_told_and_left_to_the_model(new_platform):
+    platform = small_world(new_platform)
+    whole = (DAYS < "2024-12-16") | (DAYS >= "2024-12-23")
+    platform.land("google_ads/campaign_stats/a.csv", google(days=DAYS[whole]))
+    platform.land("shopify/daily_orders/a.csv", orders(DAYS[(DAYS != "2024-12-11") & (DAYS < "2025-01-09")]))
+    result = platform.run(landing_tables, dbt_marts)
+    assert result.success
+    found = checks(result)
+    assert {name for name in found if not found[name].passed} == {
+        "media_was_delivered",
+        "kpi_weeks_are_complete",
+        "not_null_mmm_model_table_revenue",
+    }
+    assert "| us | search | 2024-12-16 |" in rows_of(found["media_was_delivered"])
+    assert "| us | all | 2024-12-09 | 6 |" in rows_of(found["kpi_weeks_are_complete"])
+    table = platform.query("select week_start, revenue, search_spend from marts.mmm_model_table order by all")
+    assert table["week_start"].dt.strftime("%m-%d").tolist() == ["12-02", "12-09", "12-16", "12-23", "12-30"]
+    assert table["revenue"].isna().tolist() == [False, True, False, False, False]
+    assert table["search_spend"].isna().tolist() == [False, False, True, False, False]
+    assert table["search_spend"].iloc[0] == 14
+
+
+TAMPERED = {
+    "unique_grain_fct_kpi_weekly_": "insert into marts.fct_kpi_weekly from marts.fct_kpi_weekly limit 1",
+    "not_negative_fct_media_weekly_spend": (
+        "update marts.fct_media_weekly set spend = -1 where market = 'us' and channel = 'tv' and week_start = {week}"
+    ),
+    "media_spend_reconciles": (
+        "update marts.fct_media_weekly set spend = spend + 0.02 "
+        "where market = 'us' and channel = 'search' and week_start = {week}"
+    ),
+    "model_table_holds_all_spend": (
+        "update marts.mmm_model_table set meta_spend = 0 where market = 'us' and week_start = {week}"
+    ),
+    "weeks_without_gaps_fct_controls_weekly": (
+        "delete from marts.fct_controls_weekly where market = 'us' and week_start = {week}"
+    ),
+    "weeks_without_gaps_mmm_model_table": (
+        "update marts.mmm_model_table set week_start = week_start + 1 "
+        "where market = 'uk' and geo = 'g01' and week_start = {week}"
+    ),
+    "relationships_fct_lift_tests": "update marts.fct_lift_tests set channel = 'radio'",
+    "accepted_values_fct_media_weekly_delivery": (
+        "update marts.fct_media_weekly set delivery = 'late' where geo = 'g02'"
+    ),
+    "not_null_fct_brand_metrics_value": "update marts.fct_brand_metrics set value = null where market = 'us'",
+    "unique_grain_fct_weekly_tables": "insert into marts.fct_weekly_tables from marts.fct_weekly_tables limit 1",
+}
+
+
+def test_data_tests_fail_on_bad_marts(built_warehouse, tmp_path):
+    """Marts are tampered with one by one fault, and every test of marts runs once."""
+    platform = built_warehouse.copy_to(tmp_path)
+    week = "(select max(week_start) - 70 from intermediate.int_calendar_weeks)"
+    execute(platform, *(statement.format(week=week) for statement in TAMPERED.values()))
+    with dbt_environment(platform.warehouse.path):
+        done = subprocess.run(
+            [DBT, "--no-use-colors", "test", "--select", "marts", "--exclude", "test_type:unit"],
+            cwd=PROJECT_DIR, capture_output=True, text=True,
+        )  # fmt: skip
+    failed = [line for line in done.stdout.splitlines() if " FAIL " in line]
+    for name in TAMPERED:
+        assert any(name in line for line in failed), f"{name} let it pass\n" + "\n".join(failed)
+    passed = [line for line in done.stdout.splitlines() if " PASS " in line]
+    assert any("unique_grain_dim_channel" in line or "unique_dim_channel" in line for line in passed)

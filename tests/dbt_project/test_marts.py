@@ -1,0 +1,99 @@
+"""The marts built from the simulated world rebuild its weekly tables, and are documented to the last column."""
+
+import numpy as np
+import pytest
+
+from assets.marts.project import manifest
+from tests.fixtures_warehouse import checks
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def model_table(built_warehouse):
+    return built_warehouse.query("select * from marts.mmm_model_table")
+
+
+@pytest.mark.parametrize("market", ["us", "uk"])
+def test_the_model_table_is_the_worlds_weekly_table(built_warehouse, model_table, market):
+    truth = built_warehouse.world.market(market).table
+    rows = model_table[model_table["market"] == market]
+    keys = ["geo", "week_start"]
+    truth, rows = (frame.sort_values(keys).reset_index(drop=True) for frame in (truth, rows))
+    assert list(rows.columns) == list(truth.columns)
+    assert (rows[keys].astype(str) == truth[keys].astype(str)).all(axis=None)
+    for column in truth.columns.drop(["market", *keys]):
+        np.testing.assert_allclose(
+            rows[column].to_numpy(float), truth[column].to_numpy(float), atol=1e-5, rtol=0, err_msg=column
+        )
+
+
+def test_linkedin_is_billed_in_euros_and_reported_in_dollars(built_warehouse):
+    currencies = built_warehouse.query(
+        "select distinct currency from staging.stg_linkedin_ads__ad_analytics_by_campaign"
+    )
+    assert currencies["currency"].tolist() == [
+        "EUR"
+    ]  # or the comparison above would say nothing of conversion
+
+
+def test_meta_days_exported_twice_count_once(built_warehouse):
+    twice = built_warehouse.query(
+        "select count(*) - count(distinct (account_id, date_start, campaign_id)) as n "
+        "from raw.meta_ads__campaign_insights"
+    )
+    assert twice["n"].item() > 0
+
+
+def test_the_mart_tells_zero_from_missing(built_warehouse):
+    media = built_warehouse.query(
+        "select delivery, count(*) as n, min(spend) as low, max(spend) as high from marts.fct_media_weekly group by all"
+    ).set_index("delivery")
+    assert set(media.index) == {"reported", "no_activity"}
+    assert media.loc["no_activity", ["low", "high"]].tolist() == [0, 0]
+
+
+def test_weekly_tables_keep_their_names(built_warehouse):
+    rows = built_warehouse.query("select * from marts.fct_weekly_tables where table_name = 'example'")
+    assert set(rows["column_name"]) == {"sales", "hldy_Father's Day"}
+    assert rows["value"].isna().sum() == 1
+
+
+def test_every_test_of_the_world_passes(built_warehouse):
+    failed = {name for name, check in checks(built_warehouse.run_result).items() if not check.passed}
+    assert failed == set()
+
+
+def models():
+    return [node for node in manifest()["nodes"].values() if node["resource_type"] == "model"]
+
+
+def test_every_column_of_the_warehouse_is_documented(built_warehouse):
+    found = built_warehouse.query(
+        "select schema_name, table_name, column_name from duckdb_columns() "
+        "where schema_name in ('staging', 'intermediate', 'marts', 'reporting')"
+    )
+    documented = {
+        (node["schema"], node["name"], column)
+        for node in manifest()["nodes"].values()
+        if node["resource_type"] in {"model", "seed"}
+        for column, props in node["columns"].items()
+        if props["description"].strip()
+    }
+    assert set(found.itertuples(index=False, name=None)) == documented
+
+
+def test_marts_are_contracted_public_and_owned():
+    for node in models():
+        assert node["description"], node["name"]
+        assert node["group"], node["name"]
+        public = node["fqn"][1] in {"marts", "reporting"}
+        assert (node["access"] == "public") == public, node["name"]
+        assert node["contract"]["enforced"] == public, node["name"]
+
+
+def test_marts_with_arithmetic_have_unit_tests():
+    tested = {test["model"] for test in manifest()["unit_tests"].values()}
+    plain = {"dim_channel", "fct_controls_weekly", "fct_weekly_tables"}
+    marts = {node["name"] for node in models() if node["fqn"][1] in {"marts", "reporting"}}
+    assert marts - plain <= tested
