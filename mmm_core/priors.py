@@ -106,8 +106,9 @@ class Prior(BaseModel):
         """Lower and upper end of the prior's support."""
         if self.family == "fixed":
             return self.parameters[0], self.parameters[0]
-        low, high = self.frozen().support()
-        return float(low), float(high)
+        if self.family == "uniform":
+            return self.parameters[0], self.parameters[1]
+        return {"normal": (-np.inf, np.inf), "beta": (0.0, 1.0)}.get(self.family, (0.0, np.inf))
 
 
 def sample_vector(name: str, priors: Sequence[Prior]) -> jax.Array:
