@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,14 +14,16 @@ from mmm_core import adstock, saturation
 from mmm_core.posterior import spec_of
 from mmm_core.spec import ModelSpec
 
+Array = Any  # of NumPy in a posterior, of JAX inside a program
+
 
 class MediaParameters(NamedTuple):
     """Parameters of the media effect; draws may be stacked on leading axes of all four."""
 
-    alpha: jax.Array  # (..., channel)
-    half_saturation: jax.Array  # (..., channel), in units of the channel's mean non-zero week
-    slope: jax.Array  # (..., channel)
-    coefficient: jax.Array  # (..., geo, channel), ceiling in scaled KPI
+    alpha: Array  # (..., channel)
+    half_saturation: Array  # (..., channel), in units of the channel's mean non-zero week
+    slope: Array  # (..., channel)
+    coefficient: Array  # (..., geo, channel), ceiling in scaled KPI
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,10 @@ def media_parameters(tree: xr.DataTree, draws: np.ndarray | slice | None = None)
     """
     posterior = tree["posterior"].to_dataset()
 
-    def stacked(name: str) -> jax.Array:
+    def stacked(name: str) -> np.ndarray:
         values = posterior[name].to_numpy()
         values = values.reshape(-1, *values.shape[2:])
-        return jnp.asarray(values if draws is None else values[draws])
+        return values if draws is None else values[draws]
 
     return MediaParameters(*(stacked(name) for name in MediaParameters._fields))
 

@@ -23,14 +23,6 @@ if TYPE_CHECKING:
 
 Severity = Literal["ERROR", "WARN"]
 
-NOT_IDENTIFIED = 0.1
-"""Prior-to-posterior contraction below which the data said next to nothing about a channel."""
-SHARE_GAP = 0.4
-"""Largest difference between a channel's share of paid media's effect and its share of spend."""
-ROI_OVERLAP = 0.5
-"""Smallest share of the shorter of two ROI intervals that both cover."""
-
-
 @dataclass(frozen=True)
 class CheckResult:
     """A check's verdict; `figure` is nan where there was nothing to measure."""
@@ -327,7 +319,7 @@ class ShareOfSpend(Check):
     name = "share_of_spend"
     severity = "WARN"
     description = "Largest gap between a channel's share of paid media's effect and its share of spend"
-    threshold: float = SHARE_GAP
+    threshold: float = 0.4
 
     def run(self, evidence: Evidence) -> CheckResult:
         """See Check."""
@@ -353,7 +345,7 @@ class Identifiability(Check):
     name = "identifiability"
     severity = "WARN"
     description = "Prior-to-posterior contraction of each channel's effect; near 0 the data said nothing"
-    threshold: float = NOT_IDENTIFIED
+    threshold: float = 0.1
 
     def run(self, evidence: Evidence) -> CheckResult:
         """See Check."""
@@ -399,7 +391,7 @@ class Stability(Check):
     name = "stability"
     severity = "WARN"
     description = "Smallest overlap of a channel's 90 % ROI interval with that of the previous posterior"
-    threshold: float = ROI_OVERLAP
+    threshold: float = 0.5
 
     def run(self, evidence: Evidence) -> CheckResult:
         """See Check."""
@@ -452,9 +444,9 @@ def checks(thresholds: Review) -> tuple[Check, ...]:
         Holdout(thresholds.holdout_weeks),
         NegativeBaseline(thresholds.negative_baseline),
         RoiPlausible(*thresholds.roi),
-        ShareOfSpend(),
-        Identifiability(),
-        Stability(),
+        ShareOfSpend(thresholds.share_of_spend),
+        Identifiability(thresholds.contraction),
+        Stability(thresholds.roi_overlap),
     )
 
 

@@ -297,6 +297,9 @@ class Review(_Strict):
     holdout_weeks: int = Field(default=13, ge=0)
     roi: tuple[float, float] = (0.0, 10.0)
     negative_baseline: float = Field(default=0.2, gt=0, le=1)
+    share_of_spend: float = Field(default=0.4, gt=0, le=1)
+    contraction: float = Field(default=0.1, lt=1)
+    roi_overlap: float = Field(default=0.5, ge=0, le=1)
 
 
 class Budget(_Strict):
@@ -348,10 +351,13 @@ class ModelSpec(_Strict):
             raise ValueError(
                 f"budget.bounds names '{name}', no paid channel: {nearest(name, self.media.channels)}"
             )
-        for label, names in (("controls", self.controls),):
-            twice = {name for name in names if names.count(name) > 1}
-            if twice:
-                raise ValueError(f"{label} lists {', '.join(sorted(twice))} more than once")
+        components = [*self.channels, *self.controls, *self.baseline.events]
+        twice = {name for name in components if components.count(name) > 1}
+        if twice:
+            raise ValueError(
+                f"{', '.join(sorted(twice))}: named more than once among channels, controls and events; "
+                "each is a component of the outcome and needs a name of its own"
+            )
         return self
 
     @property

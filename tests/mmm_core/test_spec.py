@@ -165,3 +165,10 @@ def test_every_key_is_documented_and_the_documented_examples_are_read():
 )
 def test_the_models_of_the_project_are_read(path):
     assert load_spec(path).model == path.stem
+
+
+def test_a_component_needs_a_name_of_its_own():
+    with pytest.raises(SpecError, match="tv: named more than once"):
+        parse_spec({**MINIMAL, "controls": ["tv"]})
+    with pytest.raises(SpecError, match="price: named more than once"):
+        parse_spec({**MINIMAL, "controls": ["price"], "baseline": {"events": {"price": ["2024-01-01"]}}})
