@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 from dagster_dbt import DbtCliInvocation, DbtCliResource, dbt_assets
+from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 
 from assets.marts.failures import compiled_tests, with_failing_rows
 from assets.marts.project import dbt_environment, dbt_project, manifest
@@ -36,13 +37,19 @@ def dbt_build(context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse:
 
 
 def _all_events(invocation: DbtCliInvocation) -> tuple[list[Any], Exception | None]:
-    """Everything dbt reported before it succeeded or failed."""
+    """Everything dbt reported before it succeeded or failed, with metadata from the warehouse.
+
+    Metadata is fetched once dbt is done and has closed the warehouse. Fetching from the running stream would wait for
+    that too, but in a loop that keeps a core busy.
+    """
     events: list[Any] = []
+    failure: Exception | None = None
     try:
-        events.extend(invocation.stream().fetch_row_counts().fetch_column_metadata())
+        events.extend(invocation.stream())
     except Exception as error:
-        return events, error
-    return events, None
+        failure = error
+    reported = DbtEventIterator(iter(events), invocation)
+    return list(reported.fetch_row_counts().fetch_column_metadata()), failure
 
 
 def _close_adapter(invocation: DbtCliInvocation) -> None:
