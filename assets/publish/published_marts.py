@@ -62,7 +62,7 @@ def _copy_table(
     copy.register("incoming", rows)
     copy.execute(f"create table {_place(name)} as from incoming")
     copy.unregister("incoming")
-    for statement in _comments(name):
+    for statement in _comments(name, rows.column_names):
         copy.execute(statement)
     partial = folder / f"{table}.parquet.tmp"
     pq.write_table(rows, partial)
@@ -75,17 +75,21 @@ def _place(name: str) -> str:
     return name.replace("marts.", "main.")
 
 
-def _comments(name: str) -> list[str]:
-    """The documentation of a table and its columns, for `describe` and SQL editors."""
+def _comments(name: str, columns: list[str]) -> list[str]:
+    """The documentation of a table and its columns, for SQL editors and `duckdb_columns()`."""
     node = _nodes().get(name)
     if node is None:
         return []
-    statements = [f"comment on table {_place(name)} is {_literal(node['description'])}"]
-    statements += [
-        f'comment on column {_place(name)}."{column}" is {_literal(documented["description"])}'
-        for column, documented in node["columns"].items()
+    documented = {
+        column: node["columns"][column]["description"] for column in columns if column in node["columns"]
+    }
+    return [
+        f"comment on table {_place(name)} is {_literal(node['description'])}",
+        *(
+            f'comment on column {_place(name)}."{column}" is {_literal(text)}'
+            for column, text in documented.items()
+        ),
     ]
-    return statements
 
 
 def _nodes() -> Mapping[str, Any]:

@@ -303,7 +303,7 @@ def schema(contract: Contract) -> "pa.DataFrameSchema":
     import pandera.pandas as pa
 
     return pa.DataFrameSchema(
-        {column.name: pa.Column(str, checks=_checks(column)) for column in contract.columns},
+        {column.name: pa.Column(checks=_checks(column)) for column in contract.columns},  # all of it text
         name=contract.name,
     )
 

@@ -1,0 +1,147 @@
+"""The dbt project as assets: keys, metadata, checks, and one process that reads and writes in turn."""
+
+import copy
+import os
+
+import dagster as dg
+import pytest
+
+from assets.marts import project
+from assets.marts.assets import dbt_marts, dbt_reporting
+from assets.marts.translator import LayerTranslator
+from assets.raw.assets import raw_key
+from assets.raw.ingest import ALL_CONTRACTS
+from tests.fixtures_warehouse import checks, materializations
+
+
+def spec(*path: str) -> dg.AssetSpec:
+    key = dg.AssetKey(path)
+    return (dbt_marts if key in dbt_marts.keys else dbt_reporting).get_asset_spec(key)
+
+
+def test_keys_and_groups_are_layers():
+    for asset in (dbt_marts, dbt_reporting):
+        for found in asset.specs:
+            assert found.key.path[0] == found.group_name
+            assert found.owners
+            assert found.description
+            assert found.code_version
+    assert {key.path[0] for key in dbt_marts.keys} == {"staging", "intermediate", "marts"}
+    assert {key.path[0] for key in dbt_reporting.keys} == {"reporting"}
+
+
+def test_sources_are_the_assets_that_write_them():
+    assert {raw_key(name) for name in ALL_CONTRACTS} <= set(dbt_marts.dependency_keys)
+    outside = set(dbt_reporting.dependency_keys) - set(dbt_reporting.keys)
+    assert outside == {
+        dg.AssetKey("published_results"),
+        dg.AssetKey("model_review"),
+        dg.AssetKey(["marts", "dim_channel"]),
+    }
+
+
+def test_every_mart_and_every_raw_table_is_checked():
+    specs = [*dbt_marts.check_specs, *dbt_reporting.check_specs]
+    checked = {found.asset_key for found in specs}
+    published = {key for key in dbt_marts.keys | dbt_reporting.keys if key.path[0] in ("marts", "reporting")}
+    assert published <= checked
+    assert {raw_key(name) for name in ALL_CONTRACTS} <= checked
+    assert all(found.blocking for found in specs if found.name == "media_spend_reconciles")
+
+
+def test_views_are_virtual():
+    assert spec("staging", "stg_tv__invoices").is_virtual
+    assert not spec("marts", "dim_channel").is_virtual
+
+
+def test_the_code_version_knows_macros_and_contracts():
+    before = project.manifest()
+    node = before["nodes"]["model.carryover.stg_google_ads__campaign_stats"]
+    mart = before["nodes"]["model.carryover.dim_channel"]
+    after = copy.deepcopy(dict(before))
+    after["macros"]["macro.carryover.campaign_pattern"]["macro_sql"] += (
+        " "  # called by a macro that the model calls
+    )
+    after["nodes"]["model.carryover.dim_channel"]["columns"]["label"]["data_type"] = "text"
+    old, new = LayerTranslator(before), LayerTranslator(after)
+    assert old.get_code_version(node) != new.get_code_version(node)
+    assert old.get_code_version(mart) == new.get_code_version(mart)
+    changed = after["nodes"]["model.carryover.dim_channel"]
+    assert old.get_code_version(mart) != new.get_code_version(changed)
+
+
+def test_the_manifest_is_parsed_again_only_when_the_project_changed(tmp_path, monkeypatch):
+    folder = tmp_path / "project"
+    (folder / "models").mkdir(parents=True)
+    (folder / "models" / "a.sql").write_text("select 1")
+    parsed = []
+
+    def parse(target):
+        parsed.append(1)
+        target.mkdir(exist_ok=True)
+        (target / project.MANIFEST).write_text("{}")
+
+    monkeypatch.setattr(project, "_parse", parse)
+    monkeypatch.setattr(project, "target_dir", lambda: tmp_path / "target")
+    monkeypatch.setattr(project.fingerprint, "__defaults__", (folder,))
+
+    def parses() -> int:
+        parsed.clear()
+        project.manifest_path()
+        return len(parsed)
+
+    assert (parses(), parses()) == (1, 0)
+    os.utime(folder / "models" / "a.sql")  # touched, not changed
+    (folder / "target").mkdir()
+    (folder / "target" / "b.sql").write_text("compiled")
+    assert parses() == 0
+    (folder / "models" / "a.sql").write_text("select 2")
+    assert (parses(), parses()) == (1, 0)
+    (folder / "models" / "b.yml").write_text("")
+    assert parses() == 1
+    (folder / "models" / "b.yml").unlink()
+    assert parses() == 1
+    (tmp_path / "target" / project.MANIFEST).unlink()
+    assert parses() == 1
+
+
+def test_a_project_that_does_not_parse_says_why(tmp_path, monkeypatch):
+    (tmp_path / "dbt_project.yml").write_text("name: broken\nprofile: nowhere\n")
+    monkeypatch.setattr(project, "PROJECT_DIR", tmp_path)
+    with pytest.raises(RuntimeError, match="dbt cannot parse"):
+        project._parse(tmp_path / "target")
+    assert not (tmp_path / "target" / project.MANIFEST).exists()
+
+
+@pytest.mark.slow
+def test_tables_carry_row_counts_columns_and_lineage(built_warehouse):
+    metadata = materializations(built_warehouse.run_result)["marts/fct_media_weekly"].metadata
+    rows = built_warehouse.query("select count(*) as n from marts.fct_media_weekly")["n"].item()
+    assert metadata["dagster/row_count"].value == rows > 10_000
+    columns = [column.name for column in metadata["dagster/column_schema"].schema.columns]
+    assert columns[:5] == ["market", "geo", "channel", "week_start", "spend"]
+    lineage = metadata["dagster/column_lineage"].lineage.deps_by_column["spend"]
+    assert {"spend"} <= {dep.column_name for dep in lineage}
+
+
+@pytest.mark.slow
+def test_singular_tests_are_checks_too(built_warehouse):
+    found = checks(built_warehouse.run_result)
+    assert {"campaign_names_parse", "media_spend_reconciles", "kpi_weeks_are_complete"} <= set(found)
+    assert not built_warehouse.run_result.get_asset_observation_events()
+
+
+@pytest.mark.slow
+def test_the_process_may_write_after_dbt_ran(built_warehouse):
+    """Reading metadata leaves a read-only adapter behind, unless it is closed."""
+    with built_warehouse.warehouse.connect() as connection:
+        connection.execute("create or replace temp table probe as select 1")
+
+
+@pytest.mark.slow
+def test_nothing_accumulates_in_the_target_folder(built_warehouse):
+    assert {path.name for path in project.target_dir().iterdir()} == {
+        project.MANIFEST,
+        project.PARTIAL_PARSE,
+        project.FINGERPRINT,
+    }
