@@ -83,7 +83,7 @@ $(READY): requirements-bootstrap.lock requirements.lock pyproject.toml
 	    echo "$$python could not create a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
 	  rm -f $(VENV).log; \
 	fi; \
-	echo "Installing what requirements.lock names (about 1.5 GB on disk; a few minutes the first time) ..."; \
+	echo "Bringing $(VENV) in line with requirements.lock (1.5 GB and a few minutes the first time) ..."; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock; \
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock; \
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .; \

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tomllib
+import warnings
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -131,3 +132,11 @@ def test_the_image_runs_the_versions_that_were_tested():
     assert not {name for name in shipped if shipped[name] != tested.get(name)}, "run `make lock`"
     assert not {"pytest", "ruff", "mypy", "sqlfluff", "pre-commit"} & set(shipped)
     assert set(pins("requirements-bootstrap.lock")) == {"uv", "setuptools"}
+
+
+@pytest.mark.parametrize("module", ["mmm_core.fit", "assets", "orchestration.definitions"])
+def test_a_warning_of_ours_fails_the_test_it_appears_in(module):
+    with pytest.raises(RuntimeWarning, match="overflow"):
+        warnings.warn_explicit("overflow", RuntimeWarning, "file.py", 1, module=module)
+    warnings.warn_explicit("overflow", RuntimeWarning, "file.py", 1, module="numpy.core")
+    warnings.warn_explicit("overflow", RuntimeWarning, "file.py", 1, module="assets_of_another")
