@@ -8,10 +8,11 @@ import pytest
 
 from assets.marts import project
 from assets.marts.assets import dbt_marts, dbt_reporting
+from assets.marts.build import FAILED_BUILDS_KEPT, _clear
 from assets.marts.translator import LayerTranslator
 from assets.raw.assets import raw_key
 from assets.raw.ingest import ALL_CONTRACTS
-from tests.fixtures_warehouse import checks, materializations
+from tests.fixtures_warehouse import checks, failure, materializations
 
 
 def spec(*path: str) -> dg.AssetSpec:
@@ -118,8 +119,16 @@ def test_tables_carry_row_counts_columns_and_lineage(built_warehouse):
     metadata = materializations(built_warehouse.run_result)["marts/fct_media_weekly"].metadata
     rows = built_warehouse.query("select count(*) as n from marts.fct_media_weekly")["n"].item()
     assert metadata["dagster/row_count"].value == rows > 10_000
-    columns = [column.name for column in metadata["dagster/column_schema"].schema.columns]
-    assert columns[:5] == ["market", "geo", "channel", "week_start", "spend"]
+    columns = {column.name: column for column in metadata["dagster/column_schema"].schema.columns}
+    assert list(columns)[:5] == ["market", "geo", "channel", "week_start", "spend"]
+    assert [column.type for column in columns.values()][:5] == [
+        "VARCHAR",
+        "VARCHAR",
+        "VARCHAR",
+        "DATE",
+        "DOUBLE",
+    ]
+    assert columns["spend"].description.startswith("Spend of the week, US dollars")
     lineage = metadata["dagster/column_lineage"].lineage.deps_by_column["spend"]
     assert {"spend"} <= {dep.column_name for dep in lineage}
 
@@ -139,9 +148,37 @@ def test_the_process_may_write_after_dbt_ran(built_warehouse):
 
 
 @pytest.mark.slow
-def test_nothing_accumulates_in_the_target_folder(built_warehouse):
-    assert {path.name for path in project.target_dir().iterdir()} == {
-        project.MANIFEST,
-        project.PARTIAL_PARSE,
-        project.FINGERPRINT,
-    }
+def test_a_build_that_succeeded_leaves_nothing_behind(built_warehouse):
+    run = built_warehouse.run_result.run_id[:7]
+    assert not [path for path in project.target_dir().iterdir() if run in path.name]
+
+
+def test_only_the_last_failed_builds_are_kept(tmp_path):
+    for number in range(FAILED_BUILDS_KEPT + 3):
+        folder = tmp_path / f"dbt_marts-{number}"
+        folder.mkdir()
+        os.utime(folder, (number, number))
+    (tmp_path / "parse-now").mkdir()
+    _clear(folder, RuntimeError("failed"))
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == [f"dbt_marts-{number}" for number in range(3, FAILED_BUILDS_KEPT + 3)] + ["parse-now"]
+    _clear(folder, None)
+    assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_a_project_that_changed_under_a_running_location_says_so(built_warehouse, tmp_path, monkeypatch):
+    """dbt reads the files, Dagster what it loaded of them: dbt is stopped, not left waiting for a reader."""
+    platform = built_warehouse.copy_to(tmp_path)
+    nodes = dict(project.manifest()["nodes"])
+    unknown = next(name for name in nodes if "unique_grain_rpt_channel_roi" in name)
+    wrapper = dbt_reporting.get_asset_spec(dg.AssetKey(["reporting", "rpt_channel_roi"])).metadata[
+        "dagster_dbt/manifest"
+    ]
+    known = {name: node for name, node in nodes.items() if name != unknown}
+    monkeypatch.setitem(wrapper.manifest, "nodes", known)
+    result = platform.run(dbt_reporting)
+    assert not result.success
+    assert "Reload the code location" in failure(result)
+    with platform.warehouse.connect() as connection:  # and nobody holds the warehouse
+        connection.execute("create or replace temp table probe as select 1")
