@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.raw.contracts import Contract, schema, typed
+from assets.raw.contracts import Contract
+from assets.raw.schema import schema, typed
 from mmm_core.errors import InputError, listed, nearest
 
 if TYPE_CHECKING:

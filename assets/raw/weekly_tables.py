@@ -6,8 +6,8 @@ be numbers. Names of columns are values here, so blanks, dots and apostrophes in
 
 from typing import TYPE_CHECKING
 
-from assets.raw.contracts import days
 from assets.raw.files import ROWS_AS_SHOWN, Accepted, FileRefused, LandingFile, read_text, rows_named
+from assets.raw.schema import days
 from mmm_core.errors import listed
 
 if TYPE_CHECKING:
