@@ -18,7 +18,7 @@ export DO_NOT_TRACK := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test test-fast lint format lock bench clean clean-data
+.PHONY: help setup demo refresh ui test test-fast lint format lock bench clean clean-data
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,11 @@ setup: $(READY)  ## create or refresh .venv (the other targets do it by themselv
 
 demo: $(READY)  ## run the whole graph on the sample world; print the ROI table and the budget
 	@$(BIN)/python -m orchestration.demo
+
+refresh: $(READY)  ## load what has landed and refresh one model: make refresh MODEL=name
+	@test -n "$(MODEL)" || { echo "Name one: make refresh MODEL=name, with name from:"; \
+	  ls models | sed -n 's/^\(.*\)[.]yaml$$/  \1/p'; exit 2; }
+	@$(BIN)/python -m orchestration.refresh $(MODEL) $(if $(AS_OF),--as-of $(AS_OF))
 
 ui: $(READY)  ## open Dagster, with MLflow beside it
 	@$(BIN)/python -m orchestration.ui

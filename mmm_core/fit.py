@@ -30,6 +30,7 @@ def fit(
     progress: Callable[[Progress], None] | None = None,
     source: str = "table",
     holdout_weeks: int = 0,
+    draws: int | None = None,
 ) -> xr.DataTree:
     """Fit `spec` on a weekly table.
 
@@ -38,6 +39,7 @@ def fit(
         progress: told how far the fit is.
         source: what to call the table in messages.
         holdout_weeks: leave the KPI of this many last weeks out of the likelihood.
+        draws: kept draws a chain, where fewer than the specification's will do; compiles nothing anew.
 
     Returns:
         The posterior, laid out as `mmm_core.posterior` says.
@@ -56,7 +58,9 @@ def fit(
     from mmm_core.sampling import Progress, Schedule, sample
 
     model, arrays = Model.of(data, spec), model_arrays(data, spec)
-    schedule = Schedule(spec.fit.chains, spec.fit.warmup, spec.fit.draws, devices, spec.fit.target_accept)
+    schedule = Schedule(
+        spec.fit.chains, spec.fit.warmup, draws or spec.fit.draws, devices, spec.fit.target_accept
+    )
     samples = sample(model, arrays, schedule, spec.fit.seed, progress)
     total = schedule.warmup + schedule.draws
     if progress is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from mmm_core.errors import listed
-from mmm_core.evidence import Evidence, worst
+from mmm_core.evidence import PREDICTIVE_DRAWS, Evidence, worst
 from mmm_core.spec import Review
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Severity = Literal["ERROR", "WARN"]
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -207,18 +208,25 @@ class Coverage(Check):
     description = "Share of observed weeks inside their 95 % posterior predictive interval"
     low: float = 0.90
     high: float = 0.98
+    chance: float = 0.05
 
     def run(self, evidence: Evidence) -> CheckResult:
         """See Check."""
         observed, kpi = evidence.data["observed"].to_numpy(), evidence.data["kpi"].to_numpy()
         lower, upper = np.quantile(evidence.predictive, [0.025, 0.975], axis=0)
-        figure = float(((lower <= kpi) & (kpi <= upper))[observed].mean())
-        passed = self.low <= figure <= self.high
+        inside = ((lower <= kpi) & (kpi <= upper))[observed]
+        figure, weeks = float(inside.mean()), inside.size
+        # 59 of 60 weeks are no evidence of coverage above 98 %: outside the range, and not by chance of that many weeks
+        from scipy.stats import binom
+
+        too_wide = figure > self.high and binom.sf(inside.sum() - 1, weeks, self.high) < self.chance
+        too_narrow = figure < self.low and binom.cdf(inside.sum(), weeks, self.low) < self.chance
+        passed = not (too_wide or too_narrow)
         message = f"95 % predictive intervals hold {figure:.1%} of the weeks; "
         message += f"{self.low:.0%} to {self.high:.0%} is wanted"
-        if figure > self.high:
+        if too_wide:
             message += ": the model claims too much noise or its level follows the noise, tighten `baseline: level_sd`"
-        elif not passed:
+        elif too_narrow:
             message += ": the model is too sure of itself, look for outliers and missing controls"
         return self.result(passed, figure, self.high if figure > self.high else self.low, message)
 
@@ -484,6 +492,7 @@ def review(
     if holdout is None and table is not None and thresholds.holdout_weeks:
         from mmm_core.fit import fit
 
-        holdout = fit(table, spec, progress, holdout_weeks=thresholds.holdout_weeks)
+        draws = min(spec.fit.draws, PREDICTIVE_DRAWS // spec.fit.chains)
+        holdout = fit(table, spec, progress, holdout_weeks=thresholds.holdout_weeks, draws=draws)
     evidence = Evidence(tree, spec, holdout, previous)
     return tuple(check.run(evidence) for check in checks(thresholds))

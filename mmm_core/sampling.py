@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -127,7 +127,7 @@ def sample(
     arrays = jax.tree.map(jnp.asarray, arrays)
     shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arrays)
     leaves, structure = jax.tree.flatten(shapes)
-    programs = _programs(model, schedule, tuple(leaves), structure)
+    programs = _programs(model, replace(schedule, draws=0), tuple(leaves), structure)  # any number of draws
     compiled = time.perf_counter()
 
     mesh = _mesh(schedule)

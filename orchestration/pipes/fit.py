@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mmm_core.spec import ModelSpec
 
 REPORT_SECONDS = 2.0
+HOLDOUT_DRAWS = 250  # a chain: a forecast is scored on a thousand draws
 
 
 def main() -> None:
@@ -66,7 +67,10 @@ def _fit_one(
 
     for abandoned in target.parent.glob(f"{target.name}.*.partial"):  # by a process that was killed
         abandoned.unlink(missing_ok=True)
-    tree = fit(table, spec, progress=_reporter(pipes), source=source, holdout_weeks=holdout_weeks)
+    draws = min(spec.fit.draws, HOLDOUT_DRAWS) if holdout_weeks else spec.fit.draws
+    tree = fit(
+        table, spec, progress=_reporter(pipes), source=source, holdout_weeks=holdout_weeks, draws=draws
+    )
     save_posterior(tree, target)  # written under another name, then renamed: nobody sees half of it
 
 

@@ -1,6 +1,7 @@
-"""What `make demo` prints at its end: returns, recommended budget, review, and where things are."""
+"""What `make demo` and `make refresh` print at the end: returns, recommended budget, review, and where things are."""
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -23,10 +24,10 @@ def show(console: Console, vintage: Vintage) -> None:
 
 
 def roi_table(roi: pd.DataFrame) -> Table:
-    table = Table(title="Return on investment, with 90 % intervals", title_justify="left")
-    table.add_column("channel")
-    for heading in ("spend", "revenue brought", "ROI", "90 %", "next unit brings"):
-        table.add_column(heading, justify="right")
+    table = Table(title="Return on investment, with 90 % intervals", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("channel", no_wrap=True)
+    for heading in ("spend", "revenue brought", "ROI", "90 %", "mROI"):
+        table.add_column(heading, justify="right", no_wrap=True)
     figures = roi.set_index(["channel", "metric"])
     for channel in dict.fromkeys(roi["channel"]):
         one = figures.loc[channel]
@@ -44,15 +45,20 @@ def roi_table(roi: pd.DataFrame) -> Table:
 
 
 def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
-    table = Table(title=f"Recommended budget, next {weeks} weeks", title_justify="left", show_footer=True)
-    table.add_column("channel", footer="all")
+    table = Table(
+        title=f"Recommended budget, next {weeks} weeks",
+        title_justify="left",
+        show_footer=True,
+        box=SIMPLE_HEAD,
+    )
+    table.add_column("channel", footer="all", no_wrap=True)
     current, recommended = budget["current_spend"].sum(), budget["recommended_spend"].sum()
     gain = budget["recommended_revenue"].sum() - budget["current_revenue"].sum()
     table.add_column("spent last", justify="right", footer=f"{current:,.0f}")
     table.add_column("spend next", justify="right", footer=f"{recommended:,.0f}")
     table.add_column("change", justify="right", footer=f"{recommended / current - 1:+.0%}")
     table.add_column("revenue change", justify="right", footer=f"{gain:+,.0f}")
-    table.add_column("next unit brings", justify="right")
+    table.add_column("mROI", justify="right")
     for row in budget.itertuples():
         change = row.recommended_spend / row.current_spend - 1 if row.current_spend else 0.0
         table.add_row(
