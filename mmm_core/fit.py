@@ -66,10 +66,10 @@ def fit(
     if progress is not None:
         divergences = int(samples.trace.diverging.sum())
         progress(Progress("summarising", total, total, divergences, time.perf_counter() - started))
-    draws = _quantities(model, arrays, data, samples, spec.fit.seed)
+    quantities = _quantities(model, arrays, data, samples, spec.fit.seed)
     tree = xr.DataTree.from_dict(
         {
-            "/posterior": xr.Dataset(draws, coords=_coords(data, samples)),
+            "/posterior": xr.Dataset(quantities, coords=_coords(data, samples)),
             "/sample_stats": _sample_stats(samples, schedule.warmup),
             "/constant_data": data,
         }

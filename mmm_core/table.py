@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mmm_core.contract import hold_to_contract, weeks_of
 from mmm_core.errors import InputError, listed, nearest
 from mmm_core.spec import ModelSpec
 
@@ -64,10 +65,11 @@ def check_table(table: pd.DataFrame, spec: ModelSpec, source: str = "table") -> 
     for column in spec.numeric_columns:
         rows[column] = _numbers(rows, column, spec, source)
     _check_calendar(rows, spec, source)
-    _check_values(rows, spec, source)
-    keys = [spec.geo.column, spec.time.column] if spec.geo else [spec.time.column]
     if spec.geo:
         rows[spec.geo.column] = rows[spec.geo.column].astype(str)
+    rows = rows.reset_index(drop=True)
+    hold_to_contract(rows, spec, source)
+    keys = [spec.geo.column, spec.time.column] if spec.geo else [spec.time.column]
     return rows.sort_values(keys).reset_index(drop=True)
 
 
@@ -129,12 +131,12 @@ def _numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str) -> p
     text = numbers.isna() & values.notna()
     if text.any():
         raise InputError(
-            f"{source}: column {column}: not a number in weeks {_weeks_of(rows[text], spec)}: "
+            f"{source}: column {column}: not a number in weeks {weeks_of(rows[text], spec)}: "
             f"{listed(map(repr, values[text].unique()), 3)}"
         )
     if np.isinf(numbers).any():
         raise InputError(
-            f"{source}: column {column}: infinite in weeks {_weeks_of(rows[np.isinf(numbers)], spec)}"
+            f"{source}: column {column}: infinite in weeks {weeks_of(rows[np.isinf(numbers)], spec)}"
         )
     return numbers
 
@@ -150,7 +152,7 @@ def _check_calendar(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
             if spec.geo
             else "keep one row a week, choose rows with `filter:`, or name the `geo:` column"
         )
-        raise InputError(f"{source}: more than one row for {_weeks_of(twice, spec)}: {hint}")
+        raise InputError(f"{source}: more than one row for {weeks_of(twice, spec)}: {hint}")
     weeks = np.sort(rows[time].unique())
     if len(weeks) < spec.l_max + 26:
         raise InputError(
@@ -175,60 +177,3 @@ def _check_calendar(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
             held = pd.DatetimeIndex(rows.loc[rows[spec.geo.column] == short.index[0], time])
             lost = listed(expected.difference(held).strftime("%Y-%m-%d"))
             raise InputError(f"{source}: missing weeks {lost} in geo '{geo}': add a row for each")
-
-
-def _check_values(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
-    for name, channel in zip(spec.channels, spec.channel_specs, strict=True):
-        columns = {channel.media_column, getattr(channel, "spend", channel.media_column)}
-        for column in sorted(columns):
-            _refuse_missing(rows, column, spec, source, f"write 0 where {name} was off")
-            below = rows[rows[column] < 0]
-            if not below.empty:
-                raise InputError(
-                    f"{source}: column {column}: negative in weeks {_weeks_of(below, spec)}: "
-                    "book refunds in the week of the spend they correct"
-                )
-        if not (rows[channel.media_column] > 0).any():
-            raise InputError(
-                f"{source}: column {channel.media_column}: zero in every week, nothing can be learned of "
-                f"{name}: take it out of the model"
-            )
-        if spec.paid.count(name) and not (rows[getattr(channel, "spend", channel.media_column)] > 0).any():
-            raise InputError(f"{source}: channel {name} has no spend in any week: list it under `organic`")
-    for column in spec.controls:
-        _refuse_missing(
-            rows, column, spec, source, "fill it in the mart, where the rule can be read and tested"
-        )
-        if rows[column].nunique() == 1:
-            raise InputError(f"{source}: control {column} never changes: take it out of the model")
-    if spec.kpi.gaps == "refuse":
-        remedy = "complete the table, or write `kpi: {gaps: leave_out}` to fit without these weeks"
-        _refuse_missing(rows, spec.kpi.column, spec, source, remedy)
-    if rows[spec.kpi.column].nunique() <= 1:
-        raise InputError(f"{source}: column {spec.kpi.column} never changes: there is nothing to explain")
-    if spec.kpi.revenue_per_unit:
-        column = spec.kpi.revenue_per_unit
-        _refuse_missing(rows, column, spec, source, "state what a unit was worth in each week")
-        if (rows[column] <= 0).any():
-            raise InputError(
-                f"{source}: column {column}: not positive in weeks {_weeks_of(rows[rows[column] <= 0], spec)}"
-            )
-    if spec.geo and spec.geo.population:
-        column = spec.geo.population
-        _refuse_missing(rows, column, spec, source, "state each geo's population")
-        if (rows[column] <= 0).any():
-            raise InputError(f"{source}: column {column}: a population must be positive")
-
-
-def _refuse_missing(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str, remedy: str) -> None:
-    missing = rows[rows[column].isna()]
-    if not missing.empty:
-        raise InputError(f"{source}: column {column}: missing in weeks {_weeks_of(missing, spec)}: {remedy}")
-
-
-def _weeks_of(rows: pd.DataFrame, spec: ModelSpec) -> str:
-    """The weeks (and geos) of some rows, for a message."""
-    days = rows[spec.time.column].dt.strftime("%Y-%m-%d")
-    if spec.geo:
-        days = days + " (" + rows[spec.geo.column].astype(str) + ")"
-    return listed(days.drop_duplicates())

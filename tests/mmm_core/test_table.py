@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmm_core.contract import table_contract
 from mmm_core.errors import InputError
 from mmm_core.spec import parse_spec
 from mmm_core.table import check_table, fingerprint, read_table
@@ -138,3 +139,23 @@ def test_files(tmp_path):
     (tmp_path / "x.xlsx").write_text("x")
     with pytest.raises(InputError, match="unknown format"):
         read_table(tmp_path / "x.xlsx")
+
+
+def test_every_breach_is_reported_at_once_and_a_kept_contract_is_silent():
+    frame = with_value("tv_spend", 30, -5.0).assign(price=3.0)
+    with pytest.raises(InputError) as error:
+        check_table(frame, parse_spec(SPEC))
+    assert "column tv_spend: negative in weeks 2024-07-29" in str(error.value)
+    assert "column price: never changes" in str(error.value)
+
+
+def test_exposure_without_spend_is_organic():
+    with pytest.raises(InputError, match="search has exposure but no spend: list it under `organic`"):
+        check_table(table().assign(search_spend=0.0), parse_spec(SPEC))
+
+
+def test_the_contract_names_every_column_with_its_type():
+    spec = parse_spec({**SPEC, "geo": {"column": "geo", "population": "people"}})
+    schema = table_contract(spec)
+    assert set(schema.columns) == set(spec.columns) - set(spec.filter)
+    assert schema.unique == ["week_start", "geo"]
