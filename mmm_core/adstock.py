@@ -55,4 +55,6 @@ def lagged(media: jax.Array, length: int) -> jax.Array:
 
 def convolve(media: jax.Array, weights: jax.Array) -> jax.Array:
     """Adstocked media (channel, geo, week) from `lagged` media and weights (channel, lag)."""
-    return jnp.einsum("clgt,cl->cgt", media, weights)
+    channels, lags, geos, weeks = media.shape
+    flat = jnp.einsum("cln,cl->cn", media.reshape(channels, lags, geos * weeks), weights)
+    return flat.reshape(channels, geos, weeks)

@@ -97,7 +97,7 @@ class Model:
         stated_directly = np.array([c.prior.kind == "coefficient" for c in channels])
         incremental = effect * jnp.where(stated_directly, total, arrays.effect_unit)
         coefficient = relative * (incremental / total)
-        residual = arrays.kpi - jnp.einsum("cgt,gc->gt", response, coefficient)
+        residual = arrays.kpi - jnp.sum(response * coefficient.T[:, :, None], axis=0)
         parameters = MediaParameters(alpha, half_saturation, slope, coefficient)
         return Effects(parameters, incremental, residual, sigma, tau, spread)
 
