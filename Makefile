@@ -90,6 +90,6 @@ $(READY): requirements-bootstrap.lock requirements.lock pyproject.toml
 	fi; \
 	echo "Bringing $(VENV) in line with requirements.lock (1.5 GB and a few minutes the first time) ..."; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock; \
-	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock; \
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements.lock; \
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .; \
 	touch $(READY)
