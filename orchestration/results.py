@@ -56,7 +56,7 @@ def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
     gain = budget["recommended_revenue"].sum() - budget["current_revenue"].sum()
     table.add_column("spent last", justify="right", footer=f"{current:,.0f}")
     table.add_column("spend next", justify="right", footer=f"{recommended:,.0f}")
-    table.add_column("change", justify="right", footer=f"{recommended / current - 1:+.0%}")
+    table.add_column("change", justify="right", footer=f"{round(recommended / current - 1, 4) + 0.0:+.0%}")
     table.add_column("revenue change", justify="right", footer=f"{gain:+,.0f}")
     table.add_column("mROI", justify="right")
     for row in budget.itertuples():
