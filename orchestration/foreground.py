@@ -5,6 +5,7 @@ The runs are real ones in the deployment's Dagster instance, so the UI shows the
 
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -96,7 +97,7 @@ class Foreground:
             error = event.step_failure_data.error
             while error.cause is not None:
                 error = error.cause
-            reason = error.message.strip().removeprefix(f"{error.cls_name}: ").rpartition("Error: ")[2]
+            reason = re.sub(r"^[\w.]+: ", "", error.message.strip())  # without the class of the exception
             self.console.print(f"[red]{event.step_key}[/]: {' '.join(reason.split())}", soft_wrap=True)
 
     def show_timing(self) -> None:

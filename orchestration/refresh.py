@@ -5,7 +5,7 @@ import sys
 
 from rich.console import Console
 
-from assets.models import Vintage, model_names
+from assets.models import Vintage, load_model, model_names
 from mmm_core.errors import InputError, nearest
 from orchestration import environments as env
 from orchestration.foreground import Foreground, last_vintage, own_terminal
@@ -42,12 +42,15 @@ def refresh(foreground: Foreground, model: str, as_of: str | None) -> Vintage:
     """Ingest, refresh and report.
 
     Raises:
-        InputError: the model's YAML or its table was refused.
+        InputError: the model's YAML, a landing file or the model's table was refused.
     """
+    load_model(model)  # a YAML that is refused costs seconds, not a build
     with foreground.phase("Set up"):
         _ = foreground.instance, foreground.definitions
     with foreground.phase("Ingest and marts"):
         foreground.run("ingest")
+    if foreground.failed:
+        raise InputError("Nothing was refreshed: mend what was refused above, and run this again.")
     vintage = Vintage(model, as_of) if as_of else last_vintage(foreground.warehouse, model)
     with foreground.phase(f"Model {vintage.model} as of {vintage.as_of_week}"):
         foreground.run("refresh_model", vintage)
