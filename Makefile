@@ -5,6 +5,7 @@ PYTHON ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+PEERS  := .venv-peers
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11
 
 # Nobody's telemetry: the code says so too, this covers the tools we call.
@@ -54,7 +55,11 @@ format: $(READY)  ## put imports, layout and SQL in order
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
 
-bench: $(READY)  ## run a benchmark: make bench B=national
+# The peers are installed for the benchmarks that compare with them, each in an environment of its own.
+PEERS_READY := $(PEERS)/meridian/.ready $(PEERS)/pymc_marketing/.ready
+NEED_PEERS  := national geo accuracy
+
+bench: $(READY) $(if $(filter $(NEED_PEERS),$(B)),$(PEERS_READY))  ## run a benchmark: make bench B=national
 	@test -n "$(B)" || { echo "Name one: make bench B=NAME, with NAME from:"; \
 	  ls benchmarks | grep '^[a-z].*[.]py$$' | sed 's/^/  /; s/[.]py$$//'; exit 2; }
 	@$(BIN)/python -m benchmarks.$(B) $(ARGS)
@@ -63,10 +68,19 @@ lock: $(READY)  ## compile the lock files anew (UPGRADE=1 takes newer releases)
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra platform --extra dev pyproject.toml -o requirements.lock
 	@$(COMPILE) --constraint requirements.lock --extra platform pyproject.toml -o requirements-runtime.lock
 	@$(COMPILE) --constraint requirements.lock requirements-bootstrap.in -o requirements-bootstrap.lock
+	@for peer in meridian pymc_marketing; do \
+	  $(COMPILE) $(if $(UPGRADE),--upgrade) benchmarks/peers/$$peer.in -o benchmarks/peers/$$peer.lock || exit 1; \
+	done
+
+$(PEERS)/%/.ready: benchmarks/peers/%.lock | $(READY)
+	@echo "Bringing $(@D) in line with $< (0.8 to 3 GB the first time) ..."
+	@test -x $(@D)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(@D)/bin/python $<
+	@touch $@
 
 clean:  ## remove caches and build leftovers (keeps .venv and .data)
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info logs dbt_project/target dbt_project/logs
-	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
 clean-data:  ## remove .data: warehouse, posteriors, MLflow and Dagster history
 	@rm -rf .data
