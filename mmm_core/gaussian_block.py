@@ -14,15 +14,40 @@ v_i = 1 + tau^2 L_i / sigma^2,
 
 Everything but h and the quadratic form is computed once, outside the sampler: a gradient costs two small matrix-vector
 products and no factorisation. A national model is the case of one geo.
+
+Three extensions make A_g or the level's prior change with the draw; only a block built for them pays for it:
+
+* deviations: O_g M_g d_g is added, d_gc ~ N(0, s_c^2), columns M_g and spreads s_c depend on sampled parameters;
+* weights: the noise variance is sigma^2 / weight_gt, as in a Student-t written as a scale mixture;
+* a slope of the level that is itself a random walk, see `mmm_core.integrated_level`.
+
+With F_g = M_g diag(s / sigma), P_g = I + F_g' A_g F_g = R_g R_g' and U_g = A_g F_g R_g^{-T}, integrating the
+deviations out leaves A_g - U_g U_g'. The level's precision is then sum_g A_g - U U' with U = [U_1 U_2 ...]: one flat
+matrix product. With weights the terms' columns join F_g and A_g is the diagonal of the weights. A gradient costs
+O(T^3) for the level and O(G C T^2) for the product, T weeks, G geos, C columns a geo: linear in geos, cubic in weeks.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.linalg import solve_triangular
+
+from mmm_core.integrated_level import LevelPrior, draw_level, gram, level_evidence, level_prior
+
+_HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)  # a Python number keeps single precision single
+
+
+class Spectrum(NamedTuple):
+    """The level's eigendecomposition, which makes a fixed design as good as diagonal."""
+
+    projection: jax.Array  # V'B', (T - 1, T)
+    eigenvalues: jax.Array  # L, (T - 1,)
+    basis: jax.Array  # B V, (T, T - 1)
 
 
 class GaussianBlock(NamedTuple):
@@ -33,22 +58,46 @@ class GaussianBlock(NamedTuple):
 
     observed: jax.Array  # (G, T) 1 where the KPI enters the likelihood
     whitener: jax.Array  # C_g, (G, T, K)
-    level_projection: jax.Array  # V'B', (T - 1, T)
-    eigenvalues: jax.Array  # L, (T - 1,)
-    level_basis: jax.Array  # B V, (T, T - 1)
     terms: jax.Array  # O_g Z_g s, (G, T, K)
     precision_root: jax.Array  # Cholesky factor of I + Z'Z, (G, K, K)
     prior_sd: jax.Array  # s, (K,)
-    log_normaliser: jax.Array  # the terms that hold no parameter
+    log_normaliser: jax.Array  # the terms that hold no parameter, where weights are fixed
+    level: Spectrum | LevelPrior  # the spectrum where only sigma and tau vary
+    level_precision: jax.Array | None  # sum_g A_g, (T, T), beside a LevelPrior
 
 
-def gaussian_block(design: np.ndarray, observed: np.ndarray, prior_sd: np.ndarray) -> GaussianBlock:
+class Deviations(NamedTuple):
+    """Coefficients of each geo with a common spread, integrated out."""
+
+    columns: jax.Array  # M_g, (geo, channel, week)
+    sd: jax.Array  # (channel,), in the units of the residual
+
+
+class Draw(NamedTuple):
+    """A draw of the integrated block."""
+
+    level: jax.Array  # (week,)
+    coefficients: jax.Array  # (geo, term), with respect to the design
+    deviations: jax.Array | None  # (geo, channel)
+    slope: jax.Array | None  # (week,), expected step of the level into the week
+
+
+def gaussian_block(
+    design: np.ndarray,
+    observed: np.ndarray,
+    prior_sd: np.ndarray,
+    *,
+    varying: bool = False,
+    slope: bool = False,
+) -> GaussianBlock:
     """Precompute the block.
 
     Args:
         design: (geo, week, term).
         observed: (geo, week), true where the KPI enters the likelihood.
         prior_sd: (term,), prior sd of each coefficient in units of the noise sd.
+        varying: there will be deviations or weights. slope: the level will have a random-walk slope. Either takes the
+            place of the eigendecomposition, and such a block also serves a model without.
     """
     geos, weeks, terms = design.shape
     mask = observed.astype(float)
@@ -56,69 +105,211 @@ def gaussian_block(design: np.ndarray, observed: np.ndarray, prior_sd: np.ndarra
     precision = np.eye(terms) + np.einsum("gtk,gtj->gkj", scaled, scaled)
     root = np.linalg.cholesky(precision)
     whitener = np.linalg.solve(root, scaled.transpose(0, 2, 1)).transpose(0, 2, 1)
-    basis = np.tril(np.ones((weeks, weeks)))[
-        :, 1:
-    ]  # the level is 0 in the first week: the intercept holds it
     flat = whitener.transpose(1, 0, 2).reshape(weeks, geos * terms)
-    gram = basis.T @ (np.diag(mask.sum(0)) - flat @ flat.T) @ basis
-    eigenvalues, vectors = np.linalg.eigh(gram)
-    log_determinant = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum()
+    level_precision = np.diag(mask.sum(0)) - flat @ flat.T
+    general = varying or slope
     return GaussianBlock(
         observed=jnp.asarray(mask),
         whitener=jnp.asarray(whitener),
-        level_projection=jnp.asarray((basis @ vectors).T),
-        eigenvalues=jnp.asarray(np.clip(eigenvalues, 0.0, None)),
-        level_basis=jnp.asarray(basis @ vectors),
         terms=jnp.asarray(scaled),
         precision_root=jnp.asarray(root),
         prior_sd=jnp.asarray(prior_sd),
-        log_normaliser=jnp.asarray(-0.5 * log_determinant - 0.5 * mask.sum() * np.log(2 * np.pi)),
+        log_normaliser=-_log_diagonal(jnp.asarray(root)) - mask.sum() * _HALF_LOG_TWO_PI,
+        level=level_prior(weeks, slope) if general else _spectrum(level_precision),
+        level_precision=jnp.asarray(level_precision) if general else None,
     )
 
 
-def log_likelihood(block: GaussianBlock, residual: jax.Array, sigma: jax.Array, tau: jax.Array) -> jax.Array:
-    """log p(residual | sigma, tau), the level and the coefficients integrated out.
+def _spectrum(level_precision: np.ndarray) -> Spectrum:
+    weeks = len(level_precision)
+    # the level is 0 in the first week: the intercept holds it
+    basis = np.tril(np.ones((weeks, weeks)))[:, 1:]
+    eigenvalues, vectors = np.linalg.eigh(basis.T @ level_precision @ basis)
+    rotated = basis @ vectors
+    return Spectrum(
+        jnp.asarray(rotated.T), jnp.asarray(np.clip(eigenvalues, 0.0, None)), jnp.asarray(rotated)
+    )
+
+
+def log_likelihood(
+    block: GaussianBlock,
+    residual: jax.Array,
+    sigma: jax.Array,
+    tau: jax.Array,
+    deviations: Deviations | None = None,
+    weights: jax.Array | None = None,
+    tau_slope: jax.Array | None = None,
+) -> jax.Array:
+    """log p(residual | sigma, tau, ...), with the level, its slope, the coefficients and the deviations integrated out.
 
     Args:
         residual: (geo, week), KPI less media in scaled units; unobserved entries are ignored.
         sigma: noise sd. tau: weekly step of the level, 0 for a level that does not move.
+        deviations: coefficients by geo; `block` must be varying.
+        weights: (geo, week), the noise variance is sigma^2 / weight, 0 leaves the week out; `block` must be varying.
+        tau_slope: weekly step of the level's slope; `block` must have a slope.
+
+    Raises:
+        ValueError: the block was not made for what is asked of it.
     """
-    residual, projected, quadratic = _whiten(block, residual)
-    ratio = tau / sigma
-    spread = 1.0 + ratio**2 * block.eigenvalues
-    explained = jnp.sum((ratio * projected) ** 2 / spread)
+    _check(block, deviations, weights, tau_slope)
+    residual = residual * block.observed
+    if isinstance(block.level, Spectrum):
+        projected, quadratic = _project(block, block.level, residual)
+        ratio = tau / sigma
+        spread = 1.0 + ratio**2 * block.level.eigenvalues
+        explained = jnp.sum((ratio * projected) ** 2 / spread)
+        return (
+            -0.5 * (quadratic - explained) / sigma**2
+            - block.observed.sum() * jnp.log(sigma)
+            - 0.5 * jnp.sum(jnp.log(spread))
+            + block.log_normaliser
+        )
+    if weights is None:
+        columns = _columns(block, sigma, deviations, with_terms=False)
+        data = _integrate(residual / sigma, columns, block.observed, block.whitener, block.level_precision)
+        count, log_normaliser = block.observed.sum(), block.log_normaliser
+    else:
+        seen = block.observed * weights
+        data = _integrate(residual / sigma, _columns(block, sigma, deviations, with_terms=True), seen)
+        count = jnp.sum(seen > 0)
+        log_normaliser = 0.5 * jnp.sum(jnp.log(jnp.where(seen > 0, seen, 1.0))) - count * _HALF_LOG_TWO_PI
     return (
-        -0.5 * (quadratic - explained) / sigma**2
-        - block.observed.sum() * jnp.log(sigma)
-        - 0.5 * jnp.sum(jnp.log(spread))
-        + block.log_normaliser
+        level_evidence(block.level, data.precision, data.information, *_ratios(sigma, tau, tau_slope))
+        - 0.5 * data.quadratic
+        - _log_diagonal(data.root)
+        - count * jnp.log(sigma)
+        + log_normaliser
     )
 
 
 def draw(
-    block: GaussianBlock, residual: jax.Array, sigma: jax.Array, tau: jax.Array, key: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """An exact draw of the integrated block given everything else.
-
-    Returns:
-        level (week,), and coefficients (geo, term) with respect to the design.
-    """
+    block: GaussianBlock,
+    residual: jax.Array,
+    sigma: jax.Array,
+    tau: jax.Array,
+    key: jax.Array,
+    deviations: Deviations | None = None,
+    weights: jax.Array | None = None,
+    tau_slope: jax.Array | None = None,
+) -> Draw:
+    """An exact draw of the integrated block given everything else; arguments as for `log_likelihood`."""
+    _check(block, deviations, weights, tau_slope)
     level_key, term_key = jax.random.split(key)
-    residual, projected, _ = _whiten(block, residual)
-    spread = 1.0 + (tau / sigma) ** 2 * block.eigenvalues
-    noise = jax.random.normal(level_key, projected.shape, projected.dtype)
-    steps = tau * (tau * projected / sigma**2 / spread + noise / jnp.sqrt(spread))
-    level = block.level_basis @ steps
-    rest = residual - block.observed * level
-    white = jnp.einsum("gtk,gt->gk", block.whitener, rest)
-    white = white + sigma * jax.random.normal(term_key, white.shape, white.dtype)
-    solve = jax.vmap(lambda root, b: jax.scipy.linalg.solve_triangular(root, b, lower=True, trans=1))
-    return level, solve(block.precision_root, white) * block.prior_sd
-
-
-def _whiten(block: GaussianBlock, residual: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The masked residual, h, and sum_g r_g' A_g r_g."""
     residual = residual * block.observed
-    terms = jnp.einsum("gtk,gt->gk", block.whitener, residual)
-    summed = residual.sum(0) - jnp.einsum("gtk,gk->t", block.whitener, terms)
-    return residual, block.level_projection @ summed, jnp.sum(residual**2) - jnp.sum(terms**2)
+    solve = jax.vmap(lambda root, b: solve_triangular(root, b, lower=True, trans=1))
+    if isinstance(block.level, Spectrum):
+        projected, _ = _project(block, block.level, residual)
+        spread = 1.0 + (tau / sigma) ** 2 * block.level.eigenvalues
+        noise = jax.random.normal(level_key, projected.shape, projected.dtype)
+        steps = tau * (tau * projected / sigma**2 / spread + noise / jnp.sqrt(spread))
+        level = block.level.basis @ steps
+        white = jnp.einsum("gtk,gt->gk", block.whitener, residual - block.observed * level)
+        white = white + sigma * jax.random.normal(term_key, white.shape, white.dtype)
+        return Draw(level, solve(block.precision_root, white) * block.prior_sd, None, None)
+    seen = block.observed if weights is None else block.observed * weights
+    columns = _columns(block, sigma, deviations, with_terms=True)
+    data = _integrate(residual / sigma, columns, seen)
+    level, slope = draw_level(
+        block.level, data.precision, data.information, *_ratios(sigma, tau, tau_slope), level_key
+    )
+    white = data.white - jnp.einsum("gnt,t->gn", data.rows, level)
+    white = white + jax.random.normal(term_key, white.shape, white.dtype)
+    drawn = solve(data.root, white)
+    terms = len(block.prior_sd)
+    return Draw(
+        sigma * level,
+        sigma * drawn[:, :terms] * block.prior_sd,
+        None if deviations is None else drawn[:, terms:] * deviations.sd,
+        None if slope is None else sigma * slope,
+    )
+
+
+def _project(block: GaussianBlock, spectrum: Spectrum, residual: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """h, and sum_g r_g' A_g r_g."""
+    white = jnp.einsum("gtk,gt->gk", block.whitener, residual)
+    summed = residual.sum(0) - jnp.einsum("gtk,gk->t", block.whitener, white)
+    return spectrum.projection @ summed, jnp.sum(residual**2) - jnp.sum(white**2)
+
+
+class _Data(NamedTuple):
+    """What the data say about the level, in units of the noise sd, and the way back to the coefficients."""
+
+    precision: jax.Array  # sum_g A_g - U_g U_g', (T, T)
+    information: jax.Array  # (T,)
+    quadratic: jax.Array  # what is left of sum_g r_g' A_g r_g
+    root: jax.Array  # R_g, (G, C, C)
+    rows: jax.Array  # U_g', (G, C, T)
+    white: jax.Array  # U_g' r_g, (G, C)
+
+
+def _integrate(
+    residual: jax.Array,
+    columns: jax.Array,
+    weights: jax.Array,
+    whitener: jax.Array | None = None,
+    precision: jax.Array | None = None,
+) -> _Data:
+    """Integrate coefficients with unit prior sd out.
+
+    Args:
+        residual: (G, T). columns: (G, C, T). weights: (G, T).
+        whitener: C_g, what has been integrated out before with these weights. precision: sum_g A_g that it left.
+    """
+    seen = weights[:, None] * jnp.concatenate([columns, residual[:, None]], axis=1)
+    if whitener is not None:
+        seen = seen - jnp.einsum("gtk,gck->gct", whitener, jnp.einsum("gtk,gct->gck", whitener, seen))
+    if precision is None:
+        precision = jnp.diag(weights.sum(0))
+    size = columns.shape[1]
+    products = jnp.einsum("gct,gdt->gcd", seen, columns)
+    root = jnp.linalg.cholesky(jnp.eye(size, dtype=columns.dtype) + products[:, :size])
+    to_white = jax.lax.linalg.triangular_solve(
+        root, jnp.broadcast_to(jnp.eye(size, dtype=columns.dtype), root.shape), left_side=True, lower=True
+    )
+    rows = to_white @ seen[:, :size]
+    white = jnp.einsum("gcd,gd->gc", to_white, products[:, size])
+    flat = rows.reshape(-1, rows.shape[-1])
+    return _Data(
+        precision=precision - gram(flat),
+        information=seen[:, size].sum(0) - white.ravel() @ flat,
+        quadratic=jnp.sum(seen[:, size] * residual) - jnp.sum(white**2),
+        root=root,
+        rows=rows,
+        white=white,
+    )
+
+
+def _columns(
+    block: GaussianBlock, sigma: jax.Array, deviations: Deviations | None, with_terms: bool
+) -> jax.Array:
+    """Columns whose coefficients have the prior sd of the noise, (geo, column, week)."""
+    geos, weeks, _ = block.terms.shape
+    parts = [block.terms.transpose(0, 2, 1)] if with_terms else []
+    if deviations is not None:
+        parts.append(deviations.columns * (deviations.sd / sigma)[:, None])
+    return jnp.concatenate(parts, axis=1) if parts else jnp.zeros((geos, 0, weeks), block.terms.dtype)
+
+
+def _ratios(
+    sigma: jax.Array, tau: jax.Array, tau_slope: jax.Array | None
+) -> tuple[jax.Array, jax.Array | None]:
+    return tau / sigma, None if tau_slope is None else tau_slope / sigma
+
+
+def _log_diagonal(root: jax.Array) -> jax.Array:
+    """Half the log determinant, from the Cholesky factors (..., size, size)."""
+    return jnp.sum(jnp.log(jnp.diagonal(root, axis1=-2, axis2=-1)))
+
+
+def _check(
+    block: GaussianBlock,
+    deviations: Deviations | None,
+    weights: jax.Array | None,
+    tau_slope: jax.Array | None,
+) -> None:
+    fixed = isinstance(block.level, Spectrum)
+    if fixed and not (deviations is None and weights is None):
+        raise ValueError("deviations and weights need gaussian_block(..., varying=True)")
+    if (tau_slope is None) == (isinstance(block.level, LevelPrior) and block.level.slope is not None):
+        raise ValueError("tau_slope goes with gaussian_block(..., slope=True), and only with it")

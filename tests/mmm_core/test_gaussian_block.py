@@ -1,5 +1,7 @@
 """The integrated block against the dense multivariate normal it stands for."""
 
+from itertools import product
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,11 +9,16 @@ import pytest
 from scipy import stats
 from scipy.linalg import block_diag
 
-from mmm_core.gaussian_block import draw, gaussian_block, log_likelihood
+from mmm_core.gaussian_block import Deviations, draw, gaussian_block, log_likelihood
 
 jax.config.update("jax_enable_x64", True)
 
 WEEKS = 14
+TERMS = 3
+CHANNELS = 2
+STEPS = np.tril(np.ones((WEEKS, WEEKS)))[:, 1:]  # steps of the level into weeks 2 to the last -> level
+# which of deviations, weights and slope a model has
+EXTRAS = list(product([False, True], repeat=3))
 
 
 def panel(geos, seed=0, gaps=True):
@@ -22,16 +29,47 @@ def panel(geos, seed=0, gaps=True):
     return design, observed, np.array([5.0, 2.0, 1.0]), rng.normal(size=(geos, WEEKS))
 
 
-def joint(design, observed, prior_sd, sigma, tau):
-    """Covariance of the observed residuals, and their covariance with level steps and coefficients."""
+def extras_of(geos, deviations, weights, slope, seed=1):
+    """The arguments of `log_likelihood` that say what varies."""
+    rng = np.random.default_rng(seed)
+    out = {}
+    if deviations:
+        columns = jnp.asarray(rng.gamma(2.0, 0.5, size=(geos, CHANNELS, WEEKS)))
+        out["deviations"] = Deviations(columns, jnp.array([0.3, 0.8]))
+    if weights:
+        out["weights"] = jnp.asarray(rng.gamma(3.0, 1 / 3, size=(geos, WEEKS)))
+    if slope:
+        out["tau_slope"] = jnp.array(0.15)
+    return out
+
+
+def joint(design, observed, prior_sd, sigma, tau, deviations=None, weights=None, tau_slope=None):
+    """The dense normal: covariance of the observed residuals, their loading on all that is integrated out (the level's
+    own steps, the slope's steps, coefficients, deviations), and the prior variances of those."""
     geos = len(design)
-    steps = np.tril(np.ones((WEEKS, WEEKS)))[:, 1:]
     keep = observed.ravel()
-    level = np.tile(steps, (geos, 1))[keep]
-    terms = block_diag(*design)[keep]
-    loading = np.hstack([level, terms])
-    prior = np.concatenate([np.full(WEEKS - 1, tau**2), np.tile((prior_sd * sigma) ** 2, geos)])
-    return loading @ np.diag(prior) @ loading.T + sigma**2 * np.eye(keep.sum()), loading, prior
+    accumulate = np.tril(np.ones((WEEKS - 1, WEEKS - 1)))
+    parts = [np.tile(STEPS, (geos, 1)), block_diag(*design)]
+    prior = [np.full(WEEKS - 1, tau**2), np.tile((prior_sd * sigma) ** 2, geos)]
+    if tau_slope is not None:
+        parts.append(np.tile(STEPS @ accumulate, (geos, 1)))
+        prior.append(np.full(WEEKS - 1, float(tau_slope) ** 2))
+    if deviations is not None:
+        parts.append(block_diag(*np.asarray(deviations.columns).transpose(0, 2, 1)))
+        prior.append(np.tile(np.asarray(deviations.sd) ** 2, geos))
+    loading, prior = np.hstack(parts)[keep], np.concatenate(prior)
+    precision = np.ones(observed.shape) if weights is None else np.asarray(weights)
+    noise = np.diag(sigma**2 / precision.ravel()[keep])
+    return loading @ np.diag(prior) @ loading.T + noise, loading, prior
+
+
+def dense_log_likelihood(design, observed, prior_sd, residual, sigma, tau, **extras):
+    covariance, _, _ = joint(design, observed, prior_sd, sigma, tau, **extras)
+    return stats.multivariate_normal(np.zeros(observed.sum()), covariance).logpdf(residual[observed])
+
+
+def varying(design, observed, prior_sd, extras):
+    return gaussian_block(design, observed, prior_sd, varying=True, slope="tau_slope" in extras)
 
 
 @pytest.mark.parametrize("geos", [1, 3])
@@ -40,54 +78,218 @@ def joint(design, observed, prior_sd, sigma, tau):
 def test_equals_the_dense_normal(geos, sigma, tau):
     design, observed, prior_sd, residual = panel(geos)
     block = gaussian_block(design, observed, prior_sd)
-    covariance, _, _ = joint(design, observed, prior_sd, sigma, tau)
-    dense = stats.multivariate_normal(np.zeros(observed.sum()), covariance).logpdf(residual[observed])
+    dense = dense_log_likelihood(design, observed, prior_sd, residual, sigma, tau)
     assert float(log_likelihood(block, residual, sigma, tau)) == pytest.approx(dense, rel=1e-10)
+
+
+@pytest.mark.parametrize("geos", [1, 3])
+@pytest.mark.parametrize("tau", [0.0, 0.02, 0.7])
+@pytest.mark.parametrize("kinds", EXTRAS)
+def test_what_varies_equals_the_dense_normal(geos, tau, kinds):
+    design, observed, prior_sd, residual = panel(geos)
+    extras = extras_of(geos, *kinds)
+    block = varying(design, observed, prior_sd, extras)
+    dense = dense_log_likelihood(design, observed, prior_sd, residual, 0.6, tau, **extras)
+    assert float(log_likelihood(block, residual, 0.6, tau, **extras)) == pytest.approx(dense, rel=1e-10)
+
+
+def test_extensions_of_no_size_change_nothing():
+    geos, sigma, tau = 3, 0.6, 0.2
+    design, observed, prior_sd, residual = panel(geos)
+    plain = float(log_likelihood(gaussian_block(design, observed, prior_sd), residual, sigma, tau))
+    deviations = extras_of(geos, True, False, False)["deviations"]
+    none = {
+        "deviations": deviations._replace(sd=jnp.zeros(CHANNELS)),
+        "weights": jnp.ones((geos, WEEKS)),
+        "tau_slope": jnp.zeros(()),
+    }
+    for names in [["deviations"], ["weights"], ["tau_slope"], list(none)]:
+        extras = {name: none[name] for name in names}
+        block = varying(design, observed, prior_sd, extras)
+        value, slopes = jax.value_and_grad(lambda e, b=block: log_likelihood(b, residual, sigma, tau, **e))(
+            extras
+        )
+        assert float(value) == pytest.approx(plain, rel=1e-12)
+        assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(slopes))
+
+
+def test_a_weight_of_zero_is_an_unobserved_week():
+    geos = 3
+    design, observed, prior_sd, residual = panel(geos)
+    extras = extras_of(geos, True, True, True)
+    dropped = observed & (np.random.default_rng(5).random(observed.shape) < 0.7)
+    without = log_likelihood(varying(design, dropped, prior_sd, extras), residual, 0.6, 0.2, **extras)
+    extras["weights"] = extras["weights"] * dropped
+    block = varying(design, observed, prior_sd, extras)
+    assert float(log_likelihood(block, residual, 0.6, 0.2, **extras)) == pytest.approx(
+        float(without), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("kinds", EXTRAS)
+def test_a_geo_without_observations_says_nothing(kinds):
+    geos = 3
+    design, observed, prior_sd, residual = panel(geos)
+    observed[1] = False
+    extras = extras_of(geos, *kinds)
+    with_it = log_likelihood(varying(design, observed, prior_sd, extras), residual, 0.6, 0.2, **extras)
+    others = np.array([0, 2])
+    fewer = {
+        name: value if name == "tau_slope" else jax.tree.map(lambda a: a[others] if a.ndim > 1 else a, value)
+        for name, value in extras.items()
+    }
+    block = varying(design[others], observed[others], prior_sd, fewer)
+    assert float(with_it) == pytest.approx(
+        float(log_likelihood(block, residual[others], 0.6, 0.2, **fewer)), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("kinds", EXTRAS)
+@pytest.mark.parametrize("tau", [0.0, 0.2])
+def test_gradient_equals_finite_differences(kinds, tau):
+    geos = 3
+    design, observed, prior_sd, residual = panel(geos)
+    extras = extras_of(geos, *kinds)
+    block = varying(design, observed, prior_sd, extras)
+    arguments = (jnp.asarray(residual), jnp.array(0.6), jnp.array(tau), extras)
+
+    def value(arguments):
+        residual, sigma, tau, extras = arguments
+        return log_likelihood(block, residual, sigma, tau, **extras)
+
+    leaves, structure = jax.tree.flatten(arguments)
+    directions = [jax.random.normal(jax.random.key(i), leaf.shape) for i, leaf in enumerate(leaves)]
+    gradient = jax.tree.leaves(jax.grad(value)(arguments))
+    for i, direction in enumerate(directions):
+        moved = [
+            value(structure.unflatten([*leaves[:i], leaves[i] + step * direction, *leaves[i + 1 :]]))
+            for step in (1e-5, -1e-5)
+        ]
+        numerical = float(moved[0] - moved[1]) / 2e-5
+        assert float(jnp.sum(gradient[i] * direction)) == pytest.approx(numerical, rel=1e-6, abs=1e-6)
+
+
+def test_second_derivatives_exist():
+    """Laplace approximations need them: forward over reverse equals differences of the gradient."""
+    design, observed, prior_sd, residual = panel(3)
+    extras = extras_of(3, True, True, True)
+    block = varying(design, observed, prior_sd, extras)
+
+    def value(scales):
+        return log_likelihood(block, residual, scales[0], scales[1], **{**extras, "tau_slope": scales[2]})
+
+    at = jnp.array([0.6, 0.2, 0.15])
+    rows = [(jax.grad(value)(at + step) - jax.grad(value)(at - step)) / 2e-5 for step in 1e-5 * jnp.eye(3)]
+    np.testing.assert_allclose(jax.hessian(value)(at), np.stack(rows), rtol=1e-5)
 
 
 def test_unobserved_weeks_do_not_matter():
     design, observed, prior_sd, residual = panel(2)
-    block = gaussian_block(design, observed, prior_sd)
     other = np.where(observed, residual, 1e6)
-    assert float(log_likelihood(block, other, 0.5, 0.1)) == pytest.approx(
-        float(log_likelihood(block, residual, 0.5, 0.1))
-    )
+    for extras in ({}, extras_of(2, True, True, True)):
+        block = (
+            varying(design, observed, prior_sd, extras)
+            if extras
+            else gaussian_block(design, observed, prior_sd)
+        )
+        assert float(log_likelihood(block, other, 0.5, 0.1, **extras)) == pytest.approx(
+            float(log_likelihood(block, residual, 0.5, 0.1, **extras))
+        )
+
+
+def test_a_block_made_for_less_is_refused():
+    design, observed, prior_sd, residual = panel(3)
+    fixed = gaussian_block(design, observed, prior_sd)
+    without_slope = gaussian_block(design, observed, prior_sd, varying=True)
+    with_slope = gaussian_block(design, observed, prior_sd, slope=True)
+    extras = extras_of(3, True, True, True)
+    for name in ("deviations", "weights"):
+        with pytest.raises(ValueError, match="varying=True"):
+            log_likelihood(fixed, residual, 0.5, 0.1, **{name: extras[name]})
+    for block in (fixed, without_slope):
+        with pytest.raises(ValueError, match="slope=True"):
+            log_likelihood(block, residual, 0.5, 0.1, tau_slope=0.1)
+    with pytest.raises(ValueError, match="slope=True"):
+        log_likelihood(with_slope, residual, 0.5, 0.1)
+
+
+def check_moments(drawn, mean, spread):
+    """Mean and covariance of independent draws (draw, quantity), each within its own Monte Carlo error."""
+    count = len(drawn)
+    sd = np.sqrt(np.diag(spread))
+    np.testing.assert_array_less(np.abs(drawn.mean(0) - mean), 5 * sd / np.sqrt(count) + 1e-12)
+    error = np.sqrt((np.outer(sd, sd) ** 2 + spread**2) / count)
+    np.testing.assert_array_less(np.abs(np.cov(drawn.T) - spread), 5 * error + 1e-12)
 
 
 @pytest.mark.parametrize("geos", [1, 2])
-def test_draws_have_the_conditional_mean_and_covariance(geos):
+@pytest.mark.parametrize("kinds", [None, *EXTRAS])
+def test_draws_have_the_conditional_mean_and_covariance(geos, kinds):
     sigma, tau, count = 0.4, 0.3, 40_000
     design, observed, prior_sd, residual = panel(geos)
-    block = gaussian_block(design, observed, prior_sd)
-    covariance, loading, prior = joint(design, observed, prior_sd, sigma, tau)
+    extras = extras_of(geos, *kinds) if kinds else {}
+    block = (
+        varying(design, observed, prior_sd, extras) if kinds else gaussian_block(design, observed, prior_sd)
+    )
+    covariance, loading, prior = joint(design, observed, prior_sd, sigma, tau, **extras)
     gain = np.diag(prior) @ loading.T @ np.linalg.inv(covariance)
-    steps = np.tril(np.ones((WEEKS, WEEKS)))[:, 1:]
-    to_quantities = block_diag(steps, np.eye(design.shape[2] * geos))
-    mean = to_quantities @ gain @ residual[observed]
-    spread = to_quantities @ (np.diag(prior) - gain @ loading @ np.diag(prior)) @ to_quantities.T
+    # from own steps, coefficients, slope's steps and deviations to level, coefficients, slope and deviations
+    accumulate = np.tril(np.ones((WEEKS - 1, WEEKS - 1)))
+    wanted = block_diag(STEPS, np.eye(TERMS * geos))
+    if "tau_slope" in extras:
+        wanted = block_diag(wanted, np.vstack([np.zeros(WEEKS - 1), accumulate]))
+        wanted[:WEEKS, -(WEEKS - 1) :] = STEPS @ accumulate
+    if "deviations" in extras:
+        wanted = block_diag(wanted, np.eye(CHANNELS * geos))
+    mean = wanted @ gain @ residual[observed]
+    spread = wanted @ (np.diag(prior) - gain @ loading @ np.diag(prior)) @ wanted.T
 
     keys = jax.random.split(jax.random.key(0), count)
-    level, terms = jax.vmap(lambda key: draw(block, jnp.asarray(residual), sigma, tau, key))(keys)
-    drawn = np.hstack([level, np.asarray(terms).reshape(count, -1)])
-    sd = np.sqrt(np.diag(spread))
-    np.testing.assert_allclose(drawn.mean(0), mean, atol=5 * sd.max() / np.sqrt(count))
-    np.testing.assert_allclose(np.cov(drawn.T), spread, atol=6 * sd.max() ** 2 / np.sqrt(count))
-    assert (drawn[:, 0] == 0).all()  # the level starts at 0; the intercept holds its height
+    drawn = jax.jit(jax.vmap(lambda key: draw(block, jnp.asarray(residual), sigma, tau, key, **extras)))(keys)
+    assert (drawn.slope is None) == ("tau_slope" not in extras)
+    assert (drawn.deviations is None) == ("deviations" not in extras)
+    parts = [drawn.level, drawn.coefficients, drawn.slope, drawn.deviations]
+    flat = np.hstack([np.asarray(part).reshape(count, -1) for part in parts if part is not None])
+    check_moments(flat, mean, spread)
+    assert (flat[:, 0] == 0).all()  # the level starts at 0; the intercept holds its height
 
 
-def test_a_level_that_does_not_move_is_drawn_as_zero():
-    design, observed, prior_sd, residual = panel(1)
-    level, _ = draw(
-        gaussian_block(design, observed, prior_sd), jnp.asarray(residual), 0.5, 0.0, jax.random.key(1)
+@pytest.mark.parametrize("kinds", [None, *EXTRAS])
+def test_scales_of_zero_are_drawn_as_zero(kinds):
+    design, observed, prior_sd, residual = panel(2)
+    extras = extras_of(2, *kinds) if kinds else {}
+    block = (
+        varying(design, observed, prior_sd, extras) if kinds else gaussian_block(design, observed, prior_sd)
     )
-    assert (np.asarray(level) == 0).all()
+    if "tau_slope" in extras:
+        extras["tau_slope"] = 0.0
+    if "deviations" in extras:
+        extras["deviations"] = extras["deviations"]._replace(sd=jnp.zeros(CHANNELS))
+    drawn = draw(block, jnp.asarray(residual), 0.5, 0.0, jax.random.key(1), **extras)
+    for part in (drawn.level, drawn.slope, drawn.deviations):
+        if part is not None:
+            np.testing.assert_allclose(part, 0.0, atol=1e-100)
+    assert np.isfinite(drawn.coefficients).all()
 
 
-def test_single_precision_is_close():
+@pytest.mark.parametrize("kinds", [None, *EXTRAS])
+def test_single_precision_is_close(kinds):
     design, observed, prior_sd, residual = panel(3)
-    block = gaussian_block(design, observed, prior_sd)
-    exact = float(log_likelihood(block, residual, 0.5, 0.1))
-    single = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), block)
-    value = log_likelihood(single, jnp.asarray(residual, jnp.float32), jnp.float32(0.5), jnp.float32(0.1))
-    assert value.dtype == jnp.float32
-    assert float(value) == pytest.approx(exact, rel=1e-4)
+    extras = extras_of(3, *kinds) if kinds else {}
+    block = (
+        varying(design, observed, prior_sd, extras) if kinds else gaussian_block(design, observed, prior_sd)
+    )
+
+    def evaluate(dtype):
+        arguments = jax.tree.map(
+            lambda a: jnp.asarray(a, dtype), (block, residual, jnp.array(0.5), jnp.array(0.1), extras)
+        )
+        return jax.value_and_grad(
+            lambda sigma: log_likelihood(*arguments[:2], sigma, arguments[3], **arguments[4])
+        )(arguments[2])
+
+    value, slope = evaluate(jnp.float32)
+    exact, exact_slope = evaluate(jnp.float64)
+    assert value.dtype == slope.dtype == jnp.float32
+    assert float(value) == pytest.approx(float(exact), rel=1e-4)
+    assert float(slope) == pytest.approx(float(exact_slope), rel=1e-3)
