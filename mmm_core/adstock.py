@@ -1,53 +1,103 @@
 """Carryover: lag weights, normalised to sum to 1, and their convolution with media.
 
-A kind is a function of the lags and its parameter that returns unnormalised weights; `WEIGHTS` names them as the
-specification does.
+A kind is a function of the lags 0..l_max and its parameters that returns unnormalised weights; `ADSTOCKS` names them as
+the specification does, and `mmm_core.shapes` says how to add one. JAX is imported when something is computed: a
+specification is read without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
+from mmm_core.shapes import Kinds, parameter
+
+if TYPE_CHECKING:
+    import jax
+
+ADSTOCKS = Kinds("adstock")
+
+_RETAINED = "share of the effect retained from one week to the next"
 
 
+@ADSTOCKS.register("none")
+def none(lags: jax.Array) -> jax.Array:
+    """All weight on the week of exposure."""
+    return 1.0 * (lags == 0)
+
+
+@ADSTOCKS.register("geometric", alpha=parameter(_RETAINED, high=1, beta=[3, 3]))
 def geometric(lags: jax.Array, alpha: jax.Array) -> jax.Array:
-    """alpha ** lag: the share `alpha` is retained from one week to the next."""
+    """alpha ** lag: the share alpha is retained from one week to the next."""
     return alpha**lags
 
 
-def none(lags: jax.Array, alpha: jax.Array) -> jax.Array:
-    """All weight on the week of exposure."""
-    del alpha
-    return jnp.where(lags == 0, 1.0, 0.0)
+@ADSTOCKS.register(
+    "delayed",
+    alpha=parameter("decay on either side of the peak", high=1, beta=[3, 3]),
+    peak=parameter("weeks from exposure to the largest effect", gamma=[2, 1]),
+)
+def delayed(lags: jax.Array, alpha: jax.Array, peak: jax.Array) -> jax.Array:
+    """alpha ** ((lag - peak) ** 2): the effect peaks some weeks after exposure (Jin et al. 2017, equation 3)."""
+    return alpha ** ((lags - peak) ** 2)
 
 
-WEIGHTS: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {"geometric": geometric, "none": none}
+@ADSTOCKS.register("binomial", alpha=parameter("how slowly the effect falls to 0", high=1, beta=[3, 3]))
+def binomial(lags: jax.Array, alpha: jax.Array) -> jax.Array:
+    """(1 - lag / (l_max + 1)) ** (1 / alpha - 1): reaches 0 just past l_max, slowly for alpha near 1."""
+    return (1 - lags / lags.shape[-1]) ** (1 / alpha - 1)
 
 
-def lag_weights(kind: str, alpha: jax.Array, l_max: int, length: int | None = None) -> jax.Array:
-    """Weights of lags 0..l_max that sum to 1, shape `alpha.shape + (length,)`, zero past l_max."""
-    lags = jnp.arange(length if length is not None else l_max + 1)
-    weights = WEIGHTS[kind](lags, alpha[..., None])
-    weights = jnp.where(lags <= l_max, weights, 0.0)
-    return weights / weights.sum(-1, keepdims=True)
+_SHAPE = parameter("Weibull shape: above 1 the effect peaks after the week of exposure", lognormal=[0.3, 0.4])
+_SCALE = parameter("Weibull scale in weeks", lognormal=[1.0, 0.5])
 
 
-def lagged(media: jax.Array, length: int) -> jax.Array:
+@ADSTOCKS.register("weibull_pdf", shape=_SHAPE, scale=_SCALE)
+def weibull_pdf(lags: jax.Array, shape: jax.Array, scale: jax.Array) -> jax.Array:
+    """Weibull density at lag + 1 weeks: the effect may build up before it falls."""
+    import jax.numpy as jnp
+
+    time = (lags + 1) / scale
+    return jnp.exp((shape - 1) * jnp.log(time) - time**shape)
+
+
+@ADSTOCKS.register("weibull_cdf", shape=_SHAPE, scale=_SCALE)
+def weibull_cdf(lags: jax.Array, shape: jax.Array, scale: jax.Array) -> jax.Array:
+    """Product of the Weibull survivals of weeks 1..lag: each week keeps the share that survives it."""
+    import jax.numpy as jnp
+
+    hazard = jnp.where(lags > 0, jnp.exp(shape * jnp.log(jnp.where(lags > 0, lags, 1) / scale)), 0.0)
+    return jnp.exp(-jnp.cumsum(hazard, axis=-1))
+
+
+def lag_weights(kind: str, l_max: int, length: int | None = None, **parameters: jax.Array) -> jax.Array:
+    """Weights of lags 0..l_max that sum to 1, shape `parameter.shape + (length,)`, zero past l_max."""
+    import jax.numpy as jnp
+
+    function = ADSTOCKS[kind].function
+    weights = function(
+        jnp.arange(l_max + 1), **{name: value[..., None] for name, value in parameters.items()}
+    )
+    weights = weights / weights.sum(-1, keepdims=True)
+    if length is None or length == l_max + 1:
+        return weights
+    return jnp.pad(weights, [(0, 0)] * (weights.ndim - 1) + [(0, length - l_max - 1)])
+
+
+def lagged(media: Any, length: int) -> jax.Array:
     """Media at every lag: entry [c, l, g, t] is media of channel c and geo g in week t - l, 0 before the first week.
 
     Args:
-        media: (geo, week, channel).
+        media: (channel, geo, week).
         length: number of lags, lag 0 included.
 
     Returns:
         (channel, lag, geo, week). Stacked once, outside the sampler, the adstock of a draw and its gradient are one
         small matrix product a channel; shifting inside the sampler costs ten times as much.
     """
-    weeks = media.shape[1]
-    by_channel = jnp.moveaxis(media, -1, 0)
-    padded = jnp.pad(by_channel, ((0, 0), (0, 0), (length - 1, 0)))
+    import jax.numpy as jnp
+
+    weeks = media.shape[-1]
+    padded = jnp.pad(media, ((0, 0), (0, 0), (length - 1, 0)))
     return jnp.stack(
         [padded[..., length - 1 - lag : length - 1 - lag + weeks] for lag in range(length)], axis=1
     )
@@ -55,6 +105,8 @@ def lagged(media: jax.Array, length: int) -> jax.Array:
 
 def convolve(media: jax.Array, weights: jax.Array) -> jax.Array:
     """Adstocked media (channel, geo, week) from `lagged` media and weights (channel, lag)."""
+    import jax.numpy as jnp
+
     channels, lags, geos, weeks = media.shape
     flat = jnp.einsum("cln,cl->cn", media.reshape(channels, lags, geos * weeks), weights)
     return flat.reshape(channels, geos, weeks)

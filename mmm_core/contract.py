@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mmm_core.errors import InputError, listed
-from mmm_core.spec import Channel, ModelSpec
+from mmm_core.media_spec import Channel
+from mmm_core.spec import ModelSpec
 
 if TYPE_CHECKING:
     import pandera.pandas as pa

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from mmm_core.data import INTERCEPT
-from mmm_core.media import MediaModel, MediaParameters, media_parameters
+from mmm_core.media import MediaModel, MediaParameters, media_parameters, some_draws
 from mmm_core.posterior import spec_of
 
 BASELINE = "baseline"
@@ -82,7 +82,7 @@ class Decomposition:
         at = slice(position, position + 1)
         return replace(
             self,
-            media=replace(self.media, population=self.media.population[at]),
+            media=self.media.geo(position),
             parameters=self.parameters._replace(coefficient=self.parameters.coefficient[:, at]),
             exposure=self.exposure[at],
             fixed_effect=self.fixed_effect[:, at],
@@ -99,9 +99,9 @@ class Decomposition:
                 yield self._chunk(slice(start, start + size), effect)
 
     def _chunk(self, at: slice, effect) -> np.ndarray:  # type: ignore[no-untyped-def]
-        parameters = MediaParameters(*(p[at] for p in self.parameters))
+        parameters = some_draws(self.parameters, at)
         media = np.asarray(effect(parameters, jnp.asarray(self.exposure)))[:, :, self.history :]
-        scale = (self.media.population * self.media.kpi_scale)[:, None]
+        scale = self.media.unit[:, None]
         out = np.empty((*media.shape[:3], len(self.components)))
         out[..., : self.channels] = media
         for position, terms in enumerate(self.groups):

@@ -11,7 +11,6 @@ period, its average afterwards.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +21,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core import saturation
 from mmm_core.errors import InputError
-from mmm_core.media import MediaLayout, MediaModel, lag_weights, media_parameters
+from mmm_core.media import MediaModel, lag_weights, media_parameters
 from mmm_core.posterior import spec_of
+from mmm_core.saturation import SATURATIONS
 
 MULTIPLIERS: tuple[float, ...] = tuple(np.linspace(0.0, 2.0, 41).round(3).tolist())
 """Default multiples of the last period's spend."""
@@ -47,7 +46,7 @@ class PlanResponse:
         carried, planned: (channel, draw, geo, week) scaled media in the horizon and the l_max weeks after it, from the
             weeks before and from the plan at a multiplier of 1. Adstock is linear, so a plan's media are
             carried + multiplier * planned.
-        half_saturation, slope: (channel, draw).
+        shape: parameters of adstock and saturation by name, each (draw, channel).
         ceiling: (channel, draw, geo) scaled KPI a head that a saturated channel brings.
         worth: (geo, week) revenue of one unit of that.
     """
@@ -58,8 +57,7 @@ class PlanResponse:
     current: np.ndarray
     carried: Any
     planned: Any
-    half_saturation: Any
-    slope: Any
+    shape: dict[str, Any]
     ceiling: Any
     worth: Any
 
@@ -67,10 +65,10 @@ class PlanResponse:
         """Incremental revenue (draw, channel) at multipliers (channel,); traceable by JAX."""
         columns = []
         for i, kind in enumerate(self.saturation_kind):
-            half_saturation, slope = self.half_saturation[i, :, None, None], self.slope[i, :, None, None]
-            curve = saturation.CURVES[kind]
-            with_plan = curve(self.carried[i] + multiplier[i] * self.planned[i], half_saturation, slope)
-            without = curve(self.carried[i], half_saturation, slope)
+            known = SATURATIONS[kind]
+            own = {name: self.shape[name][:, i, None, None] for name in known.parameters}
+            with_plan = known.function(self.carried[i] + multiplier[i] * self.planned[i], **own)
+            without = known.function(self.carried[i], **own)
             columns.append(jnp.einsum("ngt,gt,ng->n", with_plan - without, self.worth, self.ceiling[i]))
         return jnp.stack(columns, axis=-1)
 
@@ -99,12 +97,10 @@ def plan_response(tree: xr.DataTree, weeks: int | None = None) -> PlanResponse:
     paid = len(spec.paid)
     max_draws = min(MAX_DRAWS, max(MAX_GEO_DRAWS // data.sizes["geo"], 200))
     model = MediaModel.of(data, spec)
-    parameters = [
-        np.asarray(values, dtype=float)[..., :paid]
-        for values in media_parameters(tree, thinned(tree, max_draws))
-    ]
-    alpha, half_saturation, slope, ceiling = (np.moveaxis(values, -1, 0) for values in parameters)
-    layout = MediaLayout(*(kinds[:paid] for kinds in dataclasses.astuple(model.layout)))
+    parameters = media_parameters(tree, thinned(tree, max_draws))
+    shape = {name: np.asarray(values, dtype=float)[:, :paid] for name, values in parameters.shape.items()}
+    ceiling = np.moveaxis(np.asarray(parameters.coefficient, dtype=float)[..., :paid], -1, 0)
+    layout = model.layout.of_channels(tuple(range(paid)))
     tail = max(layout.l_max)
     media = (
         data["exposure"].to_numpy()[..., :paid] / model.population[:, None, None] / model.media_scale[:paid]
@@ -113,7 +109,7 @@ def plan_response(tree: xr.DataTree, weeks: int | None = None) -> PlanResponse:
     length = media.shape[1]
     history, flight = media[:, length - tail :], media[:, length - weeks :]
     nothing = np.zeros((len(media), tail, paid))
-    lags = np.asarray(jax.vmap(lambda draw: lag_weights(layout, draw))(jnp.asarray(alpha.T)))
+    lags = np.asarray(jax.vmap(lambda draw: lag_weights(layout, draw))(jax.tree.map(jnp.asarray, shape)))
     carried = _carry(np.concatenate([history, np.zeros_like(flight), nothing], axis=1), lags, tail)
     planned = _carry(np.concatenate([nothing, flight, nothing], axis=1), lags, tail)
     worth = data["revenue_per_kpi"].to_numpy()[:, available - weeks :]
@@ -125,12 +121,9 @@ def plan_response(tree: xr.DataTree, weeks: int | None = None) -> PlanResponse:
         current=data["spend"].to_numpy()[:, length - weeks :].sum(axis=(0, 1)),
         carried=jnp.asarray(carried),
         planned=jnp.asarray(planned),
-        half_saturation=jnp.asarray(half_saturation),
-        slope=jnp.asarray(slope),
+        shape=jax.tree.map(jnp.asarray, shape),
         ceiling=jnp.asarray(ceiling),
-        worth=jnp.asarray(
-            np.concatenate([worth, after], axis=1) * model.population[:, None] * model.kpi_scale
-        ),
+        worth=jnp.asarray(np.concatenate([worth, after], axis=1) * model.unit[:, None]),
     )
 
 

@@ -1,8 +1,12 @@
-"""What media do to the KPI: scale, adstock, saturation, coefficient."""
+"""What media do to the KPI: scale, adstock, saturation, coefficient.
+
+A channel's response is saturation(adstock(media)); adstock(saturation(media)) where its specification says
+`before_adstock`; and adstock(reach * saturation(frequency)) where reach and frequency are known.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -10,20 +14,31 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from mmm_core import adstock, saturation
+from mmm_core import adstock
+from mmm_core.adstock import ADSTOCKS
 from mmm_core.posterior import spec_of
+from mmm_core.saturation import SATURATIONS
 from mmm_core.spec import ModelSpec
 
 Array = Any  # of NumPy in a posterior, of JAX inside a program
 
 
 class MediaParameters(NamedTuple):
-    """Parameters of the media effect; draws may be stacked on leading axes of all four."""
+    """Parameters of the media effect; draws may be stacked on leading axes of all of them."""
 
-    alpha: Array  # (..., channel)
-    half_saturation: Array  # (..., channel), in units of the channel's mean non-zero week
-    slope: Array  # (..., channel)
+    shape: dict[
+        str, Array
+    ]  # parameters of adstock and saturation by name, each (..., channel); nan where unused
     coefficient: Array  # (..., geo, channel), ceiling in scaled KPI
+    multiplier: Array | None = None  # (..., week, channel) of time-varying effects, 1 on average
+
+
+class MediaInput(NamedTuple):
+    """Scaled media in the form a response is computed from, channels in the order of the layout."""
+
+    lagged: Array  # (carried channel, lag, geo, week): media at every lag
+    reach: Array  # (saturated channel, geo, media week): reach, or 1
+    raw: Array  # (saturated channel, geo, media week): what is saturated before it carries over
 
 
 @dataclass(frozen=True)
@@ -33,11 +48,17 @@ class MediaLayout:
     adstock_kind: tuple[str, ...]
     l_max: tuple[int, ...]
     saturation_kind: tuple[str, ...]
+    saturated_first: tuple[bool, ...]
 
     @property
     def lags(self) -> int:
         """Number of lags stacked for every channel, lag 0 included."""
         return max(self.l_max) + 1
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return len(self.l_max)
 
     @classmethod
     def of(cls, spec: ModelSpec) -> MediaLayout:
@@ -47,93 +68,183 @@ class MediaLayout:
             tuple(channel.adstock.kind for channel in channels),
             tuple(channel.adstock.lags for channel in channels),
             tuple(channel.saturation.kind for channel in channels),
+            tuple(channel.saturation.before_adstock or bool(channel.frequency) for channel in channels),
         )
 
+    def of_channels(self, positions: tuple[int, ...]) -> MediaLayout:
+        """The layout of some of the channels."""
+        return MediaLayout(
+            tuple(self.adstock_kind[i] for i in positions),
+            tuple(self.l_max[i] for i in positions),
+            tuple(self.saturation_kind[i] for i in positions),
+            tuple(self.saturated_first[i] for i in positions),
+        )
 
-def lag_weights(layout: MediaLayout, alpha: jax.Array) -> jax.Array:
-    """Normalised lag weights (channel, lag); `alpha` (channel,)."""
-    length = layout.lags
-    kinds = set(zip(layout.adstock_kind, layout.l_max, strict=True))
-    if len(kinds) == 1:
-        return adstock.lag_weights(layout.adstock_kind[0], alpha, layout.l_max[0], length)
+    @property
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """Every parameter of adstock and saturation, with the positions of the channels that have it."""
+        out: dict[str, list[int]] = {}
+        for kinds, known in ((self.adstock_kind, ADSTOCKS), (self.saturation_kind, SATURATIONS)):
+            for position, kind in enumerate(kinds):
+                for name in known[kind].parameters:
+                    out.setdefault(name, []).append(position)
+        return {name: tuple(positions) for name, positions in out.items()}
+
+
+def lag_weights(layout: MediaLayout, shape: dict[str, Array]) -> Array:
+    """Normalised lag weights (channel, lag); `shape` holds parameters (channel,)."""
+    groups = _groups(tuple(zip(layout.adstock_kind, layout.l_max, strict=True)))
     rows = [
-        adstock.lag_weights(kind, alpha[i], l_max, length)
-        for i, (kind, l_max) in enumerate(zip(layout.adstock_kind, layout.l_max, strict=True))
+        jnp.broadcast_to(
+            adstock.lag_weights(kind, l_max, layout.lags, **_of(shape, ADSTOCKS[kind].parameters, at)),
+            (len(at), layout.lags),
+        )
+        for (kind, l_max), at in groups.items()
     ]
-    return jnp.stack(rows)
+    return _in_order(rows, groups)
 
 
-def saturated_media(
-    layout: MediaLayout, media: jax.Array, alpha: jax.Array, half_saturation: jax.Array, slope: jax.Array
-) -> jax.Array:
-    """Response of each channel before its coefficient, (channel, geo, week).
+def saturate(layout: MediaLayout, media: Array, shape: dict[str, Array]) -> Array:
+    """Saturation of media (channel, geo, week), each channel with its own curve; `shape` holds (channel,)."""
+    groups = _groups(layout.saturation_kind)
+    parts = []
+    for kind, at in groups.items():
+        parameters = _of(shape, SATURATIONS[kind].parameters, at)
+        wide = {name: value[:, None, None] for name, value in parameters.items()}
+        some = media if len(groups) == 1 else media[np.array(at)]
+        parts.append(SATURATIONS[kind].function(some, **wide))
+    return _in_order(parts, groups)
 
-    Args:
-        media: scaled media at every lag, (channel, lag, geo, week), from `mmm_core.adstock.lagged`.
-        alpha, half_saturation, slope: (channel,).
-    """
-    carried = adstock.convolve(media, lag_weights(layout, alpha))
-    half_saturation, slope = half_saturation[:, None, None], slope[:, None, None]
-    kinds = set(layout.saturation_kind)
-    if len(kinds) == 1:
-        return saturation.CURVES[layout.saturation_kind[0]](carried, half_saturation, slope)
-    channels = [
-        saturation.CURVES[kind](carried[i], half_saturation[i], slope[i])
-        for i, kind in enumerate(layout.saturation_kind)
-    ]
-    return jnp.stack(channels)
+
+def saturated_media(layout: MediaLayout, media: MediaInput, shape: dict[str, Array]) -> Array:
+    """Response of each channel before its coefficient, (channel, geo, week)."""
+    weights = lag_weights(layout, shape)
+    groups = _groups(layout.saturated_first)
+    parts = []
+    for first, at in groups.items():
+        some = layout.of_channels(at)
+        own = _of(shape, shape, at)
+        own_weights = weights if len(groups) == 1 else weights[np.array(at)]
+        if first:
+            weeks = media.lagged.shape[-1]
+            saturated = media.reach * saturate(some, media.raw, own)
+            lagged = adstock.lagged(saturated, layout.lags)[..., saturated.shape[-1] - weeks :]
+            parts.append(adstock.convolve(lagged, own_weights))
+        else:
+            parts.append(saturate(some, adstock.convolve(media.lagged, own_weights), own))
+    return _in_order(parts, groups)
+
+
+def _groups(kinds: tuple[Any, ...]) -> dict[Any, tuple[int, ...]]:
+    """Positions of the channels of each kind, in order of first appearance."""
+    out: dict[Any, list[int]] = {}
+    for position, kind in enumerate(kinds):
+        out.setdefault(kind, []).append(position)
+    return {kind: tuple(at) for kind, at in out.items()}
+
+
+def _of(shape: dict[str, Array], names: Any, at: tuple[int, ...]) -> dict[str, Array]:
+    """The named parameters of the channels at some positions."""
+    return {
+        name: shape[name] if len(at) == shape[name].shape[-1] else shape[name][np.array(at)] for name in names
+    }
+
+
+def _in_order(parts: list[Array], groups: dict[Any, tuple[int, ...]]) -> Array:
+    """Parts of groups of channels, back in the order of the channels."""
+    if len(parts) == 1:
+        return parts[0]
+    order = np.argsort(np.concatenate([np.array(at) for at in groups.values()]))
+    return jnp.concatenate(parts)[order]
 
 
 @dataclass(frozen=True)
 class MediaModel:
-    """The media part of a fitted model, as a function from parameters and exposure to KPI.
+    """The media part of a fitted model, as a function from parameters and exposure to the KPI's linear predictor.
 
     Attributes:
         layout: kinds of adstock and saturation.
-        media_scale: (channel,) the unit in which exposure per head is measured.
+        media_scale: (channel,) the unit in which exposure (or reach) per head is measured.
+        frequency: (geo, media_week, channel) relative to its mean, 1 where a channel has none; None without any.
         population: (geo,) relative to its mean.
-        kpi_scale: one standard deviation of the KPI per head.
-        coords: geo and channel labels.
+        unit: (geo,) what one scaled unit of the linear predictor is in the KPI's units, or of its logarithm.
     """
 
     layout: MediaLayout
     media_scale: np.ndarray
+    frequency: np.ndarray | None
     population: np.ndarray
-    kpi_scale: float
+    unit: np.ndarray
 
     @classmethod
     def of(cls, data: xr.Dataset, spec: ModelSpec) -> MediaModel:
         """From the arrays of `mmm_core.data.model_data`."""
+        population = data["population"].to_numpy()
+        frequency = data["frequency"] / data["frequency_scale"] if "frequency" in data else None
         return cls(
             MediaLayout.of(spec),
             data["media_scale"].to_numpy(),
-            data["population"].to_numpy(),
-            float(data["kpi_scale"]),
+            None if frequency is None else frequency.to_numpy(),
+            population,
+            float(data["kpi_scale"])
+            * (population if spec.kpi.scale == "level" else np.ones_like(population)),
         )
 
-    def lagged(self, exposure: np.ndarray | jax.Array) -> jax.Array:
-        """Scaled media at every lag, (channel, lag, geo, week), from exposure (geo, week, channel).
+    def geo(self, position: int) -> MediaModel:
+        """The same for one geo."""
+        at = slice(position, position + 1)
+        frequency = None if self.frequency is None else self.frequency[at]
+        return replace(self, frequency=frequency, population=self.population[at], unit=self.unit[at])
 
-        Exposure is in the table's units; scaled media are per head, in units of the channel's mean non-zero week.
+    def inputs(self, exposure: Any, frequency: Any = None, window: int | None = None) -> MediaInput:
+        """Media in scaled units, from exposure (geo, week, channel) in the table's.
+
+        Args:
+            frequency: (geo, week, channel), default the fitted one, which must then be of the same weeks.
+            window: keep the responses of this many last weeks; all by default.
         """
         scaled = jnp.asarray(exposure) / self.population[:, None, None] / self.media_scale
-        return adstock.lagged(scaled, self.layout.lags)
+        media = jnp.moveaxis(scaled, -1, 0)
+        first = np.flatnonzero(self.layout.saturated_first)
+        carried = np.flatnonzero(~np.array(self.layout.saturated_first))
+        weeks = media.shape[-1] if window is None else window
+        lagged = adstock.lagged(media[carried], self.layout.lags)[..., media.shape[-1] - weeks :]
+        reach, raw = jnp.ones((0, *media.shape[1:])), media[first]
+        if len(first):
+            frequency = self.frequency if frequency is None else frequency
+            if frequency is None:
+                reach = jnp.ones_like(raw)
+            else:
+                by_channel = jnp.moveaxis(jnp.asarray(frequency), -1, 0)[first]
+                has = jnp.isfinite(by_channel)
+                reach = jnp.where(has, raw, 1.0)
+                raw = jnp.where(has, by_channel, raw)
+        return MediaInput(lagged, reach, raw)
 
-    def effect(self, parameters: MediaParameters, exposure: np.ndarray | jax.Array) -> jax.Array:
-        """KPI that each channel brings, (..., geo, week, channel) in the KPI's units.
+    def effect(
+        self, parameters: MediaParameters, exposure: np.ndarray | jax.Array, frequency: Any = None
+    ) -> jax.Array:
+        """What each channel adds to the linear predictor, (..., geo, week, channel), in units of the KPI.
 
         Args:
             parameters: one draw, or draws stacked on one leading axis.
             exposure: (geo, week, channel) in the table's units. Nothing carries over into the first week.
+            frequency: as in `inputs`.
+
+        A time-varying multiplier is applied to the last weeks of the path, its first value to those before it. Where
+        the KPI is modelled as a logarithm, the result is in units of the logarithm, the same for every head.
         """
-        media = self.lagged(exposure)
-        unit = (self.population * self.kpi_scale)[:, None, None]
+        media = self.inputs(exposure, frequency)
+        unit = self.unit[:, None, None]
 
         def one(draw: MediaParameters) -> jax.Array:
-            response = saturated_media(self.layout, media, draw.alpha, draw.half_saturation, draw.slope)
-            return jnp.moveaxis(response, 0, -1) * draw.coefficient[:, None, :] * unit
+            response = jnp.moveaxis(saturated_media(self.layout, media, draw.shape), 0, -1)
+            if draw.multiplier is not None:
+                early = max(response.shape[1] - len(draw.multiplier), 0)
+                response = response * jnp.pad(draw.multiplier, ((early, 0), (0, 0)), mode="edge")
+            return response * draw.coefficient[:, None, :] * unit
 
-        return one(parameters) if parameters.alpha.ndim == 1 else jax.vmap(one)(parameters)
+        return one(parameters) if parameters.coefficient.ndim == 2 else jax.vmap(one)(parameters)
 
 
 def media_parameters(tree: xr.DataTree, draws: np.ndarray | slice | None = None) -> MediaParameters:
@@ -149,13 +260,23 @@ def media_parameters(tree: xr.DataTree, draws: np.ndarray | slice | None = None)
         values = values.reshape(-1, *values.shape[2:])
         return values if draws is None else values[draws]
 
-    return MediaParameters(*(stacked(name) for name in MediaParameters._fields))
+    names = MediaLayout.of(spec_of(tree)).parameters
+    return MediaParameters(
+        {name: stacked(name) for name in names},
+        stacked("coefficient"),
+        stacked("multiplier") if "multiplier" in posterior else None,
+    )
+
+
+def some_draws(parameters: MediaParameters, at: slice | np.ndarray) -> MediaParameters:
+    """Some of stacked draws."""
+    return jax.tree.map(lambda values: values[at], parameters)
 
 
 def media_effect(
     tree: xr.DataTree, parameters: MediaParameters, exposure: np.ndarray | None = None
 ) -> jax.Array:
-    """KPI that each channel brings, (..., geo, media_week, channel), under an exposure path (the observed one)."""
+    """What each channel adds, (..., geo, media_week, channel), under an exposure path (the observed one)."""
     data = tree["constant_data"].to_dataset()
     model = MediaModel.of(data, spec_of(tree))
     return model.effect(parameters, data["exposure"].to_numpy() if exposure is None else exposure)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmm_core.contributions import contributions as decompose
+from mmm_core.effect_priors import effect_beliefs
 from mmm_core.posterior import spec_of
 from mmm_core.roi import roi_draws
 
@@ -128,11 +129,11 @@ def roi(tree: xr.DataTree) -> Figure:
     draws = roi_draws(tree)["roi"]
     figure, (axes,) = _figure(7, 1.3 + 0.4 * len(spec.paid), grid="x")
     places = np.arange(len(spec.paid))[::-1]
-    for position, (place, (name, channel)) in enumerate(
-        zip(places, spec.media.channels.items(), strict=True)
-    ):
-        if channel.prior.kind == "roi" and channel.prior.prior.family != "fixed":
-            low, middle, high = channel.prior.prior.frozen().ppf([0.05, 0.5, 0.95])
+    beliefs = effect_beliefs(spec, tree["constant_data"].to_dataset())
+    for position, (place, name) in enumerate(zip(places, spec.paid, strict=True)):
+        belief = beliefs[position]
+        if belief.kind == "roi" and belief.prior.family != "fixed":
+            low, middle, high = belief.prior.frozen().ppf([0.05, 0.5, 0.95])
             label = "prior, 90 %" if position == 0 else None
             axes.plot([low, high], [place, place], color=RULE, lw=7, solid_capstyle="butt", label=label)
             axes.plot([middle], [place], color=QUIET, marker="|", ms=7, lw=0)

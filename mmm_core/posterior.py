@@ -1,8 +1,9 @@
 """The posterior as one labelled DataTree: its schema, its version, its file.
 
 Groups: `posterior` (chain, draw, ...), `sample_stats` (chain, draw) and `constant_data`, the arrays of
-`mmm_core.data.model_data`. Root attributes hold the model's name, its specification as YAML, seed and versions, so that
-a file is enough to carry on from.
+`mmm_core.data.model_data`. A parameter of adstock or saturation is nan for the channels that do not have it. Root
+attributes hold the model's name, its specification as YAML, engine, seed and versions, so that a file is enough to
+carry on from.
 """
 
 from __future__ import annotations
@@ -19,12 +20,9 @@ from mmm_core.errors import InputError
 from mmm_core.spec import ModelSpec, parse_spec
 
 # Raised by hand when the posterior of the same specification and data changes on purpose.
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 
 POSTERIOR_DIMS: dict[str, tuple[str, ...]] = {
-    "alpha": ("channel",),
-    "half_saturation": ("channel",),
-    "slope": ("channel",),
     "roi": ("paid_channel",),
     "coefficient": ("geo", "channel"),
     "sigma": (),
@@ -32,13 +30,33 @@ POSTERIOR_DIMS: dict[str, tuple[str, ...]] = {
     "level": ("week",),
     "fixed_effect": ("geo", "term"),
 }
-GEO_DIMS: dict[str, tuple[str, ...]] = {"geo_spread": ("channel",)}
+"""Variables every posterior has, beside the parameters of adstock and saturation, which are over (channel,)."""
+
+OPTIONAL_DIMS: dict[str, tuple[str, ...]] = {
+    "geo_spread": ("channel",),
+    "multiplier": ("week", "channel"),
+    "tau_slope": (),
+    "slope_path": ("week",),
+    "nu": (),
+    "correlation": ("group",),
+}
+"""Variables that the parts of a specification bring with them."""
+
 SAMPLE_STATS = ("diverging", "num_steps", "energy", "acceptance_rate")
 CONSTANT_DATA = (
     "exposure", "spend", "kpi", "revenue_per_kpi", "observed", "population", "design", "design_centre",
     "design_scale", "design_prior_sd", "media_scale", "kpi_centre", "kpi_scale",
 )  # fmt: skip
-ROOT_ATTRIBUTES = ("model", "spec", "spec_hash", "seed", "engine_version", "versions")
+ROOT_ATTRIBUTES = (
+    "model",
+    "spec",
+    "spec_hash",
+    "seed",
+    "engine",
+    "approximate",
+    "engine_version",
+    "versions",
+)
 
 
 def spec_of(tree: xr.DataTree) -> ModelSpec:
@@ -65,15 +83,17 @@ def check_posterior(tree: xr.DataTree, source: str = "posterior") -> None:
                 f"{source}: attribute {name} is missing: the file was not written by this library"
             )
     draws = tree["posterior"].to_dataset()
-    optional = GEO_DIMS if "geo_spread" in draws else {}
-    for name, dims in {**POSTERIOR_DIMS, **optional}.items():
+    shapes = spec_of(tree).shape_parameters
+    optional = {name: dims for name, dims in OPTIONAL_DIMS.items() if name in draws}
+    for name, dims in {**POSTERIOR_DIMS, **optional, **dict.fromkeys(shapes, ("channel",))}.items():
         if name not in draws:
             raise InputError(f"{source}: posterior variable {name} is missing")
         if draws[name].dims != ("chain", "draw", *dims):
             raise InputError(
                 f"{source}: {name} has dimensions {draws[name].dims}, expected {('chain', 'draw', *dims)}"
             )
-        if not np.isfinite(draws[name].to_numpy()).all():
+        values = draws[name].sel(channel=list(shapes[name])) if name in shapes else draws[name]
+        if not np.isfinite(values.to_numpy()).all():
             raise InputError(f"{source}: {name} holds draws that are not finite")
     for group, names in (("sample_stats", SAMPLE_STATS), ("constant_data", CONSTANT_DATA)):
         missing = [name for name in names if name not in tree[group].data_vars]

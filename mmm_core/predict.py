@@ -15,8 +15,9 @@ import xarray as xr
 from mmm_core.data import NATIONAL, event_indicators, fourier, fourier_terms
 from mmm_core.errors import InputError, listed
 from mmm_core.media import MediaModel, media_parameters
+from mmm_core.media_spec import Channel
 from mmm_core.posterior import spec_of
-from mmm_core.spec import Channel, ModelSpec
+from mmm_core.spec import ModelSpec
 from mmm_core.table import dates
 
 # A plan's impressions and the controls it leaves out are taken from this many last weeks.

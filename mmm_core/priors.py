@@ -111,29 +111,49 @@ class Prior(BaseModel):
         return {"normal": (-np.inf, np.inf), "beta": (0.0, 1.0)}.get(self.family, (0.0, np.inf))
 
 
-def sample_vector(name: str, priors: Sequence[Prior]) -> jax.Array:
+Tables = dict[str, Any]
+"""Parameters of the priors of a vector: family -> (entries of that family, parameters)."""
+
+
+def prior_tables(priors: Sequence[Prior]) -> Tables:
+    """The numbers of some priors, which a program takes as arguments: other numbers compile nothing anew."""
+    return {
+        family: np.array([p.parameters for p in priors if p.family == family], dtype=float)
+        for family in sorted({p.family for p in priors})
+    }
+
+
+def sample_vector(
+    name: str, priors: Sequence[Prior], tables: Tables | None = None, repeat: int | None = None
+) -> jax.Array:
     """A vector whose i-th entry follows `priors[i]`; for use inside a NumPyro model.
 
     Entries of one family share a site: it is called `name` when every entry is of that family and
     `name_<family>` otherwise. Fixed entries are no site at all.
+
+    Args:
+        tables: the priors' numbers where they are traced; only the families of `priors` are then read.
+        repeat: this many independent vectors, on a leading axis.
     """
     import jax.numpy as jnp
     import numpyro
     import numpyro.distributions as dist
 
-    families = sorted({prior.family for prior in priors})
+    tables = prior_tables(priors) if tables is None else tables
+    leading = () if repeat is None else (repeat,)
     entries: list[Any] = [None] * len(priors)
-    for family in families:
+    for family in tables:
         at = [i for i, prior in enumerate(priors) if prior.family == family]
-        table = np.array([priors[i].parameters for i in at], dtype=float)
+        table = jnp.asarray(tables[family])
         if family == "fixed":
-            values = jnp.asarray(table[:, 0])
+            values = jnp.broadcast_to(table[:, 0], (*leading, len(at)))
         else:
-            distribution = getattr(dist, _NUMPYRO[family])(*(jnp.asarray(column) for column in table.T))
-            site = name if len(families) == 1 else f"{name}_{family}"
-            values = numpyro.sample(site, distribution.to_event(1))
-        if len(families) == 1:
+            distribution = getattr(dist, _NUMPYRO[family])(*table.T)
+            site = name if len(tables) == 1 else f"{name}_{family}"
+            whole = distribution.expand([*leading, len(at)]).to_event(1 + len(leading))
+            values = numpyro.sample(site, whole)
+        if len(tables) == 1:
             return values
         for position, i in enumerate(at):
-            entries[i] = values[position]
-    return jnp.stack(entries)
+            entries[i] = values[..., position]
+    return jnp.stack(entries, axis=-1)

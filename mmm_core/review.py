@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from mmm_core.effect_priors import EffectBelief
+
 Severity = Literal["ERROR", "WARN"]
 
 
@@ -350,10 +352,13 @@ class Identifiability(Check):
 
     def run(self, evidence: Evidence) -> CheckResult:
         """See Check."""
+        from mmm_core.effect_priors import effect_beliefs
+
+        beliefs = effect_beliefs(evidence.spec, evidence.data)
         contraction = {
-            name: _contraction(evidence, name, channel.prior)
-            for name, channel in zip(evidence.spec.channels, evidence.spec.channel_specs, strict=True)
-            if channel.prior.prior.family != "fixed"
+            name: _contraction(evidence, name, belief)
+            for name, belief in zip(evidence.spec.channels, beliefs, strict=True)
+            if belief.prior.family != "fixed"
         }
         if not contraction:
             return self.result(True, np.nan, self.threshold, "every channel's effect is fixed by its prior")
@@ -371,12 +376,12 @@ class Identifiability(Check):
         return self.result(not unknown, min(contraction.values()), self.threshold, message)
 
 
-def _contraction(evidence: Evidence, channel: str, prior: Any) -> float:
+def _contraction(evidence: Evidence, channel: str, prior: EffectBelief) -> float:
     """1 - (posterior width / prior width)^2, widths of 90 % intervals on the log scale where effects live."""
     if prior.kind == "coefficient":
         draws = evidence.tree["posterior"]["coefficient"].sel(channel=channel).mean("geo").to_numpy()
     else:
-        metric = {"roi": "roi", "contribution": "contribution_share"}[prior.kind]
+        metric = {"roi": "roi", "mroi": "mroi", "contribution": "contribution_share"}[prior.kind]
         draws = evidence.roi[metric].sel(channel=channel).to_numpy()
     prior_ends = np.maximum(prior.prior.frozen().ppf([0.05, 0.95]), 1e-12)
     posterior_ends = np.maximum(np.quantile(draws, [0.05, 0.95]), 1e-12)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.media import MediaModel, MediaParameters, media_parameters
+from mmm_core.media import MediaModel, MediaParameters, media_parameters, some_draws
 from mmm_core.posterior import spec_of
 
 BUMP = 0.01
@@ -57,9 +57,9 @@ def roi_draws(tree: xr.DataTree) -> xr.Dataset:
         parts = [
             [
                 np.asarray(part)
-                for part in program(MediaParameters(*(jnp.asarray(p[i : i + size]) for p in parameters)))
+                for part in program(jax.tree.map(jnp.asarray, some_draws(parameters, slice(i, i + size))))
             ]
-            for i in range(0, len(parameters.alpha), size)
+            for i in range(0, len(parameters.coefficient), size)
         ]
     kpi, revenue, bumped = (np.concatenate(pieces) for pieces in zip(*parts, strict=True))
 

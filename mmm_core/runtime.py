@@ -20,6 +20,8 @@ def configure(chains: int, precision: str = "float64") -> int:
     """
     import jax
 
+    if precision == "auto":
+        precision = "float64" if jax.default_backend() == "cpu" else "float32"
     jax.config.update("jax_enable_x64", precision == "float64")
     cache = compilation_cache()
     if cache is not None:

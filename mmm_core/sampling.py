@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpyro import handlers
 from numpyro.distributions import Unit, biject_to
@@ -150,6 +151,22 @@ def sample(
     trace = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1)[:, : schedule.draws], *kept)
     sampled = time.perf_counter()
     return Samples(trace, programs.unravel, compiled - started, sampled - compiled)
+
+
+def sample_stats(samples: Samples, warmup: int) -> xr.Dataset:
+    """The sampler's statistics of every draw."""
+    trace = samples.trace
+    chains, draws = trace.diverging.shape
+    fields = {name: (("chain", "draw"), getattr(trace, name)) for name in trace._fields if name != "position"}
+    return xr.Dataset(
+        fields,
+        coords={"chain": np.arange(chains), "draw": np.arange(draws)},
+        attrs={
+            "compile_seconds": samples.compile_seconds,
+            "sampling_seconds": samples.sampling_seconds,
+            "warmup": warmup,
+        },
+    )
 
 
 class _Programs(NamedTuple):

@@ -8,229 +8,48 @@ is refused by name, so that no line of a YAML is ever silently ignored.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from mmm_core.errors import SpecError, nearest
+from mmm_core.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 from mmm_core.priors import Prior
 
 # Keys of the specification that this version refuses by name, with what to write instead.
 NOT_YET: dict[str, str] = {
-    "treatments": "list the column under `controls`",
     "calibration": "state the experiment's result as the channel's `prior: {roi: ...}`",
     "long_term": "leave it out: only short-term effects are estimated",
-    "media.pooling": "state a prior per channel",
-    "media.channels.reach": "use `exposure` with impressions",
-    "media.channels.frequency": "use `exposure` with impressions",
-    "baseline.holidays": "list the dates under `baseline: events`",
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+_DEFAULTS = ("media", "defaults")
 
 
-def _within(low: float, high: float) -> AfterValidator:
-    def check(prior: Prior) -> Prior:
-        start, end = prior.support()
-        if start < low or end > high:
-            raise ValueError(
-                f"the prior must stay within [{low:g}, {high:g}], its support is [{start:g}, {end:g}]"
-            )
-        return prior
-
-    return AfterValidator(check)
-
-
-Positive = Annotated[Prior, _within(0.0, float("inf"))]
-Fraction = Annotated[Prior, _within(0.0, 1.0)]
-
-
-def _prior(**family: list[float]) -> Prior:
-    return Prior.model_validate(family)
-
-
-class Adstock(_Strict):
-    """Carryover: how an exposure's effect spreads over the following weeks."""
-
-    kind: Literal["geometric", "none"] = "geometric"
-    l_max: int = Field(default=8, ge=0, le=52, description="longest lag in weeks")
-    alpha: Fraction = Field(
-        default=_prior(beta=[3, 3]), description="share retained from one week to the next"
-    )
-
-    @property
-    def lags(self) -> int:
-        """The longest lag that carries weight: 0 without carryover."""
-        return self.l_max if self.kind != "none" else 0
-
-
-class Saturation(_Strict):
-    """Diminishing returns of the adstocked media, which is in units of its mean non-zero week."""
-
-    kind: Literal["hill", "none"] = "hill"
-    half_saturation: Positive = Field(
-        default=_prior(lognormal=[0, 0.7]), description="media at half of the ceiling"
-    )
-    slope: Positive = Field(
-        default=_prior(lognormal=[0, 0.4]), description="Hill exponent; above 1 is S-shaped"
-    )
-
-
-class EffectPrior(_Strict):
-    """What is believed of a channel's effect, stated in one of three ways."""
-
-    roi: Positive | None = Field(default=None, description="revenue per unit of spend over the window")
-    contribution: Positive | None = Field(default=None, description="share of the window's revenue")
-    coefficient: Positive | None = Field(
-        default=None, description="ceiling in standard deviations of the KPI"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_mroi(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "mroi" in value:
-            raise ValueError("a prior on mroi is not supported yet: state it on `roi`")
-        return value
-
-    @model_validator(mode="after")
-    def _one(self) -> EffectPrior:
-        if sum(prior is not None for prior in (self.roi, self.contribution, self.coefficient)) != 1:
-            raise ValueError("state exactly one of roi, contribution, coefficient")
-        return self
-
-    @property
-    def kind(self) -> Literal["roi", "contribution", "coefficient"]:
-        """Which of the three is stated."""
-        return "roi" if self.roi else "contribution" if self.contribution else "coefficient"
-
-    @property
-    def prior(self) -> Prior:
-        """The stated prior."""
-        prior = self.roi or self.contribution or self.coefficient
-        assert prior is not None
-        return prior
-
-
-class MediaDefaults(_Strict):
-    """What a channel uses where it says nothing itself."""
-
-    adstock: Adstock = Adstock()
-    saturation: Saturation = Saturation()
-    prior: EffectPrior = EffectPrior(roi=_prior(lognormal=[0.2, 0.9]))
-
-
-class Channel(_Strict):
-    """Paid media: a spend column, and the exposure (impressions, clicks) it bought where that is known."""
-
-    spend: str
-    exposure: str | None = None
-    group: str | None = Field(default=None, description="label for reports, such as online or offline")
-    adstock: Adstock = Adstock()
-    saturation: Saturation = Saturation()
-    prior: EffectPrior = MediaDefaults().prior
-
-    @property
-    def media_column(self) -> str:
-        """The column whose carryover and saturation are modelled."""
-        return self.exposure or self.spend
-
-
-class Organic(_Strict):
-    """Media without spend: a newsletter, organic posts. Its prior is on its share of the outcome."""
-
-    exposure: str
-    group: str | None = None
-    adstock: Adstock = Adstock()
-    saturation: Saturation = Saturation()
-    prior: EffectPrior = EffectPrior(contribution=_prior(lognormal=[-4.0, 1.0]))
-
-    @field_validator("prior")
-    @classmethod
-    def _no_roi(cls, prior: EffectPrior) -> EffectPrior:
-        if prior.kind == "roi":
-            raise ValueError(
-                "organic media have no spend and so no roi: state `contribution` or `coefficient`"
-            )
-        return prior
-
-    @property
-    def media_column(self) -> str:
-        """The column whose carryover and saturation are modelled."""
-        return self.exposure
-
-
-class Media(_Strict):
-    """Every channel, paid and organic; what a channel leaves out is taken from `defaults`."""
-
-    defaults: MediaDefaults = MediaDefaults()
-    channels: dict[str, Channel] = Field(min_length=1)
-    organic: dict[str, Organic] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_from_defaults(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        defaults = value.get("defaults") or {}
-
-        def filled(entry: Any, keys: tuple[str, ...]) -> Any:
-            if not isinstance(entry, dict):
-                return entry
-            merged = dict(entry)
-            for key in keys:
-                given, base = entry.get(key), defaults.get(key)
-                if isinstance(base, dict) and key != "prior":
-                    same_kind = not isinstance(given, dict) or given.get(
-                        "kind", base.get("kind")
-                    ) == base.get("kind")
-                    merged[key] = {**(base if same_kind else {}), **(given or {})}
-                elif given is None and base is not None:
-                    merged[key] = base
-            return merged
-
-        out = dict(value)
-        for name, keys in (
-            ("channels", ("adstock", "saturation", "prior")),
-            ("organic", ("adstock", "saturation")),
-        ):
-            if isinstance(value.get(name), dict):
-                out[name] = {channel: filled(entry, keys) for channel, entry in value[name].items()}
-        return out
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Media:
-        twice = set(self.channels) & set(self.organic)
-        if twice:
-            raise ValueError(f"named both under channels and organic: {', '.join(sorted(twice))}")
-        return self
-
-
-class Kpi(_Strict):
+class Kpi(Strict):
     """The outcome: revenue itself, or units with a column that says what one is worth."""
 
     column: str
     revenue_per_unit: str | None = None
+    kind: Literal["revenue", "non_revenue"] = Field(
+        default="revenue",
+        description="non_revenue: units nobody can price; effects are then in units, priors common to all channels",
+    )
+    scale: Literal["level", "log"] = Field(
+        default="level", description="log: effects multiply instead of adding up"
+    )
     gaps: Literal["refuse", "leave_out"] = Field(
         default="refuse",
         description="weeks without a KPI: refuse the table, or leave them out of the likelihood",
     )
 
 
-class Time(_Strict):
+class Time(Strict):
     """The week column and the window used, both ends inclusive."""
 
     column: str = "week_start"
@@ -244,46 +63,130 @@ class Time(_Strict):
         return self
 
 
-class Geo(_Strict):
+class Geo(Strict):
     """A panel of geos; media and KPI are modelled per head where a population column is named."""
 
     column: str = "geo"
-    pooling: Literal["partial", "complete"] = "partial"
+    pooling: Literal["partial", "complete", "none"] = "partial"
+    effects: Literal["normal", "lognormal"] = Field(
+        default="normal",
+        description="distribution of a channel's effect over geos; normal ones are integrated out, which is faster",
+    )
+    spread: Positive = Field(
+        default=as_prior(gamma=[2, 10]),
+        description="sd over geos of a channel's effect, relative to its mean",
+    )
     population: str | None = None
 
 
-class Seasonality(_Strict):
+class Seasonality(Strict):
     """Fourier terms: `order` pairs of sine and cosine with `period` in weeks."""
 
     period: float = Field(default=52.18, gt=2)
     order: int = Field(default=2, ge=0, le=26)
 
 
-class Baseline(_Strict):
-    """What would have sold without media: level, seasonality, events."""
+class Holidays(Strict):
+    """Public holidays of a country as named events, from the `holidays` package."""
+
+    country: str = Field(description="ISO code such as US, GB, DE")
+    subdivision: str | None = Field(default=None, description="state or province, such as CA")
+    names: tuple[str, ...] = Field(default=(), description="only these; every public holiday where empty")
+    window: tuple[int, int] = Field(
+        default=(0, 0), description="weeks before and after that have an effect of their own"
+    )
+
+    @field_validator("window")
+    @classmethod
+    def _around(cls, window: tuple[int, int]) -> tuple[int, int]:
+        if not -8 <= window[0] <= 0 <= window[1] <= 8:
+            raise ValueError(f"window [{window[0]}, {window[1]}] must hold 0 and reach 8 weeks at most")
+        return window
+
+
+class Baseline(Strict):
+    """What would have sold without media: level, slope, seasonality, holidays, events, steps."""
 
     level: Literal["random_walk", "linear", "constant"] = "random_walk"
     level_sd: Positive = Field(
-        default=_prior(halfnormal=[0.1]),
-        description="weekly step of the level, in standard deviations of the KPI",
+        default=as_prior(halfnormal=[0.1]),
+        description="weekly step of the level, in robust standard deviations of the KPI",
+    )
+    slope: Literal["none", "constant", "random_walk"] = Field(
+        default="none", description="drift of a random-walk level: none, constant, or moving itself"
+    )
+    slope_sd: Positive = Field(
+        default=as_prior(halfnormal=[0.005]),
+        description="weekly step of a random-walk slope, in robust standard deviations of the KPI a week",
     )
     seasonality: Seasonality = Seasonality()
+    holidays: Holidays | None = None
     events: dict[str, list[date]] = Field(default={}, description="named weeks with an effect of their own")
+    steps: dict[str, date] = Field(default={}, description="named changes of level that stay, from a date on")
+
+    @model_validator(mode="after")
+    def _slope_of_a_walk(self) -> Baseline:
+        if self.slope != "none" and self.level != "random_walk":
+            raise ValueError(f"a slope belongs to `level: random_walk`; `level: {self.level}` has its own")
+        return self
 
 
-class Fit(_Strict):
+class TreatmentPrior(Strict):
+    """What is believed of a treatment's effect; it may have either sign."""
+
+    contribution: Prior | None = Field(
+        default=None, description="share of the modelled weeks' outcome, against the baseline value"
+    )
+    coefficient: Prior | None = Field(
+        default=None,
+        description="robust standard deviations of the KPI per head, for one standard deviation of the column",
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> TreatmentPrior:
+        if (self.contribution is None) == (self.coefficient is None):
+            raise ValueError("state exactly one of contribution, coefficient")
+        return self
+
+
+class Treatment(Strict):
+    """A lever that is not media, such as price or promotion; its effect is against a baseline value."""
+
+    column: str
+    baseline: Literal["min", "max", "mean", "zero"] | float = Field(
+        default="min", description="value that would have been without the treatment"
+    )
+    prior: TreatmentPrior | None = Field(
+        default=None, description="as a control's, too wide to matter, where not stated"
+    )
+
+
+class StudentT(Strict):
+    """Noise with heavy tails, so that outlier weeks weigh little."""
+
+    kind: Literal["student_t"] = "student_t"
+    nu: Positive = Field(default=Prior.model_validate(4.0), description="degrees of freedom")
+
+
+class Fit(Strict):
     """How the posterior is computed."""
 
-    engine: Literal["numpyro"] = "numpyro"
+    engine: Literal["numpyro", "laplace", "advi", "pymc", "ridge"] = "numpyro"
     chains: int = Field(default=4, ge=1, le=64)
     warmup: int = Field(default=1000, ge=100)
     draws: int = Field(default=1000, ge=100)
     seed: int = Field(default=7, ge=0, lt=2**32)
     target_accept: float = Field(default=0.9, gt=0.5, lt=1)
-    precision: Literal["float64", "float32"] = "float64"
+    precision: Literal["auto", "float64", "float32"] = Field(
+        default="auto", description="auto: float64 on a CPU, float32 on a GPU"
+    )
+    layout: Literal["auto", "devices", "vectorized"] = Field(
+        default="auto",
+        description="devices: chains on devices of their own, auto on a CPU; vectorized: all in one, auto on a GPU",
+    )
 
 
-class Review(_Strict):
+class Review(Strict):
     """Thresholds of the review that differ from the defaults; see docs/model-spec.md."""
 
     rhat: float = Field(default=1.01, gt=1)
@@ -302,14 +205,14 @@ class Review(_Strict):
     roi_overlap: float = Field(default=0.5, ge=0, le=1)
 
 
-class Budget(_Strict):
+class Budget(Strict):
     """The next period's budget question; bounds are relative to the last comparable period."""
 
     weeks: int = Field(default=13, ge=1, le=104)
     total: float | None = Field(
         default=None, gt=0, description="in the currency of spend; default: the last period's"
     )
-    bounds: dict[str, tuple[float, float]] = {"default": (0.7, 1.3)}
+    bounds: dict[str, tuple[float, float]] = Field(default={"default": (0.7, 1.3)})
     objective: Literal["expected"] = "expected"
 
     @field_validator("bounds")
@@ -325,38 +228,62 @@ class Budget(_Strict):
         return self.bounds.get(channel, self.bounds["default"])
 
 
-class ModelSpec(_Strict):
+class ModelSpec(Strict):
     """One model: market, KPI, channels, priors, schedule and budget question."""
 
     model: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="lower case, digits and underscores")
     table: str = Field(description="a mart, or weekly_tables/<name> for a weekly file of one's own")
     kpi: Kpi
     media: Media
+    extensions: tuple[str, ...] = Field(
+        default=(), description="modules that register further adstock and saturation kinds"
+    )
     filter: dict[str, str] = Field(default={}, description="rows of the table to keep: column -> value")
     owner: str = "team:marketing-science"
     schedule: Literal["weekly", "none"] = "weekly"
     time: Time = Time()
     geo: Geo | None = None
     controls: tuple[str, ...] = ()
+    treatments: dict[str, Treatment] = Field(default={})
     baseline: Baseline = Baseline()
-    likelihood: Literal["normal"] = "normal"
+    likelihood: Literal["normal", "student_t"] | StudentT = "normal"
     fit: Fit = Fit()
     review: Review = Review()
     budget: Budget = Budget()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _common_prior_without_revenue(cls, value: Any) -> Any:
+        """Without revenue an ROI is in units of the KPI, of which no default can know the size."""
+        if not isinstance(value, dict) or not isinstance(value.get("media"), dict):
+            return value
+        if not isinstance(value.get("kpi"), dict) or value["kpi"].get("kind") != "non_revenue":
+            return value
+        defaults = value["media"].get("defaults") or {}
+        if not isinstance(defaults, dict) or "prior" in defaults:
+            return value
+        return {
+            **value,
+            "media": {**value["media"], "defaults": {**defaults, "prior": {"total_share": {}}}},
+        }
+
     @model_validator(mode="after")
     def _consistent(self) -> ModelSpec:
+        if self.kpi.kind == "non_revenue" and self.kpi.revenue_per_unit:
+            raise ValueError("kpi: `kind: non_revenue` contradicts `revenue_per_unit`: leave one out")
         unknown = set(self.budget.bounds) - set(self.media.channels) - {"default"}
         for name in sorted(unknown):
             raise ValueError(
                 f"budget.bounds names '{name}', no paid channel: {nearest(name, self.media.channels)}"
             )
-        components = [*self.channels, *self.controls, *self.baseline.events]
+        components = [
+            *self.channels, *self.controls, *self.treatments, *self.baseline.events, *self.baseline.steps
+        ]  # fmt: skip
         twice = {name for name in components if components.count(name) > 1}
         if twice:
             raise ValueError(
-                f"{', '.join(sorted(twice))}: named more than once among channels, controls and events; "
-                "each is a component of the outcome and needs a name of its own"
+                f"{', '.join(sorted(twice))}: named more than once among channels, controls, treatments, events and "
+                "steps; each is a component of the outcome and needs a name of its own"
             )
         return self
 
@@ -381,6 +308,27 @@ class ModelSpec(_Strict):
         return (*self.media.channels.values(), *self.media.organic.values())
 
     @property
+    def shape_parameters(self) -> dict[str, tuple[str, ...]]:
+        """Every parameter of adstock and saturation, with the channels that have it."""
+        out: dict[str, list[str]] = {}
+        for name, channel in zip(self.channels, self.channel_specs, strict=True):
+            for parameter in (*channel.adstock.parameters, *channel.saturation.parameters):
+                out.setdefault(parameter, []).append(name)
+        return {parameter: tuple(channels) for parameter, channels in out.items()}
+
+    @property
+    def sampled_treatments(self) -> tuple[str, ...]:
+        """Treatments with a prior of their own; the others are integrated out with the controls."""
+        return tuple(name for name, treatment in self.treatments.items() if treatment.prior)
+
+    @property
+    def student_t(self) -> StudentT | None:
+        """The heavy-tailed noise, where it is asked for."""
+        if isinstance(self.likelihood, StudentT):
+            return self.likelihood
+        return StudentT() if self.likelihood == "student_t" else None
+
+    @property
     def l_max(self) -> int:
         """The longest lag of any channel: as many weeks at the start are media history only."""
         return max(channel.adstock.lags for channel in self.channel_specs)
@@ -394,9 +342,10 @@ class ModelSpec(_Strict):
         if self.geo and self.geo.population:
             names.append(self.geo.population)
         for channel in self.media.channels.values():
-            names += [channel.spend] + ([channel.exposure] if channel.exposure else [])
-        names += [organic.exposure for organic in self.media.organic.values()]
-        names += list(self.controls)
+            names += [channel.spend, *channel.media_columns]
+        for organic in self.media.organic.values():
+            names += organic.media_columns
+        names += [*self.controls, *(treatment.column for treatment in self.treatments.values())]
         return tuple(dict.fromkeys(names))
 
     @property
@@ -440,13 +389,32 @@ def parse_spec(mapping: Any, source: str = "spec") -> ModelSpec:
     """
     if not isinstance(mapping, dict):
         raise SpecError(f"{source}: expected a mapping with model, table, kpi and media")
+    _load_extensions(mapping.get("extensions"), source)
     try:
         return ModelSpec.model_validate(mapping)
     except ValidationError as error:
-        lines = [f"  {_explain(fault)}" for fault in error.errors()]
+        faults = error.errors()
+        of_defaults = {(*fault["loc"][2:], fault["msg"]) for fault in faults if fault["loc"][:2] == _DEFAULTS}
+        # every channel repeats a fault of the defaults
+        lines = [
+            f"  {_explain(fault)}"
+            for fault in faults
+            if fault["loc"][:1] != ("media",) or (*fault["loc"][3:], fault["msg"]) not in of_defaults
+        ]
         raise SpecError(
             f"{source}: the model specification was refused\n" + "\n".join(dict.fromkeys(lines))
         ) from None
+
+
+def _load_extensions(modules: Any, source: str) -> None:
+    """Import the modules that register further kinds, before anything names one."""
+    for module in modules if isinstance(modules, list | tuple) else ():
+        try:
+            importlib.import_module(str(module))
+        except Exception as error:
+            raise SpecError(
+                f"{source}: extensions: module '{module}' cannot be imported: {error}: it must be on the Python path"
+            ) from error
 
 
 def json_schema() -> dict[str, Any]:

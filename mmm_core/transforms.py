@@ -34,21 +34,24 @@ def media_transforms(tree: xr.DataTree) -> pd.DataFrame:
     history = data.sizes["media_week"] - data.sizes["week"]
     exposure = data["exposure"].to_numpy()
 
-    def means(alpha: jax.Array, half_saturation: jax.Array, slope: jax.Array) -> Pair:
-        lagged = media.lagged(exposure)
+    def means(shapes: dict[str, jax.Array]) -> Pair:
+        inputs = media.inputs(exposure)
 
-        def add(sums: Pair, draw: tuple[jax.Array, ...]) -> tuple[Pair, None]:
-            carried = adstock.convolve(lagged, lag_weights(media.layout, draw[0]))
-            return (sums[0] + carried, sums[1] + saturated_media(media.layout, lagged, *draw)), None
+        def add(sums: Pair, shape: dict[str, jax.Array]) -> tuple[Pair, None]:
+            carried = adstock.convolve(inputs.lagged, lag_weights(media.layout, shape))
+            return (sums[0] + carried, sums[1] + saturated_media(media.layout, inputs, shape)), None
 
         zeros = jnp.zeros((len(spec.channels), *exposure.shape[:2]))
-        sums, _ = jax.lax.scan(add, (zeros, zeros), (alpha, half_saturation, slope))
+        sums, _ = jax.lax.scan(add, (zeros, zeros), shapes)
         return sums[0] / len(draws), sums[1] / len(draws)
 
     with jax.enable_x64(True):
-        shape = [jnp.asarray(np.asarray(p, dtype=float)) for p in media_parameters(tree, draws)[:3]]
+        shapes = {
+            name: jnp.asarray(values, dtype=float)
+            for name, values in media_parameters(tree, draws).shape.items()
+        }
         adstocked, saturated = (
-            np.moveaxis(np.asarray(m), 0, -1)[:, history:] for m in jax.jit(means)(*shape)
+            np.moveaxis(np.asarray(m), 0, -1)[:, history:] for m in jax.jit(means)(shapes)
         )
     labels = {
         "geo": data["geo"].to_numpy(),

@@ -81,6 +81,14 @@ def posterior(spec=None, table=None, draws=20, chains=2, seed=1, holdout_weeks=0
         "level": (("week",), np.cumsum(rng.normal(0, 0.05, (*lead, sizes["week"])), axis=-1)),
         "fixed_effect": (("geo", "term"), fixed_effect),
     }
+    variables = {  # those of the specification's shapes only
+        name: entry
+        for name, entry in variables.items()
+        if name not in ("alpha", "half_saturation", "slope") or name in spec.shape_parameters
+    }
+    for name, channels_with in spec.shape_parameters.items():
+        values = variables[name][1]
+        values[..., [c not in channels_with for c in spec.channels]] = np.nan
     for name, value in fixed.items():
         dims, old = variables[name]
         variables[name] = dims, np.broadcast_to(np.asarray(value, dtype=float), old.shape).copy()
@@ -104,6 +112,8 @@ def posterior(spec=None, table=None, draws=20, chains=2, seed=1, holdout_weeks=0
         "spec": spec.to_yaml(),
         "spec_hash": spec.spec_hash,
         "seed": spec.fit.seed,
+        "engine": spec.fit.engine,
+        "approximate": "",
         "engine_version": ENGINE_VERSION,
         "versions": "{}",
     }
