@@ -1,0 +1,44 @@
+"""Worlds of this library's simulator: `mmm_core.simulate.process` says what makes their revenue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.common.job import Job
+from benchmarks.worlds import World
+from mmm_core.simulate import weekly_table
+from mmm_core.simulate.calendar import HOLIDAYS, holiday_dates
+
+PEAK = "retail_peak"
+
+
+def simulated(seed: int, market: str = "us", **settings: Any) -> World:
+    """A world of one seed; settings as for `mmm_core.simulate.simulate_market`.
+
+    Controls: consumer confidence, competitor spend and an indicator of the four weeks of the retail peak, whose true
+    heights differ from one another.
+    """
+    full, truth = weekly_table(market, seed=seed, **settings)
+    channels = [channel.channel for channel in truth.channels]
+    geos = full["geo"].nunique() > 1
+    week = full["week_start"]
+    days = [pd.Timestamp(day) for name in HOLIDAYS for day in holiday_dates(sorted({*week.dt.year}))[name]]
+    mondays = {day - pd.Timedelta(days=day.weekday()) for day in days}
+    full[PEAK] = week.isin(mondays).astype(float)
+    controls = ("consumer_confidence", "competitor_spend", PEAK)
+    spend = {name: f"{name}_spend" for name in channels}
+    keys = ["week_start", *(["geo", "population"] if geos else [])]
+    job = Job(
+        kpi="revenue",
+        spend=spend,
+        controls=controls,
+        l_max=truth.l_max,
+        geo="geo" if geos else None,
+        population="population" if geos else None,
+    )
+    table = full[[*keys, "revenue", *spend.values(), *controls]]
+    return World(
+        f"simulator-{market}-{seed}", "simulator", table, job, dict(truth.roi(truth.l_max)[channels])
+    )
