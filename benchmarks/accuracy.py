@@ -58,7 +58,7 @@ def all_worlds(count: int, generators: list[str]) -> list[World]:
 def fingerprint(system: str, world: World, job: Job) -> str:
     """What a stored fit depends on."""
     code = hashlib.sha256()
-    sources = sorted((ROOT / "mmm_core").glob("*.py")) if system == OURS else [_lock(system), *_scripts()]
+    sources = sorted((ROOT / "mmm_core").rglob("*.py")) if system == OURS else [_lock(system), *_scripts()]
     for path in sources:
         code.update(path.read_bytes())
     code.update(repr(job).encode())

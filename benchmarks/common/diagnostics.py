@@ -80,7 +80,7 @@ def _ess(draws: np.ndarray) -> np.ndarray:
     correlation = 1 - (within - covariance) / total  # (lag, series)
     correlation[0] = 1.0
     # Geyer: sums of neighbouring lags are positive and fall; stop at the first that is not
-    lags = (n - 3) // 2 * 2
+    lags = (n - 1) // 2 * 2
     pairs = correlation[0:lags:2] + correlation[1:lags:2]
     stop = np.where((pairs < 0).any(axis=0), (pairs < 0).argmax(axis=0), len(pairs) - 1)
     kept = np.arange(len(pairs))[:, None] < stop
