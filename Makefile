@@ -65,7 +65,7 @@ bench: $(READY) $(if $(filter $(NEED_PEERS),$(B)),$(PEERS_READY))  ## run a benc
 	@$(BIN)/python -m benchmarks.$(B) $(ARGS)
 
 lock: $(READY)  ## compile the lock files anew (UPGRADE=1 takes newer releases)
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra platform --extra dev pyproject.toml -o requirements.lock
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra platform --extra pymc --extra dev pyproject.toml -o requirements.lock
 	@$(COMPILE) --constraint requirements.lock --extra platform pyproject.toml -o requirements-runtime.lock
 	@$(COMPILE) --constraint requirements.lock requirements-bootstrap.in -o requirements-bootstrap.lock
 	@for peer in meridian pymc_marketing; do \
