@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.baseline_terms import TREND, dated_terms, holiday_terms, refuse_repeated
 from mmm_core.errors import InputError, listed
 from mmm_core.spec import ModelSpec
 from mmm_core.table import check_table
@@ -18,8 +20,13 @@ INTERCEPT = "intercept"
 # Prior sd of a term's coefficient in units of the noise sd: wide enough to be uninformative, proper all the same.
 INTERCEPT_PRIOR_SD = 100.0
 TERM_PRIOR_SD = 10.0
+# A holiday rests on one week a year, and with a window there are dozens of them. At 10 each would take its weeks out of
+# the likelihood, what media did in them included; at 2 one week keeps 4/5 of what it says and four weeks 16/17. A day
+# known to be far larger, such as Black Friday, is an event, with the wide prior.
+HOLIDAY_PRIOR_SD = 2.0
 
-_FOURIER_ORIGIN = pd.Timestamp("1970-01-05")
+Panel = Callable[[str], np.ndarray]
+"""From a column of the table to its values (geo, week)."""
 
 
 def model_data(
@@ -37,12 +44,15 @@ def model_data(
 
     Returns:
         exposure (geo, media_week, channel) and spend (geo, media_week, paid_channel) in the table's units;
+        where a channel has reach and frequency, exposure holds its reach, and there are frequency (geo, media_week,
+        channel), nan for the other channels, and frequency_scale (channel);
         kpi, revenue_per_kpi, observed (geo, week); population (geo), relative to its mean;
         design (geo, week, term), standardised, with design_centre, design_scale, design_prior_sd (term);
-        media_scale (channel), kpi_centre (geo), kpi_scale ().
+        media_scale (channel); kpi_centre (geo) and kpi_scale (), of the KPI per head or of its logarithm.
 
     Raises:
-        InputError: whatever `check_table` refuses, a channel without media in the window, too long a holdout.
+        InputError: whatever `check_table` refuses, a channel without media in the window, an event or step outside of
+            it, an unknown holiday, two components of one name, too long a holdout.
     """
     rows = check_table(table, spec, source)
     time = spec.time.column
@@ -76,6 +86,8 @@ def model_data(
         observed = observed & (np.arange(len(week)) < len(week) - holdout_weeks)
 
     per_head = kpi / population[:, None]
+    if spec.kpi.scale == "log":
+        per_head = np.log(per_head)
     seen = np.where(observed, per_head, np.nan)
     centre = np.nanmedian(seen, axis=1)
     kpi_scale = _robust_sd(seen - centre[:, None])
@@ -84,16 +96,7 @@ def model_data(
     positive = np.where(media_per_head > 0, media_per_head, np.nan)
     media_scale = np.nanmean(positive, axis=(0, 1))
 
-    terms, raw = _design(rows, spec, week, geos, panel)
-    varying = np.array(
-        [not term.startswith(INTERCEPT) and term in (*spec.controls, "trend") for term in terms]
-    )
-    design_centre = np.where(varying, raw.mean(axis=(0, 1)), 0.0)
-    spread = raw.std(axis=(0, 1))
-    _refuse_constant(np.array(terms)[varying & (spread == 0)], source)
-    design_scale = np.where(varying, spread, 1.0)
-    design = (raw - design_centre) / design_scale
-    prior_sd = np.where([term == INTERCEPT for term in terms], INTERCEPT_PRIOR_SD, TERM_PRIOR_SD)
+    design = _design(spec, week, len(geos), lambda column: panel(column)[:, spec.l_max :], source)
 
     return xr.Dataset(
         {
@@ -103,11 +106,12 @@ def model_data(
             "revenue_per_kpi": (("geo", "week"), unit),
             "observed": (("geo", "week"), observed),
             "population": (("geo",), population),
-            "design": (("geo", "week", "term"), design),
-            "design_centre": (("term",), design_centre),
-            "design_scale": (("term",), design_scale),
-            "design_prior_sd": (("term",), prior_sd),
+            "design": (("geo", "week", "term"), (design.raw - design.centre) / design.scale),
+            "design_centre": (("term",), design.centre),
+            "design_scale": (("term",), design.scale),
+            "design_prior_sd": (("term",), design.prior_sd),
             "media_scale": (("channel",), media_scale),
+            **_frequency(exposure, spec, panel),
             "kpi_centre": (("geo",), centre / kpi_scale),
             "kpi_scale": ((), kpi_scale),
         },
@@ -117,62 +121,83 @@ def model_data(
             "week": week,
             "channel": list(spec.channels),
             "paid_channel": list(spec.paid),
-            "term": terms,
+            "term": list(design.terms),
         },
         attrs={"model": spec.model, "l_max": spec.l_max, "holdout_weeks": holdout_weeks},
     )
 
 
-def fourier(weeks: pd.DatetimeIndex, period: float, order: int) -> np.ndarray:
-    """Seasonal terms, shape (week, 2 * order): sine and cosine of harmonics 1..order; `period` in weeks."""
-    position = (weeks - _FOURIER_ORIGIN).days.to_numpy() / 7.0
-    angles = 2 * np.pi * np.outer(position / period, np.arange(1, order + 1))
-    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(len(weeks), -1)
+@dataclass(frozen=True)
+class Design:
+    """What enters the baseline linearly: value = (raw - centre) / scale, of every term in every geo and week."""
+
+    terms: tuple[str, ...]
+    raw: np.ndarray  # (geo, week, term)
+    centre: np.ndarray  # (term,)
+    scale: np.ndarray  # (term,)
+    prior_sd: np.ndarray  # (term,)
 
 
-def fourier_terms(order: int) -> list[str]:
-    """Names of the columns of `fourier`."""
-    return [f"{wave}_{k}" for k in range(1, order + 1) for wave in ("sin", "cos")]
+def _design(spec: ModelSpec, week: pd.DatetimeIndex, geos: int, panel: Panel, source: str) -> Design:
+    """Intercept, controls and treatments, then what follows from the date.
+
+    Controls and the trend are centred; a treatment is measured from its baseline value, so that its term is 0 where
+    there was none. All three are in standard deviations. Waves and indicators are as they are.
+    """
+    ones = np.ones((geos, len(week)))
+    dated = dated_terms(week, spec)
+    named = [INTERCEPT, *spec.controls, *spec.treatments, *dated]
+    refuse_repeated(named, spec)
+    columns = [
+        ones,
+        *(panel(control) for control in spec.controls),
+        *(panel(treatment.column) for treatment in spec.treatments.values()),
+        *(ones * values for values in dated.values()),
+    ]
+    raw = np.stack(columns, axis=-1)
+    centre, scale, prior_sd = np.zeros(len(named)), np.ones(len(named)), np.full(len(named), TERM_PRIOR_SD)
+    holidays = holiday_terms(week, spec.baseline.holidays)
+    for position, term in enumerate(named):
+        values = raw[..., position]
+        if term in spec.treatments:
+            centre[position] = _baseline_value(values, spec.treatments[term].baseline)
+        elif term in spec.controls or term == TREND:
+            centre[position] = values.mean()
+        elif term in holidays:
+            prior_sd[position] = HOLIDAY_PRIOR_SD
+        if term in spec.treatments or term in spec.controls or term == TREND:
+            scale[position] = values.std()
+    prior_sd[0] = INTERCEPT_PRIOR_SD
+    _refuse_constant([term for term, spread in zip(named, scale, strict=True) if spread == 0], source)
+    return Design(tuple(named), raw, centre, scale, prior_sd)
 
 
-def event_indicators(weeks: pd.DatetimeIndex, spec: ModelSpec) -> dict[str, np.ndarray]:
-    """For each named event, 1 in a week that holds one of its dates."""
-    out = {}
-    for name, days in spec.baseline.events.items():
-        starts = {pd.Timestamp(day) for day in days}
-        out[name] = np.array(
-            [float(any(week <= day < week + pd.Timedelta(days=7) for day in starts)) for week in weeks]
-        )
-    return out
+def _baseline_value(values: np.ndarray, baseline: str | float) -> float:
+    """What a treatment's column would have been without the treatment."""
+    known = {"min": values.min(), "max": values.max(), "mean": values.mean(), "zero": 0.0}
+    return float(known[baseline]) if isinstance(baseline, str) else baseline
 
 
-def _design(
-    rows: pd.DataFrame,
-    spec: ModelSpec,
-    week: pd.DatetimeIndex,
-    geos: list[str],
-    panel: Callable[[str], np.ndarray],
-) -> tuple[list[str], np.ndarray]:
-    """Names and raw values (geo, week, term) of what enters the baseline linearly."""
-    ones = np.ones((len(geos), len(week)))
-    terms, columns = [INTERCEPT], [ones]
-    if spec.baseline.level == "linear":
-        terms.append("trend")
-        columns.append(ones * np.arange(len(week)))
-    for control in spec.controls:
-        terms.append(control)
-        columns.append(panel(control)[:, spec.l_max :])
-    season = spec.baseline.seasonality
-    terms += fourier_terms(season.order)
-    columns += [ones * wave for wave in fourier(week, season.period, season.order).T]
-    for name, indicator in event_indicators(week, spec).items():
-        if not indicator.any():
-            raise InputError(
-                f"model {spec.model}: event '{name}' falls in no modelled week ({week[0].date()} to {week[-1].date()})"
-            )
-        terms.append(name)
-        columns.append(ones * indicator)
-    return terms, np.stack(columns, axis=-1)
+def _frequency(
+    reach: np.ndarray, spec: ModelSpec, panel: Panel
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """Frequency and its unit, the mean of the weeks with reach; nothing where no channel has one.
+
+    Where nobody was reached the mean stands in: the fit does not see it, and a counterfactual may have reach there.
+    """
+    if not any(channel.frequency for channel in spec.channel_specs):
+        return {}
+    frequency, scale = np.full(reach.shape, np.nan), np.ones(reach.shape[-1])
+    for position, channel in enumerate(spec.channel_specs):
+        if channel.frequency:
+            values = panel(channel.frequency)
+            reached = reach[..., position] > 0
+            scale[position] = values[reached].mean()
+            frequency[..., position] = np.where(reached, values, scale[position])
+    return {
+        "frequency": (("geo", "media_week", "channel"), frequency),
+        "frequency_scale": (("channel",), scale),
+    }
 
 
 def _robust_sd(values: np.ndarray) -> float:
@@ -191,8 +216,9 @@ def _refuse_idle_channels(exposure: np.ndarray, spend: np.ndarray, spec: ModelSp
         )
 
 
-def _refuse_constant(terms: np.ndarray, source: str) -> None:
-    if len(terms):
+def _refuse_constant(terms: list[str], source: str) -> None:
+    if terms:
         raise InputError(
-            f"{source}: {listed(terms)} never changes in the modelled weeks: take the control out of the model"
+            f"{source}: {listed(terms)} never changes in the modelled weeks: take the control or treatment out of the "
+            "model"
         )

@@ -252,8 +252,11 @@ class Media(Strict):
                 given, base = entry.get(key), defaults.get(key)
                 if isinstance(base, dict) and key in first:
                     kind = base.get("kind", first[key])
-                    same_kind = not isinstance(given, dict) or given.get("kind", kind) == kind
-                    merged[key] = {**(base if same_kind else {}), **(given or {})}
+                    if (
+                        isinstance(given, dict) and given.get("kind", kind) != kind
+                    ):  # its parameters are others
+                        base = {name: base[name] for name in ("l_max", "before_adstock") if name in base}
+                    merged[key] = {**base, **(given or {})}
                 elif key not in entry and base is not None:
                     merged[key] = base
             return merged
