@@ -37,8 +37,12 @@ def geometric(lags: jax.Array, alpha: jax.Array) -> jax.Array:
     peak=parameter("weeks from exposure to the largest effect", gamma=[2, 1]),
 )
 def delayed(lags: jax.Array, alpha: jax.Array, peak: jax.Array) -> jax.Array:
-    """alpha ** ((lag - peak) ** 2): the effect peaks some weeks after exposure (Jin et al. 2017, equation 3)."""
-    return alpha ** ((lags - peak) ** 2)
+    """alpha ** ((lag - peak) ** 2): the effect peaks some weeks after exposure (Jin et al. 2017, equation 3).
+
+    Relative to the lag nearest to the peak, so that a peak far past l_max leaves a weight to normalise by.
+    """
+    distance = (lags - peak) ** 2
+    return alpha ** (distance - distance.min(-1, keepdims=True))
 
 
 @ADSTOCKS.register("binomial", alpha=parameter("how slowly the effect falls to 0", high=1, beta=[3, 3]))
@@ -53,11 +57,15 @@ _SCALE = parameter("Weibull scale in weeks", lognormal=[1.0, 0.5])
 
 @ADSTOCKS.register("weibull_pdf", shape=_SHAPE, scale=_SCALE)
 def weibull_pdf(lags: jax.Array, shape: jax.Array, scale: jax.Array) -> jax.Array:
-    """Weibull density at lag + 1 weeks: the effect may build up before it falls."""
+    """Weibull density at lag + 1 weeks: the effect may build up before it falls.
+
+    Relative to its largest value, so that a scale of a fraction of a week leaves a weight to normalise by.
+    """
     import jax.numpy as jnp
 
     time = (lags + 1) / scale
-    return jnp.exp((shape - 1) * jnp.log(time) - time**shape)
+    density = (shape - 1) * jnp.log(time) - time**shape
+    return jnp.exp(density - density.max(-1, keepdims=True))
 
 
 @ADSTOCKS.register("weibull_cdf", shape=_SHAPE, scale=_SCALE)

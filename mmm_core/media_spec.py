@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from mmm_core.adstock import ADSTOCKS
 from mmm_core.priors import Prior
@@ -57,6 +66,17 @@ class _Shape(BaseModel):
         if isinstance(value, cls) or not isinstance(value, dict):
             return value
         return cls.KINDS.complete({"kind": cls.model_fields["kind"].default, **value}, cls.OWN)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The parameters of every registered kind, beside the keys that all kinds share."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        kinds = cls.KINDS.json_schema(schema["additionalProperties"])
+        kinds["kind"]["default"] = cls.model_fields["kind"].default
+        shared = {name: value for name, value in schema["properties"].items() if name != "kind"}
+        return {**schema, "properties": {**kinds, **shared}, "additionalProperties": False}
 
     @model_validator(mode="after")
     def _supports(self) -> Any:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
 
 from mmm_core.errors import nearest
 
@@ -39,7 +40,7 @@ _POSITIVE_PARAMETERS = {"scale", "concentration", "concentration0", "concentrati
 
 
 class Prior(BaseModel):
-    """One scalar prior: a family and its parameters, or a fixed value (`family` = "fixed")."""
+    """One scalar prior: {distribution: [parameters]}, or a number that fixes the parameter (`family` = "fixed")."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -75,6 +76,37 @@ class Prior(BaseModel):
         if self.family == "uniform" and self.parameters[0] >= self.parameters[1]:
             raise ValueError(f"uniform: low must be below high, got {list(self.parameters)}")
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """What a user writes, not what it is turned into."""
+        del core_schema, handler
+        families = {
+            family: {
+                "type": "array",
+                "items": {"type": "number"},
+                "minItems": len(names),
+                "maxItems": len(names),
+                "description": ", ".join(names),
+            }
+            for family, names in FAMILIES.items()
+        }
+        stated = {
+            "type": "object",
+            "properties": families,
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+        }
+        return {"title": "Prior", "description": str(cls.__doc__), "anyOf": [{"type": "number"}, stated]}
+
+    @property
+    def words(self) -> str:
+        """As a user writes it: `{beta: [3, 3]}`, or the number that fixes the parameter."""
+        numbers = ", ".join(f"{number:g}" for number in self.parameters)
+        return numbers if self.family == "fixed" else f"{{{self.family}: [{numbers}]}}"
 
     def frozen(self) -> Any:
         """The same distribution as a frozen scipy one (for medians, quantiles and plots)."""

@@ -66,6 +66,11 @@ class Kind:
         """First line of the function's docstring."""
         return (self.function.__doc__ or "").strip().split("\n")[0]
 
+    @property
+    def module(self) -> str:
+        """The module that registers it."""
+        return self.function.__module__
+
 
 class Kinds(dict[str, Kind]):
     """The known kinds of one role, by the name a specification uses."""
@@ -102,6 +107,23 @@ class Kinds(dict[str, Kind]):
                 raise ValueError(f"{self.role} '{name}' has no '{key}': {nearest(str(key), known)}")
         defaults = {key: value.prior for key, value in kind.parameters.items()}
         return {**defaults, **stated}
+
+    def json_schema(self, prior: dict[str, Any]) -> dict[str, Any]:
+        """JSON Schema of the key `kind` and of every kind's parameters; `prior` is that of a prior."""
+        users: dict[str, dict[str, list[str]]] = {}
+        for kind in self.values():
+            for name, value in kind.parameters.items():
+                words = f"{value.description}, default {value.prior.words}"
+                users.setdefault(name, {}).setdefault(words, []).append(kind.name)
+        kinds = "; ".join(f"{kind.name}: {kind.description.rstrip('.')}" for kind in self.values())
+        parameters = {
+            name: {
+                **prior,
+                "description": "; ".join(f"{', '.join(of)}: {words}" for words, of in texts.items()),
+            }
+            for name, texts in users.items()
+        }
+        return {"kind": {"enum": list(self), "description": kinds}, **parameters}
 
     def check_supports(self, name: str, priors: dict[str, Prior]) -> None:
         """Raise ValueError when a prior reaches outside of where its parameter may lie."""

@@ -271,6 +271,14 @@ class ModelSpec(Strict):
     def _consistent(self) -> ModelSpec:
         if self.kpi.kind == "non_revenue" and self.kpi.revenue_per_unit:
             raise ValueError("kpi: `kind: non_revenue` contradicts `revenue_per_unit`: leave one out")
+        for name, channel in zip(self.channels, self.channel_specs, strict=True):
+            for shape in (channel.adstock, channel.saturation):
+                module = shape.KINDS[shape.kind].module
+                if not any(f"{module}.".startswith(f"{known}.") for known in ("mmm_core", *self.extensions)):
+                    raise ValueError(
+                        f"{name}: {shape.KINDS.role} '{shape.kind}' comes from module {module}: name it, so that "
+                        f"whoever reads this file has it too: `extensions: [{module}]`"
+                    )
         unknown = set(self.budget.bounds) - set(self.media.channels) - {"default"}
         for name in sorted(unknown):
             raise ValueError(
@@ -418,8 +426,18 @@ def _load_extensions(modules: Any, source: str) -> None:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema of a model's YAML, for editors."""
-    return ModelSpec.model_json_schema(by_alias=True)
+    """JSON Schema of a model's YAML, for editors, with every kind that is registered when it is asked for."""
+    return _defaults_as_written(ModelSpec.model_json_schema(by_alias=True))
+
+
+def _defaults_as_written(schema: Any) -> Any:
+    """Defaults in the form of the YAML."""
+    if isinstance(schema, dict):
+        return {
+            key: _short_priors(value) if key == "default" else _defaults_as_written(value)
+            for key, value in schema.items()
+        }
+    return [_defaults_as_written(value) for value in schema] if isinstance(schema, list) else schema
 
 
 def _explain(fault: Any) -> str:
