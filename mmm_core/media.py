@@ -26,9 +26,7 @@ Array = Any  # of NumPy in a posterior, of JAX inside a program
 class MediaParameters(NamedTuple):
     """Parameters of the media effect; draws may be stacked on leading axes of all of them."""
 
-    shape: dict[
-        str, Array
-    ]  # parameters of adstock and saturation by name, each (..., channel); nan where unused
+    shape: dict[str, Array]  # of adstock and saturation by name, each (..., channel); nan where unused
     coefficient: Array  # (..., geo, channel), ceiling in scaled KPI
     multiplier: Array | None = None  # (..., week, channel) of time-varying effects, 1 on average
 
@@ -49,6 +47,7 @@ class MediaLayout:
     l_max: tuple[int, ...]
     saturation_kind: tuple[str, ...]
     saturated_first: tuple[bool, ...]
+    has_frequency: tuple[bool, ...]  # media are reach and frequency; the frequency is saturated first
 
     @property
     def lags(self) -> int:
@@ -69,6 +68,7 @@ class MediaLayout:
             tuple(channel.adstock.lags for channel in channels),
             tuple(channel.saturation.kind for channel in channels),
             tuple(channel.saturation.before_adstock or bool(channel.frequency) for channel in channels),
+            tuple(bool(channel.frequency) for channel in channels),
         )
 
     def of_channels(self, positions: tuple[int, ...]) -> MediaLayout:
@@ -78,6 +78,7 @@ class MediaLayout:
             tuple(self.l_max[i] for i in positions),
             tuple(self.saturation_kind[i] for i in positions),
             tuple(self.saturated_first[i] for i in positions),
+            tuple(self.has_frequency[i] for i in positions),
         )
 
     @property
@@ -111,28 +112,58 @@ def saturate(layout: MediaLayout, media: Array, shape: dict[str, Array]) -> Arra
     for kind, at in groups.items():
         parameters = _of(shape, SATURATIONS[kind].parameters, at)
         wide = {name: value[:, None, None] for name, value in parameters.items()}
-        some = media if len(groups) == 1 else media[np.array(at)]
-        parts.append(SATURATIONS[kind].function(some, **wide))
+        parts.append(SATURATIONS[kind].function(rows(media, at), **wide))
     return _in_order(parts, groups)
 
 
-def saturated_media(layout: MediaLayout, media: MediaInput, shape: dict[str, Array]) -> Array:
-    """Response of each channel before its coefficient, (channel, geo, week)."""
+def saturated_media(
+    layout: MediaLayout, media: MediaInput, shape: dict[str, Array], times: float = 1.0
+) -> Array:
+    """Response of each channel before its coefficient, (channel, geo, week); `shape` holds (channel,).
+
+    Args:
+        times: this many times the media; of reach and frequency, times the reach.
+    """
     weights = lag_weights(layout, shape)
     groups = _groups(layout.saturated_first)
     parts = []
     for first, at in groups.items():
-        some = layout.of_channels(at)
-        own = _of(shape, shape, at)
-        own_weights = weights if len(groups) == 1 else weights[np.array(at)]
+        some, own = layout.of_channels(at), _of(shape, shape, at)
+        own_weights = rows(weights, at)
         if first:
-            weeks = media.lagged.shape[-1]
-            saturated = media.reach * saturate(some, media.raw, own)
-            lagged = adstock.lagged(saturated, layout.lags)[..., saturated.shape[-1] - weeks :]
-            parts.append(adstock.convolve(lagged, own_weights))
+            reach, raw = media.reach, media.raw
+            if times != 1.0:
+                by_reach = np.array(some.has_frequency)[:, None, None]
+                reach, raw = reach * np.where(by_reach, times, 1.0), raw * np.where(by_reach, 1.0, times)
+            saturated = reach * saturate(some, raw, own)
+            early = saturated.shape[-1] - media.lagged.shape[-1]
+            lagged = adstock.lagged(saturated, some.lags)[..., early:]
+            parts.append(adstock.convolve(lagged, own_weights[:, : some.lags]))
         else:
-            parts.append(saturate(some, adstock.convolve(media.lagged, own_weights), own))
+            carried = adstock.convolve(media.lagged, own_weights)
+            parts.append(saturate(some, carried if times == 1.0 else times * carried, own))
     return _in_order(parts, groups)
+
+
+def rows(values: Array, at: tuple[int, ...]) -> Array:
+    """`values[at]` for fixed positions, by slices: the gradient of an indexed read is a slow scatter."""
+    if at == tuple(range(len(values))):
+        return values
+    starts = [i for i in range(len(at)) if i == 0 or at[i] != at[i - 1] + 1]
+    ends = [*starts[1:], len(at)]
+    parts = [
+        jax.lax.slice_in_dim(values, at[start], at[end - 1] + 1)
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+
+
+def spread_over(values: Array, at: tuple[int, ...], size: int, fill: float) -> Array:
+    """`size` rows, those at `at` from `values`, the others `fill`: `rows` the other way round."""
+    if len(at) == size:
+        return values
+    padded = jnp.concatenate([values, jnp.full((1, *values.shape[1:]), fill, values.dtype)])
+    return rows(padded, tuple(at.index(i) if i in at else len(at) for i in range(size)))
 
 
 def _groups(kinds: tuple[Any, ...]) -> dict[Any, tuple[int, ...]]:
@@ -145,9 +176,7 @@ def _groups(kinds: tuple[Any, ...]) -> dict[Any, tuple[int, ...]]:
 
 def _of(shape: dict[str, Array], names: Any, at: tuple[int, ...]) -> dict[str, Array]:
     """The named parameters of the channels at some positions."""
-    return {
-        name: shape[name] if len(at) == shape[name].shape[-1] else shape[name][np.array(at)] for name in names
-    }
+    return {name: rows(shape[name], at) for name in names}
 
 
 def _in_order(parts: list[Array], groups: dict[Any, tuple[int, ...]]) -> Array:
@@ -155,7 +184,7 @@ def _in_order(parts: list[Array], groups: dict[Any, tuple[int, ...]]) -> Array:
     if len(parts) == 1:
         return parts[0]
     order = np.argsort(np.concatenate([np.array(at) for at in groups.values()]))
-    return jnp.concatenate(parts)[order]
+    return rows(jnp.concatenate(parts), tuple(order.tolist()))
 
 
 @dataclass(frozen=True)
@@ -165,7 +194,7 @@ class MediaModel:
     Attributes:
         layout: kinds of adstock and saturation.
         media_scale: (channel,) the unit in which exposure (or reach) per head is measured.
-        frequency: (geo, media_week, channel) relative to its mean, 1 where a channel has none; None without any.
+        frequency: (geo, media_week, channel) relative to its mean, nan where a channel has none; None without any.
         population: (geo,) relative to its mean.
         unit: (geo,) what one scaled unit of the linear predictor is in the KPI's units, or of its logarithm.
     """
@@ -200,7 +229,8 @@ class MediaModel:
         """Media in scaled units, from exposure (geo, week, channel) in the table's.
 
         Args:
-            frequency: (geo, week, channel), default the fitted one, which must then be of the same weeks.
+            frequency: (geo, week, channel) relative to its mean, as `self.frequency`, which is the default and is then
+                of the same weeks.
             window: keep the responses of this many last weeks; all by default.
         """
         scaled = jnp.asarray(exposure) / self.population[:, None, None] / self.media_scale
@@ -209,16 +239,13 @@ class MediaModel:
         carried = np.flatnonzero(~np.array(self.layout.saturated_first))
         weeks = media.shape[-1] if window is None else window
         lagged = adstock.lagged(media[carried], self.layout.lags)[..., media.shape[-1] - weeks :]
-        reach, raw = jnp.ones((0, *media.shape[1:])), media[first]
-        if len(first):
+        raw = media[first]
+        reach = jnp.ones_like(raw)
+        if any(self.layout.has_frequency):
             frequency = self.frequency if frequency is None else frequency
-            if frequency is None:
-                reach = jnp.ones_like(raw)
-            else:
-                by_channel = jnp.moveaxis(jnp.asarray(frequency), -1, 0)[first]
-                has = jnp.isfinite(by_channel)
-                reach = jnp.where(has, raw, 1.0)
-                raw = jnp.where(has, by_channel, raw)
+            by_reach = np.array(self.layout.has_frequency)[first][:, None, None]
+            reach = jnp.where(by_reach, raw, reach)
+            raw = jnp.where(by_reach, jnp.moveaxis(jnp.asarray(frequency), -1, 0)[first], raw)
         return MediaInput(lagged, reach, raw)
 
     def effect(
@@ -231,8 +258,12 @@ class MediaModel:
             exposure: (geo, week, channel) in the table's units. Nothing carries over into the first week.
             frequency: as in `inputs`.
 
-        A time-varying multiplier is applied to the last weeks of the path, its first value to those before it. Where
-        the KPI is modelled as a logarithm, the result is in units of the logarithm, the same for every head.
+        A time-varying multiplier is applied to the last weeks of the path, its first value to those before it: a path
+        that goes past the fitted weeks takes a multiplier cut to its last week. Where the KPI is modelled as a
+        logarithm, the result is in units of the logarithm, the same for every head.
+
+        Raises:
+            ValueError: a path shorter than the multiplier.
         """
         media = self.inputs(exposure, frequency)
         unit = self.unit[:, None, None]
@@ -240,7 +271,11 @@ class MediaModel:
         def one(draw: MediaParameters) -> jax.Array:
             response = jnp.moveaxis(saturated_media(self.layout, media, draw.shape), 0, -1)
             if draw.multiplier is not None:
-                early = max(response.shape[1] - len(draw.multiplier), 0)
+                early = response.shape[1] - len(draw.multiplier)
+                if early < 0:
+                    raise ValueError(
+                        f"a path of {response.shape[1]} weeks and multipliers of {len(draw.multiplier)}: cut them"
+                    )
                 response = response * jnp.pad(draw.multiplier, ((early, 0), (0, 0)), mode="edge")
             return response * draw.coefficient[:, None, :] * unit
 

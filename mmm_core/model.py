@@ -3,14 +3,23 @@
     kpi_gt / head = level_t + Z_gt c_g + sum_c coefficient_gc * multiplier_ct * response_c(media_gc)_t + noise
 
 Only the media parameters and the variances are sampled, and with them what makes the rest Gaussian: weights of
-heavy-tailed noise, treatments with priors of their own. A further likelihood term (a replayed experiment, say) is one
-more `numpyro.factor` on `Effects`, which the model hands to `extra_terms`.
+heavy-tailed noise, treatments with priors of their own.
+
+A further likelihood term, such as a replayed experiment, is a function in `extra_terms` of `Effects` and `ModelArrays`
+that returns a log density; what it needs of numbers stands in `ModelArrays.extra`, so that another result compiles
+nothing. It works out what a media path would have brought from `effects.parameters`: response of the path by
+`mmm_core.media.saturated_media`, times multiplier, times coefficient (geo, channel), in units of
+`ModelArrays.outcome_value`. Where `geo.effects: normal` are integrated out, the coefficient is the mean over geos, the
+same in each, and their spread (`Effects.deviations.sd`) belongs to the term's error if its geos are few; with
+`geo.effects: lognormal` the coefficients are the geos' own. Draws of the baseline (for a long-term model) need no
+seam: they are `level` + design x `fixed_effect` of a posterior.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -19,10 +28,20 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import xarray as xr
+from jax.sharding import PartitionSpec
 
 from mmm_core.effect_priors import EffectBelief, effect_beliefs, window_outcome, window_spend
+from mmm_core.errors import InputError
 from mmm_core.gaussian_block import Deviations, GaussianBlock, gaussian_block, log_likelihood
-from mmm_core.media import MediaInput, MediaLayout, MediaModel, MediaParameters, saturated_media
+from mmm_core.media import (
+    MediaInput,
+    MediaLayout,
+    MediaModel,
+    MediaParameters,
+    rows,
+    saturated_media,
+    spread_over,
+)
 from mmm_core.priors import Prior, Tables, prior_tables, sample_vector
 from mmm_core.spec import ModelSpec
 
@@ -35,22 +54,25 @@ class ModelArrays(NamedTuple):
 
     media: MediaInput
     kpi: jax.Array  # (geo, week), scaled, centred by geo, 0 where unobserved
-    outcome_value: jax.Array  # (geo, week), outcome of one scaled unit of the linear predictor
+    outcome_value: (
+        jax.Array
+    )  # (geo, week), outcome of one scaled unit of the linear predictor, see `model_arrays`
     effect_unit: jax.Array  # (geo or 1, channel), outcome that a stated effect of 1 stands for
     block: GaussianBlock
     priors: dict[str, Tables]
     treatment: jax.Array  # (treatment, geo, week): design of the treatments that have priors of their own
     treatment_unit: (
         jax.Array
-    )  # (treatment,): scaled effect of one sd of the column that a stated 1 stands for
-    knots: jax.Array  # (time-varying channel, week, knot)
+    )  # (treatment,), scaled effect of one sd of the column that a stated 1 stands for
+    knots: jax.Array  # (time-varying channel, week, knot), see `knot_basis`
+    extra: Any = ()  # whatever the extra terms read
 
 
 class Effects(NamedTuple):
     """What a draw of the sampled parameters implies."""
 
     parameters: MediaParameters  # with the mean coefficient where geo effects are integrated out
-    incremental: jax.Array  # (channel,), outcome over the window
+    incremental: jax.Array  # (channel,), outcome over the window; to first order for a KPI on the log scale
     residual: jax.Array  # (geo, week), scaled KPI less media and sampled treatments
     response: jax.Array  # (channel, geo, week), before the coefficient
     sigma: jax.Array
@@ -76,9 +98,9 @@ class Effects(NamedTuple):
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
-    """A model's structure and priors, apart from its numbers."""
+    """A model's structure and priors, apart from its numbers: equal models share compiled programs."""
 
     spec: ModelSpec
     layout: MediaLayout
@@ -86,13 +108,25 @@ class Model:
     beliefs: tuple[EffectBelief, ...]
     extra_terms: tuple[Callable[[Effects, ModelArrays], jax.Array], ...] = ()
 
-    def __hash__(self) -> int:
-        return hash((self.spec.spec_hash, self.layout, self.geos, self.extra_terms))
-
     @classmethod
     def of(cls, data: xr.Dataset, spec: ModelSpec) -> Model:
         """The structure for the arrays of `mmm_core.data.model_data`."""
         return cls(spec, MediaLayout.of(spec), data.sizes["geo"], effect_beliefs(spec, data))
+
+    @cached_property
+    def _structure(self) -> tuple[Any, ...]:
+        """What a program depends on: families of priors, not their numbers, which are in the arrays."""
+        families = tuple((name, tuple(p.family for p in priors)) for name, priors in self.priors.items())
+        kinds = tuple(belief.kind for belief in self.beliefs)
+        groups = None if self.groups is None else tuple(self.groups.tolist())
+        geos = (self.geos, self.pooled, self.integrates_geos, self.per_geo)
+        return self.layout, geos, families, kinds, groups, self._varying, self.extra_terms
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and self._structure == other._structure
+
+    def __hash__(self) -> int:
+        return hash(self._structure)
 
     def __call__(self, arrays: ModelArrays) -> Effects:
         """The NumPyro model."""
@@ -104,59 +138,66 @@ class Model:
 
     def effects(self, arrays: ModelArrays) -> Effects:
         """Sample the parameters and work out what they imply."""
-        spec, priors = self.spec, self.priors
+        priors = self.priors
         shape = {
-            name: self._at(sample_vector(name, priors[name], arrays.priors[name]), positions)
-            for name, positions in self.layout.parameters.items()
+            name: spread_over(
+                sample_vector(name, priors[name], arrays.priors[name]), at, self.layout.channels, np.nan
+            )
+            for name, at in self.layout.parameters.items()
         }
         effect, correlation = self._effect(arrays)
         sigma = numpyro.sample("sigma", dist.HalfNormal(1.0))
-        tau, tau_slope = jnp.zeros(()), None
-        if spec.baseline.level == "random_walk":
-            tau = sample_vector("tau", priors["tau"], arrays.priors["tau"])[0]
-        if spec.baseline.slope == "random_walk":
-            tau_slope = sample_vector("tau_slope", priors["tau_slope"], arrays.priors["tau_slope"])[0]
-
+        tau = self._scalar("tau", arrays)
         multiplier = self._multiplier(arrays)
+        relative, spread = self._geo_effects(arrays)
 
-        def responses(media: MediaInput) -> jax.Array:
-            response = saturated_media(self.layout, media, shape)
+        def responses(times: float) -> jax.Array:
+            response = saturated_media(self.layout, arrays.media, shape, times)
             return response if multiplier is None else response * multiplier.T[:, None, :]
 
-        response = responses(arrays.media)
-        worth = self._worth(response, arrays)
-        relative, spread = self._geo_effects(arrays)
-        total = self._sum_geos(worth * relative)
-        stated = [belief.kind for belief in self.beliefs]
-        denominator = total
-        if "mroi" in stated:
-            more = responses(self._bumped(arrays.media))
-            marginal = (self._sum_geos(self._worth(more, arrays) * relative) - total) / BUMP
-            denominator = jnp.where(np.array(stated) == "mroi", marginal, total)
-        direct = np.array(stated) == "coefficient"
-        denominator = jnp.where(direct | (denominator <= 0), 1.0, denominator)
-        ceiling = jnp.where(
-            direct, effect, jnp.where(total > 0, effect * arrays.effect_unit / denominator, 0.0)
-        )
-        coefficient = relative * ceiling
-        incremental = jnp.sum(ceiling * total, axis=0)
+        response = responses(1.0)
+        worth = self._worth(response, relative, arrays)
+        kinds = np.array([belief.kind for belief in self.beliefs])
+        denominator = worth
+        if "mroi" in kinds:
+            marginal = (self._worth(responses(1 + BUMP), relative, arrays) - worth) / BUMP
+            denominator = jnp.where(kinds == "mroi", marginal, worth)
+        if self.per_geo:  # a geo may have no media of a channel: it then has no effect either
+            safe = jnp.where(denominator > 0, denominator, 1.0)
+            ceiling = jnp.where(denominator > 0, effect * arrays.effect_unit / safe, 0.0)
+        else:
+            ceiling = effect * arrays.effect_unit / denominator
+        if "coefficient" in kinds:
+            ceiling = jnp.where(kinds == "coefficient", effect, ceiling)
+        coefficient = ceiling if relative is None else relative * ceiling
+        coefficient = jnp.broadcast_to(coefficient, (self.geos, self.layout.channels))
         residual = arrays.kpi - jnp.sum(response * coefficient.T[:, :, None], axis=0)
 
         treatment = None
         if "treatment" in priors:
-            stated_effect = sample_vector("treatment", priors["treatment"], arrays.priors["treatment"])
-            treatment = stated_effect * arrays.treatment_unit
+            stated = sample_vector("treatment", priors["treatment"], arrays.priors["treatment"])
+            treatment = stated * arrays.treatment_unit
             residual = residual - jnp.tensordot(treatment, arrays.treatment, axes=1)
         deviations = None
         if self.integrates_geos:
             assert spread is not None
             deviations = Deviations(jnp.moveaxis(response, 0, 1), spread * ceiling[0])
         weights, nu = self._noise_weights(arrays)
-        parameters = MediaParameters(shape, coefficient, multiplier)
         return Effects(
-            parameters, incremental, residual, response, sigma, tau, tau_slope, spread, deviations, weights, nu,
-            treatment, correlation,
-        )  # fmt: skip
+            parameters=MediaParameters(shape, coefficient, multiplier),
+            incremental=jnp.sum(ceiling * worth, axis=0),
+            residual=residual,
+            response=response,
+            sigma=sigma,
+            tau=jnp.zeros(()) if tau is None else tau,
+            tau_slope=self._scalar("tau_slope", arrays),
+            geo_spread=spread,
+            deviations=deviations,
+            weights=weights,
+            nu=nu,
+            treatment=treatment,
+            correlation=correlation,
+        )
 
     @property
     def pooled(self) -> bool:
@@ -195,11 +236,7 @@ class Model:
         if spec.student_t is not None:
             out["nu"] = [spec.student_t.nu]
         if spec.sampled_treatments:
-            out["treatment"] = [
-                prior.contribution or prior.coefficient or _NEVER
-                for prior in (spec.treatments[name].prior for name in spec.sampled_treatments)
-                if prior is not None
-            ]
+            out["treatment"] = [prior for _, prior in _treatment_beliefs(spec)]
         if self.groups is not None:
             assert spec.media.pooling is not None
             out["correlation"] = [spec.media.pooling.correlation] * (int(self.groups.max()) + 1)
@@ -214,6 +251,17 @@ class Model:
         shared = sorted({name for name in names if name is not None and names.count(name) > 1})
         return np.array([shared.index(name) if name in shared else -1 for name in names]) if shared else None
 
+    @property
+    def _varying(self) -> tuple[int, ...]:
+        """Positions of the channels with a time-varying effect."""
+        return tuple(i for i, channel in enumerate(self.spec.channel_specs) if channel.time_varying)
+
+    def _scalar(self, name: str, arrays: ModelArrays) -> jax.Array | None:
+        """A parameter that is a number, where the model has it."""
+        if name not in self.priors:
+            return None
+        return sample_vector(name, self.priors[name], arrays.priors[name])[0]
+
     def _effect(self, arrays: ModelArrays) -> tuple[jax.Array, jax.Array | None]:
         """Stated effects (geo or 1, channel), and the correlation within groups."""
         priors, tables = self.priors["effect"], arrays.priors["effect"]
@@ -222,50 +270,50 @@ class Model:
         if groups is None:
             return sample_vector("effect", priors, tables, repeat), None
         correlation = sample_vector("correlation", self.priors["correlation"], arrays.priors["correlation"])
-        at = np.flatnonzero(groups >= 0)
-        same = groups[at][:, None] == groups[at][None, :]
-        within = correlation[groups[at]][:, None] * same
-        covariance = jnp.where(np.eye(len(at), dtype=bool), 1.0, within)
+        at = tuple(np.flatnonzero(groups >= 0).tolist())
+        number = groups[list(at)]
+        within = rows(correlation, tuple(number.tolist()))[:, None] * (number[:, None] == number)
         standard = numpyro.sample(
-            "effect_grouped", dist.MultivariateNormal(0.0, covariance).expand([repeat]).to_event(1)
+            "effect_grouped",
+            dist.MultivariateNormal(0.0, jnp.where(np.eye(len(at), dtype=bool), 1.0, within))
+            .expand([repeat])
+            .to_event(1),
         )
-        location = arrays.priors["effect_grouped"]["lognormal"]
-        effect = jnp.zeros((repeat, len(priors)))
-        effect = effect.at[:, at].set(jnp.exp(location[:, 0] + location[:, 1] * standard))
-        alone = np.flatnonzero(groups < 0)
-        if len(alone):
-            own = sample_vector("effect", [priors[i] for i in alone], arrays.priors["effect_alone"], repeat)
-            effect = effect.at[:, alone].set(own)
-        return effect, correlation
+        location, scale = jnp.asarray(arrays.priors["effect_grouped"]["lognormal"]).T
+        parts, order = [jnp.exp(location + scale * standard)], at
+        alone = tuple(np.flatnonzero(groups < 0).tolist())
+        if alone:
+            own = [priors[i] for i in alone]
+            parts.append(sample_vector("effect", own, arrays.priors["effect_alone"], repeat))
+            order += alone
+        effect = jnp.concatenate(parts, axis=1)
+        return rows(effect.T, tuple(np.argsort(order).tolist())).T, correlation
 
-    def _geo_effects(self, arrays: ModelArrays) -> tuple[jax.Array, jax.Array | None]:
-        """Effect of each geo and channel relative to the others, (geo, channel), and its spread."""
-        channels = len(self.spec.channels)
+    def _geo_effects(self, arrays: ModelArrays) -> tuple[jax.Array | None, jax.Array | None]:
+        """Effect of each geo and channel relative to the others, (geo, channel), and its spread (channel,)."""
         if not self.pooled:
-            return jnp.ones((self.geos, channels)), None
+            return None, None
         spread = sample_vector("geo_spread", self.priors["geo_spread"], arrays.priors["geo_spread"])
         if self.integrates_geos:
-            return jnp.ones((self.geos, channels)), spread
+            return None, spread
         deviation = numpyro.sample(
-            "geo_deviation", dist.Normal(0.0, 1.0).expand([self.geos, channels]).to_event(2)
+            "geo_deviation", dist.Normal(0.0, 1.0).expand([self.geos, self.layout.channels]).to_event(2)
         )
         return jnp.exp(spread * deviation), spread
 
     def _multiplier(self, arrays: ModelArrays) -> jax.Array | None:
         """Time-varying multipliers (week, channel), 1 on average over the weeks."""
-        if "multiplier_spread" not in self.priors:
+        if not self._varying:
             return None
-        varying = np.flatnonzero([c.time_varying is not None for c in self.spec.channel_specs])
         spread = sample_vector(
             "multiplier_spread", self.priors["multiplier_spread"], arrays.priors["multiplier_spread"]
         )
-        _, weeks, knots = arrays.knots.shape
         height = numpyro.sample(
-            "multiplier_knot", dist.Normal(0.0, 1.0).expand([len(varying), knots]).to_event(2)
+            "multiplier_knot", dist.Normal(0.0, 1.0).expand([arrays.knots.shape[-1]]).to_event(1)
         )
-        drift = jnp.exp(spread[:, None] * jnp.einsum("cwk,ck->cw", arrays.knots, height))
+        drift = jnp.exp(spread[:, None] * (arrays.knots @ height))
         drift = drift / drift.mean(axis=1, keepdims=True)
-        return jnp.ones((weeks, self.layout.channels)).at[:, varying].set(drift.T)
+        return spread_over(drift, self._varying, self.layout.channels, 1.0).T
 
     def _noise_weights(self, arrays: ModelArrays) -> tuple[jax.Array | None, jax.Array | None]:
         """Precisions of a scale mixture of normals, which make the noise Student-t."""
@@ -277,39 +325,25 @@ class Model:
         )
         return weights, nu
 
-    def _worth(self, response: jax.Array, arrays: ModelArrays) -> jax.Array:
-        """Outcome of a coefficient of 1, (geo, channel)."""
-        return jnp.einsum("cgt,gt->gc", response, arrays.outcome_value)
-
-    def _sum_geos(self, values: jax.Array) -> jax.Array:
-        return values if self.per_geo else jnp.sum(values, axis=0, keepdims=True)
-
-    def _bumped(self, media: MediaInput) -> MediaInput:
-        """Media with 1 % more of everything; of reach and frequency, more reach."""
-        by_reach = np.array(
-            [
-                bool(channel.frequency)
-                for channel, first in zip(self.spec.channel_specs, self.layout.saturated_first, strict=True)
-                if first
-            ]
-        )[:, None, None]
-        more = 1 + BUMP
-        reach = jnp.where(by_reach, media.reach * more, media.reach)
-        raw = jnp.where(by_reach, media.raw, media.raw * more)
-        return MediaInput(media.lagged * more, reach, raw)
-
-    def _at(self, values: jax.Array, positions: tuple[int, ...]) -> jax.Array:
-        """A parameter of some channels as one of all, nan for those without it."""
-        if len(positions) == self.layout.channels:
-            return values
-        return jnp.full(self.layout.channels, jnp.nan).at[np.array(positions)].set(values)
-
-
-_NEVER = Prior.model_validate(0.0)
+    def _worth(self, response: jax.Array, relative: jax.Array | None, arrays: ModelArrays) -> jax.Array:
+        """Outcome of a ceiling of 1, (geo or 1, channel): of each geo where each has a prior of its own."""
+        if self.per_geo:
+            return jnp.einsum("cgt,gt->gc", response, arrays.outcome_value)
+        if relative is None:
+            return jnp.einsum("cgt,gt->c", response, arrays.outcome_value)[None]
+        return jnp.einsum("cgt,gt,gc->c", response, arrays.outcome_value, relative)[None]
 
 
 def model_arrays(data: xr.Dataset, spec: ModelSpec) -> ModelArrays:
-    """The numbers of a fit, from the arrays of `mmm_core.data.model_data`."""
+    """The numbers of a fit, from the arrays of `mmm_core.data.model_data`.
+
+    A prior on ROI or contribution becomes one on a coefficient through `outcome_value`. On the log scale an effect
+    multiplies, and what one brings depends on all others: there the statement is of a small effect on the KPI as it
+    was.
+
+    Raises:
+        InputError: a contribution prior on a treatment that is above its baseline value as much as below.
+    """
     model, media = Model.of(data, spec), MediaModel.of(data, spec)
     observed = data["observed"].to_numpy()
     kpi = data["kpi"].to_numpy()
@@ -338,8 +372,10 @@ def model_arrays(data: xr.Dataset, spec: ModelSpec) -> ModelArrays:
     design = data["design"].to_numpy()
     treatment = np.moveaxis(design[..., sampled], -1, 0)
     treatment_unit = [
-        outcome.sum() / (column * outcome_value).sum() if _of(spec, name).contribution else 1.0
-        for name, column in zip(spec.sampled_treatments, treatment, strict=True)
+        outcome.sum() / _net(column * outcome_value, name) if kind == "contribution" else 1.0
+        for name, column, (kind, _) in zip(
+            spec.sampled_treatments, treatment, _treatment_beliefs(spec), strict=True
+        )
     ]
     integrated = integrated_terms(data, spec)
     return ModelArrays(
@@ -361,8 +397,28 @@ def model_arrays(data: xr.Dataset, spec: ModelSpec) -> ModelArrays:
     )
 
 
-def _of(spec: ModelSpec, treatment: str) -> Any:
-    return spec.treatments[treatment].prior
+def _treatment_beliefs(spec: ModelSpec) -> list[tuple[str, Prior]]:
+    """What the prior of each sampled treatment is on, and the prior."""
+    out: list[tuple[str, Prior]] = []
+    for name in spec.sampled_treatments:
+        stated = spec.treatments[name].prior
+        assert stated is not None
+        for kind in ("contribution", "coefficient"):
+            prior = getattr(stated, kind)
+            if prior is not None:
+                out.append((kind, prior))
+    return out
+
+
+def _net(weekly: np.ndarray, name: str) -> float:
+    """What a treatment's effect of 1 adds up to; what is above the baseline value may not cancel what is below."""
+    total = float(weekly.sum())
+    if abs(total) < 0.1 * float(np.abs(weekly).sum()):
+        raise InputError(
+            f"treatment {name}: weeks above its baseline value cancel those below, so that a share of the outcome says "
+            "nothing of its effect: state `prior: {coefficient: ...}`, or another baseline"
+        )
+    return total
 
 
 def integrated_terms(data: xr.Dataset, spec: ModelSpec) -> list[int]:
@@ -381,14 +437,30 @@ def scaled_kpi(data: xr.Dataset, spec: ModelSpec) -> np.ndarray:
 
 
 def knot_basis(weeks: int, spec: ModelSpec) -> np.ndarray:
-    """Smooth weights of a time-varying channel's knots in every week, (channel, week, knot), summing to 1 a week."""
+    """Smooth weights (channel, week, knot) of independent standard normals, one for each knot of each channel.
+
+    In every week their weighted sum has variance 1, so that a channel's spread is what its specification says it is.
+    """
     varying = [c.time_varying.every for c in spec.channel_specs if c.time_varying]
-    if not varying:
-        return np.zeros((0, weeks, 0))
     counts = [int(np.ceil((weeks - 1) / every)) + 1 for every in varying]
-    basis = np.zeros((len(varying), weeks, max(counts)))
-    for i, (every, count) in enumerate(zip(varying, counts, strict=True)):
+    ends = np.cumsum(counts, dtype=int)
+    basis = np.zeros((len(varying), weeks, sum(counts)))
+    for i, (every, count, end) in enumerate(zip(varying, counts, ends, strict=True)):
         distance = (np.arange(weeks)[:, None] - every * np.arange(count)) / every
         weight = np.exp(-0.5 * (distance / 0.7) ** 2)
-        basis[i, :, :count] = weight / weight.sum(1, keepdims=True)
+        basis[i, :, end - count : end] = weight / np.sqrt((weight**2).sum(1, keepdims=True))
     return basis
+
+
+def spread_over_geos(arrays: ModelArrays, model: Model) -> ModelArrays:
+    """For each array the axis that several devices share out between them, as PartitionSpecs."""
+    spread = jax.tree.map(lambda _: PartitionSpec(), arrays)
+    first, second = PartitionSpec("geo"), PartitionSpec(None, "geo")
+    return spread._replace(
+        media=MediaInput(PartitionSpec(None, None, "geo"), second, second),
+        kpi=first,
+        outcome_value=first,
+        effect_unit=first if model.per_geo else PartitionSpec(),
+        treatment=second,
+        block=spread.block._replace(observed=first, whitener=first, terms=first, precision_root=first),
+    )

@@ -17,6 +17,7 @@ from tests.mmm_core.posteriors import SPEC, panel_spec, weekly_table
 
 jax.config.update("jax_enable_x64", True)
 
+LOGNORMAL = {"column": "geo", "population": "population", "effects": "lognormal"}
 PARAMETERS = {
     "alpha": np.array([0.3, 0.6, 0.5]),
     "half_saturation": np.array([0.8, 1.2, 1.0]),
@@ -39,7 +40,7 @@ def effects_of(spec, table, **parameters):
 @pytest.mark.parametrize("geos", [("all",), ("n", "s", "w")])
 def test_roi_is_incremental_revenue_over_spend_in_the_window(geos):
     """By the definition, with a double loop and the table's own units."""
-    spec = parse_spec(SPEC if len(geos) == 1 else panel_spec())
+    spec = parse_spec(SPEC if len(geos) == 1 else panel_spec(geo=LOGNORMAL))
     table = weekly_table(geos=geos)
     extra = (
         {}
@@ -73,7 +74,7 @@ def test_roi_is_incremental_revenue_over_spend_in_the_window(geos):
 
 
 def test_geo_effects_differ_by_their_spread():
-    spec, table = parse_spec(panel_spec()), weekly_table(geos=("n", "s"))
+    spec, table = parse_spec(panel_spec(geo=LOGNORMAL)), weekly_table(geos=("n", "s"))
     deviation = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])
     _, effects = effects_of(spec, table, geo_spread=np.array([0.5, 0.2, 0.2]), geo_deviation=deviation)
     ratio = effects.parameters.coefficient[0] / effects.parameters.coefficient[1]
