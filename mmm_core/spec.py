@@ -15,20 +15,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mmm_core.errors import SpecError, nearest
 from mmm_core.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 from mmm_core.priors import Prior
+from mmm_core.spec_faults import explained
 
 # Keys of the specification that this version refuses by name, with what to write instead.
 NOT_YET: dict[str, str] = {
     "calibration": "state the experiment's result as the channel's `prior: {roi: ...}`",
     "long_term": "leave it out: only short-term effects are estimated",
 }
-
-
-_DEFAULTS = ("media", "defaults")
 
 
 class Kpi(Strict):
@@ -401,17 +399,8 @@ def parse_spec(mapping: Any, source: str = "spec") -> ModelSpec:
     try:
         return ModelSpec.model_validate(mapping)
     except ValidationError as error:
-        faults = error.errors()
-        of_defaults = {(*fault["loc"][2:], fault["msg"]) for fault in faults if fault["loc"][:2] == _DEFAULTS}
-        # every channel repeats a fault of the defaults
-        lines = [
-            f"  {_explain(fault)}"
-            for fault in faults
-            if fault["loc"][:1] != ("media",) or (*fault["loc"][3:], fault["msg"]) not in of_defaults
-        ]
-        raise SpecError(
-            f"{source}: the model specification was refused\n" + "\n".join(dict.fromkeys(lines))
-        ) from None
+        lines = [f"  {line}" for line in explained(error, ModelSpec, NOT_YET)]
+        raise SpecError(f"{source}: the model specification was refused\n" + "\n".join(lines)) from None
 
 
 def _load_extensions(modules: Any, source: str) -> None:
@@ -438,55 +427,6 @@ def _defaults_as_written(schema: Any) -> Any:
             for key, value in schema.items()
         }
     return [_defaults_as_written(value) for value in schema] if isinstance(schema, list) else schema
-
-
-def _explain(fault: Any) -> str:
-    """One line of a Pydantic fault: where, what, and the nearest known key for an unknown one."""
-    where = [str(part) for part in fault["loc"]]
-    dotted = ".".join(where)
-    if fault["type"] == "extra_forbidden":
-        generic = ".".join(part for i, part in enumerate(where) if not (i == 2 and where[:1] == ["media"]))
-        if generic in NOT_YET:
-            return f"{dotted}: not supported yet; {NOT_YET[generic]}"
-        known = _keys_at(where[:-1])
-        return f"{dotted}: unknown key '{where[-1]}': {nearest(where[-1], known)}"
-    if fault["type"] == "missing":
-        return f"{dotted}: required"
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "literal_error":
-        return (
-            f"{dotted}: {message}, got {fault['input']!r}: {nearest(str(fault['input']), _literals(fault))}"
-        )
-    return f"{dotted}: {message}" if dotted else message
-
-
-def _literals(fault: Any) -> list[str]:
-    return [word for i, word in enumerate(str(fault["ctx"]["expected"]).split("'")) if i % 2]
-
-
-def _keys_at(where: list[str]) -> list[str]:
-    """The keys that the specification knows at a place in the YAML."""
-    kind: Any = ModelSpec
-    for part in where:
-        fields = getattr(kind, "model_fields", None)
-        if fields is None:
-            return []
-        field = next((f for name, f in fields.items() if (f.alias or name) == part), None)
-        if field is None:  # a name of the user's own, such as a channel's
-            continue
-        kind = _model_in(field.annotation)
-    return [f.alias or name for name, f in getattr(kind, "model_fields", {}).items()]
-
-
-def _model_in(annotation: Any) -> Any:
-    """The Pydantic model inside `X`, `X | None` or `dict[str, X]`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
 
 
 def _short_priors(value: Any) -> Any:

@@ -1,0 +1,123 @@
+"""What is wrong with a specification, in words: the key, what stands there, and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from mmm_core.errors import nearest
+
+_DEFAULTS = ("media", "defaults")
+
+# What to write, by Pydantic's type of fault.
+_REMEDIES = {
+    "list_type": "write a list: [one, another]",
+    "tuple_type": "write a list: [one, another]",
+    "dict_type": "write a mapping: {key: value}",
+    "model_type": "write a mapping: {key: value}",
+    "string_type": "put it in quotes",
+    "string_pattern_mismatch": "write lower case, digits and underscores",
+    "date_type": "write YYYY-MM-DD",
+    "date_parsing": "write YYYY-MM-DD",
+    "date_from_datetime_parsing": "write YYYY-MM-DD",
+    "date_from_datetime_inexact": "write YYYY-MM-DD",
+}
+
+
+def explained(error: ValidationError, root: type[BaseModel], not_yet: dict[str, str]) -> list[str]:
+    """One line a fault, without repeats.
+
+    Args:
+        error: of validating a specification as `root`.
+        not_yet: keys that are refused by name, with what to write instead.
+    """
+    faults = [fault for fault in error.errors() if not _of_another_branch(fault, error.errors())]
+    of_defaults = {(*fault["loc"][2:], fault["msg"]) for fault in faults if fault["loc"][:2] == _DEFAULTS}
+    # every channel repeats a fault of the defaults
+    own = [
+        fault
+        for fault in faults
+        if fault["loc"][:1] != ("media",) or (*fault["loc"][3:], fault["msg"]) not in of_defaults
+    ]
+    return list(dict.fromkeys(_explain(fault, root, not_yet) for fault in own))
+
+
+def _of_another_branch(fault: Any, faults: Iterable[Any]) -> bool:
+    """Whether a fault is that of a form the user did not mean, where a key may take several forms.
+
+    A mapping is not meant as one of the words, a word not as a mapping or a number.
+    """
+    place = _place(fault)
+    siblings = [
+        other for other in faults if _place(other)[: len(place)] == place and other["loc"] != fault["loc"]
+    ]
+    if not any(_is_branch(part) for part in fault["loc"]) or not siblings:
+        return False
+    if fault["type"] == "literal_error":
+        return isinstance(fault["input"], dict)
+    return fault["type"] in ("model_type", "float_parsing", "float_type")
+
+
+def _is_branch(part: Any) -> bool:
+    """Whether a part of a location names a form of the value and no key of the YAML."""
+    text = str(part)
+    return text.startswith("literal[") or text in ("StudentT", "float")
+
+
+def _place(fault: Any) -> tuple[str, ...]:
+    """Keys of the YAML that lead to the fault."""
+    return tuple(str(part) for part in fault["loc"] if not _is_branch(part))
+
+
+def _explain(fault: Any, root: type[BaseModel], not_yet: dict[str, str]) -> str:
+    where = list(_place(fault))
+    dotted = ".".join(where)
+    if fault["type"] == "extra_forbidden":
+        generic = ".".join(part for i, part in enumerate(where) if not (i == 2 and where[:1] == ["media"]))
+        if generic in not_yet:
+            return f"{dotted}: not supported yet; {not_yet[generic]}"
+        known = _keys_at(where[:-1], root)
+        return f"{dotted}: unknown key '{where[-1]}': {nearest(where[-1], known)}"
+    if fault["type"] == "missing":
+        return f"{dotted}: required"
+    message = fault["msg"]
+    if fault["type"] == "value_error":
+        message = message.removeprefix("Value error, ")
+        return f"{dotted}: {message}" if dotted else message
+    message = message.split(" or instance of ")[0].replace("dictionary", "mapping").replace("tuple", "list")
+    message = f"{dotted}: {message[:1].lower()}{message[1:]}, got {fault['input']!r}"
+    if fault["type"] == "literal_error":
+        return f"{message}: {nearest(str(fault['input']), _literals(fault))}"
+    remedy = _REMEDIES.get(fault["type"])
+    return f"{message}: {remedy}" if remedy else message
+
+
+def _literals(fault: Any) -> list[str]:
+    return [word for i, word in enumerate(str(fault["ctx"]["expected"]).split("'")) if i % 2]
+
+
+def _keys_at(where: list[str], root: type[BaseModel]) -> list[str]:
+    """The keys that the specification knows at a place in the YAML."""
+    kind: Any = root
+    for part in where:
+        fields = getattr(kind, "model_fields", None)
+        if fields is None:
+            return []
+        field = next((f for name, f in fields.items() if (f.alias or name) == part), None)
+        if field is None:  # a name of the user's own, such as a channel's
+            continue
+        kind = _model_in(field.annotation)
+    return [f.alias or name for name, f in getattr(kind, "model_fields", {}).items()]
+
+
+def _model_in(annotation: Any) -> Any:
+    """The Pydantic model inside `X`, `X | None` or `dict[str, X]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None
