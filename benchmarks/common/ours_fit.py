@@ -83,12 +83,13 @@ def named_draws(tree: xr.DataTree, job: Job) -> dict[str, np.ndarray]:
 def main(folder: Path) -> None:
     job, table = read_job(folder)
     spec = spec_of(job)
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     tree = mmm_core.fit.fit(table, spec)
-    seconds = time.perf_counter() - begun
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
     stats = tree["sample_stats"]
     result = {
         "fit_s": seconds,
+        "cpu_s": cpu,
         "import_s": IMPORTED - STARTED,
         "divergences": int(stats["diverging"].sum()),
         "compile_s": stats.attrs.get("compile_seconds"),

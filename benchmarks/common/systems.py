@@ -29,7 +29,8 @@ class Run:
     """Draws of one fit, and what it cost.
 
     Attributes:
-        fit_s: from data in memory to draws in hand, compilation included, in a process that has imported all it needs.
+        result["fit_s"]: from data in memory to draws in hand, compilation included, in a process that has imported all
+            it needs; "cpu_s" the processor time of the same span, which tells a busy machine from a slow system.
         process_s: the whole process, imports and the file exchange included.
     """
 
