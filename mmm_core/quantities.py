@@ -24,6 +24,41 @@ _CHUNK_NUMBERS = 20_000_000
 Variables = dict[str, tuple[tuple[str, ...], np.ndarray]]
 
 
+class VariablesProgram(NamedTuple):
+    """The program that turns a chunk of draws into variables; `lowered.compile()` may run beside the sampler."""
+
+    lowered: Any
+    chunk: int
+    constants: _Constants
+
+
+def variables_program(
+    model: Model,
+    arrays: ModelArrays,
+    data: xr.Dataset,
+    to_sites: Callable[[Any], dict[str, jax.Array]],
+    position: Any,
+    draws: int,
+) -> VariablesProgram:
+    """Trace the program for so many draws in all; `position` has the leaves of one draw, of which shapes are read."""
+    per_draw = arrays.media.lagged.size + arrays.media.raw.size
+    chunk = max(1, min(draws, _CHUNK_NUMBERS // max(per_draw, 1)))
+    while draws % chunk:  # one shape, one compilation
+        chunk -= 1
+    constants = _Constants.of(data, model.spec)
+
+    def one(
+        arrays: ModelArrays, constants: _Constants, position: Any, key: jax.Array
+    ) -> dict[str, jax.Array]:
+        effects = handlers.substitute(handlers.seed(model.effects, key), data=to_sites(position))(arrays)
+        return _variables(model.spec, effects, arrays, constants, key)
+
+    some = jax.tree.map(lambda a: jax.ShapeDtypeStruct((chunk, *jnp.shape(a)), jnp.zeros(()).dtype), position)
+    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), chunk))
+    batch = jax.jit(jax.vmap(one, in_axes=(None, None, 0, 0)))
+    return VariablesProgram(batch.lower(arrays, constants, some, keys), chunk, constants)
+
+
 def posterior_variables(
     model: Model,
     arrays: ModelArrays,
@@ -31,6 +66,8 @@ def posterior_variables(
     positions: Any,
     to_sites: Callable[[Any], dict[str, jax.Array]],
     seed: int,
+    program: VariablesProgram | None = None,
+    executable: Any = None,
 ) -> Variables:
     """Every posterior variable, and an exact draw of the integrated block for every draw of the parameters.
 
@@ -38,31 +75,23 @@ def posterior_variables(
         positions: pytree of draws, leaves (chain, draw, ...).
         to_sites: from one draw of it to values by site of the NumPyro model.
         seed: of the block's draws.
+        program, executable: where they were prepared beside the sampler.
     """
-    leaves = jax.tree.leaves(positions)
-    chains, draws = leaves[0].shape[:2]
+    chains, draws = jax.tree.leaves(positions)[0].shape[:2]
     total = chains * draws
-    flat = jax.tree.map(lambda a: jnp.asarray(a).reshape(total, *a.shape[2:]), positions)
+    if program is None:
+        first = jax.tree.map(lambda a: a[0, 0], positions)
+        program = variables_program(model, arrays, data, to_sites, first, total)
+    executable = program.lowered.compile() if executable is None else executable
+    number = jnp.zeros(()).dtype
+    flat = jax.tree.map(lambda a: np.asarray(a, number).reshape(total, *a.shape[2:]), positions)
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), total)
-    size = max(1, min(total, _CHUNK_NUMBERS // max(arrays.media.lagged.size + arrays.media.raw.size, 1)))
-    while total % size:  # one shape, one compilation
-        size -= 1
-    constants = _Constants.of(data, model.spec)
-
-    def one(
-        arrays: ModelArrays, constants: _Constants, position: Any, key: jax.Array
-    ) -> dict[str, jax.Array]:
-        sites = to_sites(position)
-        effects = handlers.substitute(handlers.seed(model.effects, key), data=sites)(arrays)
-        return _variables(model.spec, effects, arrays, constants, key)
-
-    batch = jax.jit(jax.vmap(one, in_axes=(None, None, 0, 0)))
 
     def chunk(start: int) -> dict[str, np.ndarray]:
-        some = jax.tree.map(lambda a: a[start : start + size], (flat, keys))
-        return jax.tree.map(np.asarray, batch(arrays, constants, *some))
+        some = jax.tree.map(lambda a: a[start : start + program.chunk], (flat, keys))
+        return jax.tree.map(np.asarray, executable(arrays, program.constants, *some))
 
-    parts = [chunk(start) for start in range(0, total, size)]
+    parts = [chunk(start) for start in range(0, total, program.chunk)]
     dims = {**POSTERIOR_DIMS, **OPTIONAL_DIMS, **dict.fromkeys(model.spec.shape_parameters, ("channel",))}
     return {
         name: (

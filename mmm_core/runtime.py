@@ -1,28 +1,34 @@
-"""Where the computation runs: precision, one host device a chain, and the compilation cache."""
+"""Where the computation runs: precision, devices and the compilation cache."""
 
 from __future__ import annotations
 
 import logging
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 _LOG = logging.getLogger(__name__)
 
 
-def configure(chains: int, precision: str = "float64") -> int:
+class Devices(NamedTuple):
+    """Over how many devices the chains are spread, and over how many the geos of each chain."""
+
+    chains: int = 1
+    geos: int = 1
+
+
+def configure(chains: int, precision: str = "auto", layout: str = "auto", geos: int = 1) -> Devices:
     """Prepare JAX for `chains` parallel chains; call before anything else computes.
 
-    On a CPU every chain gets a host device of its own: chains on separate devices do not wait for each other's longest
-    trajectory. If JAX has already started with fewer devices, chains share them.
-
-    Returns:
-        The number of devices the chains are laid out on.
+    Args:
+        precision: float64, float32, or auto: float64 on a CPU, float32 on a GPU.
+        layout: `devices` spreads the chains over devices: they do not wait for each other. On a CPU every chain gets a
+            host device of its own, unless JAX has already started with fewer. `vectorized` runs all of them as one
+            program on one device. auto: `devices` on a CPU and on several GPUs, `vectorized` on one GPU. Where there
+            are several times as many devices as chains, the geos of a panel are spread over them too.
     """
     import jax
 
-    if precision == "auto":
-        precision = "float64" if jax.default_backend() == "cpu" else "float32"
-    jax.config.update("jax_enable_x64", precision == "float64")
     cache = compilation_cache()
     if cache is not None:
         jax.config.update("jax_compilation_cache_dir", str(cache))
@@ -32,8 +38,18 @@ def configure(chains: int, precision: str = "float64") -> int:
         jax.config.update("jax_num_cpu_devices", chains)
     except RuntimeError:
         _LOG.info("JAX is already running with %d devices", jax.device_count())
-    available = jax.device_count()
-    return max(n for n in range(1, min(chains, available) + 1) if chains % n == 0)
+    if precision == "auto":
+        precision = "float64" if jax.default_backend() == "cpu" else "float32"
+    jax.config.update("jax_enable_x64", precision == "float64")
+    if layout == "vectorized":
+        return Devices()
+    over = largest_divisor(chains, jax.device_count())
+    return Devices(over, largest_divisor(geos, jax.device_count() // over))
+
+
+def largest_divisor(parts: int, devices: int) -> int:
+    """The most devices, of those there are, over which so many parts can be spread evenly."""
+    return max(n for n in range(1, min(parts, devices) + 1) if parts % n == 0)
 
 
 def compilation_cache() -> Path | None:

@@ -2,28 +2,139 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
 import xarray as xr
 
 from mmm_core.engines import Posterior, Run
+from mmm_core.errors import InputError
+from mmm_core.posterior import ENGINE_VERSION
 from mmm_core.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from mmm_core.sampling import Samples, Start
+
+SAMPLER = "sampler"
+"""Group of a posterior that a later fit may start from."""
 
 
 def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
     """See `mmm_core.engines.Engine`."""
     from mmm_core.runtime import configure
 
-    devices = configure(spec.fit.chains, spec.fit.precision)
+    devices = configure(spec.fit.chains, spec.fit.precision, spec.fit.layout, data.sizes["geo"])
 
-    from mmm_core.model import Model, model_arrays
-    from mmm_core.quantities import posterior_variables
-    from mmm_core.sampling import Schedule, sample, sample_stats
+    from mmm_core.model import Model, model_arrays, spread_over_geos
+    from mmm_core.quantities import posterior_variables, variables_program
+    from mmm_core.sampling import Schedule, compiled, sample, sample_stats
 
     model, arrays = Model.of(data, spec), model_arrays(data, spec)
     schedule = Schedule(
         spec.fit.chains, spec.fit.warmup, run.draws or spec.fit.draws, devices, spec.fit.target_accept
     )
-    samples = sample(model, arrays, schedule, spec.fit.seed, run.progress)
-    variables = posterior_variables(
-        model, arrays, data, samples.trace.position, samples.unravel, spec.fit.seed
+    started = time.perf_counter()
+    spread = spread_over_geos(arrays, model) if devices.geos > 1 else None
+    programs = compiled(model, arrays, schedule, run.progress, spread)
+    compile_seconds = time.perf_counter() - started
+    total = schedule.chains * schedule.draws
+    program = variables_program(model, arrays, data, programs.to_sites, np.zeros(programs.size), total)
+    with ThreadPoolExecutor(1) as pool:
+        executable = pool.submit(program.lowered.compile)  # beside the sampler
+        samples = sample(
+            model,
+            arrays,
+            schedule,
+            spec.fit.seed,
+            run.progress,
+            start=_start(run.warm_start, spec),
+            checkpoint=run.checkpoint,
+            identity=_identity(data, spec, schedule),
+            spread=spread,
+        )
+        variables = posterior_variables(
+            model, arrays, data, samples.trace.position, samples.to_sites, spec.fit.seed, program,
+            executable.result(),
+        )  # fmt: skip
+    return Posterior(
+        variables,
+        sample_stats(replace(samples, compile_seconds=compile_seconds), schedule.warmup),
+        {"devices": devices.chains * devices.geos, "warm_start": _version(run.warm_start)},
+        {SAMPLER: _end(samples, spec)},
     )
-    return Posterior(variables, sample_stats(samples, schedule.warmup), {"devices": devices})
+
+
+def _identity(data: xr.Dataset, spec: ModelSpec, schedule: object) -> str:
+    """What must be the same for a checkpoint to be gone on from."""
+    digest = hashlib.sha256()
+    for name in sorted(map(str, data.data_vars)):
+        digest.update(np.ascontiguousarray(data[name].to_numpy()).tobytes())
+    return f"{spec.spec_hash} {digest.hexdigest()} {schedule} {ENGINE_VERSION}"
+
+
+def _parametrisation(spec: ModelSpec) -> str:
+    """What two specifications must share for the sampler's positions to mean the same."""
+    body = spec.model_dump(
+        mode="json", include={"media", "geo", "treatments", "baseline", "likelihood", "kpi"}
+    )
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _end(samples: Samples, spec: ModelSpec) -> xr.Dataset:
+    """Where the sampler ended, as a group of the posterior."""
+    end = samples.end
+    return xr.Dataset(
+        {
+            "position": (("chain", "entry"), end.position),
+            "covariance": (("dense_entry", "dense_entry_2"), end.metric.covariance),
+            "variance": (("other_entry",), end.metric.variance),
+        },
+        attrs={
+            "step_size": end.step_size,
+            "trajectory": end.trajectory,
+            "parametrisation": _parametrisation(spec),
+        },
+    )
+
+
+def _start(tree: xr.DataTree | None, spec: ModelSpec) -> Start | None:
+    """The end of an earlier posterior's sampler.
+
+    Raises:
+        InputError: it is of a model with other parameters, or of another engine.
+    """
+    if tree is None:
+        return None
+    from mmm_core.adaptation import Metric
+    from mmm_core.sampling import Start
+
+    if SAMPLER not in tree.children:
+        raise InputError(
+            f"warm start: the posterior of {tree.attrs.get('model', '?')} keeps no state of a sampler"
+        )
+    group = tree[SAMPLER].to_dataset()
+    if group.attrs["parametrisation"] != _parametrisation(spec):
+        raise InputError(
+            f"warm start: the posterior of {tree.attrs.get('model', '?')} has other channels, priors or parts than "
+            f"{spec.model}: leave it out, or give one of the same specification"
+        )
+    metric = Metric(group["covariance"].to_numpy(), group["variance"].to_numpy())
+    return Start(
+        group["position"].to_numpy(),
+        metric,
+        float(group.attrs["step_size"]),
+        float(group.attrs["trajectory"]),
+    )
+
+
+def _version(tree: xr.DataTree | None) -> str:
+    """What a fit was started from, for its record."""
+    if tree is None:
+        return ""
+    weeks = tree["constant_data"]["week"].to_numpy()
+    return f"{tree.attrs['model']} to {np.datetime_as_string(weeks[-1], 'D')}"
