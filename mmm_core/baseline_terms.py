@@ -15,6 +15,7 @@ import pandas as pd
 from mmm_core.errors import InputError, nearest
 from mmm_core.spec import Holidays, ModelSpec
 
+INTERCEPT = "intercept"
 TREND = "trend"
 # Between the names of holidays whose weeks are the same.
 AND = " + "
@@ -75,7 +76,7 @@ def dated_values(
     if not has_trend(spec):
         del known[TREND]
     holidays = holiday_indicators(weeks, spec.baseline.holidays)
-    undated = {*spec.controls, *spec.treatments}
+    undated = {INTERCEPT, *spec.controls, *spec.treatments}
     out = {}
     for term in terms:
         if term in undated:

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.baseline_terms import INTERCEPT as INTERCEPT
 from mmm_core.baseline_terms import TREND, dated_terms, holiday_terms, refuse_repeated
 from mmm_core.errors import InputError, listed
 from mmm_core.spec import ModelSpec
 from mmm_core.table import check_table
 
 NATIONAL = "all"
-INTERCEPT = "intercept"
 
 # Prior sd of a term's coefficient in units of the noise sd: wide enough to be uninformative, proper all the same.
 INTERCEPT_PRIOR_SD = 100.0
@@ -166,7 +166,7 @@ def _design(spec: ModelSpec, week: pd.DatetimeIndex, geos: int, panel: Panel, so
         elif term in holidays:
             prior_sd[position] = HOLIDAY_PRIOR_SD
         if term in spec.treatments or term in spec.controls or term == TREND:
-            scale[position] = values.std()
+            scale[position] = values.std() if np.ptp(values) > 0 else 0.0
     prior_sd[0] = INTERCEPT_PRIOR_SD
     _refuse_constant([term for term, spread in zip(named, scale, strict=True) if spread == 0], source)
     return Design(tuple(named), raw, centre, scale, prior_sd)

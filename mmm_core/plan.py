@@ -210,7 +210,7 @@ def _planned_design(
     terms = [str(term) for term in data["term"].to_numpy()]
     columns = {control: control for control in spec.controls}
     columns |= {name: treatment.column for name, treatment in spec.treatments.items()}
-    by_date = dated_values(terms[1:], weeks, data.sizes["week"], spec)
+    by_date = dated_values(terms, weeks, data.sizes["week"], spec)
     design = np.ones((*shape, len(terms)))
     for position, term in enumerate(terms):
         if term in by_date:
