@@ -11,6 +11,7 @@ from scipy.linalg import block_diag
 
 from mmm_core import gaussian_block as module
 from mmm_core.gaussian_block import Deviations, draw, gaussian_block
+from mmm_core.integrated_level import gram
 
 jax.config.update("jax_enable_x64", True)
 
@@ -104,24 +105,31 @@ def test_what_varies_equals_the_dense_normal(geos, tau, kinds):
     assert float(log_likelihood(block, residual, 0.6, tau, **extras)) == pytest.approx(dense, rel=1e-10)
 
 
-def test_extensions_of_no_size_change_nothing():
-    geos, sigma, tau = 3, 0.6, 0.2
+@pytest.mark.parametrize("names", [["deviations"], ["weights"], ["tau_slope"], None])
+def test_extensions_of_no_size_change_nothing(names):
+    geos, sigma = 3, 0.6
     design, observed, prior_sd, residual = panel(geos)
-    plain = float(log_likelihood(gaussian_block(design, observed, prior_sd), residual, sigma, tau))
-    deviations = extras_of(geos, True, False, False)["deviations"]
+    fixed = gaussian_block(design, observed, prior_sd)
     none = {
-        "deviations": deviations._replace(sd=jnp.zeros(CHANNELS)),
+        "deviations": extras_of(geos, True, False, False)["deviations"]._replace(sd=jnp.zeros(CHANNELS)),
         "weights": jnp.ones((geos, WEEKS)),
         "tau_slope": jnp.zeros(()),
     }
-    for names in [["deviations"], ["weights"], ["tau_slope"], list(none)]:
-        extras = {name: none[name] for name in names}
-        block = varying(design, observed, prior_sd, extras)
-        value, slopes = jax.jit(
-            jax.value_and_grad(lambda e, b=block: module.log_likelihood(b, residual, sigma, tau, **e))
-        )(extras)
-        assert float(value) == pytest.approx(plain, rel=1e-12)
-        assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(slopes))
+    extras = {name: none[name] for name in names or none}
+    block = varying(design, observed, prior_sd, extras)
+    evaluate = jax.jit(
+        jax.value_and_grad(lambda tau, extras: log_likelihood(block, residual, sigma, tau, **extras), (0, 1))
+    )
+    for tau in (0.0, 0.2):  # at 0 the level and its slope stand still together
+        value, gradient = evaluate(jnp.array(tau), extras)
+        assert float(value) == pytest.approx(float(log_likelihood(fixed, residual, sigma, tau)), rel=1e-12)
+        assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(gradient))
+
+
+def test_the_gram_matrix_has_the_tangent_of_a_product():
+    rows, moved = np.random.default_rng(0).normal(size=(2, 4, 3))
+    _, tangent = jax.jvp(gram, (jnp.asarray(rows),), (jnp.asarray(moved),))
+    np.testing.assert_allclose(tangent, rows.T @ moved + moved.T @ rows, rtol=1e-12)
 
 
 def test_a_weight_of_zero_is_an_unobserved_week():
