@@ -40,18 +40,22 @@ class Evidence:
     @cached_property
     def positions(self) -> np.ndarray:
         """The draws used for predictions."""
-        from mmm_core.curves import thinned
+        from mmm_core.pointwise import positions
 
-        return thinned(self.tree, PREDICTIVE_DRAWS)
+        return positions(self.tree, PREDICTIVE_DRAWS)
 
     @cached_property
     def baseline_and_mean(self) -> tuple[np.ndarray, np.ndarray]:
         """KPI without media, and expected KPI, each (draw, geo, week)."""
-        return _baseline_and_mean(self.tree, self.positions)
+        from mmm_core.predictive import baseline_and_expected
+
+        return baseline_and_expected(self.tree, self.positions)
 
     @cached_property
     def predictive(self) -> np.ndarray:
         """Draws of the KPI itself, noise included, (draw, geo, week)."""
+        from mmm_core.predictive import with_noise
+
         return with_noise(self.tree, self.baseline_and_mean[1], self.positions)
 
     @cached_property
@@ -74,32 +78,16 @@ class Evidence:
         return [] if self.holdout is None else score_holdout(self.holdout)
 
 
-def _baseline_and_mean(tree: xr.DataTree, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    from mmm_core.contributions import Decomposition
-
-    parts = Decomposition.of(tree, revenue=False, draws=positions)
-    sums = [(chunk[..., parts.channels :].sum(-1), chunk.sum(-1)) for chunk in parts.chunks()]
-    return np.concatenate([low for low, _ in sums]), np.concatenate([all_ for _, all_ in sums])
-
-
-def with_noise(tree: xr.DataTree, mean: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Draws of the KPI, (draw, geo, week): the model's mean plus its noise, the same for the same posterior."""
-    data = tree["constant_data"].to_dataset()
-    sigma = tree["posterior"]["sigma"].to_numpy().reshape(-1)[positions]
-    unit = data["population"].to_numpy() * float(data["kpi_scale"])
-    noise = np.random.default_rng(int(tree.attrs["seed"])).standard_normal(mean.shape)
-    return np.asarray(mean + noise * sigma[:, None, None] * unit[:, None])
-
-
 def score_holdout(tree: xr.DataTree) -> list[Score]:
     """Score a fit's forecast of its held-out weeks: the model, then seasonal-naive, then no media."""
-    from mmm_core.curves import thinned
     from mmm_core.holdout import no_media, score_draws, score_normal, seasonal_naive
+    from mmm_core.pointwise import positions
+    from mmm_core.predictive import baseline_and_expected, with_noise
 
     data = tree["constant_data"].to_dataset()
     weeks = int(data.attrs["holdout_weeks"])
-    positions = thinned(tree, PREDICTIVE_DRAWS)
-    forecast = with_noise(tree, _baseline_and_mean(tree, positions)[1], positions)[..., -weeks:]
+    at = positions(tree, PREDICTIVE_DRAWS)
+    forecast = with_noise(tree, baseline_and_expected(tree, at)[1], at)[..., -weeks:]
     kpi, design = data["kpi"].to_numpy(), data["design"].to_numpy()
     seen = np.where(data["observed"].to_numpy(), kpi, np.nan)[:, :-weeks]
     simple = [seasonal_naive(seen, weeks), no_media(seen, design, weeks)]
