@@ -154,6 +154,58 @@ def test_exposure_without_spend_is_organic():
         check_table(table().assign(search_spend=0.0), parse_spec(SPEC))
 
 
+REACH = {
+    **SPEC,
+    "media": {
+        "channels": {"tv": {"spend": "tv_spend"}, "video": {"spend": "v", "reach": "r", "frequency": "f"}}
+    },
+}
+
+
+def with_reach(**changes):
+    reach = np.tile([0.0, 500.0, 800.0], 20)
+    return table().assign(v=reach / 10, r=reach, f=np.where(reach > 0, 2.5, np.nan)).assign(**changes)
+
+
+def test_frequency_may_be_missing_or_zero_only_where_nobody_was_reached():
+    spec = parse_spec(REACH)
+    assert check_table(with_reach(), spec)["f"].isna().sum() == 20
+    check_table(with_reach(f=lambda rows: rows["f"].fillna(0)), spec)
+    for spoilt in (
+        with_reach(f=lambda rows: rows["f"].where(rows.index != 4)),
+        with_reach(f=lambda rows: rows["f"].where(rows.index != 4, 0.0)),
+        with_reach(f=lambda rows: rows["f"].where(rows.index != 4, -1.0)),
+    ):
+        with pytest.raises(InputError) as error:
+            check_table(spoilt, spec, "weekly.csv")
+        assert str(error.value).startswith(
+            "weekly.csv: column f: not above 0 where people were reached in weeks 2024-01-29: state the mean number"
+        )
+        assert len(str(error.value).splitlines()) == 1
+    with pytest.raises(InputError, match="column r: negative in weeks 2024-01-29"):
+        check_table(with_reach(r=lambda rows: rows["r"].where(rows.index != 4, -1.0)), spec)
+    with pytest.raises(InputError, match="column r: zero in every week"):
+        check_table(with_reach(r=0.0), spec)
+
+
+def test_the_logarithm_of_a_kpi_needs_it_above_zero():
+    spec = parse_spec({**SPEC, "kpi": {"column": "revenue", "scale": "log"}})
+    check_table(table(), spec)
+    with pytest.raises(InputError) as error:
+        check_table(with_value("revenue", 5, 0.0), spec)
+    assert "column revenue: not positive in weeks 2024-02-05" in str(error.value)
+    assert "kpi: {scale: level}" in str(error.value)
+    check_table(with_value("revenue", 5, 0.0), parse_spec(SPEC))
+
+
+def test_a_treatment_needs_a_number_every_week_and_must_move():
+    spec = parse_spec({**SPEC, "controls": [], "treatments": {"cost": {"column": "price"}}})
+    with pytest.raises(InputError, match="column price: missing in weeks 2024-01-29"):
+        check_table(with_value("price", 4, float("nan")), spec)
+    with pytest.raises(InputError, match="column price: never changes: take the treatment out"):
+        check_table(table().assign(price=3.0), spec)
+
+
 def test_the_contract_names_every_column_with_its_type():
     spec = parse_spec({**SPEC, "geo": {"column": "geo", "population": "people"}})
     schema = table_contract(spec)
