@@ -171,10 +171,10 @@ class Fit(Strict):
 
     engine: Literal["numpyro", "laplace", "advi", "pymc", "ridge"] = "numpyro"
     chains: int = Field(default=4, ge=1, le=64)
-    warmup: int = Field(default=1000, ge=100)
+    warmup: int = Field(default=400, ge=100)
     draws: int = Field(default=1000, ge=100)
     seed: int = Field(default=7, ge=0, lt=2**32)
-    target_accept: float = Field(default=0.9, gt=0.5, lt=1)
+    target_accept: float = Field(default=0.8, gt=0.5, lt=1)
     precision: Literal["auto", "float64", "float32"] = Field(
         default="auto", description="auto: float64 on a CPU, float32 on a GPU"
     )
@@ -196,6 +196,7 @@ class Review(Strict):
     r2: float = Field(default=0.80, lt=1)
     coverage: tuple[float, float] = (0.90, 0.98)
     holdout_weeks: int = Field(default=13, ge=0)
+    prior_sensitivity: float = Field(default=0.2, gt=0)
     roi: tuple[float, float] = (0.0, 10.0)
     negative_baseline: float = Field(default=0.2, gt=0, le=1)
     share_of_spend: float = Field(default=0.4, gt=0, le=1)

@@ -18,7 +18,7 @@ from mmm_core.posterior import ENGINE_VERSION
 from mmm_core.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from mmm_core.sampling import Samples, Start
+    from mmm_core.sampling import Samples, Schedule, Start
 
 SAMPLER = "sampler"
 """Group of a posterior that a later fit may start from."""
@@ -69,12 +69,13 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
     )
 
 
-def _identity(data: xr.Dataset, spec: ModelSpec, schedule: object) -> str:
+def _identity(data: xr.Dataset, spec: ModelSpec, schedule: Schedule) -> str:
     """What must be the same for a checkpoint to be gone on from."""
     digest = hashlib.sha256()
     for name in sorted(map(str, data.data_vars)):
         digest.update(np.ascontiguousarray(data[name].to_numpy()).tobytes())
-    return f"{spec.spec_hash} {digest.hexdigest()} {schedule} {ENGINE_VERSION}"
+    length = f"{schedule.chains} {schedule.warmup} {schedule.draws}"  # on whatever devices
+    return f"{spec.spec_hash} {digest.hexdigest()} {length} {ENGINE_VERSION}"
 
 
 def _parametrisation(spec: ModelSpec) -> str:

@@ -69,7 +69,13 @@ def _fit_one(
         abandoned.unlink(missing_ok=True)
     draws = min(spec.fit.draws, HOLDOUT_DRAWS) if holdout_weeks else spec.fit.draws
     tree = fit(
-        table, spec, progress=_reporter(pipes), source=source, holdout_weeks=holdout_weeks, draws=draws
+        table,
+        spec,
+        progress=_reporter(pipes),
+        source=source,
+        holdout_weeks=holdout_weeks,
+        draws=draws,
+        checkpoint=target.with_suffix(".checkpoint"),  # a fit that was killed goes on from there when run again
     )
     save_posterior(tree, target)  # written under another name, then renamed: nobody sees half of it
 
@@ -89,7 +95,9 @@ def _reporter(pipes: PipesContext) -> "Callable[[Progress], None]":
         last.update(phase=progress.phase, time=now)
         share = f" {progress.done}/{progress.total} iterations a chain" if progress.done else ""
         divergences = f", {progress.divergences} divergences" if progress.divergences else ""
-        pipes.log.info(f"{progress.phase}{share}{divergences}, {progress.seconds:.1f} s")
+        accepted = f", acceptance {progress.acceptance:.2f}" if progress.acceptance == progress.acceptance else ""
+        rhat = f", R-hat {progress.rhat:.3f}" if progress.rhat == progress.rhat else ""
+        pipes.log.info(f"{progress.phase}{share}{divergences}{accepted}{rhat}, {progress.seconds:.1f} s")
 
     return report
 
