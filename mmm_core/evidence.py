@@ -37,6 +37,11 @@ class Evidence:
         """Group `constant_data`."""
         return self.tree["constant_data"].to_dataset()
 
+    @property
+    def approximate(self) -> str:
+        """What is approximate about the posterior's engine; "" where nothing is."""
+        return str(self.tree.attrs["approximate"])
+
     @cached_property
     def positions(self) -> np.ndarray:
         """The draws used for predictions."""

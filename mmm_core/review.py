@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from mmm_core.effect_priors import EffectBelief
-
 Severity = Literal["ERROR", "WARN"]
 
 
@@ -65,6 +63,35 @@ class Check(ABC):
             self.name, severity or self.severity, bool(passed), float(figure), float(threshold), message
         )
 
+    def without_chains(self, evidence: Evidence, threshold: float) -> CheckResult | None:
+        """For a check of how chains mixed: there is nothing to measure where an engine has none."""
+        if not evidence.approximate:
+            return None
+        return self.result(
+            True, np.nan, threshold, f"not applicable: approximate engine ({evidence.approximate})"
+        )
+
+
+@dataclass(frozen=True)
+class Exact(Check):
+    """The answer is the model's, not an approximation of it."""
+
+    name = "exact"
+    severity = "ERROR"
+    description = (
+        "The engine draws from the posterior itself; an approximation is for a quick look, not for use"
+    )
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        engine, approximate = evidence.tree.attrs["engine"], evidence.approximate
+        if not approximate:
+            return self.result(True, 0, 0, f"draws of the posterior itself (engine {engine})")
+        message = (
+            f"engine {engine} is approximate ({approximate}): fit with `fit: {{engine: numpyro}}` before use"
+        )
+        return self.result(False, 1, 0, message)
+
 
 @dataclass(frozen=True)
 class RHat(Check):
@@ -77,6 +104,8 @@ class RHat(Check):
 
     def run(self, evidence: Evidence) -> CheckResult:
         """See Check."""
+        if skipped := self.without_chains(evidence, self.threshold):
+            return skipped
         figure, at = worst(evidence.tree, "rhat", largest=True)
         message = f"R-hat is at most {figure:.4f} ({at}); below {self.threshold} is wanted"
         if not figure < self.threshold:
@@ -113,6 +142,8 @@ class EssTail(Check):
 
 
 def _ess(check: Check, evidence: Evidence, kind: str, threshold: float) -> CheckResult:
+    if skipped := check.without_chains(evidence, threshold):
+        return skipped
     figure, at = worst(evidence.tree, "ess", largest=False, method=kind)
     message = f"{kind} ESS is at least {figure:,.0f} ({at}); more than {threshold:,.0f} is wanted"
     if not figure > threshold:
@@ -133,6 +164,8 @@ class Divergences(Check):
 
     def run(self, evidence: Evidence) -> CheckResult:
         """See Check."""
+        if skipped := self.without_chains(evidence, self.threshold):
+            return skipped
         diverging = evidence.tree["sample_stats"]["diverging"].to_numpy()
         count, share = int(diverging.sum()), float(diverging.mean())
         message = f"{count} of {diverging.size} transitions diverged ({share:.2%})"
@@ -153,6 +186,8 @@ class EBfmi(Check):
 
     def run(self, evidence: Evidence) -> CheckResult:
         """See Check."""
+        if skipped := self.without_chains(evidence, self.threshold):
+            return skipped
         energy = evidence.tree["sample_stats"]["energy"].to_numpy()
         figure = float(((np.diff(energy, axis=1) ** 2).mean(axis=1) / energy.var(axis=1)).min())
         message = f"E-BFMI is at least {figure:.2f}; above {self.threshold} is wanted"
@@ -342,52 +377,58 @@ class ShareOfSpend(Check):
 
 
 @dataclass(frozen=True)
+class PriorSensitivity(Check):
+    """The answer does not hang on how a prior was put."""
+
+    name = "prior_sensitivity"
+    severity = "WARN"
+    description = "Largest change of a mean ROI when a group of priors is raised to the power 0.8 or 1.25"
+    threshold: float = 0.2
+
+    def run(self, evidence: Evidence) -> CheckResult:
+        """See Check."""
+        if evidence.approximate:
+            message = f"not applicable: approximate engine ({evidence.approximate})"
+            return self.result(True, np.nan, self.threshold, message)
+        from mmm_core.sensitivity import GROUPS, sensitivity
+
+        found = sensitivity(evidence.tree)
+        figure, channel, group = found.largest
+        message = (
+            f"the mean ROI of {channel} moves by {figure:.0%} at most, with the prior of {GROUPS[group]}; "
+        )
+        message += f"less than {self.threshold:.0%} is wanted"
+        if not figure < self.threshold:
+            message += f": {found.diagnosis[channel]}; run a lift test, or have that prior agreed on"
+        return self.result(figure < self.threshold, figure, self.threshold, message)
+
+
+@dataclass(frozen=True)
 class Identifiability(Check):
-    """The data, not the prior, speak."""
+    """The data, not the prior, speak, and tell one channel from another."""
 
     name = "identifiability"
     severity = "WARN"
-    description = "Prior-to-posterior contraction of each channel's effect; near 0 the data said nothing"
+    description = (
+        "Smallest prior-to-posterior contraction of a channel's effect (near 0 the data said nothing), and channels "
+        "that cannot be told apart"
+    )
     threshold: float = 0.1
 
     def run(self, evidence: Evidence) -> CheckResult:
         """See Check."""
-        from mmm_core.effect_priors import effect_beliefs
+        from mmm_core.identifiability import identify
 
-        beliefs = effect_beliefs(evidence.spec, evidence.data)
-        contraction = {
-            name: _contraction(evidence, name, belief)
-            for name, belief in zip(evidence.spec.channels, beliefs, strict=True)
-            if belief.prior.family != "fixed"
-        }
-        if not contraction:
+        found = identify(evidence.tree, weak=self.threshold, roi=evidence.roi)
+        known = [one for one in found if np.isfinite(one.contraction)]
+        if not known:
             return self.result(True, np.nan, self.threshold, "every channel's effect is fixed by its prior")
-        words = [
-            f"{name} {value:.2f}" + (" (not identified)" if value < self.threshold else "")
-            for name, value in contraction.items()
-        ]
-        unknown = [name for name, value in contraction.items() if value < self.threshold]
-        message = f"contraction from prior to posterior: {', '.join(words)}"
-        if unknown:
-            message += (
-                f": the data cannot tell the effect of {listed(unknown, 30)}, its figure is its prior's; "
-            )
-            message += "run a lift test or let spend vary"
-        return self.result(not unknown, min(contraction.values()), self.threshold, message)
-
-
-def _contraction(evidence: Evidence, channel: str, prior: EffectBelief) -> float:
-    """1 - (posterior width / prior width)^2, widths of 90 % intervals on the log scale where effects live."""
-    if prior.kind == "coefficient":
-        draws = evidence.tree["posterior"]["coefficient"].sel(channel=channel).mean("geo").to_numpy()
-    else:
-        metric = {"roi": "roi", "mroi": "mroi", "contribution": "contribution_share"}[prior.kind]
-        draws = evidence.roi[metric].sel(channel=channel).to_numpy()
-    prior_ends = np.maximum(prior.prior.frozen().ppf([0.05, 0.95]), 1e-12)
-    posterior_ends = np.maximum(np.quantile(draws, [0.05, 0.95]), 1e-12)
-    return float(
-        1 - (np.log(posterior_ends[1] / posterior_ends[0]) / np.log(prior_ends[1] / prior_ends[0])) ** 2
-    )
+        message = "contraction from prior to posterior: "
+        message += ", ".join(f"{one.channel} {one.contraction:.2f}" for one in known)
+        at_fault = [one for one in known if not one.identified or one.confused]
+        if at_fault:
+            message += f". {'. '.join(one.sentence for one in at_fault)}. Run a lift test, or let spend vary"
+        return self.result(not at_fault, min(one.contraction for one in known), self.threshold, message)
 
 
 @dataclass(frozen=True)
@@ -428,8 +469,8 @@ class Stability(Check):
 
 
 REGISTRY: tuple[type[Check], ...] = (
-    RHat, EssBulk, EssTail, Divergences, EBfmi, Mape, RSquared, Coverage, Holdout,
-    NegativeBaseline, RoiPlausible, ShareOfSpend, Identifiability, Stability,
+    Exact, RHat, EssBulk, EssTail, Divergences, EBfmi, Mape, RSquared, Coverage, Holdout,
+    PriorSensitivity, NegativeBaseline, RoiPlausible, ShareOfSpend, Identifiability, Stability,
 )  # fmt: skip
 
 CHECKS: tuple[CheckInfo, ...] = tuple(CheckInfo(c.name, c.severity, c.description) for c in REGISTRY)
@@ -439,6 +480,7 @@ CHECKS: tuple[CheckInfo, ...] = tuple(CheckInfo(c.name, c.severity, c.descriptio
 def checks(thresholds: Review) -> tuple[Check, ...]:
     """The checks with the thresholds of a specification's `review:`."""
     return (
+        Exact(),
         RHat(thresholds.rhat),
         EssBulk(thresholds.ess_bulk),
         EssTail(thresholds.ess_tail),
@@ -448,6 +490,7 @@ def checks(thresholds: Review) -> tuple[Check, ...]:
         RSquared(thresholds.r2),
         Coverage(*thresholds.coverage),
         Holdout(thresholds.holdout_weeks),
+        PriorSensitivity(thresholds.prior_sensitivity),
         NegativeBaseline(thresholds.negative_baseline),
         RoiPlausible(*thresholds.roi),
         ShareOfSpend(thresholds.share_of_spend),

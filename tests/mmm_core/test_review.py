@@ -245,9 +245,60 @@ def test_a_channel_whose_posterior_is_its_prior_is_called_not_identified(good):
     found = verdict("identifiability", tree, QUICK)
     assert not found.passed
     assert found.figure == pytest.approx(0, abs=0.1)
-    assert "tv" in found.message.split("cannot tell the effect of")[1]
-    assert "(not identified)" in found.message
+    assert "tv is not identified (contraction" in found.message
+    assert "search is not" not in found.message
     assert verdict("identifiability", good, QUICK).figure > 0.9
+
+
+def test_channels_that_cannot_be_told_apart_are_named_however_narrow(good):
+    group = good["posterior"].to_dataset()
+    coefficient = group["coefficient"].to_numpy().copy()
+    shift = 0.05 * np.random.default_rng(7).standard_normal(coefficient.shape[:2])
+    brought = Evidence(good, spec_of(good)).roi["contribution"].mean("draw").to_numpy()
+    per_unit = brought / coefficient.mean((0, 1, 2))
+    coefficient[..., 0, 0] = 0.6 + shift
+    coefficient[..., 0, 1] = 0.9 - shift * per_unit[0] / per_unit[1]
+    tree = _with(good, posterior=group.assign(coefficient=group["coefficient"].copy(data=coefficient)))
+    found = verdict("identifiability", tree, QUICK)
+    assert found.figure > 0.5
+    assert not found.passed
+    assert "tv cannot be told apart from search (correlation -" in found.message
+
+
+def test_an_approximate_engine_is_no_answer_and_its_chains_are_not_judged(good):
+    quick = _with(good)
+    quick.attrs.update(engine="laplace", approximate="normal approximation at the mode")
+    found = {result.name: result for result in review(quick, QUICK)}
+    assert not found["exact"].passed
+    assert found["exact"].severity == "ERROR"
+    assert "engine: numpyro" in found["exact"].message
+    for name in ("rhat", "ess_bulk", "ess_tail", "divergences", "e_bfmi", "prior_sensitivity"):
+        assert found[name].passed
+        assert np.isnan(found[name].figure)
+        assert found[name].message.startswith("not applicable: approximate engine (normal")
+    assert verdict("exact", good).passed
+
+
+def test_an_answer_that_hangs_on_its_prior_is_named(good):
+    # tv's ROI drawn from a prior wider than the specification's: any power of that prior moves it
+    group = good["posterior"].to_dataset()
+    wide = np.exp(0.5 + 1.2 * np.random.default_rng(8).standard_normal(group["sigma"].shape))
+    coefficient, roi = group["coefficient"].to_numpy().copy(), group["roi"].to_numpy().copy()
+    per_roi = 0.6 / float(Evidence(good, spec_of(good)).roi["roi"].sel(channel="tv").mean())
+    coefficient[..., 0, 0], roi[..., 0] = wide * per_roi, wide
+    tree = _with(
+        good,
+        posterior=group.assign(
+            coefficient=group["coefficient"].copy(data=coefficient), roi=group["roi"].copy(data=roi)
+        ),
+    )
+    found = verdict("prior_sensitivity", tree, {"prior_sensitivity": 0.1})
+    assert not found.passed
+    assert found.severity == "WARN"
+    assert found.figure > 0.1
+    assert "the mean ROI of tv" in found.message
+    assert "channels' effects" in found.message
+    assert verdict("prior_sensitivity", good).passed
 
 
 def test_an_answer_that_moved_since_last_time_is_named(good):
