@@ -1,7 +1,9 @@
-"""Budget allocation: which split of next period's spend brings the most expected revenue, and how sure that is.
+"""Budget allocation: which split of next period's spend brings the most expected outcome, and how sure that is.
 
 The plan keeps each channel's flighting of the last comparable period (the last `weeks` weeks) and scales it, within
-bounds relative to that period's spend. See `mmm_core.optimum` for the solver and what the certificate means.
+bounds relative to that period's spend. See `mmm_core.optimum` for the solver and what the certificate means, and
+`mmm_core.curves` for what a response is: where the KPI's logarithm is modelled the sum over channels is an
+approximation, and the certificate is about that sum.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import xarray as xr
 
 from mmm_core.curves import PlanResponse, plan_response
 from mmm_core.errors import InputError, nearest
+from mmm_core.labels import approximation, labelled
 from mmm_core.optimum import maximise
 from mmm_core.posterior import spec_of
 from mmm_core.spec import Budget
@@ -27,7 +30,8 @@ from mmm_core.spec import Budget
 class Allocation:
     """A recommended budget with its certificate.
 
-    Revenue is incremental, over the horizon and the weeks it carries into.
+    Revenue is incremental, over the horizon and the weeks it carries into; of a KPI that has no revenue it is units of
+    the KPI, as `outcome` says.
 
     Attributes:
         channels: a row a paid channel: channel, current_spend, recommended_spend, lower, upper (spend),
@@ -41,6 +45,8 @@ class Allocation:
         bound: expected revenue that no plan within the constraints exceeds.
         gap: (bound - recommended_revenue) / bound.
         kkt_residual: the most that moving one unit of spend between channels would gain, relative to mroi.
+        outcome: what `revenue` and `gain` are counted in: revenue, or the KPI.
+        approximate: "" or "approximate: " and why, where the posterior is not exact.
     """
 
     channels: pd.DataFrame
@@ -56,6 +62,8 @@ class Allocation:
     bound: float
     gap: float
     kkt_residual: float
+    outcome: str = "revenue"
+    approximate: str = ""
 
 
 def allocate(
@@ -63,7 +71,7 @@ def allocate(
     budget: Budget | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Allocation:
-    """Maximise expected revenue of the next period under the total and the bounds.
+    """Maximise expected outcome of the next period under the total and the bounds.
 
     Args:
         tree: a posterior.
@@ -113,7 +121,7 @@ def allocate(
         }
     )
     return Allocation(
-        channels=table,
+        channels=labelled(table, tree),
         weeks=response.weeks,
         total=float(plan.sum()),
         current_total=float(current.sum()),
@@ -126,6 +134,8 @@ def allocate(
         bound=certificate.bound,
         gap=certificate.gap,
         kkt_residual=certificate.kkt_residual,
+        outcome=response.outcome,
+        approximate=approximation(tree),
     )
 
 

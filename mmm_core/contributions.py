@@ -1,8 +1,13 @@
 """Decomposition of the KPI: what each channel and each part of the baseline brought, week by week.
 
-Components are the channels, `baseline` (intercept, level and trend), `seasonality`, and each control and event by name.
-Controls are measured from their average over the window, so theirs is the effect of differing from it. For every draw
-the components add up to the model's prediction.
+Components are the channels, `baseline` (intercept, level and trend), `seasonality`, `holidays` (all of them, the weeks
+around them too), and each control, treatment, event and step by name. Controls are measured from their average over the
+window, treatments from their baseline value, so theirs is the effect of differing from it.
+
+For every draw the components add up to the model's prediction. Where the KPI's logarithm is modelled effects multiply,
+and a rule is needed: `baseline` is the prediction with every other term off; the other parts of the baseline share what
+they add to it in proportion to their terms; channels share the prediction less that with all media off in proportion to
+theirs. A channel's share is then less than what switching it off alone would cost, which is what its ROI counts.
 """
 
 from __future__ import annotations
@@ -10,119 +15,104 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from mmm_core.data import INTERCEPT
-from mmm_core.media import MediaModel, MediaParameters, media_parameters, some_draws
+from mmm_core.baseline_terms import TREND, fourier_terms
+from mmm_core.data import INTERCEPT, NATIONAL
+from mmm_core.fitted import Fitted, thinned
+from mmm_core.labels import approximation, outcome_name
 from mmm_core.posterior import spec_of
+from mmm_core.spec import ModelSpec
 
 BASELINE = "baseline"
 SEASONALITY = "seasonality"
+HOLIDAYS = "holidays"
 
-_CHUNK = 1_000_000
-"""Numbers a chunk of draws may hold (8 MB an array): a panel streams through instead of standing in memory."""
+KEPT = 50_000_000
+"""Numbers a summary may keep (float32, 200 MB): a long and wide model is summarised from fewer, evenly spread draws."""
 
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The parts of a posterior that a decomposition reads, draws flattened.
+    """The components of a posterior's prediction.
 
     Attributes:
         components: channels, then the parts of the baseline.
         groups: for each part of the baseline the positions of its terms in the design.
-        unit: (geo, week) what a unit of KPI is multiplied by: its revenue, or 1.
+        channels: how many of the components are channels.
+        worth: (geo, week) what a unit of KPI is multiplied by: its revenue, or 1.
     """
 
+    fitted: Fitted
     components: tuple[str, ...]
     groups: tuple[tuple[int, ...], ...]
     channels: int
-    history: int
-    media: MediaModel
-    parameters: MediaParameters
-    exposure: np.ndarray
-    level: np.ndarray
-    fixed_effect: np.ndarray
-    design: np.ndarray
-    unit: np.ndarray
+    worth: np.ndarray
 
     @classmethod
     def of(cls, tree: xr.DataTree, revenue: bool = True, draws: np.ndarray | None = None) -> Decomposition:
         """From a posterior: in revenue or in the KPI's own units, of all flattened draws or those at `draws`."""
-        spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-        groups = baseline_groups([str(term) for term in data["term"].to_numpy()])
-        posterior = tree["posterior"].to_dataset().stack(sample=("chain", "draw"), create_index=False)
-        kept = posterior if draws is None else posterior.isel(sample=draws)
-        unit = data["revenue_per_kpi"].to_numpy() if revenue else np.ones(data["kpi"].shape)
-        with jax.enable_x64(True):
-            parameters = media_parameters(tree, draws)
-        return cls(
-            components=(*spec.channels, *groups),
-            groups=tuple(tuple(positions) for positions in groups.values()),
-            channels=len(spec.channels),
-            history=data.sizes["media_week"] - data.sizes["week"],
-            media=MediaModel.of(data, spec),
-            parameters=parameters,
-            exposure=data["exposure"].to_numpy(),
-            level=kept["level"].transpose("sample", "week").to_numpy(),
-            fixed_effect=kept["fixed_effect"].transpose("sample", "geo", "term").to_numpy(),
-            design=data["design"].to_numpy(),
-            unit=unit,
+        fitted = Fitted.of(tree, draws)
+        groups = baseline_groups(
+            [str(term) for term in tree["constant_data"].to_dataset()["term"].to_numpy()], fitted.spec
         )
-
-    @property
-    def draws(self) -> int:
-        """Number of draws."""
-        return len(self.level)
+        return cls(
+            fitted=fitted,
+            components=(*fitted.spec.channels, *groups),
+            groups=tuple(tuple(positions) for positions in groups.values()),
+            channels=len(fitted.spec.channels),
+            worth=fitted.worth if revenue else np.ones_like(fitted.worth),
+        )
 
     def geo(self, position: int) -> Decomposition:
         """The same for one geo."""
-        at = slice(position, position + 1)
-        return replace(
-            self,
-            media=self.media.geo(position),
-            parameters=self.parameters._replace(coefficient=self.parameters.coefficient[:, at]),
-            exposure=self.exposure[at],
-            fixed_effect=self.fixed_effect[:, at],
-            design=self.design[at],
-            unit=self.unit[at],
-        )
+        return replace(self, fitted=self.fitted.geo(position), worth=self.worth[position : position + 1])
 
     def chunks(self) -> Iterator[np.ndarray]:
         """All draws in order, a chunk at a time, each (draw, geo, week, component)."""
-        size = max(1, _CHUNK // (self.exposure.shape[0] * self.exposure.shape[1] * len(self.components)))
-        with jax.enable_x64(True):
-            effect = jax.jit(self.media.effect)
-            for start in range(0, self.draws, size):
-                yield self._chunk(slice(start, start + size), effect)
+        return (self._chunk(at) for at in self.fitted.chunks(len(self.components)))
 
-    def _chunk(self, at: slice, effect) -> np.ndarray:  # type: ignore[no-untyped-def]
-        parameters = some_draws(self.parameters, at)
-        media = np.asarray(effect(parameters, jnp.asarray(self.exposure)))[:, :, self.history :]
-        scale = self.media.unit[:, None]
+    def _chunk(self, at: slice) -> np.ndarray:
+        fitted = self.fitted
+        media = fitted.media_terms(at)
         out = np.empty((*media.shape[:3], len(self.components)))
         out[..., : self.channels] = media
         for position, terms in enumerate(self.groups):
-            columns = list(terms)
-            part = np.einsum("gtk,ngk->ngt", self.design[..., columns], self.fixed_effect[:, :, columns][at])
-            if position == 0:  # the level moves about the intercept
-                part += self.level[at, None, :]
-            out[..., self.channels + position] = part * scale
-        return out * self.unit[..., None]
+            # the level moves about the intercept, which is in the first group
+            part = fitted.baseline_terms(at, list(terms), level=position == 0)
+            out[..., self.channels + position] = part
+        if fitted.log:
+            first = fitted.expected(out[..., self.channels], at)
+            others, brought = out[..., self.channels + 1 :], out[..., : self.channels]
+            total, all_media = others.sum(-1, keepdims=True), brought.sum(-1, keepdims=True)
+            brought *= (first[..., None] * np.exp(total)) * _share(all_media)
+            others *= first[..., None] * _share(total)
+            out[..., self.channels] = first
+        return np.asarray(out * self.worth[..., None])
 
 
-def baseline_groups(terms: list[str]) -> dict[str, list[int]]:
-    """Parts of the baseline and the positions of their terms: baseline, seasonality, then each other term."""
+def _share(total: np.ndarray) -> np.ndarray:
+    """(exp(total) - 1) / total: what a factor exp(total) adds to 1, for each unit of its exponent."""
+    safe = np.where(total == 0, 1.0, total)
+    return np.where(total == 0, 1.0, np.expm1(safe) / safe)
+
+
+def baseline_groups(terms: list[str], spec: ModelSpec) -> dict[str, list[int]]:
+    """Parts of the baseline and the positions of their terms in the design, `baseline` first.
+
+    What is not the level's, a wave or named by the specification is a holiday.
+    """
+    named = {*spec.controls, *spec.treatments, *spec.baseline.events, *spec.baseline.steps}
+    waves = set(fourier_terms(spec.baseline.seasonality.order))
     groups: dict[str, list[int]] = {BASELINE: []}
     for position, term in enumerate(terms):
-        if term in (INTERCEPT, "trend"):
-            name = BASELINE
-        elif term.startswith(("sin_", "cos_")) and term[4:].isdigit():
-            name = SEASONALITY
-        else:
+        if term in named:
             name = term
+        elif term in (INTERCEPT, TREND):
+            name = BASELINE
+        else:
+            name = SEASONALITY if term in waves else HOLIDAYS
         groups.setdefault(name, []).append(position)
     return groups
 
@@ -137,10 +127,13 @@ def contributions(tree: xr.DataTree, by_geo: bool = False, revenue: bool = True)
 
     Returns:
         Dataset over (component, week), or (component, geo, week), with mean, q05 and q95; `actual` and
-        `predicted` (with q05, q95) over the weeks; attrs `unit` (revenue or kpi) and `channels`.
+        `predicted` (with q05, q95) over the weeks; attrs `unit` (revenue or kpi), `outcome` (its name), `channels` and
+        `approximate` ("" or words).
     """
-    whole = Decomposition.of(tree, revenue)
-    data = tree["constant_data"].to_dataset()
+    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    terms = baseline_groups([str(term) for term in data["term"].to_numpy()], spec)
+    numbers = data.sizes["week"] * (len(spec.channels) + len(terms))
+    whole = Decomposition.of(tree, revenue, thinned(tree, KEPT // numbers))
     actual = data["kpi"] * (data["revenue_per_kpi"] if revenue else 1.0)
     if by_geo:
         parts = [_summary(whole.geo(position)) for position in range(data.sizes["geo"])]
@@ -150,11 +143,51 @@ def contributions(tree: xr.DataTree, by_geo: bool = False, revenue: bool = True)
         actual = actual.sum("geo", skipna=False)
     summary = summary.assign_coords(component=list(whole.components), week=data["week"].to_numpy())
     summary["actual"] = actual.drop_vars("geo", errors="ignore") if not by_geo else actual
+    priced = revenue and spec.kpi.kind == "revenue"
     summary.attrs = {
-        "unit": "revenue" if revenue else "kpi",
+        "unit": "revenue" if priced else "kpi",
+        "outcome": outcome_name(spec) if revenue else spec.kpi.column,
         "channels": list(whole.components[: whole.channels]),
+        "approximate": approximation(tree),
     }
     return summary
+
+
+def baseline_draws(tree: xr.DataTree, by_geo: bool = True, every: int = 1) -> xr.DataArray:
+    """Draws of the base: the KPI that the model expects without any media, paid or organic.
+
+    It is net of short-term media, so what a long-term model explains of it is counted nowhere else. Level, seasonality,
+    holidays, controls, treatments, events and steps are in it; the weeks' noise is not.
+
+    Args:
+        tree: a posterior.
+        by_geo: keep the geos apart; else they are summed draw by draw into one, named as that of a national model.
+        every: keep every so many-th draw of each chain.
+
+    Returns:
+        (chain, draw, geo, week), float32, in the KPI's units: 4 bytes x chains x draws x geos x weeks and no more.
+    """
+    data, sizes = tree["constant_data"].to_dataset(), tree["posterior"].sizes
+    kept = np.arange(0, sizes["draw"], every)
+    positions = (np.arange(sizes["chain"])[:, None] * sizes["draw"] + kept).ravel()
+    fitted = Fitted.of(tree, positions)
+    geos = data["geo"].to_numpy() if by_geo else np.array([NATIONAL])
+    out = np.empty((len(positions), len(geos), fitted.weeks), dtype=np.float32)
+    for at in fitted.chunks():
+        base = fitted.expected(fitted.baseline_terms(at), at)
+        out[at] = base if by_geo else base.sum(axis=1, keepdims=True)
+    return xr.DataArray(
+        out.reshape(sizes["chain"], len(kept), *out.shape[1:]),
+        dims=("chain", "draw", "geo", "week"),
+        coords={
+            "chain": tree["posterior"]["chain"].to_numpy(),
+            "draw": tree["posterior"]["draw"].to_numpy()[kept],
+            "geo": geos,
+            "week": data["week"].to_numpy(),
+        },
+        name="baseline",
+        attrs={"unit": spec_of(tree).kpi.column, "approximate": approximation(tree)},
+    )
 
 
 def _summary(part: Decomposition) -> xr.Dataset:

@@ -9,6 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core import adstock
+from mmm_core.fitted import thinned
+from mmm_core.labels import labelled
 from mmm_core.media import MediaModel, lag_weights, media_parameters, saturated_media
 from mmm_core.posterior import spec_of
 
@@ -22,27 +24,27 @@ def media_transforms(tree: xr.DataTree) -> pd.DataFrame:
     """Exposure, its adstock and its saturation for every channel, geo and week of the window.
 
     Returns:
-        A row a week, geo and channel: week_start, geo, channel; exposure in the table's units; adstocked, in the
-        channel's mean non-zero week a head; saturated, as a share of the channel's ceiling (in the unit of adstocked
-        for a channel without saturation). The last two are posterior means.
+        A row a week, geo and channel: week_start, geo, channel; exposure (or reach) in the table's units; adstocked,
+        in the channel's mean non-zero week a head; saturated, the response as a share of the channel's ceiling (in the
+        unit of adstocked for a channel without one, or with reach and frequency). The last two are posterior means. A
+        channel whose media saturate before they carry over has its adstocked media beside that response all the same.
     """
     spec, data = spec_of(tree), tree["constant_data"].to_dataset()
     media = MediaModel.of(data, spec)
-    sizes = tree["posterior"].sizes
-    total = sizes["chain"] * sizes["draw"]
-    draws = np.unique(np.linspace(0, total - 1, min(total, MAX_DRAWS)).astype(int))
+    draws = thinned(tree, MAX_DRAWS)
     history = data.sizes["media_week"] - data.sizes["week"]
     exposure = data["exposure"].to_numpy()
+    scaled = np.moveaxis(exposure / media.population[:, None, None] / media.media_scale, -1, 0)
 
     def means(shapes: dict[str, jax.Array]) -> Pair:
-        inputs = media.inputs(exposure)
+        inputs, lagged = media.inputs(exposure), adstock.lagged(scaled, media.layout.lags)
 
         def add(sums: Pair, shape: dict[str, jax.Array]) -> tuple[Pair, None]:
-            carried = adstock.convolve(inputs.lagged, lag_weights(media.layout, shape))
+            carried = adstock.convolve(lagged, lag_weights(media.layout, shape))
             return (sums[0] + carried, sums[1] + saturated_media(media.layout, inputs, shape)), None
 
         zeros = jnp.zeros((len(spec.channels), *exposure.shape[:2]))
-        sums, _ = jax.lax.scan(add, (zeros, zeros), shapes)
+        sums, _ = jax.lax.scan(add, (zeros, zeros), shapes, length=len(draws))
         return sums[0] / len(draws), sums[1] / len(draws)
 
     with jax.enable_x64(True):
@@ -69,6 +71,5 @@ def media_transforms(tree: xr.DataTree) -> pd.DataFrame:
         },
         coords=labels,
     )
-    return table.to_dataframe().reset_index()[
-        ["week_start", "geo", "channel", "exposure", "adstocked", "saturated"]
-    ]
+    columns = ["week_start", "geo", "channel", "exposure", "adstocked", "saturated"]
+    return labelled(table.to_dataframe().reset_index()[columns], tree)
