@@ -21,6 +21,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -134,8 +135,9 @@ def _faults(spec: ModelSpec) -> list[str]:
         )
     if spec.fit.precision == "float32":
         faults.append("fit.precision: float32 is not supported: leave it out")
-    taken = [name for name in (*spec.channels, *spec.controls, *spec.treatments) if name in _RESERVED]
-    if taken:
+    dated = (*spec.baseline.events, *spec.baseline.steps)
+    components = (*spec.channels, *spec.controls, *spec.treatments, *dated)
+    if taken := [name for name in components if name in _RESERVED]:
         faults.append(f"{listed(taken)}: PyMC-Marketing uses the name itself: rename the component")
     return faults
 
@@ -186,7 +188,8 @@ def _sample(model: Any, spec: ModelSpec, run: Run) -> tuple[dict[str, np.ndarray
         *(name for name in ("geo_spread", "nu") if name in model.named_vars),
     ]  # fmt: skip
     parameters = sum(int(np.prod(variable.type.shape)) for variable in model.free_RVs)
-    with model:
+    with model, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
         found = sample_numpyro_nuts(
             draws=run.draws or spec.fit.draws,
             tune=spec.fit.warmup,

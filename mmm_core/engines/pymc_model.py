@@ -3,8 +3,9 @@
 The structure is `pymc_marketing.mmm.multidimensional.MMM`'s: its scaling of media and KPI, its adstock and saturation,
 intercept, controls and likelihood. Its parameters are on its own scales, media over their largest week and KPI over its
 largest; the priors are stated on ours, media over their mean non-zero week and KPI over its robust standard deviation,
-and every parameter of PyMC-Marketing is worked out from them in the model (`_parameters`). So a belief about an ROI, a
-marginal ROI or a contribution is on that quantity itself, exactly as in the default engine, whose priors these are.
+and every parameter of PyMC-Marketing is worked out from them in the model (`_Priors.declare`). So a belief about an
+ROI, a marginal ROI or a contribution is on that quantity itself, exactly as in the default engine, whose priors these
+are.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The engine on PyMC-Marketing: what it refuses, that its curves are ours, that its posterior is the default one's."""
 
 import re
+import subprocess
 import sys
 
 import arviz as az
@@ -71,6 +72,7 @@ def media(tv=None, **defaults):
         ({"media": media(adstock={"l_max": 0})}, r"l_max 0 .* tv, search: write `adstock: \{kind: none\}`"),
         ({"fit": {**SPEC["fit"], "precision": "float32"}}, "fit.precision: float32"),
         ({"controls": ["date"]}, "date: PyMC-Marketing uses the name itself"),
+        ({"baseline": {**LINEAR, "steps": {"geo": "2024-06-03"}}}, "geo: PyMC-Marketing uses the name itself"),
     ],
 )  # fmt: skip
 def test_refused_by_name(changes, said):
@@ -106,11 +108,18 @@ def test_not_installed(monkeypatch):
 
 
 def test_refused_before_anything_heavy_is_imported():
-    if "pymc" in sys.modules:
-        pytest.skip("another test of this process has imported PyMC")
-    with pytest.raises(InputError):
-        fit(weekly_table(60), parse_spec(spec_with(baseline={})))
-    assert "pymc" not in sys.modules
+    code = f"""
+import sys
+from mmm_core.engines.pymc_marketing import refuse
+from mmm_core.errors import InputError
+from mmm_core.spec import parse_spec
+try:
+    refuse(parse_spec({spec_with(baseline={})!r}))
+except InputError:
+    print(sorted({{"jax", "pymc", "pytensor", "numba"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def prior_draws(spec, table, more=()):
@@ -229,9 +238,13 @@ TABLE_WEEKS = 90
 
 
 @pytest.fixture(scope="module")
-def tree():
-    table = weekly_table(TABLE_WEEKS)
-    return fit(table, parse_spec(SPEC), holdout_weeks=10)
+def steps():
+    return []
+
+
+@pytest.fixture(scope="module")
+def tree(steps):
+    return fit(weekly_table(TABLE_WEEKS), parse_spec(SPEC), progress=steps.append, holdout_weeks=10)
 
 
 @installed
@@ -257,7 +270,12 @@ def test_same_posterior_as_the_default_engine(tree, tmp_path):
 
 @installed
 @pytest.mark.slow
-def test_analysis_reads_it(tree):
+def test_analysis_reads_it(tree, steps):
+    assert [(step.phase, step.done) for step in steps] == [
+        ("compiling", 0),
+        ("sampling", 0),
+        ("summarising", 400),
+    ]
     roi = roi_table(tree).query("metric == 'roi'").set_index("channel")["mean"]
     np.testing.assert_allclose(roi, tree["posterior"]["roi"].mean(("chain", "draw")), rtol=1e-6)
     parts = contributions(tree)
