@@ -55,7 +55,9 @@ def _plan_rows(
     """The plan sorted by geo and week, held against the model's calendar and geos."""
     time = spec.time.column
     if time not in plan.columns:
-        raise InputError(f"plan: column {time} is missing")
+        raise InputError(
+            f"plan: column {time} is missing: add the first day of each week, written YYYY-MM-DD"
+        )
     rows = plan.copy()
     rows[time] = dates(rows[time])
     if rows.empty or rows[time].isna().any():
@@ -164,8 +166,10 @@ def _planned_exposure(
         values = _numbers(rows, channel.spend, spec, shape) * bought / paid
         assumed.append(f"{name}: {channel.media_column} at {paid / bought:.4g} of spend each")
     else:
+        spend = getattr(channel, "spend", channel.media_column)
+        instead = f", or {spend} to buy it with" if spend != channel.media_column else ""
         raise InputError(
-            f"plan: column {channel.media_column} of channel {name} is missing: write 0 to pause it"
+            f"plan: column {channel.media_column} of channel {name} is missing: add it{instead}; write 0 to pause it"
         )
     negative = values < 0
     if negative.any():

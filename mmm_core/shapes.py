@@ -83,10 +83,15 @@ class Kinds(dict[str, Kind]):
         """Add the decorated function under `name`. A name that is taken by another function is refused."""
 
         def add(function: Function) -> Function:
-            known = self.get(name)
-            if known is not None and known.function.__qualname__ != function.__qualname__:
-                raise ValueError(f"{self.role} '{name}' is already registered")
-            self[name] = Kind(name, function, parameters)
+            known, kind = self.get(name), Kind(name, function, parameters)
+            if known is not None and (known.module, known.function.__qualname__) != (
+                kind.module,
+                function.__qualname__,
+            ):
+                raise ValueError(
+                    f"{self.role} '{name}' is already registered by {known.module}: choose another name"
+                )
+            self[name] = kind
             return function
 
         return add

@@ -99,7 +99,8 @@ def fingerprint(table: pd.DataFrame) -> str:
 def _require_columns(table: pd.DataFrame, spec: ModelSpec, source: str) -> None:
     missing = [column for column in spec.columns if column not in table.columns]
     if missing:
-        faults = "\n".join(f"  '{column}': {nearest(column, map(str, table.columns))}" for column in missing)
+        others = [str(column) for column in table.columns if column not in spec.columns]
+        faults = "\n".join(f"  '{column}': {nearest(column, others)}" for column in missing)
         raise InputError(f"{source}: columns that model {spec.model} names are not there\n{faults}")
     if table.empty:
         raise InputError(f"{source}: the table has no rows")
@@ -132,11 +133,12 @@ def _numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str) -> p
     if text.any():
         raise InputError(
             f"{source}: column {column}: not a number in weeks {weeks_of(rows[text], spec)}: "
-            f"{listed(map(repr, values[text].unique()), 3)}"
+            f"{listed(map(repr, values[text].unique()), 3)}: write digits only, with a point for decimals"
         )
     if np.isinf(numbers).any():
         raise InputError(
-            f"{source}: column {column}: infinite in weeks {weeks_of(rows[np.isinf(numbers)], spec)}"
+            f"{source}: column {column}: infinite in weeks {weeks_of(rows[np.isinf(numbers)], spec)}: correct "
+            "the division by 0 behind it"
         )
     return numbers
 

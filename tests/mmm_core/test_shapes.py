@@ -107,6 +107,17 @@ def test_a_name_that_is_taken_is_refused_and_a_reload_is_not():
         kinds.register("mine")(second)
 
 
+def test_a_module_cannot_replace_a_kind_of_the_library(tmp_path, monkeypatch):
+    text = "from mmm_core.adstock import ADSTOCKS\n\n\n@ADSTOCKS.register('geometric')\ndef geometric(lags):\n    pass\n"
+    (tmp_path / "greedy_shapes.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        SpecError, match=r"'geometric' is already registered by mmm_core.adstock: choose another"
+    ):
+        parse_spec({**SPEC, "extensions": ["greedy_shapes"]})
+    assert ADSTOCKS["geometric"].module == "mmm_core.adstock"
+
+
 def test_parameters_of_the_registered_kinds_lie_where_they_may():
     """Default priors within their own bounds, and every kind and parameter described."""
     for kinds in (ADSTOCKS, SATURATIONS):
