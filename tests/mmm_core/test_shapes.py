@@ -108,7 +108,7 @@ def test_a_name_that_is_taken_is_refused_and_a_reload_is_not():
 
 
 def test_a_module_cannot_replace_a_kind_of_the_library(tmp_path, monkeypatch):
-    text = "from mmm_core.adstock import ADSTOCKS\n\n\n@ADSTOCKS.register('geometric')\ndef geometric(lags):\n    pass\n"
+    text = "from mmm_core.adstock import ADSTOCKS\n\n\n@ADSTOCKS.register('geometric')\ndef geometric(lags): ...\n"
     (tmp_path / "greedy_shapes.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(
