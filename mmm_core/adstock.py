@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mmm_core.shapes import Kinds, parameter
 
 if TYPE_CHECKING:
@@ -104,9 +106,10 @@ def lagged(media: Any, length: int) -> jax.Array:
     """
     import jax.numpy as jnp
 
+    xp = np if isinstance(media, np.ndarray) else jnp
     weeks = media.shape[-1]
-    padded = jnp.pad(media, ((0, 0), (0, 0), (length - 1, 0)))
-    return jnp.stack(
+    padded = xp.pad(media, ((0, 0), (0, 0), (length - 1, 0)))
+    return xp.stack(
         [padded[..., length - 1 - lag : length - 1 - lag + weeks] for lag in range(length)], axis=1
     )
 

@@ -30,7 +30,7 @@ O(T^3) for the level and O(G C T^2) for the product, T weeks, G geos, C columns 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,15 +39,17 @@ from jax.scipy.linalg import solve_triangular
 
 from mmm_core.integrated_level import LevelPrior, draw_level, gram, level_evidence, level_prior
 
+Array = Any  # of NumPy when prepared, of JAX inside a program
+
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)  # a Python number keeps single precision single
 
 
 class Spectrum(NamedTuple):
     """The level's eigendecomposition, which makes a fixed design as good as diagonal."""
 
-    projection: jax.Array  # V'B', (T - 1, T)
-    eigenvalues: jax.Array  # L, (T - 1,)
-    basis: jax.Array  # B V, (T, T - 1)
+    projection: Array  # V'B', (T - 1, T)
+    eigenvalues: Array  # L, (T - 1,)
+    basis: Array  # B V, (T, T - 1)
 
 
 class GaussianBlock(NamedTuple):
@@ -56,14 +58,14 @@ class GaussianBlock(NamedTuple):
     G geos, T weeks, K terms.
     """
 
-    observed: jax.Array  # (G, T) 1 where the KPI enters the likelihood
-    whitener: jax.Array  # C_g, (G, T, K)
-    terms: jax.Array  # O_g Z_g s, (G, T, K)
-    precision_root: jax.Array  # Cholesky factor of I + Z'Z, (G, K, K)
-    prior_sd: jax.Array  # s, (K,)
-    log_normaliser: jax.Array  # the terms that hold no parameter, where weights are fixed
+    observed: Array  # (G, T) 1 where the KPI enters the likelihood
+    whitener: Array  # C_g, (G, T, K)
+    terms: Array  # O_g Z_g s, (G, T, K)
+    precision_root: Array  # Cholesky factor of I + Z'Z, (G, K, K)
+    prior_sd: Array  # s, (K,)
+    log_normaliser: Array  # the terms that hold no parameter, where weights are fixed
     level: Spectrum | LevelPrior  # the spectrum where only sigma and tau vary
-    level_precision: jax.Array | None  # sum_g A_g, (T, T), beside a LevelPrior
+    level_precision: Array | None  # sum_g A_g, (T, T), beside a LevelPrior
 
 
 class Deviations(NamedTuple):
@@ -109,14 +111,14 @@ def gaussian_block(
     level_precision = np.diag(mask.sum(0)) - flat @ flat.T
     general = varying or slope
     return GaussianBlock(
-        observed=jnp.asarray(mask),
-        whitener=jnp.asarray(whitener),
-        terms=jnp.asarray(scaled),
-        precision_root=jnp.asarray(root),
-        prior_sd=jnp.asarray(prior_sd),
-        log_normaliser=-_log_diagonal(jnp.asarray(root)) - mask.sum() * _HALF_LOG_TWO_PI,
+        observed=mask,
+        whitener=whitener,
+        terms=scaled,
+        precision_root=root,
+        prior_sd=prior_sd,
+        log_normaliser=-np.log(np.diagonal(root, axis1=1, axis2=2)).sum() - mask.sum() * _HALF_LOG_TWO_PI,
         level=level_prior(weeks, slope) if general else _spectrum(level_precision),
-        level_precision=jnp.asarray(level_precision) if general else None,
+        level_precision=level_precision if general else None,
     )
 
 
@@ -126,9 +128,7 @@ def _spectrum(level_precision: np.ndarray) -> Spectrum:
     basis = np.tril(np.ones((weeks, weeks)))[:, 1:]
     eigenvalues, vectors = np.linalg.eigh(basis.T @ level_precision @ basis)
     rotated = basis @ vectors
-    return Spectrum(
-        jnp.asarray(rotated.T), jnp.asarray(np.clip(eigenvalues, 0.0, None)), jnp.asarray(rotated)
-    )
+    return Spectrum(rotated.T, np.clip(eigenvalues, 0.0, None), rotated)
 
 
 def log_likelihood(

@@ -23,26 +23,28 @@ A slope adds two products of T x T matrices to each.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
 
+Array = Any  # of NumPy when prepared, of JAX inside a program
+
 
 class Slope(NamedTuple):
     """Coordinates in which both parts of a step, the slope's and the level's own, are independent."""
 
-    basis: jax.Array  # Phi, (T, T - 1)
-    rotation: jax.Array  # eigenvectors of E E', (T - 1, T - 1)
-    spread: jax.Array  # k, (T - 1,)
+    basis: Array  # Phi, (T, T - 1)
+    rotation: Array  # eigenvectors of E E', (T - 1, T - 1)
+    spread: Array  # k, (T - 1,)
 
 
 class LevelPrior(NamedTuple):
     """The fixed part of the prior of a level over T weeks, 0 in the first: the intercept holds its height."""
 
-    stiffness: jax.Array  # J, (T - 1, T - 1)
+    stiffness: Array  # J, (T - 1, T - 1)
     slope: Slope | None  # without one the coordinates are the level of weeks 2 to T
 
 
@@ -52,11 +54,11 @@ def level_prior(weeks: int, slope: bool) -> LevelPrior:
     if not slope:
         stiffness = 2 * np.eye(steps) - np.eye(steps, k=1) - np.eye(steps, k=-1)
         stiffness[-1:, -1:] = 1.0
-        return LevelPrior(jnp.asarray(stiffness), None)
+        return LevelPrior(stiffness, None)
     accumulate = np.tril(np.ones((steps, steps)))
     spread, rotation = np.linalg.eigh(accumulate @ accumulate.T)
     basis = np.vstack([np.zeros(steps), accumulate @ rotation])
-    return LevelPrior(jnp.eye(steps), Slope(*map(jnp.asarray, (basis, rotation, spread))))
+    return LevelPrior(np.eye(steps), Slope(basis, rotation, spread))
 
 
 def level_evidence(

@@ -233,19 +233,21 @@ class MediaModel:
                 of the same weeks.
             window: keep the responses of this many last weeks; all by default.
         """
-        scaled = jnp.asarray(exposure) / self.population[:, None, None] / self.media_scale
-        media = jnp.moveaxis(scaled, -1, 0)
+        # of a table in NumPy: there each operation would be a program of its own to compile
+        xp: Any = np if isinstance(exposure, np.ndarray) else jnp
+        scaled = exposure / self.population[:, None, None] / self.media_scale
+        media = xp.moveaxis(scaled, -1, 0)
         first = np.flatnonzero(self.layout.saturated_first)
         carried = np.flatnonzero(~np.array(self.layout.saturated_first))
         weeks = media.shape[-1] if window is None else window
         lagged = adstock.lagged(media[carried], self.layout.lags)[..., media.shape[-1] - weeks :]
         raw = media[first]
-        reach = jnp.ones_like(raw)
+        reach = xp.ones_like(raw)
         if any(self.layout.has_frequency):
             frequency = self.frequency if frequency is None else frequency
             by_reach = np.array(self.layout.has_frequency)[first][:, None, None]
-            reach = jnp.where(by_reach, raw, reach)
-            raw = jnp.where(by_reach, jnp.moveaxis(jnp.asarray(frequency), -1, 0)[first], raw)
+            reach = xp.where(by_reach, raw, reach)
+            raw = xp.where(by_reach, xp.moveaxis(frequency, -1, 0)[first], raw)
         return MediaInput(lagged, reach, raw)
 
     def effect(

@@ -48,23 +48,23 @@ from mmm_core.spec import ModelSpec
 # Relative increase of media behind a prior on the marginal ROI.
 BUMP = 0.01
 
+Array = Any  # of NumPy when prepared, of JAX inside a program
+
 
 class ModelArrays(NamedTuple):
     """The numbers a fit is made of; traced, so that another vintage of the same shape compiles nothing."""
 
     media: MediaInput
-    kpi: jax.Array  # (geo, week), scaled, centred by geo, 0 where unobserved
+    kpi: Array  # (geo, week), scaled, centred by geo, 0 where unobserved
     outcome_value: (
-        jax.Array
-    )  # (geo, week), outcome of one scaled unit of the linear predictor, see `model_arrays`
-    effect_unit: jax.Array  # (geo or 1, channel), outcome that a stated effect of 1 stands for
+        Array  # (geo, week), outcome of one scaled unit of the linear predictor, see `model_arrays`
+    )
+    effect_unit: Array  # (geo or 1, channel), outcome that a stated effect of 1 stands for
     block: GaussianBlock
     priors: dict[str, Tables]
-    treatment: jax.Array  # (treatment, geo, week): design of the treatments that have priors of their own
-    treatment_unit: (
-        jax.Array
-    )  # (treatment,), scaled effect of one sd of the column that a stated 1 stands for
-    knots: jax.Array  # (time-varying channel, week, knot), see `knot_basis`
+    treatment: Array  # (treatment, geo, week): design of the treatments that have priors of their own
+    treatment_unit: Array  # (treatment,), scaled effect of one sd of the column that a stated 1 stands for
+    knots: Array  # (time-varying channel, week, knot), see `knot_basis`
     extra: Any = ()  # whatever the extra terms read
 
 
@@ -380,9 +380,9 @@ def model_arrays(data: xr.Dataset, spec: ModelSpec) -> ModelArrays:
     integrated = integrated_terms(data, spec)
     return ModelArrays(
         media=media.inputs(data["exposure"].to_numpy(), window=data.sizes["week"]),
-        kpi=jnp.asarray(per_head),
-        outcome_value=jnp.asarray(outcome_value),
-        effect_unit=jnp.asarray(unit),
+        kpi=per_head,
+        outcome_value=outcome_value,
+        effect_unit=unit,
         block=gaussian_block(
             design[..., integrated],
             observed,
@@ -391,9 +391,9 @@ def model_arrays(data: xr.Dataset, spec: ModelSpec) -> ModelArrays:
             slope=spec.baseline.slope == "random_walk",
         ),
         priors=priors,
-        treatment=jnp.asarray(treatment),
-        treatment_unit=jnp.asarray(np.array(treatment_unit)),
-        knots=jnp.asarray(knot_basis(data.sizes["week"], spec)),
+        treatment=treatment,
+        treatment_unit=np.array(treatment_unit),
+        knots=knot_basis(data.sizes["week"], spec),
     )
 
 

@@ -9,10 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jax.sharding import Mesh, PartitionSpec
 from numpyro import handlers
 
 from mmm_core.effect_priors import window_spend
 from mmm_core.gaussian_block import draw
+from mmm_core.integrated_level import LevelPrior
 from mmm_core.media import MediaModel
 from mmm_core.model import Effects, Model, ModelArrays, integrated_terms
 from mmm_core.posterior import OPTIONAL_DIMS, POSTERIOR_DIMS
@@ -39,12 +41,20 @@ def variables_program(
     to_sites: Callable[[Any], dict[str, jax.Array]],
     position: Any,
     draws: int,
+    devices: int = 1,
 ) -> VariablesProgram:
-    """Trace the program for so many draws in all; `position` has the leaves of one draw, of which shapes are read."""
+    """Trace the program for so many draws in all.
+
+    Args:
+        position: has the leaves of one draw, of which shapes are read.
+        devices: the draws of a chunk are spread over so many, of which `draws` is a multiple.
+    """
     per_draw = arrays.media.lagged.size + arrays.media.raw.size
-    chunk = max(1, min(draws, _CHUNK_NUMBERS // max(per_draw, 1)))
-    while draws % chunk:  # one shape, one compilation
+    share = draws // devices
+    chunk = max(1, min(share, _CHUNK_NUMBERS // max(per_draw * devices, 1)))
+    while share % chunk:  # one shape, one compilation
         chunk -= 1
+    chunk *= devices
     constants = _Constants.of(data, model.spec)
 
     def one(
@@ -55,7 +65,23 @@ def variables_program(
 
     some = jax.tree.map(lambda a: jax.ShapeDtypeStruct((chunk, *jnp.shape(a)), jnp.zeros(()).dtype), position)
     keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), chunk))
-    batch = jax.jit(jax.vmap(one, in_axes=(None, None, 0, 0)))
+
+    def several(
+        arrays: ModelArrays, constants: _Constants, positions: Any, keys: Any
+    ) -> dict[str, jax.Array]:
+        if (
+            isinstance(arrays.block.level, LevelPrior) and jax.default_backend() == "cpu"
+        ):  # batched factorisations are slow there
+            return jax.lax.map(lambda draw: one(arrays, constants, *draw), (positions, keys))
+        return jax.vmap(one, in_axes=(None, None, 0, 0))(arrays, constants, positions, keys)
+
+    mesh = Mesh(np.array(jax.devices()[:devices]), ("draw",))
+    same, spread = PartitionSpec(), PartitionSpec("draw")
+    batch = jax.jit(
+        jax.shard_map(
+            several, mesh=mesh, in_specs=(same, same, spread, spread), out_specs=spread, check_vma=False
+        )
+    )
     return VariablesProgram(batch.lower(arrays, constants, some, keys), chunk, constants)
 
 

@@ -30,11 +30,14 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
 
     devices = configure(spec.fit.chains, spec.fit.precision, spec.fit.layout, data.sizes["geo"])
 
+    import jax
+    import jax.numpy as jnp
+
     from mmm_core.model import Model, model_arrays, spread_over_geos
     from mmm_core.quantities import posterior_variables, variables_program
     from mmm_core.sampling import Schedule, compiled, sample, sample_stats
 
-    model, arrays = Model.of(data, spec), model_arrays(data, spec)
+    model, arrays = Model.of(data, spec), jax.tree.map(jnp.asarray, model_arrays(data, spec))
     schedule = Schedule(
         spec.fit.chains, spec.fit.warmup, run.draws or spec.fit.draws, devices, spec.fit.target_accept
     )
@@ -43,7 +46,9 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
     programs = compiled(model, arrays, schedule, run.progress, spread)
     compile_seconds = time.perf_counter() - started
     total = schedule.chains * schedule.draws
-    program = variables_program(model, arrays, data, programs.to_sites, np.zeros(programs.size), total)
+    program = variables_program(
+        model, arrays, data, programs.to_sites, np.zeros(programs.size), total, devices.chains
+    )
     with ThreadPoolExecutor(1) as pool:
         executable = pool.submit(program.lowered.compile)  # beside the sampler
         samples = sample(
