@@ -73,5 +73,10 @@ def budget_allocation(
             ],
             {"budget_allocation": plots.budget(plan)},
             shown=table[["channel", "current_spend", "recommended_spend", "lower", "upper", "mroi"]],
-            metadata={"weeks": plan.weeks, **rounded(figures)},
+            metadata={
+                "weeks": plan.weeks,
+                "outcome": plan.outcome,
+                "approximate": plan.approximate,
+                **rounded(figures),
+            },
         )

@@ -13,8 +13,8 @@ from assets.stage import check, model_asset, stage
     "contributions",
     deps=["registered_model"],
     description=(
-        "Revenue that each media channel and each part of the baseline brought, with its 90 % interval "
-        "(`mmm_core.contributions.contributions`).\n\nGrain: one row a week and component."
+        "Revenue, or units of a KPI that has none, that each media channel and each part of the baseline brought, with "
+        "its 90 % interval (`mmm_core.contributions.contributions`).\n\nGrain: one row a week and component."
     ),
     kinds={"jax", "parquet"},
     code_version=code_version("contributions"),
@@ -50,5 +50,5 @@ def contributions(
                     f"largest difference {off:.1e} of a week's revenue",
                 )
             ],
-            {"contributions": plots.contributions(parts)},
+            {"contributions": plots.contributions(parts), "baseline": plots.baseline(mmm_posterior)},
         )

@@ -19,7 +19,12 @@ from assets.stage import check, model_asset, stage
     kinds={"jax", "parquet"},
     code_version=code_version("roi"),
     io_manager_key="results",
-    checks={"is_finite_and_ordered": "Every figure is finite and every interval holds its median."},
+    checks={
+        "is_finite_and_ordered": (
+            "Every figure is finite, but for costs per unit of channels that may bring nothing, and every interval "
+            "holds its median."
+        )
+    },
 )
 def roi(
     context: dg.AssetExecutionContext,
@@ -35,11 +40,10 @@ def roi(
     with stage(context, tracking, posteriors) as run:
         table = roi_table(mmm_posterior)
         figures = table[["mean", "median", "sd", "q05", "q95"]]
-        sound = (
-            np.isfinite(figures).all(axis=1)
-            & (table["q05"] <= table["median"])
-            & (table["median"] <= table["q95"])
-        )
+        ordered = (table["q05"] <= table["median"]) & (table["median"] <= table["q95"])
+        sound = np.isfinite(figures).all(axis=1) & ordered
+        # a draw in which a channel brings nothing has no cost per unit, and then no mean of it exists
+        sound |= (table["metric"] == "cpik") & ~np.isfinite(figures).all(axis=1)
         run.run.log(
             {
                 f"{row.metric}/{row.channel}": row.mean
@@ -57,5 +61,6 @@ def roi(
                 )
             ],
             {"roi": plots.roi(mmm_posterior)},
-            shown=table[table["metric"].isin(["roi", "mroi"])],
+            shown=table[table["metric"].isin(["roi", "mroi", "cpik"])],
+            metadata={"returns": table.attrs["returns"], "approximate": table.attrs["approximate"]},
         )

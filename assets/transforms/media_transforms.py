@@ -29,6 +29,8 @@ def media_transforms(
 ) -> dg.MaterializeResult:
     import numpy as np
 
+    from mmm_core import plots
+    from mmm_core.posterior import spec_of
     from mmm_core.transforms import media_transforms
 
     with stage(context, tracking, posteriors) as run:
@@ -38,8 +40,12 @@ def media_transforms(
         summary = (
             table.groupby("channel", sort=False)[["exposure", "adstocked", "saturated"]].mean().reset_index()
         )
+        figures = {"decay": plots.decay(mmm_posterior), "saturation": plots.saturation(mmm_posterior)}
+        if any(channel.time_varying for channel in spec_of(mmm_posterior).channel_specs):
+            figures["multiplier"] = plots.multiplier(mmm_posterior)
         return run.result(
             run.labelled(table),
             [check("is_finite_and_not_negative", wrong == 0, f"{wrong} of {len(table)} rows are not")],
+            figures,
             shown=summary,
         )

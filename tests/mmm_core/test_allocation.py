@@ -8,6 +8,27 @@ from mmm_core.curves import response_curves
 from mmm_core.errors import InputError
 from mmm_core.spec import Budget
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
+from tests.mmm_core.whole_family import case
+
+
+@pytest.mark.parametrize("name", ["family_log", "panel", "other_kinds"])
+def test_a_plan_of_any_family_is_certified_on_its_curves(name):
+    tree = case(name)
+    result = allocate(tree, Budget(weeks=6))
+    assert result.recommended_revenue >= result.current_revenue
+    assert 0 <= result.gap < 0.01
+    assert result.outcome == ("orders" if name == "other_kinds" else "revenue")
+    curves = response_curves(tree, [1.0], 6)
+    np.testing.assert_allclose(result.channels["current_revenue"], curves["mean"])
+    assert result.approximate == ""
+
+
+def test_an_approximate_plan_says_so():
+    tree = case("plain").copy()
+    tree.attrs["approximate"] = "normal approximation"
+    result = allocate(tree)
+    assert result.approximate == "approximate: normal approximation"
+    assert set(result.channels["approximate"]) == {result.approximate}
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import pytest
 from mmm_core.roi import roi_table
 from mmm_core.summary import summary
 from tests.mmm_core.posteriors import SPEC, posterior
+from tests.mmm_core.whole_family import case
 
 
 def test_a_summary_is_json_and_agrees_with_the_roi_table():
@@ -35,3 +36,16 @@ def test_what_is_not_defined_is_null():
 def test_cost_per_unit_where_the_kpi_is_not_revenue():
     spec = {**SPEC, "kpi": {"column": "orders", "revenue_per_unit": "order_value"}}
     assert set(summary(posterior(spec))["cpik"]) == {"tv", "search"}
+
+
+def test_what_figures_are_counted_in_is_said():
+    facts = summary(case("other_kinds"))
+    assert (facts["outcome"], facts["returns"]) == ("orders", "orders per unit of spend")
+    assert summary(case("plain"))["returns"] == "revenue per unit of spend"
+
+
+def test_a_cost_that_is_infinite_is_null():
+    spec = {**SPEC, "kpi": {"column": "orders", "kind": "non_revenue"}}
+    facts = summary(posterior(spec, coefficient=[[1.0, 0.0, 0.1]]))
+    assert facts["cpik"]["search"] == {"mean": None, "median": None, "sd": None, "q05": None, "q95": None}
+    json.dumps(facts, allow_nan=False)
