@@ -58,7 +58,7 @@ def all_worlds(count: int, generators: list[str]) -> list[World]:
 def fingerprint(system: str, world: World, job: Job) -> str:
     """What a stored fit depends on."""
     code = hashlib.sha256()
-    sources = sorted((ROOT / "mmm_core").rglob("*.py")) if system == OURS else [_lock(system), *_scripts()]
+    sources = sorted((ROOT / "mmm_core").rglob("*.py")) if system == OURS else _peer_sources(system)
     for path in sources:
         code.update(path.read_bytes())
     code.update(repr(job).encode())
@@ -66,12 +66,9 @@ def fingerprint(system: str, world: World, job: Job) -> str:
     return code.hexdigest()[:16]
 
 
-def _lock(system: str) -> Path:
-    return ROOT / "benchmarks" / "peers" / f"{system}.lock"
-
-
-def _scripts() -> list[Path]:
-    return sorted((ROOT / "benchmarks" / "peers").glob("*.py"))
+def _peer_sources(system: str) -> list[Path]:
+    folder = ROOT / "benchmarks" / "peers"
+    return [folder / f"{system}.lock", *sorted(folder.glob("*.py"))]
 
 
 def fit_one(system: str, world: World, job: Job, cache: Path) -> dict[str, Any]:

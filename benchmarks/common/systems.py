@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".venv-peers"
 OURS = "carryover"
 SYSTEMS = (OURS, "meridian", "pymc_marketing")
-_SCRIPT = {"meridian": "meridian_fit.py", "pymc_marketing": "pymc_fit.py"}
+PEER_SCRIPTS = {"meridian": "meridian_fit.py", "pymc_marketing": "pymc_fit.py"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _command(system: str) -> list[str]:
         raise SystemExit(
             f"{system} is not installed: run `make {python.parent.parent.relative_to(ROOT)}/.ready`."
         )
-    return [str(python), str(ROOT / "benchmarks" / "peers" / _SCRIPT[system])]
+    return [str(python), str(ROOT / "benchmarks" / "peers" / PEER_SCRIPTS[system])]
 
 
 def _environment(system: str, compiled: Path, keep: bool) -> dict[str, str]:

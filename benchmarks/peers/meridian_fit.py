@@ -1,7 +1,7 @@
 """Fit a job with Google Meridian on JAX; runs in .venv-peers/meridian: meridian_fit.py FOLDER.
 
 Settings: `knots`, `fourier` (yearly waves as controls; Meridian has no seasonality of its own), `adapt`, `burnin`,
-`chains` (an int or a list, as `n_chains` of `sample_posterior`), `target_accept`, `max_tree_depth`.
+`chains` (an int or a list, as `n_chains` of `sample_posterior`), `max_tree_depth`.
 """
 
 import os
@@ -106,14 +106,12 @@ def main(folder: Path) -> None:
         input_data=input_data(job, table, waves),
         model_spec=ModelSpec(knots=settings["knots"], max_lag=job.l_max),
     )
-    adaptation = {"target_accept_prob": settings["target_accept"]} if "target_accept" in settings else None
     model.sample_posterior(
         n_chains=settings.get("chains", job.chains),
         n_adapt=settings["adapt"],
         n_burnin=settings["burnin"],
         n_keep=job.draws,
         seed=job.seed,
-        dual_averaging_kwargs=adaptation,
         max_tree_depth=settings.get("max_tree_depth", 10),
     )
     posterior = model.inference_data.posterior
