@@ -24,8 +24,8 @@ from mmm_core.media import MediaLayout, MediaModel, MediaParameters, media_param
 from mmm_core.posterior import spec_of
 from mmm_core.spec import ModelSpec
 
-CHUNK = 2_000_000
-"""Numbers an array of a chunk may hold (16 MB)."""
+CHUNK = 1_000_000
+"""Numbers an array of a chunk may hold (8 MB)."""
 
 
 @dataclass(frozen=True)
