@@ -85,8 +85,15 @@ class Identification:
         elif self.baseline_correlation < CONFUSED and self.contraction < 0.5:
             said = f"{name} is hard to tell from the baseline (correlation {self.baseline_correlation:.2f}, {known}): "
             said += "a lift test or weeks without it would"
+        elif self.contraction < 0.5:
+            said = f"{name}: the data say little ({known}), its prior still decides"
         else:
             return f"{name}: the data tell its effect ({known})"
+        return said + (f"; {' and '.join(self.reasons)}" if self.reasons else "")
+
+    @property
+    def reasons(self) -> list[str]:
+        """What about its media makes a channel hard to identify."""
         why = []
         if self.changed < FEW * self.weeks:
             why.append(f"its media changed in {self.changed} of {self.weeks} weeks only")
@@ -94,7 +101,7 @@ class Identification:
             why.append(
                 f"the rest of the model moves as its media do (variance inflation {self.inflation:.0f})"
             )
-        return said + (f"; {' and '.join(why)}" if why else "")
+        return why
 
 
 def identify(

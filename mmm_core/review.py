@@ -394,9 +394,7 @@ class PriorSensitivity(Check):
 
         found = sensitivity(evidence.tree)
         figure, channel, group = found.largest
-        message = (
-            f"the mean ROI of {channel} moves by {figure:.0%} at most, with the prior of {GROUPS[group]}; "
-        )
+        message = f"mean ROIs move by {figure:.0%} at most ({channel}, with the prior of {GROUPS[group]}); "
         message += f"less than {self.threshold:.0%} is wanted"
         if not figure < self.threshold:
             message += f": {found.diagnosis[channel]}; run a lift test, or have that prior agreed on"
@@ -426,8 +424,13 @@ class Identifiability(Check):
         message = "contraction from prior to posterior: "
         message += ", ".join(f"{one.channel} {one.contraction:.2f}" for one in known)
         at_fault = [one for one in known if not one.identified or one.confused]
+        plain = [one.channel for one in at_fault if not one.confused and not one.reasons]
+        words = [one.sentence for one in at_fault if one.channel not in plain]
+        if plain:
+            figures = "its figure is its prior's" if len(plain) == 1 else "their figures are their priors'"
+            words.insert(0, f"not identified, {figures}: {listed(plain, 30)}")
         if at_fault:
-            message += f". {'. '.join(one.sentence for one in at_fault)}. Run a lift test, or let spend vary"
+            message += f". {'. '.join(words)}. Run a lift test, or let spend vary"
         return self.result(not at_fault, min(one.contraction for one in known), self.threshold, message)
 
 

@@ -3,13 +3,14 @@
 The posterior with a group of priors (or the likelihood) raised to the power alpha is reached from the draws at hand by
 importance weights, log w = (alpha - 1) log p, Pareto-smoothed (Kallioinen, Paananen, Buerkner and Vehtari 2023). Two
 figures a channel's ROI: the cumulative Jensen-Shannon distance by which its distribution moves, as a gradient in log2
-alpha (ArviZ's `psens`), and the relative change of its mean.
+alpha (ArviZ's `psens`), and the relative change of its mean. A channel's ROI is asked about that channel's own priors
+on effect, adstock and saturation: scaling those of all channels at once says less of each, with weights that
+degenerate.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -29,18 +30,22 @@ DELTA = 0.25
 """Priors are raised to the powers 1 / (1 + DELTA) and 1 + DELTA."""
 SENSITIVE = 0.05
 """A distance from which a figure counts as sensitive (Kallioinen et al. 2023, section 3.4)."""
+ROUGH = 0.7
+"""A k-hat above says that the importance weights cannot be trusted."""
+SHUFFLES = 8
 DRAWS = 4000
-LIKELIHOOD, PRIORS = "likelihood", "all priors"
+LIKELIHOOD, OWN = "likelihood", "own priors"
 GROUPS = {
-    "effect": "the channels' effects",
-    "adstock": "adstock",
-    "saturation": "saturation",
+    "effect": "its effect",
+    "adstock": "its adstock",
+    "saturation": "its saturation",
+    "groups": "the correlation within groups",
     "geos": "the spread over geos",
     "treatments": "the treatments' effects",
     "level": "the level's movement",
     "noise": "the noise",
 }
-"""Groups of priors, in words."""
+"""Groups of priors, in words; the first three are a channel's own."""
 
 _CHUNK = 2_000_000
 
@@ -51,9 +56,10 @@ class Sensitivity:
 
     Attributes:
         model: its name. approximate: what is approximate about its engine, "" where nothing is.
-        table: a row a component (a group of priors, all priors, the likelihood) and channel: component, channel,
-            distance, weaker and stronger (relative change of the mean ROI at the lower and the higher power), khat
-            (above 0.7 the row is not reliable).
+        table: a row a channel and component (a group of priors, the channel's own together, the likelihood): channel,
+            component, distance, floor (the distance of a quantity that has nothing to do with the component),
+            sensitive, weaker and stronger (relative change of the mean ROI at the lower and the higher power), khat
+            (above 0.7 they are not reliable).
         diagnosis: a sentence a channel.
     """
 
@@ -79,100 +85,121 @@ def sensitivity(tree: xr.DataTree) -> Sensitivity:
     """
     refuse_without_a_likelihood(tree, "power-scaling")
     at = positions(tree, DRAWS)
-    prior = log_prior(tree, at)
-    components = {**prior, LIKELIHOOD: log_likelihood_of_draws(tree, at)}
-    if len(prior) > 1:
-        components[PRIORS] = np.sum(list(prior.values()), axis=0)
+    common, own = log_prior(tree, at)
+    likelihood = log_likelihood_of_draws(tree, at)
     roi = of_draws(tree, "roi", at)
-    paid = [str(name) for name in tree["posterior"]["paid_channel"].to_numpy()]
     chains = tree["posterior"].sizes["chain"]
-    rows = [
-        {"component": name, "channel": channel, **{key: value[i] for key, value in moved.items()}}
-        for name, log_density in components.items()
-        for moved in [power_scale(log_density.reshape(chains, -1), roi.reshape(chains, -1, len(paid)))]
-        for i, channel in enumerate(paid)
-    ]
-    table = pd.DataFrame(rows)
-    words = {channel: _diagnosis(channel, table[table["channel"] == channel]) for channel in paid}
-    return Sensitivity(str(tree.attrs["model"]), str(tree.attrs["approximate"]), table, words)
+    rows, words = [], {}
+    for i, channel in enumerate(str(name) for name in tree["posterior"]["paid_channel"].to_numpy()):
+        components = {**own[channel], **common, LIKELIHOOD: likelihood}
+        if len(own[channel]) > 1:
+            components[OWN] = np.sum(list(own[channel].values()), axis=0)
+        quantity = roi[:, i].reshape(chains, -1)
+        mine = [
+            {"channel": channel, "component": name, **power_scale(density.reshape(chains, -1), quantity)}
+            for name, density in components.items()
+        ]
+        words[channel] = _diagnosis(channel, pd.DataFrame(mine))
+        rows += mine
+    return Sensitivity(str(tree.attrs["model"]), str(tree.attrs["approximate"]), pd.DataFrame(rows), words)
 
 
-def power_scale(log_density: np.ndarray, quantities: np.ndarray) -> dict[str, np.ndarray]:
-    """What raising a component's density to the powers 1 / (1 + DELTA) and 1 + DELTA does to some quantities.
+def power_scale(log_density: np.ndarray, quantity: np.ndarray) -> dict[str, float | bool]:
+    """What raising a component's density to the powers 1 / (1 + DELTA) and 1 + DELTA does to a quantity.
 
     Args:
-        log_density: of the component, (chain, draw). quantities: (chain, draw, quantity).
+        log_density: of the component, (chain, draw). quantity: (chain, draw).
 
     Returns:
-        distance, weaker, stronger and khat of `Sensitivity.table`, each (quantity,).
+        distance, floor, sensitive, weaker, stronger and khat of `Sensitivity.table`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import arviz
 
-        draws = arviz.from_dict(posterior={"x": quantities})
+        flat = quantity.ravel()
+        if np.ptp(log_density) == 0 or np.ptp(flat) == 0:
+            return {
+                "distance": 0.0, "floor": 0.0, "sensitive": False, "weaker": 0.0, "stronger": 0.0, "khat": 0.0
+            }  # fmt: skip
+        # beside it the same values in random order: uneven weights move these too, but for no reason
+        rng = np.random.default_rng(0)
+        shuffled = np.stack([rng.permutation(flat) for _ in range(SHUFFLES)], axis=-1)
+        both = np.concatenate([flat[:, None], shuffled], axis=-1).reshape(*quantity.shape, -1)
+        draws = arviz.from_dict(posterior={"x": both})
         draws.add_groups({"log_prior": {"component": log_density}})
-        distance = arviz.psens(draws, component="prior", var_names=["x"], delta=DELTA).to_numpy()
-        flat = quantities.reshape(-1, quantities.shape[-1])
-        mean, changes, khats = flat.mean(0), [], []
+        distances = arviz.psens(draws, component="prior", var_names=["x"]).to_numpy()
+        changes, khats = [], []
         for power in (1 / (1 + DELTA), 1 + DELTA):
             smoothed, khat = arviz.psislw((power - 1) * log_density.ravel())
-            moved = np.exp(smoothed) @ flat / np.exp(smoothed).sum()
-            changes.append(moved / np.where(mean == 0, np.nan, mean) - 1)
+            weights = np.exp(smoothed)
+            changes.append(float(weights @ flat / weights.sum() / flat.mean() - 1))
             khats.append(float(khat))
-    # weights that do not vary have no tail to fit
-    khat = 0.0 if np.ptp(log_density) == 0 else max(khats)
+    floor = float(distances[1:].max())
     return {
-        "distance": np.nan_to_num(distance),
+        "distance": float(distances[0]),
+        "floor": floor,
+        "sensitive": bool(distances[0] >= max(SENSITIVE, floor)),
         "weaker": changes[0],
         "stronger": changes[1],
-        "khat": np.full(len(mean), khat),
+        "khat": max(khats),
     }
 
 
-def log_prior(tree: xr.DataTree, at: np.ndarray) -> dict[str, np.ndarray]:
-    """Log prior density of some draws by group, each (draw,); groups whose priors are all fixed are left out.
+def log_prior(
+    tree: xr.DataTree, at: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
+    """Log prior density of some draws, each (draw,): by group what channels share, and by channel and group their own.
 
-    What a draw says of each prior is worked out from the posterior's variables. Priors within the hierarchy (geos'
-    deviations, knots of a multiplier, weights of heavy-tailed noise) are part of the model and are not scaled. Where
-    the effects of geos are integrated out, the stated effect is taken as that of the panel as drawn.
+    What a draw says of each prior is worked out from the posterior's variables; priors that are fixed are left out.
+    Priors within the hierarchy (geos' deviations, knots of a multiplier, weights of heavy-tailed noise) are part of
+    the model and are not scaled. Where the effects of geos are integrated out, the stated effect is taken as that of
+    the panel as drawn. The correlation of a group's effects counts as shared.
     """
     spec, data = spec_of(tree), tree["constant_data"].to_dataset()
     with jax.enable_x64(True):
         model, arrays = Model.of(data, spec), model_arrays(data, spec)
         effect = stated_effects(tree, model, arrays, at)
     priors = model.priors
-    out: dict[str, np.ndarray] = {}
+    common: dict[str, np.ndarray] = {}
+    own: dict[str, dict[str, np.ndarray]] = {channel: {} for channel in spec.channels}
 
-    def add(group: str, stated: Sequence[Prior], values: np.ndarray) -> None:
-        """Values (draw, ..., entry), one entry a prior."""
-        for i, prior in enumerate(stated):
-            if prior.family != "fixed":
-                density = prior.frozen().logpdf(values[..., i]).reshape(len(at), -1).sum(1)
-                out[group] = out.get(group, 0.0) + density
+    def add(to: dict[str, np.ndarray], group: str, prior: Prior, values: np.ndarray) -> None:
+        if prior.family != "fixed":
+            density = prior.frozen().logpdf(values).reshape(len(at), -1).sum(1)
+            to[group] = to[group] + density if group in to else density
 
-    add("effect", priors["effect"], effect)
+    for i, channel in enumerate(spec.channels):
+        add(own[channel], "effect", priors["effect"][i], effect[..., i])
     if model.groups is not None:
-        out["effect"] = out["effect"] + _copula(model, effect, of_draws(tree, "correlation", at))
-        add("effect", priors["correlation"], of_draws(tree, "correlation", at))
+        correlation = of_draws(tree, "correlation", at)
+        common["groups"] = _copula(model, effect, correlation)
+        for i, prior in enumerate(priors["correlation"]):
+            add(common, "groups", prior, correlation[:, i])
     carryover = {name for kind in model.layout.adstock_kind for name in ADSTOCKS[kind].parameters}
     for name, channels in model.layout.parameters.items():
-        group = "adstock" if name in carryover else "saturation"
-        add(group, priors[name], of_draws(tree, name, at)[:, list(channels)])
-    if "geo_spread" in priors:
-        add("geos", priors["geo_spread"], of_draws(tree, "geo_spread", at))
+        values = of_draws(tree, name, at)
+        for prior, i in zip(priors[name], channels, strict=True):
+            group = "adstock" if name in carryover else "saturation"
+            add(own[spec.channels[i]], group, prior, values[:, i])
     if "treatment" in priors:
         terms = [str(term) for term in data["term"].to_numpy()]
         columns = [terms.index(name) for name in spec.sampled_treatments]
         drawn = of_draws(tree, "fixed_effect", at)[:, 0, columns] / np.asarray(arrays.treatment_unit)
-        add("treatments", priors["treatment"], drawn)
-    for name in ("tau", "tau_slope"):
-        if name in priors:
-            add("level", priors[name], of_draws(tree, name, at)[:, None])
-    add("noise", [Prior.model_validate({"halfnormal": [1.0]})], of_draws(tree, "sigma", at)[:, None])
-    if "nu" in priors:
-        add("noise", priors["nu"], of_draws(tree, "nu", at)[:, None])
-    return out
+        for i, prior in enumerate(priors["treatment"]):
+            add(common, "treatments", prior, drawn[:, i])
+    if "geo_spread" in priors:
+        spread = of_draws(tree, "geo_spread", at)
+        for i, prior in enumerate(priors["geo_spread"]):
+            add(common, "geos", prior, spread[:, i])
+    half_normal = Prior.model_validate({"halfnormal": [1.0]})
+    for group, name, prior in (
+        *(("level", name, priors[name][0]) for name in ("tau", "tau_slope") if name in priors),
+        ("noise", "sigma", half_normal),
+        *(("noise", name, priors[name][0]) for name in ("nu",) if name in priors),
+    ):
+        add(common, group, prior, of_draws(tree, name, at))
+    return common, own
 
 
 def stated_effects(tree: xr.DataTree, model: Model, arrays: ModelArrays, at: np.ndarray) -> np.ndarray:
@@ -226,24 +253,23 @@ def _copula(model: Model, effect: np.ndarray, correlation: np.ndarray) -> np.nda
 def _diagnosis(channel: str, rows: pd.DataFrame) -> str:
     """One channel's figures in words."""
     by = rows.set_index("component")
-    of_priors = by.loc[PRIORS if PRIORS in by.index else next(c for c in by.index if c in GROUPS)]
-    data = by.loc[LIKELIHOOD]
     groups = by[by.index.isin(GROUPS)]
     strongest = str(groups["distance"].idxmax())
     change = float(groups[["weaker", "stronger"]].abs().max(axis=1)[strongest])
-    source = f"mostly the prior of {GROUPS[strongest]}: a power of {1 / (1 + DELTA):g} or {1 + DELTA:g} moves its ROI "
-    source += f"by up to {change:.0%}"
-    sensitive = float(groups["distance"].max()) >= SENSITIVE or float(of_priors["distance"]) >= SENSITIVE
-    if not sensitive:
+    stated = by.loc[OWN if OWN in by.index else strongest]
+    data = by.loc[LIKELIHOOD]
+    source = f"most with the prior of {GROUPS[strongest]}: a power of {1 / (1 + DELTA):g} or {1 + DELTA:g} moves its "
+    source += f"mean ROI by up to {change:.0%}"
+    if not bool(groups["sensitive"].any()) and not bool(stated["sensitive"]):
         said = f"{channel} does not hang on its priors"
-        if float(data["distance"]) < SENSITIVE:
-            said += ", and the data hardly move it either: see whether anything was learnt of it"
-    elif float(data["distance"]) < SENSITIVE:
+        if not bool(data["sensitive"]):
+            said += ", and no change of it with the data can be told from chance"
+    elif not bool(data["sensitive"]):
         said = f"{channel}: strong prior or weak data, its ROI is what the prior says ({source})"
-    elif float(of_priors["stronger"]) * float(data["stronger"]) < 0:
+    elif float(stated["stronger"]) * float(data["stronger"]) < 0:
         said = f"{channel}: prior and data pull apart ({source}): check the prior, then the data"
     else:
         said = f"{channel}: prior and data both shape its ROI, in the same direction ({source})"
-    if float(rows["khat"].max()) > 0.7:
-        said += "; k-hat above 0.7, the figures are rough"
+    if float(groups["khat"].max()) > ROUGH:
+        said += f"; k-hat above {ROUGH}, the figures are rough"
     return said

@@ -12,7 +12,7 @@ from mmm_core.errors import InputError
 from mmm_core.model import Model, model_arrays
 from mmm_core.pointwise import positions
 from mmm_core.predictive import prior_predictive
-from mmm_core.sensitivity import DELTA, GROUPS, LIKELIHOOD, log_prior, power_scale, sensitivity
+from mmm_core.sensitivity import DELTA, GROUPS, LIKELIHOOD, OWN, log_prior, power_scale, sensitivity
 from mmm_core.spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 
@@ -27,25 +27,28 @@ def test_weights_give_the_power_scaled_posterior_of_a_conjugate_model():
         return likelihood_power * data.sum() / precision, precision**-0.5
 
     mean, sd = exact(1, 1)
-    draws = rng.normal(mean, sd, size=(4, 10_000, 1))
-    prior = power_scale(-0.5 * draws[..., 0] ** 2 / s**2, draws)
-    likelihood = power_scale(-0.5 * ((data - draws) ** 2).sum(-1), draws)
+    draws = rng.normal(mean, sd, size=(4, 10_000))
+    prior = power_scale(-0.5 * draws**2 / s**2, draws)
+    likelihood = power_scale(-0.5 * ((data[:, None, None] - draws) ** 2).sum(0), draws)
     for power, name in ((1 / (1 + DELTA), "weaker"), (1 + DELTA, "stronger")):
-        assert prior[name][0] == pytest.approx(exact(power, 1)[0] / mean - 1, abs=0.003)
-        assert likelihood[name][0] == pytest.approx(exact(1, power)[0] / mean - 1, abs=0.003)
+        assert prior[name] == pytest.approx(exact(power, 1)[0] / mean - 1, abs=0.003)
+        assert likelihood[name] == pytest.approx(exact(1, power)[0] / mean - 1, abs=0.003)
     # the prior pulls to 0 and the data away from it: both matter, in opposite directions
-    assert prior["distance"][0] > 0.05
-    assert likelihood["distance"][0] > 0.05
-    assert prior["stronger"][0] < 0 < likelihood["stronger"][0]
-    assert prior["khat"][0] < 0.7
+    assert prior["sensitive"]
+    assert likelihood["sensitive"]
+    assert prior["stronger"] < 0 < likelihood["stronger"]
+    assert prior["khat"] < 0.7
 
 
-def test_a_component_that_does_not_vary_moves_nothing():
-    draws = np.random.default_rng(2).normal(5, 1, size=(2, 500, 1))
+def test_a_component_that_has_nothing_to_do_with_a_quantity_moves_it_by_chance_only():
+    rng = np.random.default_rng(2)
+    draws = rng.normal(5, 1, size=(2, 500))
+    # weights so uneven that even this distance is above 0.05: it is the floor that tells
+    unrelated = power_scale(10 * rng.normal(size=(2, 500)), draws)
+    assert 0.05 < unrelated["distance"] < 1.5 * unrelated["floor"]
+    assert not power_scale(0.1 * rng.normal(size=(2, 500)), draws)["sensitive"]
     still = power_scale(np.zeros((2, 500)), draws)
-    assert still["distance"][0] == pytest.approx(0, abs=1e-3)
-    assert still["weaker"][0] == pytest.approx(0, abs=1e-12)
-    assert still["khat"][0] == 0
+    assert (still["distance"], still["weaker"], still["khat"], still["sensitive"]) == (0, 0, 0, False)
 
 
 def channels(**changes):
@@ -96,7 +99,11 @@ def test_log_prior_worked_out_from_a_posterior_is_that_of_the_model(part):
         tree = _as_posterior(prior_predictive(table, spec, draws=12))
         data = model_data(table, spec)
         model, arrays = Model.of(data, spec), model_arrays(data, spec)
-        found = log_prior(tree, positions(tree, 12))
+        found, own = log_prior(tree, positions(tree, 12))
+        for groups in own.values():
+            for group, values in groups.items():
+                found[group] = found.get(group, 0.0) + values
+        found["effect"] = found["effect"] + found.pop("groups", 0.0)
         keys = jax.random.split(jax.random.key(spec.fit.seed), 12)
         for draw in (0, 5):
             sites = handlers.trace(handlers.seed(model.effects, keys[draw])).get_trace(arrays)
@@ -148,16 +155,14 @@ def _as_posterior(tree):
 
 
 def test_every_channel_gets_figures_for_every_group_and_a_sentence():
-    found = sensitivity(posterior(draws=200))
+    tree = posterior(draws=200)
+    group = tree["posterior"].to_dataset()
+    roi = np.random.default_rng(4).lognormal(size=group["roi"].shape)
+    tree["posterior"] = group.assign(roi=group["roi"].copy(data=roi))
+    found = sensitivity(tree)
     assert set(found.table["component"]) == {
-        "effect",
-        "adstock",
-        "saturation",
-        "level",
-        "noise",
-        "all priors",
-        LIKELIHOOD,
-    }
+        "effect", "adstock", "saturation", "level", "noise", OWN, LIKELIHOOD
+    }  # fmt: skip
     assert set(found.diagnosis) == {"tv", "search"}
     change, channel, group = found.largest
     assert change > 0
