@@ -1,9 +1,9 @@
 """A quick approximate engine: a normal distribution fitted by automatic differentiation variational inference.
 
 The normal distribution on the unconstrained scale that is nearest to the posterior in the sense of the evidence lower
-bound, ELBO (Kucukelbir, Tran, Ranganath, Gelman and Blei 2017, Journal of Machine Learning Research 18(14)), with a full
-covariance, or a diagonal one where there are many parameters. The bound is climbed with Adam from the posterior's mode.
-It leans to where the posterior's mass is, which a mode need not be, but a diagonal covariance makes intervals too
+bound, ELBO (Kucukelbir, Tran, Ranganath, Gelman and Blei 2017, Journal of Machine Learning Research 18(14)), with a
+full covariance, or a diagonal one where there are many parameters. Adam climbs the bound from the posterior's mode. The
+answer leans to where the posterior's mass is, which its mode need not be; a diagonal covariance makes intervals too
 narrow. What the Gaussian block integrates out is drawn exactly given each draw, as with the default engine.
 """
 
@@ -46,13 +46,16 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
 
     configure(1, spec.fit.precision)
 
+    import jax
+    import jax.numpy as jnp
+
     from mmm_core.engines.normal_approximation import find_mode, posterior_of, sample, target, timed
     from mmm_core.engines.report import Report
     from mmm_core.model import Model, model_arrays
 
     report = Report(run)
     report("compiling", 0, STEPS)
-    model, arrays = Model.of(data, spec), model_arrays(data, spec)
+    model, arrays = Model.of(data, spec), jax.tree.map(jnp.asarray, model_arrays(data, spec))
     posterior = target(model, arrays)
     mode, _ = find_mode(posterior, arrays, _STARTS, spec.fit.seed)
     approximation, bounds = climb(posterior, arrays, mode, spec.fit.seed, report)
@@ -137,10 +140,10 @@ def convergence(bounds: Bounds) -> str:
     """Whether the ELBO has stopped rising, from (mean, standard error) of its blocks, in words."""
     quarter = max(1, len(bounds) // 4)
     last, before = (np.array(part) for part in (bounds[-quarter:], bounds[-2 * quarter : -quarter]))
+    if not (np.isfinite(last).all() and np.isfinite(before).all()):
+        return "ELBO not finite: not converged"
     rise = float(last[:, 0].mean() - before[:, 0].mean())
     noise = float(np.sqrt((last[:, 1] ** 2).sum() + (before[:, 1] ** 2).sum()) / quarter)
-    if not np.isfinite(rise):
-        return "ELBO not finite: not converged"
     if rise > max(0.5, 3 * noise):
         return f"ELBO still rising by {rise:.1f} over the last quarter: not converged"
     return f"ELBO {last[:, 0].mean():,.1f}, no longer rising: converged"

@@ -35,13 +35,16 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
 
     configure(1, spec.fit.precision)
 
+    import jax
+    import jax.numpy as jnp
+
     from mmm_core.engines.normal_approximation import find_mode, hessian, posterior_of, sample, target, timed
     from mmm_core.engines.report import Report
     from mmm_core.model import Model, model_arrays
 
     report = Report(run)
     report("compiling", 0, STARTS)
-    model, arrays = Model.of(data, spec), model_arrays(data, spec)
+    model, arrays = Model.of(data, spec), jax.tree.map(jnp.asarray, model_arrays(data, spec))
     posterior = target(model, arrays)
     if posterior.size > LARGEST:
         raise InputError(_too_many(spec, posterior.names))

@@ -15,8 +15,10 @@ of the real KPI, plus the error that the fit made on the simulated one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -27,21 +29,25 @@ from mmm_core.engines.ridge_search import (
     ORIGINS,
     Candidates,
     Search,
-    candidate_shapes,
+    block_counts,
+    block_weeks,
+    candidate_points,
     choose_ratio,
     nonnegative,
     search,
+    shapes_at,
 )
 from mmm_core.errors import InputError
 from mmm_core.spec import ModelSpec
 
-CANDIDATES = 65
-BLOCK_WEEKS = 6
+if TYPE_CHECKING:
+    from mmm_core.media import MediaLayout
 
+CANDIDATES = 128
 _FEWEST_WEEKS = 40
 
 # Numbers that the responses of all candidates, or a chunk of replicates, may hold.
-_LARGEST = 20_000_000
+_LARGEST = 3_000_000
 
 
 def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
@@ -61,20 +67,20 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
     report("searching", 0, 3)
     problem = _Problem.of(data, spec)
     candidates = _candidates(data, spec)
-    medians = candidates.columns((0,) * len(spec.channels))
-    ratio, walks = 0.0, spec.baseline.level == "random_walk"
-    for _ in range(2 if walks else 1):  # the level's ratio and the shapes depend on each other
-        if walks:
-            ratio = choose_ratio(*problem.baseline, problem.kpi, medians)
-        found = search(candidates, *problem.baseline, problem.kpi, ratio)
-        medians = candidates.columns(found.best[0])
+    best, ratio = (0,) * len(spec.channels), 0.0
+    for _ in range(2):  # a list over all of the priors, then one that is dense around its best
+        if spec.baseline.level == "random_walk":
+            ratio = choose_ratio(*problem.baseline, problem.kpi, candidates.columns(best))
+        first = search(candidates, *problem.baseline, problem.kpi, ratio, spec.fit.seed, searches=1)
+        candidates = _candidates(data, spec, candidates.points_of(first.entry(0)[0]))
+        best = tuple(int(len(points) > 1) for points in candidates.points)
+    found = search(candidates, *problem.baseline, problem.kpi, ratio, spec.fit.seed)
     searched = report.seconds
     report("bootstrap", 1, 3)
     draws = run.draws or spec.fit.draws
     variables, energy = _bootstrap(problem, candidates, found, ratio, draws, spec.fit.seed)
     report("summarising", 3, 3)
-    tested = sum(len(weeks) for weeks in [found.tried[found.best]]) * data.sizes["geo"]
-    rmse = float(np.sqrt(found.error(found.best) / tested))
+    rmse = float(np.sqrt(found.errors[0].mean() / data.sizes["geo"]))
     stats = xr.Dataset(
         {
             "diverging": (("chain", "draw"), np.zeros((1, draws), dtype=bool)),
@@ -94,9 +100,9 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
         stats,
         {
             "approximate": _label(spec, data),
-            "search_tried": len(found.tried),
+            "search_tried": found.tried,
             "search_rmse": rmse,
-            "ridge_penalty": found.best[1],
+            "ridge_penalty": float(found.strength[0]),
             "level_ratio": ratio,
         },
     )
@@ -145,29 +151,41 @@ class _Problem:
         return self.design, self.observed, self.prior_sd
 
 
-def _candidates(data: xr.Dataset, spec: ModelSpec) -> Candidates:
+def _candidates(
+    data: xr.Dataset, spec: ModelSpec, around: tuple[np.ndarray, ...] | None = None
+) -> Candidates:
     """Shapes to choose from with their responses; fewer of them where the panel is large."""
-    import jax
     import jax.numpy as jnp
 
-    from mmm_core.media import MediaModel, saturated_media
+    from mmm_core.media import MediaModel
 
     media = MediaModel.of(data, spec)
     channels, geos, weeks = len(spec.channels), data.sizes["geo"], data.sizes["week"]
     count = int(np.clip(_LARGEST // (channels * geos * weeks), 9, CANDIDATES))
-    shape = candidate_shapes(spec, count, spec.fit.seed)
+    points = candidate_points(spec, count, spec.fit.seed, around)
+    shape = shapes_at(spec, points)
     inputs = media.inputs(data["exposure"].to_numpy(), window=weeks)
+    numbers = {name: jnp.asarray(values) for name, values in shape.items()}
+    response = np.asarray(_responses(media.layout)(numbers, inputs, jnp.arange(count)))
+    seen = np.where(data["observed"].to_numpy(), response, np.nan)
+    return Candidates(points, shape, response, np.nanstd(seen, axis=(-2, -1)))
+
+
+@lru_cache(maxsize=8)
+def _responses(layout: MediaLayout) -> Callable[..., Any]:
+    """The program from shapes (candidate, channel) to responses (candidate, channel, geo, week)."""
+    import jax
+
+    from mmm_core.media import saturated_media
 
     @jax.jit
-    def responses(shape: dict[str, Any], inputs: Any) -> Any:
-        return jax.lax.map(lambda one: saturated_media(media.layout, inputs, one), shape, batch_size=16)
+    def program(shape: dict[str, Any], inputs: Any, numbers: Any) -> Any:
+        def one(number: Any) -> Any:
+            return saturated_media(layout, inputs, {name: values[number] for name, values in shape.items()})
 
-    if shape:
-        response = np.asarray(responses({name: jnp.asarray(v) for name, v in shape.items()}, inputs))
-    else:
-        response = np.repeat(np.asarray(saturated_media(media.layout, inputs, {}))[None], count, axis=0)
-    seen = np.where(data["observed"].to_numpy(), response, np.nan)
-    return Candidates(shape, response, np.nanstd(seen, axis=(-2, -1)))
+        return jax.lax.map(one, numbers, batch_size=16)
+
+    return program
 
 
 def _bootstrap(
@@ -175,10 +193,8 @@ def _bootstrap(
 ) -> tuple[dict[str, tuple[tuple[str, ...], np.ndarray]], np.ndarray]:
     """Every variable of the posterior's schema for `draws` replicates, (draw, ...), and their energies (draw,)."""
     rng = np.random.default_rng([seed, 2])
-    entries = list(found.tried)
-    errors = np.stack([found.tried[entry] for entry in entries])
-    weights = _block_counts(errors.shape[1], draws, rng)
-    picked = np.argmin(weights @ errors.T, axis=1)
+    weights = block_counts(found.errors.shape[1], draws, rng)
+    picked = np.argmin(weights @ found.errors.T, axis=1)
     baseline = Baseline.of(*problem.baseline, ratio)
     geos, weeks, terms = problem.design.shape
     channels = candidates.scale.shape[1]
@@ -191,9 +207,9 @@ def _bootstrap(
         **{name: np.empty((draws, channels)) for name in candidates.shape},
     }
     energy = np.empty(draws)
-    size = max(1, _LARGEST // (8 * geos * weeks))
+    size = max(1, _LARGEST // (geos * weeks))
     for position in np.unique(picked):
-        chosen, strength = entries[position]
+        chosen, strength = found.entry(position)
         fitted = _Fitted.of(problem, baseline, candidates, chosen, strength)
         at = np.flatnonzero(picked == position)
         for name, values in candidates.shape.items():
@@ -261,11 +277,11 @@ class _Fitted:
         steps = ratio * self.sigma * rng.standard_normal((count, weeks))
         steps[:, 0] = 0.0
         level = np.cumsum(steps, axis=1)
-        at = _blocks(np.flatnonzero(problem.observed.any(0)), weeks, count, rng)
+        at = block_weeks(np.flatnonzero(problem.observed.any(0)), weeks, count, rng)
         noise = np.moveaxis(self.residual[:, at], 0, 1)  # (count, geo, week)
         simulated = (noise + level[:, None, :]) * problem.observed
         target = (self.bare @ self.coefficient)[:, None] + baseline.products(self.columns, simulated)
-        b = np.stack([nonnegative(self.products, column) for column in target.T])
+        b = nonnegative(np.broadcast_to(self.products, (count, *self.products.shape)), target.T)
         b = np.maximum(self.coefficient + b - self.noiseless, 0.0)
 
         media = np.einsum("nc,cgt->ngt", b, self.columns, optimize=True)
@@ -306,24 +322,8 @@ def _baseline(problem: _Problem, level: np.ndarray, terms: np.ndarray) -> np.nda
     return np.asarray(level[:, None, :] + np.einsum("gtk,ngk->ngt", problem.design, terms, optimize=True))
 
 
-def _blocks(seen: np.ndarray, weeks: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Weeks (count, weeks) that stand for the weeks of a replicate: moving blocks of those in `seen`."""
-    length = min(BLOCK_WEEKS, len(seen))
-    number = -(-weeks // length)
-    first = rng.integers(0, len(seen) - length + 1, (count, number))
-    positions = (first[..., None] + np.arange(length)).reshape(count, -1)[:, :weeks]
-    return np.asarray(seen[positions])
-
-
-def _block_counts(weeks: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each week is in each of `count` block resamples, (count, week)."""
-    at = _blocks(np.arange(weeks), weeks, count, rng)
-    flat = np.arange(count)[:, None] * weeks + at
-    return np.bincount(flat.ravel(), minlength=count * weeks).reshape(count, weeks).astype(float)
-
-
 def _label(spec: ModelSpec, data: xr.Dataset) -> str:
-    words = [ENGINES["ridge"].approximate, "priors on effects are not used"]
+    words = [ENGINES["ridge"].approximate, "intervals too narrow", "priors on effects are not used"]
     if data.sizes["geo"] > 1 and spec.geo is not None and spec.geo.pooling != "complete":
         words.append("one effect for all geos")
     return "; ".join(words)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import linalg
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ class Baseline:
         )
         basis = np.tril(np.ones((weeks, weeks)))[:, 1:]  # the level is 0 in the first week
         inner = np.eye(weeks - 1) + ratio**2 * (basis.T @ precision @ basis)
-        smoother = ratio**2 * basis @ np.linalg.solve(inner, basis.T)
-        return cls(mask, terms, prior_sd, inverse, smoother, float(np.linalg.slogdet(inner)[1]))
+        root = linalg.cholesky(inner, lower=True)
+        half = linalg.solve_triangular(root, ratio * basis.T, lower=True)
+        return cls(mask, terms, prior_sd, inverse, half.T @ half, 2 * float(np.log(np.diag(root)).sum()))
 
     def without_terms(self, columns: np.ndarray) -> np.ndarray:
         """What the terms do not explain of columns, A_g x_g, (n, G, T)."""

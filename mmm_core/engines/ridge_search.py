@@ -1,14 +1,16 @@
 """Adstock, saturation and penalty of a ridge regression, chosen by what they forecast.
 
-Every channel gets a list of candidate shapes: the medians of its priors and a Sobol sequence over their central 80 %.
-The search walks over channels and takes the candidate with the least error of forecasts from several origins, then
-chooses the penalty, until nothing changes. A forecast is of the weeks after its origin, from the weeks before it. All
-products of candidates are computed once, so that trying one is a regression of as many columns as there are channels.
+Every channel gets a list of candidate shapes: the medians of its priors and a Sobol sequence over their central 80 %;
+once a best is known, a second list that is denser around it. The search walks over channels and takes the candidate
+with the least error of forecasts from several origins, then chooses the penalty, until nothing changes. A forecast is
+of the weeks after its origin, from the weeks before it. All products of candidates are computed once, so that trying
+one is a regression of as many columns as there are channels.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -22,7 +24,14 @@ LONGEST_FORECAST = 13
 PENALTIES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 RATIOS = (0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0)
 _CENTRAL = (0.1, 0.9)
-_SWEEPS = 6
+_NEAR = (0.2, 0.06)
+_SWEEPS = 4
+
+SEARCHES = 12
+BLOCK_WEEKS = 6
+
+# Entries of a search that are kept: the worst of many thousands can be nobody's best.
+_KEPT = 4000
 
 
 @dataclass(frozen=True)
@@ -32,14 +41,20 @@ class Candidates:
     C channels, M candidates of each.
 
     Attributes:
+        points: of each channel (M, free parameter), in quantiles of its priors.
         shape: by parameter (M, C), nan for channels without it.
         response: (M, C, geo, week).
         scale: (M, C) standard deviation of the response.
     """
 
+    points: tuple[np.ndarray, ...]
     shape: dict[str, np.ndarray]
     response: np.ndarray
     scale: np.ndarray
+
+    def points_of(self, chosen: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+        """The point of one candidate a channel."""
+        return tuple(points[m] for points, m in zip(self.points, chosen, strict=True))
 
     def columns(self, chosen: tuple[int, ...]) -> np.ndarray:
         """The media columns (C, geo, week) of one candidate a channel."""
@@ -50,49 +65,99 @@ class Candidates:
         return np.asarray(strength * rows * self.scale[list(chosen), np.arange(len(chosen))] ** 2)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Search:
-    """What was tried.
+    """The best of what was tried, the best first.
 
     Attributes:
-        tried: (candidate of each channel, penalty) -> squared errors (test week,) summed over geos.
-        best: the entry with the least error.
+        chosen: (entry, C) candidate of each channel.
+        strength: (entry,) ridge penalty.
+        errors: (entry, test week) squared errors of the forecasts, summed over geos.
+        tried: number of entries that were tried in all.
     """
 
-    tried: dict[tuple[tuple[int, ...], float], np.ndarray] = field(default_factory=dict)
-    best: tuple[tuple[int, ...], float] = ((), 0.0)
+    chosen: np.ndarray
+    strength: np.ndarray
+    errors: np.ndarray
+    tried: int
 
-    def error(self, entry: tuple[tuple[int, ...], float]) -> float:
-        """Sum of squared errors of an entry."""
-        return float(self.tried[entry].sum())
+    def entry(self, position: int) -> tuple[tuple[int, ...], float]:
+        """Candidate of each channel, and penalty."""
+        return tuple(int(m) for m in self.chosen[position]), float(self.strength[position])
 
 
-def candidate_shapes(spec: ModelSpec, count: int, seed: int) -> dict[str, np.ndarray]:
-    """Values (count, channel) of every parameter of adstock and saturation; the first are the priors' medians."""
-    out = {name: np.full((count, len(spec.channels)), np.nan) for name in spec.shape_parameters}
+def candidate_points(
+    spec: ModelSpec, count: int, seed: int, around: tuple[np.ndarray, ...] | None = None
+) -> tuple[np.ndarray, ...]:
+    """Points (count, free parameter) of each channel, in quantiles of the priors; the first are the medians.
+
+    Args:
+        around: a point (free parameter,) of each channel. It comes second, and two thirds of the rest lie near it: a
+            list over all of the priors is too coarse to compare shapes that differ little.
+    """
+    low, high = _CENTRAL
+    out = []
     for position, channel in enumerate(spec.channel_specs):
-        priors = {**channel.adstock.parameters, **channel.saturation.parameters}
-        free = [name for name, prior in priors.items() if prior.family != "fixed"]
-        points = np.zeros((0, 0))
-        if free and count > 1:
-            engine = qmc.Sobol(len(free), rng=np.random.default_rng([seed, position]))
-            points = engine.random(1 << (count - 1).bit_length())[: count - 1]
-        low, high = _CENTRAL
-        for name, prior in priors.items():
-            values = np.full(count, prior.median())
-            if name in free and count > 1:
-                values[1:] = prior.frozen().ppf(low + (high - low) * points[:, free.index(name)])
-            out[name][:, position] = values
+        free = len(_free(channel))
+        if not free or count == 1:
+            out.append(np.full((count, free), 0.5))
+            continue
+        rng = np.random.default_rng([seed, position, around is not None])
+        sobol = qmc.Sobol(free, rng=rng).random(1 << (count - 1).bit_length())[: count - 1]
+        points = low + (high - low) * sobol
+        if around is not None:
+            for kind, reach in enumerate(_NEAR, start=1):
+                near = around[position] + reach * (2 * sobol[kind :: len(_NEAR) + 1] - 1)
+                points[kind :: len(_NEAR) + 1] = np.clip(near, low, high)
+            points[0] = around[position]
+        out.append(np.concatenate([np.full((1, free), 0.5), points]))
+    return tuple(out)
+
+
+def shapes_at(spec: ModelSpec, points: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
+    """Values (count, channel) of every parameter of adstock and saturation, nan for channels without it."""
+    out = {name: np.full((len(points[0]), len(spec.channels)), np.nan) for name in spec.shape_parameters}
+    for position, channel in enumerate(spec.channel_specs):
+        free = _free(channel)
+        for name, prior in {**channel.adstock.parameters, **channel.saturation.parameters}.items():
+            if name in free:
+                out[name][:, position] = prior.frozen().ppf(points[position][:, free.index(name)])
+            else:
+                out[name][:, position] = prior.median()
     return out
 
 
+def _free(channel: Any) -> list[str]:
+    priors = {**channel.adstock.parameters, **channel.saturation.parameters}
+    return [name for name, prior in priors.items() if prior.family != "fixed"]
+
+
 def nonnegative(products: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The coefficients >= 0 (C,) that minimise b'Pb - 2 b't for products P (C, C) and target t (C,)."""
-    size = len(products)
-    jitter = 1e-9 * max(float(np.trace(products)) / size, 1e-12)
-    root = np.linalg.cholesky(products + jitter * np.eye(size))
-    free = np.linalg.solve(root.T, inner := np.linalg.solve(root, target))
-    return np.asarray(free if (free >= 0).all() else optimize.nnls(root.T, inner)[0])
+    """The coefficients >= 0 (..., C) that minimise b'Pb - 2 b't for products P (..., C, C) and targets t (..., C)."""
+    size = products.shape[-1]
+    jitter = 1e-9 * np.maximum(np.trace(products, axis1=-2, axis2=-1) / size, 1e-12)
+    proper = products + jitter[..., None, None] * np.eye(size)
+    free = np.linalg.solve(proper, target[..., None])[..., 0]
+    for at in map(tuple, np.argwhere((free < 0).any(-1))):
+        root = np.linalg.cholesky(proper[at])
+        free[at] = optimize.nnls(root.T, np.linalg.solve(root, target[at]))[0]
+    return np.asarray(free)
+
+
+def block_weeks(seen: np.ndarray, weeks: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Weeks (count, weeks) that stand for the weeks of a replicate: moving blocks of those in `seen`."""
+    length = min(BLOCK_WEEKS, len(seen))
+    number = -(-weeks // length)
+    first = rng.integers(0, len(seen) - length + 1, (count, number))
+    positions = (first[..., None] + np.arange(length)).reshape(count, number * length)[:, :weeks]
+    return np.asarray(seen[positions])
+
+
+def block_counts(weeks: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each week is in each of `count` block resamples, (count, week)."""
+    at = block_weeks(np.arange(weeks), weeks, count, rng)
+    flat = np.arange(count)[:, None] * weeks + at
+    return np.bincount(flat.ravel(), minlength=count * weeks).reshape(count, weeks).astype(float)
 
 
 def choose_ratio(
@@ -128,43 +193,62 @@ def search(
     prior_sd: np.ndarray,
     kpi: np.ndarray,
     ratio: float,
+    seed: int,
+    searches: int = SEARCHES,
 ) -> Search:
-    """Coordinate search over the channels' candidates and the penalty.
+    """Coordinate searches over the channels' candidates and the penalty.
+
+    The first minimises the errors of all test weeks, from the priors' medians; each of the others those of a block
+    resample of the test weeks, from candidates at random, so that what forecasts about as well is tried too.
 
     Args:
         design: (geo, week, term). observed: (geo, week). prior_sd: (term,). kpi: (geo, week), scaled.
         ratio: of the level's step to the noise.
     """
     origins = _origins(candidates, design, observed, prior_sd, kpi, ratio)
-    found, (count, channels) = Search(), candidates.scale.shape
+    (count, channels), rng = candidates.scale.shape, np.random.default_rng([seed, 3])
+    weeks = sum(origin.kpi_ahead.shape[1] for origin in origins)
+    weights = np.concatenate([np.ones((1, weeks)), block_counts(weeks, searches - 1, rng)])
+    tried: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    def attempt(chosen: tuple[int, ...], strength: float) -> float:
-        entry = (chosen, strength)
-        if entry not in found.tried:
-            at = np.array(chosen) * channels + np.arange(channels)
-            squares = []
-            for origin in origins:
-                penalty = np.diag(candidates.penalty(chosen, strength, origin.rows))
-                b = nonnegative(origin.products[np.ix_(at, at)] + penalty, origin.target[at])
-                error = origin.kpi_ahead - np.tensordot(b, origin.ahead[at], axes=1)
-                squares.append((error**2).sum(0))
-            found.tried[entry] = np.concatenate(squares)
-        return found.error(entry)
+    def best_of(chosen: np.ndarray, strength: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
+        errors = _errors(candidates, origins, chosen, strength)
+        tried.append((chosen, strength, errors))
+        at = int(np.argmin(errors @ weight))
+        return chosen[at], float(strength[at])
 
-    best = ((0,) * channels, PENALTIES[2])
-    for _ in range(_SWEEPS):
-        before = best
-        best = min(((best[0], strength) for strength in PENALTIES), key=lambda entry: attempt(*entry))
-        for channel in range(channels):
-            options = [
-                ((*best[0][:channel], m, *best[0][channel + 1 :]), best[1])
-                for m in dict.fromkeys([best[0][channel], *range(count)])
-            ]
-            best = min(options, key=lambda entry: attempt(*entry))
-        if best == before:
-            break
-    found.best = best
-    return found
+    strength = PENALTIES[2]
+    for number, weight in enumerate(weights):
+        chosen = np.asarray(rng.integers(0, count, channels)) * (number > 0)
+        for _ in range(_SWEEPS):
+            before = (chosen.copy(), strength)
+            same = np.tile(chosen, (len(PENALTIES), 1))
+            chosen, strength = best_of(same, np.array(PENALTIES), weight)
+            for channel in range(channels):
+                options = np.tile(chosen, (count, 1))
+                options[:, channel] = np.arange(count)
+                chosen, strength = best_of(options, np.full(count, strength), weight)
+            if (chosen == before[0]).all() and strength == before[1]:
+                break
+    all_chosen, all_strength, all_errors = (np.concatenate(parts) for parts in zip(*tried, strict=True))
+    keep = np.argsort(all_errors.sum(1), kind="stable")[:_KEPT]
+    return Search(all_chosen[keep], all_strength[keep], all_errors[keep], len(all_chosen))
+
+
+def _errors(
+    candidates: Candidates, origins: list[_Origin], chosen: np.ndarray, strength: np.ndarray
+) -> np.ndarray:
+    """Squared errors (entry, test week) of forecasts with the chosen candidates (entry, C) and penalties (entry,)."""
+    channels = np.arange(chosen.shape[1])
+    at, squares = chosen * len(channels) + channels, []
+    scale = strength[:, None] * candidates.scale[chosen, channels] ** 2
+    for origin in origins:
+        products = origin.products[at[:, :, None], at[:, None, :]]
+        products = products + (origin.rows * scale)[:, :, None] * np.eye(len(channels))
+        b = nonnegative(products, origin.target[at])
+        error = origin.kpi_ahead - np.einsum("nc,ncgt->ngt", b, origin.ahead[at])
+        squares.append((error**2).sum(1))
+    return np.concatenate(squares, axis=1)
 
 
 def _origins(
