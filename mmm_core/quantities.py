@@ -47,14 +47,14 @@ def variables_program(
 
     Args:
         position: has the leaves of one draw, of which shapes are read.
-        devices: the draws of a chunk are spread over so many, of which `draws` is a multiple.
+        devices: the draws of a chunk are spread over so many.
     """
-    per_draw = arrays.media.lagged.size + arrays.media.raw.size
-    share = draws // devices
-    chunk = max(1, min(share, _CHUNK_NUMBERS // max(per_draw * devices, 1)))
-    while share % chunk:  # one shape, one compilation
-        chunk -= 1
-    chunk *= devices
+    factorises = isinstance(arrays.block.level, LevelPrior)  # a matrix over the weeks, in every draw
+    per_draw = arrays.media.lagged.size + arrays.media.raw.size + factorises * arrays.kpi.shape[1] ** 2
+    chunks = -(-draws * per_draw // _CHUNK_NUMBERS)
+    chunk = (
+        -(-draws // (chunks * devices)) * devices
+    )  # one shape, one compilation; the last chunk is filled up
     constants = _Constants.of(data, model.spec)
 
     def one(
@@ -69,9 +69,7 @@ def variables_program(
     def several(
         arrays: ModelArrays, constants: _Constants, positions: Any, keys: Any
     ) -> dict[str, jax.Array]:
-        if (
-            isinstance(arrays.block.level, LevelPrior) and jax.default_backend() == "cpu"
-        ):  # batched factorisations are slow there
+        if factorises and jax.default_backend() == "cpu":  # where batches of factorisations are slow
             return jax.lax.map(lambda draw: one(arrays, constants, *draw), (positions, keys))
         return jax.vmap(one, in_axes=(None, None, 0, 0))(arrays, constants, positions, keys)
 
@@ -114,8 +112,10 @@ def posterior_variables(
     keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), total)
 
     def chunk(start: int) -> dict[str, np.ndarray]:
-        some = jax.tree.map(lambda a: a[start : start + program.chunk], (flat, keys))
-        return jax.tree.map(np.asarray, executable(arrays, program.constants, *some))
+        at = np.minimum(np.arange(start, start + program.chunk), total - 1)
+        some = jax.tree.map(lambda a: a[at], (flat, keys))
+        kept = min(program.chunk, total - start)
+        return jax.tree.map(lambda a: np.asarray(a)[:kept], executable(arrays, program.constants, *some))
 
     parts = [chunk(start) for start in range(0, total, program.chunk)]
     dims = {**POSTERIOR_DIMS, **OPTIONAL_DIMS, **dict.fromkeys(model.spec.shape_parameters, ("channel",))}
