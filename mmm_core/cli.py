@@ -7,60 +7,45 @@ message and exit code 2; a review with a failed ERROR check ends with exit code 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 
-if TYPE_CHECKING:
-    from mmm_core.sampling import Progress
+from mmm_core import cli_analysis
+from mmm_core.terminal import (
+    Engine,
+    Folder,
+    Model,
+    Posterior,
+    Table,
+    busy,
+    finite,
+    label,
+    reported,
+    sampling,
+    starts,
+    with_engine,
+    write_figure,
+    write_json,
+    write_table,
+    wrote,
+)
+from mmm_core.terminal import out as screen
 
 app = typer.Typer(
     name="mmm",
-    help="Marketing mix modelling: simulate, fit, read curves, allocate budgets, review. Files in, files out.",
+    help="Marketing mix modelling: fit, review, backtest, read curves, allocate budgets. Files in, files out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# Results go to standard output, progress and errors to standard error.
-_out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
-
-Posterior = Annotated[Path, typer.Option("--posterior", help="a posterior.nc that `mmm fit` wrote")]
-Out = Annotated[
-    Path | None, typer.Option("--out", help="folder for the files; nothing is written without it")
-]
-
-
-def _reported(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose refused input is one clear message and exit code 2."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        from mmm_core.errors import InputError
-
-        try:
-            command(*args, **kwargs)
-        except (InputError, OSError) as error:
-            _err.print(f"[bold red]Error:[/] [red]{_escape(str(error))}[/]", soft_wrap=True)
-            raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            _err.print("stopped; nothing half-written is left behind")
-            raise typer.Exit(130) from None
-
-    return run
-
 
 @app.command()
-@_reported
+@reported
 def simulate(
     out: Annotated[
         Path, typer.Option("--out", help="folder: landing/ gets the raw exports, truth/ what made them")
@@ -72,41 +57,55 @@ def simulate(
     ] = None,
 ) -> None:
     """Write a sample world with a known truth, shaped like the exports of real tools."""
-    with _busy("Simulating two markets"):
+    with busy("Simulating two markets"):
         from mmm_core.simulate import simulate_world, write_landing, write_truth
 
         world = simulate_world(seed=seed, end=end.date() if end else None)
         files = write_landing(world, out / "landing")
         write_truth(world, out / "truth")
-    _out.print(f"{len(files)} raw files in {out / 'landing'}; what made them in {out / 'truth'}")
+    screen.print(f"{len(files)} raw files in {out / 'landing'}; what made them in {out / 'truth'}")
 
 
 @app.command()
-@_reported
+@reported
 def fit(
-    model: Annotated[Path, typer.Option("--model", help="the model's YAML; see docs/model-spec.md")],
-    table: Annotated[Path, typer.Option("--table", help="weekly table, CSV or Parquet")],
+    model: Model,
+    table: Table,
     out: Annotated[Path, typer.Option("--out", help="folder for posterior.nc and summary.json")],
+    engine: Engine = None,
     plots: Annotated[
         bool, typer.Option("--plots", help="draw fit, contributions and ROI as PNG too")
     ] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint", help="file the sampler's state is kept in; a fit cut short goes on from it"
+        ),
+    ] = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option("--warm-start", help="an earlier posterior.nc: a shorter warm-up, the same answer"),
+    ] = None,
 ) -> None:
     """Fit a model on a weekly table."""
     from mmm_core.spec import load_spec
 
-    spec = load_spec(model)
-    with _sampling(f"Fitting {spec.model}") as progress:
+    spec = with_engine(load_spec(model), engine)
+    with sampling(f"Fitting {spec.model}") as progress:
         from mmm_core.fit import fit as fit_model
-        from mmm_core.posterior import save_posterior
+        from mmm_core.posterior import load_posterior, save_posterior
         from mmm_core.table import read_table
 
-        tree = fit_model(read_table(table), spec, progress, source=str(table))
+        earlier = load_posterior(warm_start) if warm_start else None
+        tree = fit_model(
+            read_table(table), spec, progress, str(table), checkpoint=checkpoint, warm_start=earlier
+        )
         save_posterior(tree, out / "posterior.nc")
-    with _busy("Summarising"):
+    with busy("Summarising"):
         from mmm_core.summary import summary
 
         facts = summary(tree)
-        written = [out / "posterior.nc", _write_json(out / "summary.json", facts)]
+        written = [out / "posterior.nc", write_json(out / "summary.json", facts)]
         if plots:
             from mmm_core import plots as draw
 
@@ -115,49 +114,52 @@ def fit(
                 ("contributions", draw.contributions(tree)),
                 ("roi", draw.roi(tree)),
             ):
-                written.append(_write_figure(out / f"{name}.png", figure))
+                written.append(write_figure(out / f"{name}.png", figure))
     from mmm_core import console
 
-    _out.print(console.sampling(facts), console.returns(facts))
-    _wrote(written)
+    label(str(tree.attrs["approximate"]))
+    screen.print(console.sampling(facts), console.returns(facts))
+    wrote(written)
 
 
 @app.command()
-@_reported
+@reported
 def curves(
     posterior: Posterior,
-    out: Out = None,
+    out: Folder = None,
     weeks: Annotated[
         int | None, typer.Option(min=1, help="horizon; default the model's `budget: weeks`")
     ] = None,
 ) -> None:
     """Response curves: what multiples of each channel's last spend would bring."""
-    with _busy("Working out response curves"):
+    with busy("Working out response curves"):
         from mmm_core.curves import response_curves
         from mmm_core.posterior import load_posterior
         from mmm_core.runtime import configure
 
         configure(chains=1)  # programs compiled before are found again
-        table = response_curves(load_posterior(posterior), weeks=weeks)
+        tree = load_posterior(posterior)
+        table = response_curves(tree, weeks=weeks)
     from mmm_core import console
 
-    _out.print(console.curves(table))
+    label(str(tree.attrs["approximate"]))
+    screen.print(console.curves(table))
     if out:
         from mmm_core import plots
 
-        _wrote(
+        wrote(
             [
-                _write_table(out / "response_curves.csv", table),
-                _write_figure(out / "response_curves.png", plots.response_curves(table)),
+                write_table(out / "response_curves.csv", table),
+                write_figure(out / "response_curves.png", plots.response_curves(table)),
             ]
         )
 
 
 @app.command()
-@_reported
+@reported
 def allocate(
     posterior: Posterior,
-    out: Out = None,
+    out: Folder = None,
     model: Annotated[
         Path | None, typer.Option("--model", help="a YAML whose `budget:` is used instead")
     ] = None,
@@ -167,7 +169,7 @@ def allocate(
     ] = None,
 ) -> None:
     """Allocate the next period's budget for the most expected revenue, with a certificate."""
-    with _starts("Allocating the budget") as progress:
+    with starts("Allocating the budget") as progress:
         from mmm_core.allocation import allocate as solve
         from mmm_core.errors import InputError
         from mmm_core.posterior import load_posterior, spec_of
@@ -185,26 +187,27 @@ def allocate(
         )
     from mmm_core import console
 
-    _out.print(console.allocation(plan))
+    label(str(tree.attrs["approximate"]))
+    screen.print(console.allocation(plan))
     if out:
         from mmm_core import plots
 
         facts = {name: getattr(plan, name) for name in plan.__dataclass_fields__ if name != "channels"}
         facts["channels"] = plan.channels.to_dict("records")
-        _wrote(
+        wrote(
             [
-                _write_table(out / "budget_allocation.csv", plan.channels),
-                _write_json(out / "budget_allocation.json", facts),
-                _write_figure(out / "budget_allocation.png", plots.budget(plan)),
+                write_table(out / "budget_allocation.csv", plan.channels),
+                write_json(out / "budget_allocation.json", facts),
+                write_figure(out / "budget_allocation.png", plots.budget(plan)),
             ]
         )
 
 
 @app.command()
-@_reported
+@reported
 def review(
     posterior: Posterior,
-    out: Out = None,
+    out: Folder = None,
     table: Annotated[
         Path | None, typer.Option("--table", help="the weekly table, to refit without the last weeks")
     ] = None,
@@ -217,7 +220,7 @@ def review(
     holdout: Annotated[bool, typer.Option(help="refit without the last weeks and score the forecast")] = True,
 ) -> None:
     """Put every check to a posterior; exit code 1 when an ERROR check fails."""
-    with _sampling("Reviewing") as progress:
+    with sampling("Reviewing") as progress:
         from mmm_core.posterior import load_posterior, spec_of
         from mmm_core.review import review as examine
         from mmm_core.spec import load_spec
@@ -236,16 +239,16 @@ def review(
         )
     from mmm_core import console
 
-    _out.print(console.verdicts(found))
+    screen.print(console.verdicts(found))
     if out:
-        rows = [{**result.__dict__, "figure": _finite(result.figure)} for result in found]
-        _wrote([_write_json(out / "review.json", {"model": tree.attrs["model"], "checks": rows})])
+        rows = [{**result.__dict__, "figure": finite(result.figure)} for result in found]
+        wrote([write_json(out / "review.json", {"model": tree.attrs["model"], "checks": rows})])
     if any(not result.passed and result.severity == "ERROR" for result in found):
         raise typer.Exit(1)
 
 
 @app.command()
-@_reported
+@reported
 def schema(
     out: Annotated[Path | None, typer.Option("--out", help="file to write; default standard output")] = None,
 ) -> None:
@@ -253,90 +256,12 @@ def schema(
     from mmm_core.spec import json_schema
 
     if out:
-        _wrote([_write_json(out, json_schema())])
+        wrote([write_json(out, json_schema())])
     else:
         typer.echo(json.dumps(json_schema(), indent=2))
 
 
-@contextmanager
-def _busy(what: str) -> Iterator[None]:
-    """A pulsing bar with the time gone by, for work whose length is not known."""
-    with _bar(what, total=None):
-        yield
-
-
-@contextmanager
-def _starts(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar over the solver's starts."""
-    with _bar(what, total=None) as update:
-        yield lambda done, total: update(done, total, "")
-
-
-@contextmanager
-def _sampling(what: str) -> Iterator[Callable[[Progress], None]]:
-    """A bar over a fit's iterations, with its phase and divergences."""
-    with _bar(what, total=None) as update:
-
-        def report(progress: Progress) -> None:
-            note = progress.phase + (f", {progress.divergences} divergences" if progress.divergences else "")
-            update(progress.done, progress.total if progress.done else None, note)
-
-        yield report
-
-
-@contextmanager
-def _bar(what: str, total: float | None) -> Iterator[Callable[[float, float | None, str], None]]:
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=32),
-        TextColumn("{task.fields[note]}", style="dim"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=_err, transient=True) as shown:
-        task = shown.add_task(what, total=total, note="")
-        yield lambda done, total, note: shown.update(task, completed=done, total=total, note=note)
-
-
-def _write(path: Path, write: Callable[[Path], object]) -> Path:
-    """Write under a temporary name in the same folder, then rename: no reader meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
-def _write_json(path: Path, value: Any) -> Path:
-    text = json.dumps(value, indent=2, default=float)
-    return _write(path, lambda target: target.write_text(text + "\n", encoding="utf-8"))
-
-
-def _write_table(path: Path, table: Any) -> Path:
-    return _write(path, lambda target: table.to_csv(target, index=False))
-
-
-def _write_figure(path: Path, figure: Any) -> Path:
-    return _write(path, lambda target: figure.savefig(target, dpi=100))
-
-
-def _wrote(paths: list[Path]) -> None:
-    _out.print(f"[dim]wrote {', '.join(_escape(str(path)) for path in paths)}[/]", soft_wrap=True)
-
-
-def _finite(value: float) -> float | None:
-    return value if value == value else None
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+cli_analysis.register(app)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mmm_core.allocation import Allocation
+    from mmm_core.backtest import Backtest
+    from mmm_core.identifiability import Identification
+    from mmm_core.loo import Loo
     from mmm_core.review import CheckResult
+    from mmm_core.sensitivity import Sensitivity
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -27,16 +31,19 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def sampling(facts: dict[str, Any]) -> RenderableType:
-    """How the fit went, from a summary."""
+    """How the fit went, from a summary; how the chains mixed where the engine has any."""
     geos = f" x {facts['geos']} geos" if facts["geos"] > 1 else ""
     lines = [
         f"[bold]{escape(facts['model'])}[/]: {facts['weeks']} weeks{geos}, "
         f"{facts['chains']} chains x {facts['draws']:,} draws",
         f"compilation {facts['compile_seconds']:.1f} s, sampling {facts['sampling_seconds']:.1f} s, "
         f"all {facts['total_seconds']:.1f} s",
-        f"R-hat {_figure(facts['rhat_max'], '.4f')}, bulk ESS {_figure(facts['ess_bulk_min'], ',.0f')}, "
-        f"tail ESS {_figure(facts['ess_tail_min'], ',.0f')}, {facts['divergences']} divergences",
     ]
+    if not facts["approximate"]:  # without chains there is nothing to judge them by
+        lines.append(
+            f"R-hat {_figure(facts['rhat_max'], '.4f')}, bulk ESS {_figure(facts['ess_bulk_min'], ',.0f')}, "
+            f"tail ESS {_figure(facts['ess_tail_min'], ',.0f')}, {facts['divergences']} divergences"
+        )
     return Group(*(Text.from_markup(line) for line in lines))
 
 
@@ -45,19 +52,28 @@ def _figure(value: float | None, form: str) -> str:
 
 
 def returns(facts: dict[str, Any]) -> RenderableType:
-    """Return of each channel, from a summary."""
+    """Return of each channel, from a summary; first what a unit costs, where the KPI is not revenue.
+
+    Without revenue returns are units of the KPI for a unit of spend, often few: three digits, not two decimals.
+    """
+    costs, form = facts.get("cpik"), ".2f" if facts["outcome"] == "revenue" else ".3g"
+    cost_columns = (f"cost per unit of {facts['kpi']}", "90 % interval") if costs else ()
     table = _table(
-        "\nReturn by channel", "channel", "spend", "ROI", "90 % interval", "mROI", "contribution", "share"
-    )
+        f"\nReturn by channel: ROI in {facts['returns']}", "channel", "spend", *cost_columns, "ROI", "90 % interval",
+        "mROI", "contribution", "share",
+    )  # fmt: skip
     for channel, contribution in facts["contribution"].items():
         paid = channel in facts["roi"]
-        roi = facts["roi"].get(channel, {})
+        roi, cost = facts["roi"].get(channel, {}), (costs or {}).get(channel)
+        ends = [cost[end] for end in ("q05", "q95") if cost[end] is not None] if cost else []
+        interval = " to ".join(f"{end:,.4g}" for end in ends) if len(ends) == 2 else ""
         table.add_row(
             escape(channel),
             f"{facts['spend'][channel]['mean']:,.0f}" if paid else "organic",
-            f"{roi['mean']:.2f}" if paid else "",
-            f"{roi['q05']:.2f} to {roi['q95']:.2f}" if paid else "",
-            f"{facts['mroi'][channel]['mean']:.2f}" if paid else "",
+            *((_figure(cost["median"], ",.4g"), interval) if cost else [""] * len(cost_columns)),
+            f"{roi['mean']:{form}}" if paid else "",
+            f"{roi['q05']:{form}} to {roi['q95']:{form}}" if paid else "",
+            f"{facts['mroi'][channel]['mean']:{form}}" if paid else "",
             f"{contribution['mean']:,.0f}",
             f"{facts['contribution_share'][channel]['mean']:.1%}",
         )
@@ -65,9 +81,10 @@ def returns(facts: dict[str, Any]) -> RenderableType:
 
 
 def curves(table: pd.DataFrame) -> RenderableType:
-    """Expected revenue at a few multiples of each channel's last spend."""
+    """Expected outcome at a few multiples of each channel's last spend."""
     shown = [x for x in (0.0, 0.5, 1.0, 1.5, 2.0) if (table["multiplier"] - x).abs().min() < 1e-9 and x > 0]
-    out = _table("Incremental revenue by multiple of the last period's spend", "channel", "spend at 1x")
+    outcome = escape(table.attrs.get("outcome", "revenue"))
+    out = _table(f"Incremental {outcome} by multiple of the last period's spend", "channel", "spend at 1x")
     for multiple in shown:
         out.add_column(f"{multiple:g}x", justify="right")
     for channel, rows in table.groupby("channel", sort=False):
@@ -80,7 +97,8 @@ def curves(table: pd.DataFrame) -> RenderableType:
 def allocation(plan: Allocation) -> RenderableType:
     """A recommended budget and its certificate."""
     table = _table(
-        f"Budget for the next {plan.weeks} weeks", "channel", "current", "recommended", "change", "revenue",
+        f"Budget for the next {plan.weeks} weeks", "channel", "current", "recommended", "change",
+        escape(plan.outcome),
         "90 % interval", "mROI",
     )  # fmt: skip
     for row in plan.channels.to_dict("records"):
@@ -90,7 +108,7 @@ def allocation(plan: Allocation) -> RenderableType:
         table.add_row(
             escape(row["channel"]), f"{current:,.0f}", f"{recommended:,.0f}", change,
             f"{row['recommended_revenue']:,.0f}", f"{low:,.0f} to {high:,.0f}",
-            f"{row['mroi']:.2f}" if current > 0 else "",
+            f"{row['mroi']:{'.2f' if plan.outcome == 'revenue' else '.3g'}}" if current > 0 else "",
         )  # fmt: skip
     table.add_section()
     table.add_row(
@@ -126,3 +144,117 @@ def verdicts(found: Iterable[CheckResult]) -> RenderableType:
     else:
         last = "[green]fit for use[/]" + (f", {warned} warning{'s' * (warned > 1)}" if warned else "")
     return Group(table, Text.from_markup(last))
+
+
+def priors(table: pd.DataFrame, words: Iterable[str]) -> RenderableType:
+    """What the priors imply."""
+    out = _table(
+        "What the priors alone say", "channel", "ROI", "90 % interval", "share of outcome", "90 % interval"
+    )
+    for row in table.to_dict("records"):
+        known = row["roi_mean"] == row["roi_mean"]  # nan for organic media and the total
+        out.add_row(
+            escape(row["channel"]),
+            f"{row['roi_mean']:.2f}" if known else "",
+            f"{row['roi_q05']:.2f} to {row['roi_q95']:.2f}" if known else "",
+            f"{row['share_mean']:.1%}",
+            f"{row['share_q05']:.1%} to {row['share_q95']:.1%}",
+        )
+    return Group(out, *(Text(line) for line in words))
+
+
+def backtest(found: Backtest) -> RenderableType:
+    """Scores by origin and pooled."""
+    table = _table(
+        "Forecasts of weeks not seen",
+        "from",
+        "forecast",
+        "CRPS",
+        "MAPE",
+        "in 50 %",
+        "in 90 %",
+        "in 95 %",
+        "skill",
+    )
+    last = None
+    for row in found.table.to_dict("records"):
+        if last not in (None, row["origin"]):
+            table.add_section()
+        skill = "" if row["skill"] != row["skill"] else f"{row['skill']:+.0%}"
+        table.add_row(
+            row["origin"] if row["origin"] != last else "",
+            row["forecast"],
+            f"{row['crps']:,.4g}" if row["crps"] < 1000 else f"{row['crps']:,.0f}",
+            f"{row['mape']:.1%}",
+            *(f"{row[f'coverage_{q}']:.0%}" for q in (50, 90, 95)),
+            f"[red]{skill}[/]" if skill.startswith("-") else skill,
+        )
+        last = row["origin"]
+    table.columns[1].justify = "left"
+    return Group(table, Text(found.words))
+
+
+def sensitivity(found: Sensitivity) -> RenderableType:
+    """Change of each mean ROI by group of priors, and the diagnosis."""
+    table = _table("Change of the mean ROI when a component is raised to the power 0.8 / 1.25", "channel")
+    components = list(dict.fromkeys(found.table["component"]))
+    for component in components:
+        table.add_column(component, justify="right")
+    by = found.table.set_index(["channel", "component"]).to_dict("index")
+
+    def cell(channel: str, component: str) -> str:
+        figures = by.get((channel, component))
+        if figures is None:
+            return ""
+        text = f"{figures['weaker']:+.0%} / {figures['stronger']:+.0%}".replace("-0%", "0%").replace(
+            "+0%", "0%"
+        )
+        text += "?" if figures["khat"] > 0.7 else ""
+        return f"[yellow]{text}[/]" if figures["sensitive"] else text
+
+    for channel in found.diagnosis:
+        table.add_row(escape(channel), *(cell(channel, component) for component in components))
+    said = "yellow: the whole distribution moves, by more than chance; ?: k-hat above 0.7, rough"
+    return Group(table, Text(said, style="dim"), *(Text(line) for line in found.diagnosis.values()))
+
+
+def loo(name: str, found: Loo) -> RenderableType:
+    """One model's estimate."""
+    return Text.from_markup(f"[bold]{escape(name)}[/]: {escape(found.message)}")
+
+
+def comparison(table: pd.DataFrame) -> RenderableType:
+    """Models side by side."""
+    out = _table(
+        "\nWhich predicts better", "model", "elpd", "difference", "its error", "parameters", "verdict"
+    )
+    out.columns[-1].justify = "left"
+    for row in table.to_dict("records"):
+        out.add_row(
+            escape(row["model"]) + (" (approximate)" if row["approximate"] else ""),
+            f"{row['elpd']:,.1f}",
+            f"{row['difference']:,.1f}" if row["difference"] else "",
+            f"{row['difference_se']:,.1f}" if row["difference"] else "",
+            f"{row['p_loo']:.1f}",
+            escape(row["verdict"]),
+        )
+    return out
+
+
+def identification(found: Iterable[Identification]) -> RenderableType:
+    """Figures of each channel, and a sentence each."""
+    found = tuple(found)
+    table = _table(
+        "What the data could tell", "channel", "contraction", "most like", "correlation", "with baseline",
+        "variance inflation", "weeks changed",
+    )  # fmt: skip
+    for one in found:
+        table.add_row(
+            escape(one.channel), _number(one.contraction), escape(one.rival), _number(one.rival_correlation),
+            _number(one.baseline_correlation), f"{one.inflation:,.1f}", f"{one.changed} of {one.weeks}",
+        )  # fmt: skip
+    return Group(table, *(Text(one.sentence) for one in found))
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.2f}".replace("-0.00", "0.00")

@@ -39,7 +39,10 @@ def folder(tmp_path_factory):
 def test_help_names_every_command_and_imports_nothing_heavy():
     said = mmm("--help")
     assert said.returncode == 0
-    for command in ("simulate", "fit", "curves", "allocate", "review", "schema"):
+    for command in (
+        "simulate", "fit", "curves", "allocate", "review", "schema",
+        "prior", "backtest", "sensitivity", "loo", "placebo", "identify",
+    ):  # fmt: skip
         assert command in said.stdout
     code = (
         "import sys, mmm_core.cli\n"
@@ -141,6 +144,18 @@ def test_warnings_alone_are_exit_code_0(folder, tmp_path):
             ("fit", "--model", "small.yaml", "--table", "negative.csv", "--out", "x"),
             "tv_spend: negative in weeks",
         ),
+        (
+            ("fit", "--model", "small.yaml", "--table", "weekly.csv", "--out", "x", "--engine", "laplas"),
+            "did you mean 'laplace'",
+        ),
+        (
+            ("backtest", "--model", "small.yaml", "--table", "weekly.csv", "--out", "x", "--origins", "9"),
+            "ask for 2 origins at most",
+        ),
+        (
+            ("placebo", "--model", "small.yaml", "--table", "weekly.csv", "--out", "x", "--like", "serch"),
+            "did you mean 'search'",
+        ),
         (("curves", "--posterior", "weekly.csv"), "weekly.csv: not a netCDF file"),
         (("allocate", "--posterior", "posterior.nc", "--total", "1e12"), "cannot be spent"),
         (("allocate", "--posterior", "posterior.nc", "--total", "-1"), "--total must be above 0"),
@@ -164,3 +179,114 @@ def test_simulate_writes_landing_files_and_their_truth(tmp_path):
     assert said.returncode == 0, said.stderr
     assert list((tmp_path / "landing" / "google_ads" / "campaign_stats").glob("*.csv"))
     assert (tmp_path / "truth" / "truth.json").is_file()
+
+
+def test_a_posterior_is_questioned(folder, tmp_path):
+    said = mmm("sensitivity", "--posterior", folder / "posterior.nc", "--out", tmp_path)
+    assert said.returncode == 0, said.stderr
+    assert "adstock" in said.stdout
+    assert set(json.loads((tmp_path / "sensitivity.json").read_text())["diagnosis"]) == {"tv", "search"}
+    save_posterior(posterior(draws=20, seed=2), tmp_path / "other.nc")
+    said = mmm(
+        "loo", "--posterior", folder / "posterior.nc", "--against", tmp_path / "other.nc", "--out", tmp_path
+    )
+    assert said.returncode == 0, said.stderr
+    assert "predicts best" in said.stdout
+    assert "other.nc" in said.stdout
+    assert len(json.loads((tmp_path / "loo.json").read_text())["comparison"]) == 2
+    assert set(pd.read_csv(tmp_path / "loo.csv").columns) == {"geo", "week", "elpd", "khat"}
+    said = mmm("identify", "--posterior", folder / "posterior.nc", "--out", tmp_path)
+    assert said.returncode == 0, said.stderr
+    assert "What the data could tell" in said.stdout
+    assert set(pd.read_csv(tmp_path / "identifiability.csv")["channel"]) == {"tv", "search", "newsletter"}
+
+
+def test_priors_are_shown_before_a_fit(folder, tmp_path):
+    said = mmm(
+        "prior",
+        "--model",
+        folder / "small.yaml",
+        "--table",
+        folder / "weekly.csv",
+        "--draws",
+        200,
+        "--out",
+        tmp_path,
+    )
+    assert said.returncode == 0, said.stderr
+    assert "all media" in said.stdout
+    assert len(pd.read_csv(tmp_path / "prior.csv")) == 4
+    assert json.loads((tmp_path / "prior.json").read_text())["channels"][-1]["roi_mean"] is None
+
+
+def test_an_approximate_posterior_is_labelled_wherever_it_appears(folder, tmp_path):
+    tree = posterior(draws=20)
+    tree.attrs.update(engine="laplace", approximate="normal approximation at the mode")
+    save_posterior(tree, tmp_path / "quick.nc")
+    for command in ("curves", "sensitivity", "identify", "allocate"):
+        said = mmm(command, "--posterior", tmp_path / "quick.nc")
+        assert said.returncode == 0, said.stderr
+        assert "approximate: normal approximation at the mode" in said.stdout, command
+    assert "approximate" in mmm("loo", "--posterior", tmp_path / "quick.nc").stdout
+    reviewed = mmm("review", "--posterior", tmp_path / "quick.nc", "--no-holdout")
+    assert reviewed.returncode == 1
+    assert "not fit for use: exact" in reviewed.stdout
+
+
+def test_what_a_sampler_says_is_shown_as_far_as_it_knows():
+    from mmm_core.sampling import Progress
+    from mmm_core.terminal import note_of
+
+    assert note_of(Progress("compiling", 0, 10, 0, 0.1)) == "compiling"
+    said = note_of(Progress("sampling", 5, 10, 2, 1.0, step_size=0.41, acceptance=0.9, rhat=1.004))
+    assert said == "sampling, step 0.41, acceptance 90%, R-hat 1.004, 2 divergences"
+
+
+@pytest.mark.slow
+def test_a_checkpoint_and_a_warm_start_leave_a_posterior_and_no_litter(folder, tmp_path):
+    small = ("--model", folder / "small.yaml", "--table", folder / "weekly.csv")
+    said = mmm("fit", *small, "--out", tmp_path, "--checkpoint", tmp_path / "state")
+    assert said.returncode == 0, said.stderr
+    assert not (tmp_path / "state").exists()
+    again = mmm("fit", *small, "--out", tmp_path / "next", "--warm-start", tmp_path / "posterior.nc")
+    assert again.returncode == 0, again.stderr
+    before, after = (json.loads((at / "summary.json").read_text()) for at in (tmp_path, tmp_path / "next"))
+    for channel in ("tv", "search"):
+        gap = before["roi"][channel]["mean"] - after["roi"][channel]["mean"]
+        assert abs(gap) < 0.5 * before["roi"][channel]["sd"]
+
+
+@pytest.mark.slow
+def test_backtest_and_placebo_refit_and_are_written(folder, tmp_path):
+    small = (
+        "--model",
+        folder / "small.yaml",
+        "--table",
+        folder / "weekly.csv",
+        "--draws",
+        100,
+        "--out",
+        tmp_path,
+    )
+    said = mmm("backtest", *small, "--origins", 2, "--horizon", 5)
+    assert said.returncode == 0, said.stderr
+    assert "all origins" in said.stdout
+    assert len(pd.read_csv(tmp_path / "backtest.csv")) == 9
+    assert len(pd.read_csv(tmp_path / "backtest_by_horizon.csv")) == 15
+    said = mmm("placebo", *small, "--like", "tv")
+    assert said.returncode == 0, said.stderr
+    facts = json.loads((tmp_path / "placebo.json").read_text())
+    assert facts["like"] == "tv"
+    assert facts["words"] in said.stdout
+
+
+@pytest.mark.slow
+def test_a_quick_engine_is_chosen_on_the_command_line(folder, tmp_path):
+    small = ("--model", folder / "small.yaml", "--table", folder / "weekly.csv")
+    said = mmm("fit", *small, "--out", tmp_path, "--engine", "laplace")
+    assert said.returncode == 0, said.stderr
+    assert "approximate: normal approximation" in said.stdout
+    assert "R-hat" not in said.stdout
+    facts = json.loads((tmp_path / "summary.json").read_text())
+    assert facts["engine"] == "laplace"
+    assert facts["approximate"]
