@@ -15,6 +15,7 @@ import xarray as xr
 
 from mmm_core.data import model_data
 from mmm_core.engines import ENGINES, Posterior, Run, engine
+from mmm_core.memory import check_memory
 from mmm_core.posterior import ENGINE_VERSION, check_posterior
 from mmm_core.spec import ModelSpec
 
@@ -53,8 +54,14 @@ def fit(
     """
     started = time.perf_counter()
     data = model_data(table, spec, source, holdout_weeks)
+    memory = check_memory(data, spec, draws)
+    if progress is not None:
+        from mmm_core.sampling import Progress
+
+        progress(Progress("preparing", 0, 0, 0, time.perf_counter() - started, message=memory.words))
     run = Run(draws, progress, checkpoint, warm_start)
     tree = posterior_tree(data, spec, engine(spec.fit.engine)(data, spec, run))
+    tree.attrs["memory"] = memory.words
     tree.attrs["total_seconds"] = time.perf_counter() - started
     check_posterior(tree)
     return tree

@@ -68,7 +68,7 @@ class Progress:
     """How far a fit is.
 
     Attributes:
-        phase: compiling, warm-up, sampling, or summarising.
+        phase: preparing, compiling, warm-up, sampling, or summarising.
         done, total: iterations a chain.
         divergences: divergent transitions after warm-up, over all chains.
         seconds: since the fit began.

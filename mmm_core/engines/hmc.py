@@ -35,7 +35,7 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
 
     from mmm_core.model import Model, model_arrays, spread_over_geos
     from mmm_core.quantities import posterior_variables, variables_program
-    from mmm_core.sampling import Schedule, compiled, sample, sample_stats
+    from mmm_core.sampling import Progress, Schedule, compiled, sample, sample_stats
 
     model, arrays = Model.of(data, spec), jax.tree.map(jnp.asarray, model_arrays(data, spec))
     schedule = Schedule(
@@ -62,6 +62,10 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
             identity=_identity(data, spec, schedule),
             spread=spread,
         )
+        if run.progress is not None:
+            done = schedule.warmup + schedule.draws
+            divergences = int(samples.trace.diverging.sum())
+            run.progress(Progress("summarising", done, done, divergences, time.perf_counter() - started))
         variables = posterior_variables(
             model, arrays, data, samples.trace.position, samples.to_sites, spec.fit.seed, program,
             executable.result(),

@@ -75,7 +75,9 @@ def _fit_one(
         source=source,
         holdout_weeks=holdout_weeks,
         draws=draws,
-        checkpoint=target.with_suffix(".checkpoint"),  # a fit that was killed goes on from there when run again
+        checkpoint=target.with_suffix(
+            ".checkpoint"
+        ),  # a fit that was killed goes on from there when run again
     )
     save_posterior(tree, target)  # written under another name, then renamed: nobody sees half of it
 
@@ -95,9 +97,14 @@ def _reporter(pipes: PipesContext) -> "Callable[[Progress], None]":
         last.update(phase=progress.phase, time=now)
         share = f" {progress.done}/{progress.total} iterations a chain" if progress.done else ""
         divergences = f", {progress.divergences} divergences" if progress.divergences else ""
-        accepted = f", acceptance {progress.acceptance:.2f}" if progress.acceptance == progress.acceptance else ""
+        accepted = (
+            f", acceptance {progress.acceptance:.2f}" if progress.acceptance == progress.acceptance else ""
+        )
         rhat = f", R-hat {progress.rhat:.3f}" if progress.rhat == progress.rhat else ""
-        pipes.log.info(f"{progress.phase}{share}{divergences}{accepted}{rhat}, {progress.seconds:.1f} s")
+        message = f": {progress.message}" if progress.message else ""
+        pipes.log.info(
+            f"{progress.phase}{share}{divergences}{accepted}{rhat}, {progress.seconds:.1f} s{message}"
+        )
 
     return report
 
