@@ -95,6 +95,8 @@ def run(system: str, job: Job, table: pd.DataFrame, cache: Path | None = None, *
         if ran.returncode:
             raise SystemExit(f"{system} failed:\n{ran.stderr[-4000:]}")
         draws, result = read_result(folder)
+        # PyMC keeps a twin of a bounded parameter on the unbounded scale
+        draws = {name: values for name, values in draws.items() if not name.endswith("__")}
     return Run(system, draws, result, process_s, convergence(draws))
 
 
