@@ -68,7 +68,7 @@ class Check(ABC):
         if not evidence.approximate:
             return None
         return self.result(
-            True, np.nan, threshold, f"not applicable: approximate engine ({evidence.approximate})"
+            True, np.nan, threshold, f"not applicable: approximate engine {evidence.tree.attrs['engine']}"
         )
 
 
@@ -388,7 +388,7 @@ class PriorSensitivity(Check):
     def run(self, evidence: Evidence) -> CheckResult:
         """See Check."""
         if evidence.approximate:
-            message = f"not applicable: approximate engine ({evidence.approximate})"
+            message = f"not applicable: approximate engine {evidence.tree.attrs['engine']}"
             return self.result(True, np.nan, self.threshold, message)
         from mmm_core.sensitivity import GROUPS, sensitivity
 
