@@ -79,6 +79,8 @@ def _fit_one(
             ".checkpoint"
         ),  # a fit that was killed goes on from there when run again
     )
+    for stale in target.parent.glob("*.checkpoint"):  # of a fit that was killed and never run again
+        stale.unlink(missing_ok=True)
     save_posterior(tree, target)  # written under another name, then renamed: nobody sees half of it
 
 
