@@ -6,7 +6,7 @@ chosen by the errors of forecasts (`mmm_core.engines.ridge_search`), the level's
 effects are not used; those on shapes only bound the search.
 
 Each of the draws is one bootstrap replicate. (1) Its shapes and penalty are those of all that were tried which forecast
-best when the forecast weeks are resampled in blocks, so that the choice is part of the uncertainty. (2) A KPI is
+best when the forecast weeks are resampled in blocks: part of the uncertainty of the choice, not all of it. (2) A KPI is
 simulated from the fit: a level with steps of the estimated size, and residuals resampled in moving blocks of weeks, all
 geos together (Kuensch 1989). (3) The coefficients are fitted again; their difference from a fit without noise is added
 to the estimate, which takes the penalty's pull out of the spread. (4) The baseline is fitted to what these media leave

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmm_core.data import model_data
 from mmm_core.engines.ridge_baseline import Baseline
 from mmm_core.engines.ridge_search import Candidates, candidate_points, nonnegative, search, shapes_at
 from mmm_core.errors import InputError
@@ -148,23 +149,48 @@ def planted(weeks=160, geos=("all",), seed=0):
 RIDGE = {"engine": "ridge", "draws": 300}
 
 
+def planted_shapes(spec, table):
+    """The specification with the shapes that `planted` used, in the model's units."""
+    scale = model_data(table, parse_spec(spec))["media_scale"].to_series()
+    size = table["population"].unique().mean() / 1000
+    channels = spec["media"]["channels"]
+    known = {
+        "tv": ({"alpha": 0.7}, {"half_saturation": float(150 * size / scale["tv"]), "slope": 1.5}),
+        "search": ({"alpha": 0.2}, {"half_saturation": float(150 * size / scale["search"]), "slope": 1.0}),
+    }
+    fixed = {
+        name: {**channels[name], "adstock": adstock, "saturation": saturation}
+        for name, (adstock, saturation) in known.items()
+    }
+    return {**spec, "media": {**spec["media"], "channels": fixed}}
+
+
 @pytest.mark.parametrize("geos", [("all",), ("n", "s", "w")])
-def test_planted_carryover_and_returns_are_found(geos):
+def test_returns_are_found_where_the_shapes_are_known(geos):
+    table, roi = planted(geos=geos)
+    spec = planted_shapes(SPEC if len(geos) == 1 else panel_spec(), table)
+    posterior = fit(table, parse_spec({**spec, "fit": RIDGE}))["posterior"].to_dataset()
+    for channel, truth in roi.items():
+        draws = posterior["roi"].sel(paid_channel=channel)
+        assert float(draws.mean()) == pytest.approx(truth, rel=0.15)
+        assert abs(float(draws.mean()) - truth) < 3 * float(draws.std())
+        assert float(draws.std()) < 0.2 * truth
+
+
+@pytest.mark.parametrize("geos", [("all",), ("n", "s", "w")])
+def test_the_search_forecasts_as_well_as_the_truth_and_orders_carryover(geos):
+    """No more than that is claimed: the return of a channel that never pauses hangs on its shape, and forecasts
+    hardly tell shapes apart (docs/engines.md)."""
     table, roi = planted(geos=geos)
     spec = SPEC if len(geos) == 1 else panel_spec()
     tree = fit(table, parse_spec({**spec, "fit": RIDGE}))
+    known = fit(table, parse_spec({**planted_shapes(spec, table), "fit": RIDGE}))
+    assert tree.attrs["search_rmse"] < 1.01 * known.attrs["search_rmse"]
     posterior = tree["posterior"].to_dataset()
-    for channel, truth in roi.items():
-        draws = posterior["roi"].sel(paid_channel=channel)
-        low, high = draws.quantile([0.02, 0.98])
-        assert low < truth < high
-        assert float(draws.mean()) == pytest.approx(truth, rel=0.35)
-        assert float(draws.std()) < 0.5 * truth
     alpha = posterior["alpha"].mean(("chain", "draw"))
     assert float(alpha.sel(channel="tv")) > float(alpha.sel(channel="search")) + 0.15
-    assert float(posterior["roi"].std()) > 0
-    letters = posterior["coefficient"].sel(channel="newsletter") * float(tree["constant_data"]["kpi_scale"])
-    assert float(letters.quantile(0.1)) < 20  # it brought nothing
+    # tv pauses, which shows the KPI without it
+    assert float(posterior["roi"].sel(paid_channel="tv").mean()) == pytest.approx(roi["tv"], rel=0.35)
     assert float(tree["sample_stats"]["energy"].std()) > 0
 
 
