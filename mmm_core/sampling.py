@@ -171,6 +171,7 @@ def sample(
     checkpoint: Path | None = None,
     identity: str = "",
     spread: Any = None,
+    programs: Programs | None = None,
 ) -> Samples:
     """Draw from the posterior of `model(arrays)`.
 
@@ -184,13 +185,15 @@ def sample(
         checkpoint: file that the run is resumed from if it was cut short, under the same `identity` only.
         identity: of model, data and schedule.
         spread: a PartitionSpec for each of the arrays, with "geo" for the axis that is spread over devices.
+        programs: where they are compiled already.
 
     Raises:
         InputError: the posterior has no finite density where the chains start.
     """
     started = time.perf_counter()
     arrays = jax.tree.map(jnp.asarray, arrays)
-    programs = compiled(model, arrays, schedule, progress, spread)
+    if programs is None:
+        programs = compiled(model, arrays, schedule, progress, spread)
     compile_seconds = time.perf_counter() - started
     arrays = jax.device_put(arrays, programs.arrays_lie)
 

@@ -50,7 +50,7 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
         model, arrays, data, programs.to_sites, np.zeros(programs.size), total, devices.chains
     )
     with ThreadPoolExecutor(1) as pool:
-        executable = pool.submit(program.lowered.compile)  # beside the sampler
+        executable = pool.submit(program.compile)  # beside the sampler
         samples = sample(
             model,
             arrays,
@@ -61,6 +61,7 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
             checkpoint=run.checkpoint,
             identity=_identity(data, spec, schedule),
             spread=spread,
+            programs=programs,
         )
         if run.progress is not None:
             done = schedule.warmup + schedule.draws
