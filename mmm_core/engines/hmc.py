@@ -32,6 +32,7 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
 
     import jax
     import jax.numpy as jnp
+    from threadpoolctl import threadpool_limits
 
     from mmm_core.model import Model, model_arrays, spread_over_geos
     from mmm_core.quantities import posterior_variables, variables_program
@@ -49,7 +50,8 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
     program = variables_program(
         model, arrays, data, programs.to_sites, np.zeros(programs.size), total, devices.chains
     )
-    with ThreadPoolExecutor(1) as pool:
+    # every chain factorises on a thread of its own: BLAS must not start more for each
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
         executable = pool.submit(program.compile)  # beside the sampler
         samples = sample(
             model,
