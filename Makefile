@@ -2,6 +2,8 @@
 # requirements.lock names, and this project installed editable. `make help` lists the targets.
 
 PYTHON ?=
+# Test files run side by side on so many processes.
+WORKERS ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -38,7 +40,7 @@ ui: $(READY)  ## open Dagster, with MLflow beside it
 	@$(BIN)/python -m orchestration.ui
 
 test: $(READY)  ## run every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-fast: $(READY)  ## run the tests that take seconds
 	@$(BIN)/pytest -m "not slow"

@@ -145,7 +145,8 @@ def loo(
         trees = [_load(path) for path in paths]
         names = [str(tree.attrs["model"]) for tree in trees]
         if len(set(names)) < len(names):  # two fits of one model are told apart by their files
-            names = [str(path) for path in paths]
+            short = [path.name for path in paths]
+            names = short if len(set(short)) == len(short) else [str(path) for path in paths]
         found = dict(zip(names, map(estimate, trees), strict=True))
         table = compare(found) if against else None
     from mmm_core import console

@@ -272,6 +272,7 @@ def test_same_posterior_as_the_default_engine(tree, tmp_path):
 @pytest.mark.slow
 def test_analysis_reads_it(tree, steps):
     assert [(step.phase, step.done) for step in steps] == [
+        ("preparing", 0),
         ("compiling", 0),
         ("sampling", 0),
         ("summarising", 400),
