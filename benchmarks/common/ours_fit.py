@@ -12,6 +12,7 @@ import jax  # noqa: E402
 import numpy as np  # noqa: E402
 import numpyro  # noqa: E402
 import numpyro.infer.util  # noqa: E402, F401
+import pandera.pandas  # noqa: E402, F401
 import xarray as xr  # noqa: E402
 
 import mmm_core.fit  # noqa: E402
