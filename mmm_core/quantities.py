@@ -23,6 +23,9 @@ from mmm_core.spec import ModelSpec
 # Numbers a chunk of draws may hold: bounds memory without slowing a national model down.
 _CHUNK_NUMBERS = 20_000_000
 
+# Random keys of the block's draws: JAX's usual kind, of two words.
+_KEY, _KEY_WORDS = "threefry2x32", 2
+
 Variables = dict[str, tuple[tuple[str, ...], np.ndarray]]
 
 
@@ -63,13 +66,14 @@ def variables_program(
     constants = _Constants.of(data, model.spec)
 
     def one(
-        arrays: ModelArrays, constants: _Constants, position: Any, key: jax.Array
+        arrays: ModelArrays, constants: _Constants, position: Any, bits: jax.Array
     ) -> dict[str, jax.Array]:
+        key = jax.random.wrap_key_data(bits, impl=_KEY)
         effects = handlers.substitute(handlers.seed(model.effects, key), data=to_sites(position))(arrays)
         return _variables(model.spec, effects, arrays, constants, key)
 
     some = jax.tree.map(lambda a: jax.ShapeDtypeStruct((chunk, *jnp.shape(a)), jnp.zeros(()).dtype), position)
-    keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), chunk))
+    keys = jax.ShapeDtypeStruct((chunk, _KEY_WORDS), np.uint32)
 
     def several(
         arrays: ModelArrays, constants: _Constants, positions: Any, keys: Any
@@ -114,7 +118,8 @@ def posterior_variables(
     executable = program.compile() if executable is None else executable
     number = jnp.zeros(()).dtype
     flat = jax.tree.map(lambda a: np.asarray(a, number).reshape(total, *a.shape[2:]), positions)
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), 1), total)
+    # from the host: splitting a key would compile a dozen small programs
+    keys = np.random.default_rng([seed, 3]).integers(2**32, size=(total, _KEY_WORDS), dtype=np.uint32)
 
     def chunk(start: int) -> dict[str, np.ndarray]:
         at = np.minimum(np.arange(start, start + program.chunk), total - 1)

@@ -191,7 +191,6 @@ def sample(
         InputError: the posterior has no finite density where the chains start.
     """
     started = time.perf_counter()
-    arrays = jax.tree.map(jnp.asarray, arrays)
     if programs is None:
         programs = compiled(model, arrays, schedule, progress, spread)
     compile_seconds = time.perf_counter() - started
@@ -378,7 +377,7 @@ def compiled(
     """The programs for a model; kept for the next fit of the same shapes in this process."""
     if progress is not None:
         progress(Progress("compiling", 0, schedule.warmup + schedule.draws, 0, 0.0))
-    shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(jnp.shape(a), jnp.asarray(a).dtype), arrays)
+    shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(np.shape(a), jnp.result_type(a)), arrays)
     leaves, structure = jax.tree.flatten(shapes)
     if spread is None:
         spread = jax.tree.map(lambda _: PartitionSpec(), shapes)

@@ -42,35 +42,17 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
     Raises:
         InputError: no mode to start from, or no draw with a finite density.
     """
-    from mmm_core.runtime import configure
+    from mmm_core.engines.normal_approximation import approximate, find_mode
 
-    configure(1, spec.fit.precision)
+    def find(posterior: Target, arrays: Any, report: Report) -> tuple[Normal, str, dict[str, Any]]:
+        mode, _ = find_mode(posterior, arrays, _STARTS, spec.fit.seed)
+        normal, bounds = climb(posterior, arrays, mode, spec.fit.seed, report)
+        words = convergence(bounds)
+        if posterior.size > LARGEST_FULL:
+            words += "; parameters taken as independent, intervals too narrow"
+        return normal, words, {"elbo": [float(bound) for bound, _ in bounds]}
 
-    import jax
-    import jax.numpy as jnp
-
-    from mmm_core.engines.normal_approximation import find_mode, posterior_of, sample, target, timed
-    from mmm_core.engines.report import Report
-    from mmm_core.model import Model, model_arrays
-
-    report = Report(run)
-    report("compiling", 0, STEPS)
-    model, arrays = Model.of(data, spec), jax.tree.map(jnp.asarray, model_arrays(data, spec))
-    posterior = target(model, arrays)
-    mode, _ = find_mode(posterior, arrays, _STARTS, spec.fit.seed)
-    approximation, bounds = climb(posterior, arrays, mode, spec.fit.seed, report)
-    found = report.seconds
-    report("sampling", STEPS, STEPS)
-    draws = spec.fit.chains * (run.draws or spec.fit.draws)
-    kept = sample(posterior, arrays, approximation, draws, spec.fit.seed)
-    report("summarising", STEPS, STEPS)
-    result = posterior_of(model, arrays, data, spec, posterior, kept, spec.fit.chains)
-    words = f"{result.attrs['approximate']}; {convergence(bounds)}"
-    if posterior.size > LARGEST_FULL:
-        words += "; parameters taken as independent, intervals too narrow"
-    return timed(
-        result, found, report.seconds - found, approximate=words, elbo=[float(bound) for bound, _ in bounds]
-    )
+    return approximate(data, spec, run, STEPS, find)
 
 
 def climb(

@@ -30,15 +30,13 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
 
     devices = configure(spec.fit.chains, spec.fit.precision, spec.fit.layout, data.sizes["geo"])
 
-    import jax
-    import jax.numpy as jnp
     from threadpoolctl import threadpool_limits
 
     from mmm_core.model import Model, model_arrays, spread_over_geos
     from mmm_core.quantities import posterior_variables, variables_program
     from mmm_core.sampling import Progress, Schedule, compiled, sample, sample_stats
 
-    model, arrays = Model.of(data, spec), jax.tree.map(jnp.asarray, model_arrays(data, spec))
+    model, arrays = Model.of(data, spec), model_arrays(data, spec)
     schedule = Schedule(
         spec.fit.chains, spec.fit.warmup, run.draws or spec.fit.draws, devices, spec.fit.target_accept
     )

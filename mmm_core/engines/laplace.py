@@ -7,7 +7,7 @@ integrates out are drawn exactly given each draw.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,7 @@ from mmm_core.spec import ModelSpec
 
 if TYPE_CHECKING:
     from mmm_core.engines.normal_approximation import Normal
+    from mmm_core.engines.report import Report
 
 # Parameters that a dense curvature is worked out for; every entry of noise weights and geo deviations counts.
 LARGEST = 1000
@@ -31,35 +32,18 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
     Raises:
         InputError: more parameters than `LARGEST`, no mode, or a curvature that no normal distribution has.
     """
-    from mmm_core.runtime import configure
+    from mmm_core.engines.normal_approximation import Target, approximate, find_mode, hessian
 
-    configure(1, spec.fit.precision)
+    def find(posterior: Target, arrays: Any, report: Report) -> tuple[Normal, str, dict[str, Any]]:
+        if posterior.size > LARGEST:
+            raise InputError(_too_many(spec, posterior.names))
+        mode, modes = find_mode(
+            posterior, arrays, STARTS, spec.fit.seed, lambda done, of: report("finding the mode", done, of)
+        )
+        report("curvature", STARTS, STARTS)
+        return normal_at(mode, hessian(posterior, arrays, mode), posterior.names), "", {"modes": modes}
 
-    import jax
-    import jax.numpy as jnp
-
-    from mmm_core.engines.normal_approximation import find_mode, hessian, posterior_of, sample, target, timed
-    from mmm_core.engines.report import Report
-    from mmm_core.model import Model, model_arrays
-
-    report = Report(run)
-    report("compiling", 0, STARTS)
-    model, arrays = Model.of(data, spec), jax.tree.map(jnp.asarray, model_arrays(data, spec))
-    posterior = target(model, arrays)
-    if posterior.size > LARGEST:
-        raise InputError(_too_many(spec, posterior.names))
-    mode, modes = find_mode(
-        posterior, arrays, STARTS, spec.fit.seed, lambda done, total: report("finding the mode", done, total)
-    )
-    report("curvature", STARTS, STARTS)
-    approximation = normal_at(mode, hessian(posterior, arrays, mode), posterior.names)
-    found = report.seconds
-    report("sampling", STARTS, STARTS)
-    draws = spec.fit.chains * (run.draws or spec.fit.draws)
-    kept = sample(posterior, arrays, approximation, draws, spec.fit.seed)
-    report("summarising", STARTS, STARTS)
-    result = posterior_of(model, arrays, data, spec, posterior, kept, spec.fit.chains)
-    return timed(result, found, report.seconds - found, modes=modes)
+    return approximate(data, spec, run, STARTS, find)
 
 
 def normal_at(mode: np.ndarray, curvature: np.ndarray, names: tuple[str, ...]) -> Normal:

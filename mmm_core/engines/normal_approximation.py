@@ -12,8 +12,8 @@ approximation's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,13 +25,13 @@ from numpyro.distributions import Unit, biject_to
 from numpyro.infer.util import potential_energy
 from scipy import optimize
 
-from mmm_core.engines import ENGINES, Posterior
+from mmm_core.engines import ENGINES, Posterior, Run
+from mmm_core.engines.report import Report
 from mmm_core.errors import InputError
+from mmm_core.model import Model, model_arrays
 from mmm_core.quantities import posterior_variables
-
-if TYPE_CHECKING:
-    from mmm_core.model import Model, ModelArrays
-    from mmm_core.spec import ModelSpec
+from mmm_core.runtime import configure
+from mmm_core.spec import ModelSpec
 
 # Importance weights whose k-hat is below are reliable enough to correct the draws.
 RELIABLE = 0.7
@@ -84,6 +84,10 @@ class Normal:
         constant = 0.5 * len(self.mean) * np.log(2 * np.pi)
         density = -0.5 * (standard**2).sum(1) - log_root - constant
         return self.mean + standard @ self.root.T, density
+
+
+Find = Callable[[Target, Any, Report], tuple[Normal, str, dict[str, Any]]]
+"""From a target, its arrays and a report of progress to a normal distribution, words about it, and attributes."""
 
 
 @dataclass(frozen=True)
@@ -226,17 +230,24 @@ def pareto_k(log_ratios: np.ndarray) -> tuple[float, np.ndarray]:
     return float(k_hat), np.asarray(weights)
 
 
-def posterior_of(
-    model: Model,
-    arrays: ModelArrays,
-    data: xr.Dataset,
-    spec: ModelSpec,
-    posterior: Target,
-    kept: Sample,
-    chains: int,
-) -> Posterior:
-    """The engine's result from a sample of the sampled parameters; the caller adds attributes."""
-    shape = (chains, len(kept.draws) // chains)
+def approximate(data: xr.Dataset, spec: ModelSpec, run: Run, steps: int, find: Find) -> Posterior:
+    """Fit by a normal distribution that `find` finds in so many steps: see `mmm_core.engines.Engine`.
+
+    Raises:
+        InputError: of `find`, or no draw with a finite density.
+    """
+    configure(1, spec.fit.precision)
+    report = Report(run)
+    report("compiling", 0, steps)
+    model, arrays = Model.of(data, spec), jax.device_put(model_arrays(data, spec))
+    posterior = target(model, arrays)
+    normal, words, attrs = find(posterior, arrays, report)
+    found = report.seconds
+    report("sampling", steps, steps)
+    shape = (spec.fit.chains, run.draws or spec.fit.draws)
+    kept = sample(posterior, arrays, normal, shape[0] * shape[1], spec.fit.seed)
+    sampled = report.seconds
+    report("summarising", steps, steps)
     positions = kept.draws.reshape(*shape, -1)
     variables = posterior_variables(model, arrays, data, positions, posterior.to_sites, spec.fit.seed)
     stats = xr.Dataset(
@@ -247,17 +258,10 @@ def posterior_of(
             "acceptance_rate": (("chain", "draw"), np.ones(shape)),  # draws are independent, none is rejected
         },
         coords={"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
+        attrs={"compile_seconds": found, "sampling_seconds": sampled - found, "warmup": 0},
     )
-    words = f"{ENGINES[spec.fit.engine].approximate}; {kept.words}"
-    return Posterior(variables, stats, {"approximate": words, "pareto_k": kept.k_hat})
-
-
-def timed(result: Posterior, compile_seconds: float, sampling_seconds: float, **attrs: Any) -> Posterior:
-    """The result with its seconds and further attributes."""
-    stats = result.sample_stats.assign_attrs(
-        compile_seconds=compile_seconds, sampling_seconds=sampling_seconds, warmup=0
-    )
-    return replace(result, sample_stats=stats, attrs={**result.attrs, **attrs})
+    said = "; ".join(part for part in (ENGINES[spec.fit.engine].approximate, kept.words, words) if part)
+    return Posterior(variables, stats, {"approximate": said, "pareto_k": kept.k_hat, **attrs})
 
 
 def _log_densities(posterior: Target, arrays: Any, draws: np.ndarray) -> np.ndarray:
