@@ -23,11 +23,7 @@ from mmm_core.data import INTERCEPT, NATIONAL
 from mmm_core.fitted import Fitted, thinned
 from mmm_core.labels import approximation, outcome_name
 from mmm_core.posterior import spec_of
-from mmm_core.spec import ModelSpec
-
-BASELINE = "baseline"
-SEASONALITY = "seasonality"
-HOLIDAYS = "holidays"
+from mmm_core.spec import BASELINE, HOLIDAYS, SEASONALITY, ModelSpec
 
 KEPT = 50_000_000
 """Numbers a summary may keep (float32, 200 MB): a long and wide model is summarised from fewer, evenly spread draws."""

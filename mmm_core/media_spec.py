@@ -247,6 +247,15 @@ class MediaPooling(Strict):
     by: Literal["group"] = "group"
     correlation: Fraction = as_prior(beta=[2, 2])
 
+    @field_validator("correlation")
+    @classmethod
+    def _below_one(cls, value: Prior) -> Prior:
+        if value.family == "fixed" and value.parameters[0] >= 1:
+            raise ValueError(
+                "correlation 1 makes the channels of a group one effect, which has no density: fix it below 1"
+            )
+        return value
+
 
 class Media(Strict):
     """Every channel, paid and organic; what a channel leaves out is taken from `defaults`."""

@@ -84,6 +84,7 @@ class Effects(NamedTuple):
     nu: jax.Array | None
     treatment: jax.Array | None  # (treatment,), scaled effect of one sd
     correlation: jax.Array | None  # of channels of a group
+    multiplier_spread: jax.Array | None  # (channel,), 0 where the effect does not vary
 
     @property
     def block(self) -> dict[str, Any]:
@@ -148,7 +149,7 @@ class Model:
         effect, correlation = self._effect(arrays)
         sigma = numpyro.sample("sigma", dist.HalfNormal(1.0))
         tau = self._scalar("tau", arrays)
-        multiplier = self._multiplier(arrays)
+        multiplier, multiplier_spread = self._multiplier(arrays)
         relative, spread = self._geo_effects(arrays)
 
         def responses(times: float) -> jax.Array:
@@ -197,6 +198,7 @@ class Model:
             nu=nu,
             treatment=treatment,
             correlation=correlation,
+            multiplier_spread=multiplier_spread,
         )
 
     @property
@@ -301,10 +303,10 @@ class Model:
         )
         return jnp.exp(spread * deviation), spread
 
-    def _multiplier(self, arrays: ModelArrays) -> jax.Array | None:
-        """Time-varying multipliers (week, channel), 1 on average over the weeks."""
+    def _multiplier(self, arrays: ModelArrays) -> tuple[jax.Array | None, jax.Array | None]:
+        """Time-varying multipliers (week, channel), 1 on average over the weeks, and their spread (channel,)."""
         if not self._varying:
-            return None
+            return None, None
         spread = sample_vector(
             "multiplier_spread", self.priors["multiplier_spread"], arrays.priors["multiplier_spread"]
         )
@@ -313,7 +315,11 @@ class Model:
         )
         drift = jnp.exp(spread[:, None] * (arrays.knots @ height))
         drift = drift / drift.mean(axis=1, keepdims=True)
-        return spread_over(drift, self._varying, self.layout.channels, 1.0).T
+        channels = self.layout.channels
+        return (
+            spread_over(drift, self._varying, channels, 1.0).T,
+            spread_over(spread, self._varying, channels, 0.0),
+        )
 
     def _noise_weights(self, arrays: ModelArrays) -> tuple[jax.Array | None, jax.Array | None]:
         """Precisions of a scale mixture of normals, which make the noise Student-t."""

@@ -35,6 +35,7 @@ POSTERIOR_DIMS: dict[str, tuple[str, ...]] = {
 OPTIONAL_DIMS: dict[str, tuple[str, ...]] = {
     "geo_spread": ("channel",),
     "multiplier": ("week", "channel"),
+    "multiplier_spread": ("channel",),
     "tau_slope": (),
     "slope_path": ("week",),
     "nu": (),

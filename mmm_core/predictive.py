@@ -17,7 +17,7 @@ from mmm_core.fit import posterior_tree
 from mmm_core.media import MediaModel
 from mmm_core.model import Model, ModelArrays, integrated_terms, model_arrays
 from mmm_core.pointwise import of_draws, positions
-from mmm_core.posterior import spec_of
+from mmm_core.posterior import OPTIONAL_DIMS, spec_of
 from mmm_core.roi import roi_draws
 from mmm_core.runtime import configure
 from mmm_core.spec import ModelSpec
@@ -186,7 +186,16 @@ def _draw_effects(model: Model, arrays: ModelArrays, draws: int, seed: int) -> d
             "multiplier": effects.parameters.multiplier,
             **{
                 name: getattr(effects, name)
-                for name in ("sigma", "tau", "tau_slope", "geo_spread", "nu", "correlation", "treatment")
+                for name in (
+                    "sigma",
+                    "tau",
+                    "tau_slope",
+                    "geo_spread",
+                    "multiplier_spread",
+                    "nu",
+                    "correlation",
+                    "treatment",
+                )
             },
         }
         return {name: value for name, value in out.items() if value is not None}
@@ -230,10 +239,7 @@ def _prior_variables(
         "level": (("week",), level - level.mean(axis=1, keepdims=True)),
         "fixed_effect": (("geo", "term"), fixed),
     }
-    optional: dict[str, tuple[str, ...]] = {
-        "geo_spread": channel, "multiplier": ("week", "channel"), "tau_slope": (), "nu": (), "correlation": ("group",)
-    }  # fmt: skip
-    out.update({name: (dims, drawn[name]) for name, dims in optional.items() if name in drawn})
     if path is not None:
-        out["slope_path"] = (("week",), path)
+        drawn = {**drawn, "slope_path": path}
+    out.update({name: (dims, drawn[name]) for name, dims in OPTIONAL_DIMS.items() if name in drawn})
     return {name: (dims, values[None]) for name, (dims, values) in out.items()}

@@ -187,6 +187,7 @@ def _variables(
         "fixed_effect": fixed,
         "geo_spread": effects.geo_spread,
         "multiplier": effects.parameters.multiplier,
+        "multiplier_spread": effects.multiplier_spread,
         "tau_slope": effects.tau_slope,
         "slope_path": slope,
         "nu": effects.nu,

@@ -39,13 +39,14 @@ GROUPS = {
     "effect": "its effect",
     "adstock": "its adstock",
     "saturation": "its saturation",
+    "variation": "how its effect varies over time",
     "groups": "the correlation within groups",
     "geos": "the spread over geos",
     "treatments": "the treatments' effects",
     "level": "the level's movement",
     "noise": "the noise",
 }
-"""Groups of priors, in words; the first three are a channel's own."""
+"""Groups of priors, in words; the first four are a channel's own."""
 
 _CHUNK = 2_000_000
 
@@ -192,6 +193,11 @@ def log_prior(
         spread = of_draws(tree, "geo_spread", at)
         for i, prior in enumerate(priors["geo_spread"]):
             add(common, "geos", prior, spread[:, i])
+    if "multiplier_spread" in priors:
+        varying = [i for i, channel in enumerate(spec.channel_specs) if channel.time_varying]
+        spread = of_draws(tree, "multiplier_spread", at)
+        for i, prior in zip(varying, priors["multiplier_spread"], strict=True):
+            add(own[spec.channels[i]], "variation", prior, spread[:, i])
     half_normal = Prior.model_validate({"halfnormal": [1.0]})
     for group, name, prior in (
         *(("level", name, priors[name][0]) for name in ("tau", "tau_slope") if name in priors),

@@ -22,6 +22,9 @@ from mmm_core.media_spec import Channel, Media, Organic, Positive, Strict, as_pr
 from mmm_core.priors import Prior
 from mmm_core.spec_faults import explained
 
+BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
+"""Parts of the baseline, as components of the outcome beside channels, controls, treatments, events and steps."""
+
 # Keys of the specification that this version refuses by name, with what to write instead.
 NOT_YET: dict[str, str] = {
     "calibration": "state the experiment's result as the channel's `prior: {roi: ...}`",
@@ -286,6 +289,10 @@ class ModelSpec(Strict):
         components = [
             *self.channels, *self.controls, *self.treatments, *self.baseline.events, *self.baseline.steps
         ]  # fmt: skip
+        for name in sorted({BASELINE, SEASONALITY, HOLIDAYS} & set(components)):
+            raise ValueError(
+                f"'{name}' is what reports call a part of the baseline: rename the component of yours"
+            )
         twice = {name for name in components if components.count(name) > 1}
         if twice:
             raise ValueError(

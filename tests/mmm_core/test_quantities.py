@@ -74,7 +74,9 @@ def test_names_and_dimensions_are_those_of_the_schema(case):
     expected |= {"geo_spread"} if one.model.pooled else set()
     expected |= {"nu", "correlation"} if one.spec.student_t else set()
     expected |= (
-        {"multiplier", "tau_slope", "slope_path"} if "multiplier_spread" in one.model.priors else set()
+        {"multiplier", "multiplier_spread", "tau_slope", "slope_path"}
+        if "multiplier_spread" in one.model.priors
+        else set()
     )
     assert set(variables) == expected
     for name, (dims, values) in variables.items():

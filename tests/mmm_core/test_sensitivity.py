@@ -72,6 +72,7 @@ FAMILY = {
             search={"prior": {"contribution": {"beta": [2, 20]}}, "adstock": {"kind": "none"}},
         )
     },
+    "varying": {"media": channels(search={"time_varying": {"every": 8, "spread": {"gamma": [4, 40]}}})},
     "grouped": {
         "media": {**channels(tv={"group": "g"}, search={"group": "g"}), "pooling": {}},
     },
@@ -140,6 +141,7 @@ def _group(site):
     known = {
         "effect": "effect", "effect_grouped": "effect", "correlation": "effect", "tau": "level", "tau_slope": "level",
         "sigma": "noise", "nu": "noise", "geo_spread": "geos", "treatment": "treatments",
+        "multiplier_spread": "variation",
     }  # fmt: skip
     if name in known:
         return known[name]

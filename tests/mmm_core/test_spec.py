@@ -184,6 +184,7 @@ def test_hash_changes_with_what_can_change_the_posterior(path, value, same):
         (["budget", "objective"], "cvar", "budget.objective: "),
         (["kpi"], {"column": "x", "kind": "non_revenue", "revenue_per_unit": "y"}, "leave one out"),
         (["media", "pooling"], {"by": "channel"}, "got 'channel': known: group"),
+        (["media", "pooling"], {"correlation": 1}, "fix it below 1"),
         (
             ["media", "channels", "tv", "saturation"],
             {"kind": "hil"},
@@ -350,3 +351,5 @@ def test_a_component_needs_a_name_of_its_own():
         parse_spec({**MINIMAL, "controls": ["tv"]})
     with pytest.raises(SpecError, match="price: named more than once"):
         parse_spec({**MINIMAL, "controls": ["price"], "baseline": {"events": {"price": ["2024-01-01"]}}})
+    with pytest.raises(SpecError, match="'holidays' is what reports call a part of the baseline"):
+        parse_spec({**MINIMAL, "controls": ["holidays"]})
