@@ -11,6 +11,8 @@ from mmm_core.adstock import ADSTOCKS
 
 jax.config.update("jax_enable_x64", True)
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 LAGS = jnp.arange(5)
 KINDS = list(ADSTOCKS)
 

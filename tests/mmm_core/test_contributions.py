@@ -10,6 +10,8 @@ from tests.mmm_core import brute_force
 from tests.mmm_core.posteriors import SPEC, family_spec, panel_spec, posterior, weekly_table
 from tests.mmm_core.whole_family import SPECS, case
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 
 @pytest.fixture(scope="module")
 def national():

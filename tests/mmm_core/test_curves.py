@@ -10,6 +10,8 @@ from tests.mmm_core import brute_force
 from tests.mmm_core.posteriors import SPEC, adstocked, hill, panel_spec, posterior, weekly_table
 from tests.mmm_core.whole_family import SPECS, case
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 ONE = {"alpha": 0.5, "half_saturation": 0.9, "slope": 2.0, "coefficient": [[1.5, 0.8, 0.2]]}
 
 

@@ -9,6 +9,8 @@ from tests.mmm_core import brute_force
 from tests.mmm_core.posteriors import SPEC, posterior
 from tests.mmm_core.whole_family import SPECS, case
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 
 @pytest.mark.parametrize("name", SPECS)
 def test_weights_of_every_kind_by_their_definition(name):

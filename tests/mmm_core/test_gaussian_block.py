@@ -15,6 +15,8 @@ from mmm_core.integrated_level import gram
 
 jax.config.update("jax_enable_x64", True)
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 log_likelihood = jax.jit(module.log_likelihood)
 
 WEEKS = 14

@@ -10,6 +10,8 @@ from mmm_core.roi import roi_draws
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 from tests.mmm_core.test_review import sound
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 
 def by_name(tree, **options):
     return {one.channel: one for one in identify(tree, **options)}

@@ -12,6 +12,8 @@ from tests.mmm_core import brute_force
 from tests.mmm_core.posteriors import posterior, weekly_table
 from tests.mmm_core.whole_family import SPECS, case
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 START, END = "2024-07-01", "2024-07-29"
 
 

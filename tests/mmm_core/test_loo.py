@@ -9,6 +9,8 @@ from mmm_core.loo import compare, loo, psis_loo
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 from tests.mmm_core.test_review import sound
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 
 def test_importance_sampling_of_the_others_density_is_the_refit():
     # y_i = beta x_i + e, beta ~ N(0, 2): p(y_i | y_-i) is known; the draws are of the whole posterior

@@ -17,6 +17,8 @@ from tests.mmm_core.definitions import compiled, drawn, family_spec, family_tabl
 
 jax.config.update("jax_enable_x64", True)
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 GEOS = ("n", "s", "w")
 PANEL = {"column": "geo", "population": "population"}
 

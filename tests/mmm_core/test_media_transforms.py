@@ -8,6 +8,8 @@ from mmm_core.transforms import media_transforms
 from tests.mmm_core import brute_force
 from tests.mmm_core.whole_family import SPECS, case
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 
 @pytest.mark.parametrize("name", SPECS)
 def test_media_of_every_kind_carried_over_and_saturated(name):

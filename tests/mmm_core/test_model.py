@@ -33,6 +33,8 @@ from tests.mmm_core.posteriors import SPEC, panel_spec, weekly_table
 
 jax.config.update("jax_enable_x64", True)
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 GEOS = ("n", "s", "w")
 PANEL = {"column": "geo", "population": "population"}
 TIME_VARYING = {"tv": {"time_varying": {"every": 9, "spread": 0.5}}, "press": {"time_varying": {"every": 20}}}

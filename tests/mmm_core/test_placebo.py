@@ -8,6 +8,8 @@ from mmm_core.placebo import NAME, Placebo, placebo, shuffled_blocks, with_place
 from mmm_core.spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, panel_spec, weekly_table
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 
 def test_blocks_stay_together_and_every_week_is_used_once():
     order = shuffled_blocks(53, 4, np.random.default_rng(0))

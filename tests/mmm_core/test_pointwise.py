@@ -19,6 +19,8 @@ from mmm_core.pointwise import (
 from mmm_core.spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 
 def covariance(design, prior_sd, sigma, tau, tau_slope=0.0):
     """Covariance of the KPI of all geos and weeks (geo major), the model written out term by term."""

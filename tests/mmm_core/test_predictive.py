@@ -17,6 +17,8 @@ from mmm_core.predictive import (
 from mmm_core.spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 
 @pytest.fixture(scope="module")
 def believed():

@@ -12,6 +12,8 @@ from tests.mmm_core.definitions import Drawn, drawn, family_spec, family_table, 
 
 jax.config.update("jax_enable_x64", True)
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 GEOS = ("n", "s", "w")
 PANEL = {"column": "geo", "population": "population"}
 PROMO = {"column": "promotion", "baseline": "zero", "prior": {"coefficient": {"normal": [0, 1]}}}

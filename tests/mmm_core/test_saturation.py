@@ -10,6 +10,8 @@ from mmm_core.saturation import SATURATIONS
 
 jax.config.update("jax_enable_x64", True)
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 MEDIA = jnp.array([0.0, 0.01, 0.5, 1.0, 3.0, 40.0])
 KINDS = list(SATURATIONS)
 HALF = [kind for kind in KINDS if "half_saturation" in SATURATIONS[kind].parameters]

@@ -16,6 +16,8 @@ from mmm_core.sensitivity import DELTA, GROUPS, LIKELIHOOD, OWN, log_prior, powe
 from mmm_core.spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
 
 def test_weights_give_the_power_scaled_posterior_of_a_conjugate_model():
     # x ~ N(m, 1), prior N(0, s): the scaled prior is N(0, s / sqrt(power)), so the scaled posterior is known

@@ -1,0 +1,12 @@
+"""Fixtures of the library's tests."""
+
+import jax
+import pytest
+
+
+@pytest.fixture(scope="module")
+def hurried_compiler():
+    """For tests that run each program once: compiled in half the time, for slower code."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
