@@ -35,8 +35,8 @@ PRIORS: dict[str, Any] = {
             "adstock": {"kind": "geometric", "l_max": L_MAX, "alpha": {"beta": [3, 3]}},
             "saturation": {
                 "kind": "hill",
-                "half_saturation": {"lognormal": [0, 0.7]},
-                "slope": {"lognormal": [0, 0.4]},
+                "half_saturation": {"lognormal": [0.4, 0.7]},
+                "slope": {"lognormal": [0, 0.25]},
             },
             "prior": {"roi": {"lognormal": [0.2, 0.9]}},
         }

@@ -17,6 +17,7 @@ from mmm_core.data import model_data
 from mmm_core.engines import ENGINES, Posterior, Run, engine
 from mmm_core.memory import check_memory
 from mmm_core.posterior import ENGINE_VERSION, check_posterior
+from mmm_core.runtime import only_new_garbage
 from mmm_core.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def fit(
 
         progress(Progress("preparing", 0, 0, 0, time.perf_counter() - started, message=memory.words))
     run = Run(draws, progress, checkpoint, warm_start)
-    tree = posterior_tree(data, spec, engine(spec.fit.engine)(data, spec, run))
+    with only_new_garbage():
+        tree = posterior_tree(data, spec, engine(spec.fit.engine)(data, spec, run))
     tree.attrs["memory"] = memory.words
     tree.attrs["total_seconds"] = time.perf_counter() - started
     check_posterior(tree)

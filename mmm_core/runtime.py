@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +48,23 @@ def configure(chains: int, precision: str = "auto", layout: str = "auto", geos: 
         return Devices()
     over = largest_divisor(chains, jax.device_count())
     return Devices(over, largest_divisor(geos, jax.device_count() // over))
+
+
+@contextmanager
+def only_new_garbage() -> Iterator[None]:
+    """Let garbage collection look at new objects only.
+
+    Tracing sets several collections off, and each would walk every object of the libraries that are imported. What is
+    alive at the start is spared until the end, unless somebody else froze objects already.
+    """
+    frozen = gc.get_freeze_count() > 0
+    if not frozen:
+        gc.freeze()
+    try:
+        yield
+    finally:
+        if not frozen:
+            gc.unfreeze()
 
 
 def largest_divisor(parts: int, devices: int) -> int:

@@ -395,7 +395,16 @@ def _programs(
     spread: tuple[PartitionSpec, ...],
 ) -> Programs:
     shapes = jax.tree.unflatten(structure, leaves)
-    sites = _sites(model, shapes)
+    mesh = Mesh(np.array(jax.devices()[: devices.chains * devices.geos]).reshape(devices), ("chain", "geo"))
+    arrays_lie = jax.tree.unflatten(structure, [NamedSharding(mesh, part) for part in spread])
+    sites: dict[str, _Site] = {}
+
+    def prior_means(arrays: Any) -> jax.Array:
+        distributions = _sample_sites(model, arrays)
+        sites.update(_sites(distributions))  # tracing takes a while: once is enough to know the sites as well
+        return jnp.concatenate([_unconstrained_mean(distributions[name]).ravel() for name in sites])
+
+    means = jax.jit(prior_means, in_shardings=(arrays_lie,)).lower(shapes)
     size = sum(site.size for site in sites.values())
     dense = sum(site.size for site in sites.values() if site.size <= LARGEST_DENSE_SITE)
 
@@ -409,20 +418,13 @@ def _programs(
     def to_sites(position: jax.Array) -> dict[str, jax.Array]:
         return {name: sites[name].to_support(value) for name, value in split(position).items()}
 
-    def prior_means(arrays: Any) -> jax.Array:
-        means = _prior_means(model, arrays)
-        return jnp.concatenate([means[name].ravel() for name in sites])
-
     def potential(position: jax.Array, arrays: Any) -> jax.Array:
         return potential_energy(model, (arrays,), {}, split(position))
 
     advance = _advance(jax.value_and_grad(potential), dense)
-    mesh = Mesh(np.array(jax.devices()[: devices.chains * devices.geos]).reshape(devices), ("chain", "geo"))
     on = _shardings(mesh)
-    arrays_lie = jax.tree.unflatten(structure, [NamedSharding(mesh, part) for part in spread])
     number = jnp.zeros(()).dtype
     abstract = _abstract(chains, size, dense, number)
-    means = jax.jit(prior_means, in_shardings=(arrays_lie,)).lower(shapes)
     run = jax.jit(_over_chains(advance, chains, devices.chains, mesh), in_shardings=(arrays_lie, *on))
     program = run.lower(shapes, *abstract)  # NumPyro traces one model at a time, XLA compiles several
     with ThreadPoolExecutor(1) as pool:
@@ -550,22 +552,16 @@ def _sample_sites(model: NumpyroModel, arrays: Any) -> dict[str, Any]:
     }
 
 
-def _sites(model: NumpyroModel, shapes: Any) -> dict[str, _Site]:
+def _sites(distributions: dict[str, Any]) -> dict[str, _Site]:
     """Shape on the unconstrained scale and way back to the support of each site, those of the dense block first."""
-    sites: dict[str, _Site] = {}
-
-    def look(arrays: Any) -> None:
-        for name, distribution in _sample_sites(model, arrays).items():
-            to_support = biject_to(distribution.support)
-            sites[name] = _Site(tuple(to_support.inverse_shape(distribution.shape())), to_support)
-
-    jax.eval_shape(look, shapes)
+    sites = {}
+    for name, distribution in distributions.items():
+        to_support = biject_to(distribution.support)
+        sites[name] = _Site(tuple(to_support.inverse_shape(distribution.shape())), to_support)
     return dict(sorted(sites.items(), key=lambda item: item[1].size > LARGEST_DENSE_SITE))
 
 
-def _prior_means(model: NumpyroModel, arrays: Any) -> dict[str, jax.Array]:
-    """The prior mean of each site, on the unconstrained scale."""
-    return {
-        name: biject_to(distribution.support).inv(jnp.broadcast_to(distribution.mean, distribution.shape()))
-        for name, distribution in _sample_sites(model, arrays).items()
-    }
+def _unconstrained_mean(distribution: Any) -> jax.Array:
+    """The prior mean of a site, on the unconstrained scale."""
+    mean = jnp.broadcast_to(distribution.mean, distribution.shape())
+    return jnp.asarray(biject_to(distribution.support).inv(mean))

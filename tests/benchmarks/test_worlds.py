@@ -71,7 +71,7 @@ def test_settings_reach_the_specification():
 
 
 def test_worlds_take_turns():
-    names = [world.generator for world in all_worlds(5, ["meridian_like", "pymc_marketing_like"])]
+    names = [world.generator for world in all_worlds(5, ["meridian_like", "pymc_marketing_like"], 101)]
     assert names == ["meridian_like", "pymc_marketing_like"] * 2 + ["meridian_like"]
 
 
