@@ -15,16 +15,26 @@ v_i = 1 + tau^2 L_i / sigma^2,
 Everything but h and the quadratic form is computed once, outside the sampler: a gradient costs two small matrix-vector
 products and no factorisation. A national model is the case of one geo.
 
-Three extensions make A_g or the level's prior change with the draw; only a block built for them pays for it:
+Three extensions make A_g or the level's prior change with the draw:
 
 * deviations: O_g M_g d_g is added, d_gc ~ N(0, s_c^2), columns M_g and spreads s_c depend on sampled parameters;
 * weights: the noise variance is sigma^2 / weight_gt, as in a Student-t written as a scale mixture;
 * a slope of the level that is itself a random walk, see `mmm_core.integrated_level`.
 
-With F_g = M_g diag(s / sigma), P_g = I + F_g' A_g F_g = R_g R_g' and U_g = A_g F_g R_g^{-T}, integrating the
-deviations out leaves A_g - U_g U_g'. The level's precision is then sum_g A_g - U U' with U = [U_1 U_2 ...]: one flat
-matrix product. With weights the terms' columns join F_g and A_g is the diagonal of the weights. A gradient costs
-O(T^3) for the level and O(G C T^2) for the product, T weeks, G geos, C columns a geo: linear in geos, cubic in weeks.
+With F_g = M_g diag(s / sigma) there are two orders to integrate in, T weeks, G geos, C columns a geo.
+
+Level first, where deviations are all that varies and are few beside the weeks. The level keeps its eigenvalues, and
+with the rows Y_g = V' B' A_g F_g the coefficients of unit prior sd have, all geos stacked,
+
+    precision I + diag_g(F_g' A_g F_g) - (tau/sigma)^2 Y' diag(1 / v) Y,
+    information (F_g' A_g r_g - (tau/sigma)^2 Y_g' diag(1 / v) h) / sigma:
+
+a gradient costs O(G C T^2 + (G C)^3).
+
+Deviations first, in a `varying` block. With P_g = I + F_g' A_g F_g = R_g R_g' and U_g = A_g F_g R_g^{-T}, integrating
+them out leaves A_g - U_g U_g'. The level's precision is then sum_g A_g - U U' with U = [U_1 U_2 ...]: one flat matrix
+product. With weights the terms' columns join F_g and A_g is the diagonal of the weights. A gradient costs O(T^3) for
+the level and O(G C T^2) for the product: linear in geos, cubic in weeks.
 """
 
 from __future__ import annotations
@@ -37,7 +47,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
 
-from mmm_core.integrated_level import LevelPrior, draw_level, gram, level_evidence, level_prior
+from mmm_core.integrated_level import (
+    LevelPrior,
+    draw_level,
+    evidence,
+    gram,
+    level_evidence,
+    level_prior,
+    posterior,
+)
 
 Array = Any  # of NumPy when prepared, of JAX inside a program
 
@@ -64,7 +82,7 @@ class GaussianBlock(NamedTuple):
     precision_root: Array  # Cholesky factor of I + Z'Z, (G, K, K)
     prior_sd: Array  # s, (K,)
     log_normaliser: Array  # the terms that hold no parameter, where weights are fixed
-    level: Spectrum | LevelPrior  # the spectrum where only sigma and tau vary
+    level: Spectrum | LevelPrior  # the spectrum unless the block is varying or has a slope
     level_precision: Array | None  # sum_g A_g, (T, T), beside a LevelPrior
 
 
@@ -98,8 +116,8 @@ def gaussian_block(
         design: (geo, week, term).
         observed: (geo, week), true where the KPI enters the likelihood.
         prior_sd: (term,), prior sd of each coefficient in units of the noise sd.
-        varying: there will be deviations or weights. slope: the level will have a random-walk slope. Either takes the
-            place of the eigendecomposition, and such a block also serves a model without.
+        varying: there will be weights, or many deviations. slope: the level will have a random-walk slope. Either takes
+            the place of the eigendecomposition, and such a block also serves a model without.
     """
     geos, weeks, terms = design.shape
     mask = observed.astype(float)
@@ -145,24 +163,30 @@ def log_likelihood(
     Args:
         residual: (geo, week), KPI less media in scaled units; unobserved entries are ignored.
         sigma: noise sd. tau: weekly step of the level, 0 for a level that does not move.
-        deviations: coefficients by geo; `block` must be varying.
+        deviations: coefficients by geo; a varying block integrates them out before the level, any other after it.
         weights: (geo, week), the noise variance is sigma^2 / weight, 0 leaves the week out; `block` must be varying.
         tau_slope: weekly step of the level's slope; `block` must have a slope.
 
     Raises:
         ValueError: the block was not made for what is asked of it.
     """
-    _check(block, deviations, weights, tau_slope)
+    _check(block, weights, tau_slope)
     residual = residual * block.observed
     if isinstance(block.level, Spectrum):
         projected, quadratic = _project(block, block.level, residual)
         ratio = tau / sigma
         spread = 1.0 + ratio**2 * block.level.eigenvalues
         explained = jnp.sum((ratio * projected) ** 2 / spread)
+        by_geo = jnp.zeros((), residual.dtype)
+        if deviations is not None:
+            by_geo = evidence(
+                *_after_level(block, block.level, residual, projected, spread, sigma, tau, deviations)
+            )
         return (
             -0.5 * (quadratic - explained) / sigma**2
             - block.observed.sum() * jnp.log(sigma)
             - 0.5 * jnp.sum(jnp.log(spread))
+            + by_geo
             + block.log_normaliser
         )
     if weights is None:
@@ -194,19 +218,30 @@ def draw(
     tau_slope: jax.Array | None = None,
 ) -> Draw:
     """An exact draw of the integrated block given everything else; arguments as for `log_likelihood`."""
-    _check(block, deviations, weights, tau_slope)
-    level_key, term_key = jax.random.split(key)
+    _check(block, weights, tau_slope)
+    level_key, term_key, geo_key = jax.random.split(key, 3)
     residual = residual * block.observed
     solve = jax.vmap(lambda root, b: solve_triangular(root, b, lower=True, trans=1))
     if isinstance(block.level, Spectrum):
         projected, _ = _project(block, block.level, residual)
         spread = 1.0 + (tau / sigma) ** 2 * block.level.eigenvalues
+        by_geo = None
+        if deviations is not None:
+            root, mean = posterior(
+                *_after_level(block, block.level, residual, projected, spread, sigma, tau, deviations)
+            )
+            noise = jax.random.normal(geo_key, mean.shape, mean.dtype)
+            standard = mean + solve_triangular(root, noise, lower=True, trans=1)
+            by_geo = standard.reshape(-1, len(deviations.sd)) * deviations.sd
+            effect = jnp.einsum("gct,gc->gt", deviations.columns, by_geo)
+            residual = residual - effect * block.observed
+            projected, _ = _project(block, block.level, residual)
         noise = jax.random.normal(level_key, projected.shape, projected.dtype)
         steps = tau * (tau * projected / sigma**2 / spread + noise / jnp.sqrt(spread))
         level = block.level.basis @ steps
         white = jnp.einsum("gtk,gt->gk", block.whitener, residual - block.observed * level)
         white = white + sigma * jax.random.normal(term_key, white.shape, white.dtype)
-        return Draw(level, solve(block.precision_root, white) * block.prior_sd, None, None)
+        return Draw(level, solve(block.precision_root, white) * block.prior_sd, by_geo, None)
     seen = block.observed if weights is None else block.observed * weights
     columns = _columns(block, sigma, deviations, with_terms=True)
     data = _integrate(residual / sigma, columns, seen)
@@ -230,6 +265,39 @@ def _project(block: GaussianBlock, spectrum: Spectrum, residual: jax.Array) -> t
     white = jnp.einsum("gtk,gt->gk", block.whitener, residual)
     summed = residual.sum(0) - jnp.einsum("gtk,gk->t", block.whitener, white)
     return spectrum.projection @ summed, jnp.sum(residual**2) - jnp.sum(white**2)
+
+
+def _after_level(
+    block: GaussianBlock,
+    spectrum: Spectrum,
+    residual: jax.Array,
+    projected: jax.Array,
+    spread: jax.Array,
+    sigma: jax.Array,
+    tau: jax.Array,
+    deviations: Deviations,
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """What is known of the deviations of all geos once the level is integrated out: arguments of `evidence`.
+
+    Args:
+        projected, spread: h and v of the module's docstring.
+    """
+    columns = _columns(block, sigma, deviations, with_terms=False)
+    seen = _whitened(columns * block.observed[:, None], block.whitener)
+    geos, size = columns.shape[:2]
+    own = jnp.einsum("gct,gdt->gcd", seen, columns)
+    apart = jnp.eye(geos, dtype=own.dtype)[:, None, :, None]
+    damping = (tau / sigma) / jnp.sqrt(spread)
+    rows = damping[:, None] * (spectrum.projection @ seen.reshape(geos * size, -1).T)
+    precision = (own[:, :, None, :] * apart).reshape(geos * size, geos * size) - gram(rows)
+    information = jnp.einsum("gct,gt->gc", seen, residual).ravel() - (damping * projected) @ rows
+    count = geos * size
+    return jnp.eye(count, dtype=own.dtype), precision, information / sigma, jnp.ones(count, own.dtype)
+
+
+def _whitened(rows: jax.Array, whitener: jax.Array) -> jax.Array:
+    """A_g applied to observed rows (geo, row, week), for the whitener C_g (geo, week, term)."""
+    return rows - jnp.einsum("gtk,gck->gct", whitener, jnp.einsum("gtk,gct->gck", whitener, rows))
 
 
 class _Data(NamedTuple):
@@ -258,7 +326,7 @@ def _integrate(
     """
     seen = weights[:, None] * jnp.concatenate([columns, residual[:, None]], axis=1)
     if whitener is not None:
-        seen = seen - jnp.einsum("gtk,gck->gct", whitener, jnp.einsum("gtk,gct->gck", whitener, seen))
+        seen = _whitened(seen, whitener)
     if precision is None:
         precision = jnp.diag(weights.sum(0))
     size = columns.shape[1]
@@ -304,12 +372,10 @@ def _log_diagonal(root: jax.Array) -> jax.Array:
 
 def _check(
     block: GaussianBlock,
-    deviations: Deviations | None,
     weights: jax.Array | None,
     tau_slope: jax.Array | None,
 ) -> None:
-    fixed = isinstance(block.level, Spectrum)
-    if fixed and not (deviations is None and weights is None):
-        raise ValueError("deviations and weights need gaussian_block(..., varying=True)")
+    if isinstance(block.level, Spectrum) and weights is not None:
+        raise ValueError("weights need gaussian_block(..., varying=True)")
     if (tau_slope is None) == (isinstance(block.level, LevelPrior) and block.level.slope is not None):
         raise ValueError("tau_slope goes with gaussian_block(..., slope=True), and only with it")

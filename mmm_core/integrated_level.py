@@ -74,7 +74,7 @@ def level_evidence(
         precision: A, (week, week). information: y, (week,).
         step: tau/sigma. slope_step: tau_slope/sigma, for a prior with a slope.
     """
-    return _evidence(prior.stiffness, *_coordinates(prior, precision, information, step, slope_step))
+    return evidence(prior.stiffness, *_coordinates(prior, precision, information, step, slope_step))
 
 
 def draw_level(
@@ -93,7 +93,7 @@ def draw_level(
     """
     level_key, slope_key = jax.random.split(key)
     precision, information, scale = _coordinates(prior, precision, information, step, slope_step)
-    root, mean = _posterior(prior.stiffness, precision, information, scale)
+    root, mean = posterior(prior.stiffness, precision, information, scale)
     noise = jax.random.normal(level_key, mean.shape, mean.dtype)
     moved = scale * (mean + solve_triangular(root, noise, lower=True, trans=1))
     if prior.slope is None or slope_step is None:
@@ -135,7 +135,7 @@ def _coordinates(
     return basis.T @ precision @ basis, information @ basis, jnp.sqrt(variance)
 
 
-def _posterior(
+def posterior(
     stiffness: jax.Array, precision: jax.Array, information: jax.Array, scale: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Cholesky factor of N, and N^{-1} b."""
@@ -144,14 +144,15 @@ def _posterior(
 
 
 @jax.custom_jvp
-def _evidence(
+def evidence(
     stiffness: jax.Array, precision: jax.Array, information: jax.Array, scale: jax.Array
 ) -> jax.Array:
-    root, mean = _posterior(stiffness, precision, information, scale)
+    """b'N^{-1}b / 2 - log|N| / 2 of the module's docstring, for any J, A, y and s."""
+    root, mean = posterior(stiffness, precision, information, scale)
     return 0.5 * jnp.sum(scale * information * mean) - jnp.sum(jnp.log(jnp.diagonal(root)))
 
 
-@_evidence.defjvp
+@evidence.defjvp
 def _evidence_jvp(
     primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]
 ) -> tuple[jax.Array, jax.Array]:
@@ -160,7 +161,7 @@ def _evidence_jvp(
     Tangents enter linearly, so that reverse mode uses the gradients as they are; J is fixed and has none.
     """
     stiffness, precision, information, scale = primals
-    root, mean = _posterior(stiffness, precision, information, scale)
+    root, mean = posterior(stiffness, precision, information, scale)
     value = 0.5 * jnp.sum(scale * information * mean) - jnp.sum(jnp.log(jnp.diagonal(root)))
     inverse_root = jax.lax.linalg.triangular_solve(root, jnp.eye(len(root), dtype=root.dtype), lower=True)
     covariance = inverse_root.T @ inverse_root

@@ -384,6 +384,8 @@ def model_arrays(data: xr.Dataset, spec: ModelSpec) -> ModelArrays:
         )
     ]
     integrated = integrated_terms(data, spec)
+    # where a matrix over the geos' effects costs as much as one over the weeks
+    many = model.integrates_geos and len(kpi) * len(spec.channels) > kpi.shape[1]
     return ModelArrays(
         media=media.inputs(data["exposure"].to_numpy(), window=data.sizes["week"]),
         kpi=per_head,
@@ -393,7 +395,7 @@ def model_arrays(data: xr.Dataset, spec: ModelSpec) -> ModelArrays:
             design[..., integrated],
             observed,
             data["design_prior_sd"].to_numpy()[integrated],
-            varying=model.integrates_geos or spec.student_t is not None,
+            varying=many or spec.student_t is not None,
             slope=spec.baseline.slope == "random_walk",
         ),
         priors=priors,

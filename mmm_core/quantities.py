@@ -57,7 +57,8 @@ def variables_program(
         position: has the leaves of one draw, of which shapes are read.
         devices: the draws of a chunk are spread over so many.
     """
-    factorises = isinstance(arrays.block.level, LevelPrior)  # a matrix over the weeks, in every draw
+    # a matrix over the weeks or the geos' effects, in every draw
+    factorises = isinstance(arrays.block.level, LevelPrior) or model.integrates_geos
     per_draw = arrays.media.lagged.size + arrays.media.raw.size + factorises * arrays.kpi.shape[1] ** 2
     chunks = -(-draws * per_draw // _CHUNK_NUMBERS)
     chunk = (

@@ -25,6 +25,7 @@ CHANNELS = 2
 STEPS = np.tril(np.ones((WEEKS, WEEKS)))[:, 1:]  # steps of the level into weeks 2 to the last -> level
 # which of deviations, weights and slope a model has
 EXTRAS = list(product([False, True], repeat=3))
+LEVEL_FIRST = "deviations after the level"
 
 
 def panel(geos, seed=0, gaps=True):
@@ -75,6 +76,7 @@ def dense_log_likelihood(design, observed, prior_sd, residual, sigma, tau, **ext
 
 
 def varying(design, observed, prior_sd, extras):
+    """A block that integrates deviations out before the level."""
     return gaussian_block(design, observed, prior_sd, varying=True, slope="tau_slope" in extras)
 
 
@@ -82,6 +84,8 @@ def block_and_extras(design, observed, prior_sd, kinds):
     """A block for the extensions named; for None the one whose design is fixed."""
     if kinds is None:
         return gaussian_block(design, observed, prior_sd), {}
+    if kinds == LEVEL_FIRST:
+        return gaussian_block(design, observed, prior_sd), extras_of(len(design), True, False, False)
     extras = extras_of(len(design), *kinds)
     return varying(design, observed, prior_sd, extras), extras
 
@@ -98,11 +102,10 @@ def test_equals_the_dense_normal(geos, sigma, tau):
 
 @pytest.mark.parametrize("geos", [1, 3])
 @pytest.mark.parametrize("tau", [0.0, 0.02, 0.7])
-@pytest.mark.parametrize("kinds", EXTRAS)
+@pytest.mark.parametrize("kinds", [*EXTRAS, LEVEL_FIRST])
 def test_what_varies_equals_the_dense_normal(geos, tau, kinds):
     design, observed, prior_sd, residual = panel(geos)
-    extras = extras_of(geos, *kinds)
-    block = varying(design, observed, prior_sd, extras)
+    block, extras = block_and_extras(design, observed, prior_sd, kinds)
     dense = dense_log_likelihood(design, observed, prior_sd, residual, 0.6, tau, **extras)
     assert float(log_likelihood(block, residual, 0.6, tau, **extras)) == pytest.approx(dense, rel=1e-10)
 
@@ -165,7 +168,7 @@ def test_a_geo_without_observations_says_nothing(kinds):
     )
 
 
-@pytest.mark.parametrize("kinds", EXTRAS)
+@pytest.mark.parametrize("kinds", [*EXTRAS, LEVEL_FIRST])
 def test_gradient_equals_finite_differences(kinds):
     design, observed, prior_sd, residual = panel(3)
     block, extras = block_and_extras(design, observed, prior_sd, kinds)
@@ -223,9 +226,8 @@ def test_a_block_made_for_less_is_refused():
     without_slope = gaussian_block(design, observed, prior_sd, varying=True)
     with_slope = gaussian_block(design, observed, prior_sd, slope=True)
     extras = extras_of(3, True, True, True)
-    for name in ("deviations", "weights"):
-        with pytest.raises(ValueError, match="varying=True"):
-            log_likelihood(fixed, residual, 0.5, 0.1, **{name: extras[name]})
+    with pytest.raises(ValueError, match="varying=True"):
+        log_likelihood(fixed, residual, 0.5, 0.1, weights=extras["weights"])
     for block in (fixed, without_slope):
         with pytest.raises(ValueError, match="slope=True"):
             log_likelihood(block, residual, 0.5, 0.1, tau_slope=0.1)
@@ -243,7 +245,7 @@ def check_moments(drawn, mean, spread):
 
 
 @pytest.mark.parametrize(
-    ("geos", "kinds"), [(1, None), (1, EXTRAS[-1]), (2, None), *((2, k) for k in EXTRAS)]
+    ("geos", "kinds"), [(1, None), (1, EXTRAS[-1]), (2, None), *((2, k) for k in EXTRAS), (2, LEVEL_FIRST)]
 )
 def test_draws_have_the_conditional_mean_and_covariance(geos, kinds):
     sigma, tau, count = 0.4, 0.3, 40_000
@@ -272,7 +274,7 @@ def test_draws_have_the_conditional_mean_and_covariance(geos, kinds):
     assert (flat[:, 0] == 0).all()  # the level starts at 0; the intercept holds its height
 
 
-@pytest.mark.parametrize("kinds", [None, *EXTRAS])
+@pytest.mark.parametrize("kinds", [None, *EXTRAS, LEVEL_FIRST])
 def test_scales_of_zero_are_drawn_as_zero(kinds):
     design, observed, prior_sd, residual = panel(2)
     block, extras = block_and_extras(design, observed, prior_sd, kinds)
@@ -287,7 +289,7 @@ def test_scales_of_zero_are_drawn_as_zero(kinds):
     assert np.isfinite(drawn.coefficients).all()
 
 
-@pytest.mark.parametrize("kinds", [None, *EXTRAS])
+@pytest.mark.parametrize("kinds", [None, *EXTRAS, LEVEL_FIRST])
 def test_single_precision_is_close(kinds):
     design, observed, prior_sd, residual = panel(3)
     block, extras = block_and_extras(design, observed, prior_sd, kinds)

@@ -15,7 +15,8 @@ from scipy.linalg import block_diag
 from mmm_core.data import model_data
 from mmm_core.effect_priors import effect_beliefs
 from mmm_core.errors import InputError
-from mmm_core.gaussian_block import log_likelihood
+from mmm_core.gaussian_block import Spectrum, gaussian_block, log_likelihood
+from mmm_core.integrated_level import LevelPrior
 from mmm_core.media import MediaLayout, MediaModel, saturated_media
 from mmm_core.model import Model, knot_basis, model_arrays
 from mmm_core.spec import parse_spec
@@ -482,3 +483,24 @@ def test_the_first_order_outcome_of_a_log_model_is_at_the_kpi_as_it_was():
     kpi = one.data["kpi"].to_numpy()[0].copy()
     kpi[-3:] = kpi[:-3].mean()
     np.testing.assert_allclose(one.arrays.outcome_value[0], kpi * float(one.data["kpi_scale"]))
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_the_order_of_integration_follows_the_cost(few):
+    spec = parse_spec(panel_spec())
+    geos = ("n", "s") if few else tuple(f"geo_{i}" for i in range(25))
+    data = model_data(weekly_table(weeks=40, geos=geos), spec)
+    arrays = model_arrays(data, spec)
+    assert len(geos) * len(spec.channels) <= data.sizes["week"] or not few
+    assert isinstance(arrays.block.level, Spectrum if few else LevelPrior)
+    # whichever is taken, the density is the same
+    effects = handlers.seed(Model.of(data, spec).effects, jax.random.key(3))(arrays)
+    other = gaussian_block(
+        data["design"].to_numpy(),
+        data["observed"].to_numpy(),
+        data["design_prior_sd"].to_numpy(),
+        varying=few,
+    )
+    assert float(log_likelihood(arrays.block, **effects.block)) == pytest.approx(
+        float(log_likelihood(other, **effects.block)), rel=1e-10
+    )
