@@ -29,19 +29,20 @@ L_MAX = 8
 CHANNELS = ("one", "two")
 # The priors, written out: those of the library's defaults on 2026-11. The noise has HalfNormal(1), the intercept 100
 # and a standardised control 10 noise standard deviations.
+ALPHA, HALF_SATURATION, SLOPE, ROI, LEVEL_SD = [3, 3], [0.4, 0.7], [0, 0.25], [0.2, 0.9], 0.1
 PRIORS: dict[str, Any] = {
     "media": {
         "defaults": {
-            "adstock": {"kind": "geometric", "l_max": L_MAX, "alpha": {"beta": [3, 3]}},
+            "adstock": {"kind": "geometric", "l_max": L_MAX, "alpha": {"beta": ALPHA}},
             "saturation": {
                 "kind": "hill",
-                "half_saturation": {"lognormal": [0.4, 0.7]},
-                "slope": {"lognormal": [0, 0.25]},
+                "half_saturation": {"lognormal": HALF_SATURATION},
+                "slope": {"lognormal": SLOPE},
             },
-            "prior": {"roi": {"lognormal": [0.2, 0.9]}},
+            "prior": {"roi": {"lognormal": ROI}},
         }
     },
-    "baseline": {"level": "random_walk", "level_sd": {"halfnormal": [0.1]}, "seasonality": {"order": 0}},
+    "baseline": {"level": "random_walk", "level_sd": {"halfnormal": [LEVEL_SD]}, "seasonality": {"order": 0}},
 }
 
 
@@ -58,15 +59,15 @@ def draw_world(
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """A table drawn from the prior, and the true value of every ranked quantity."""
     weeks = len(spend) - L_MAX
-    sigma, tau = abs(rng.normal(0, 1)), abs(rng.normal(0, 0.1))
+    sigma, tau = abs(rng.normal(0, 1)), abs(rng.normal(0, LEVEL_SD))
     level = np.concatenate([[0.0], np.cumsum(tau * rng.standard_normal(weeks - 1))])
     intercept, coefficient = sigma * rng.normal(0, 100), sigma * rng.normal(0, 10)
     kpi = intercept + level + coefficient * control[L_MAX:] + sigma * rng.standard_normal(weeks)
     truth = {"sigma": sigma, "tau": tau, "control": coefficient, "level_last": level[-1] - level.mean()}
     for c, name in enumerate(CHANNELS):
         x = spend[:, c] / spend[spend[:, c] > 0, c].mean()
-        alpha, half = rng.beta(3, 3), rng.lognormal(0, 0.7)
-        slope, roi = rng.lognormal(0, 0.4), rng.lognormal(0.2, 0.9)
+        alpha, half = rng.beta(*ALPHA), rng.lognormal(*HALF_SATURATION)
+        slope, roi = rng.lognormal(*SLOPE), rng.lognormal(*ROI)
         weights = alpha ** np.arange(L_MAX + 1)
         carried = np.convolve(x, weights / weights.sum())[L_MAX : len(x)]
         response = carried**slope / (carried**slope + half**slope)
