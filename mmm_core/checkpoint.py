@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 from mmm_core.errors import InputError
+from mmm_core.files import write_whole
 
 
 def save_checkpoint(path: Path, identity: str, state: Any) -> None:
-    """Write the state under a temporary name in the same folder, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        temporary.write_bytes(pickle.dumps((identity, state)))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write the state, whole or not at all."""
+    write_whole(path, lambda partial: partial.write_bytes(pickle.dumps((identity, state))))
 
 
 def load_checkpoint(path: Path, identity: str) -> Any | None:

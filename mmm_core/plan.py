@@ -15,7 +15,7 @@ from mmm_core.data import NATIONAL
 from mmm_core.errors import InputError, listed
 from mmm_core.media_spec import Channel
 from mmm_core.spec import ModelSpec
-from mmm_core.table import dates
+from mmm_core.table import as_numbers, dates
 
 # What a plan leaves out (prices of impressions, frequencies, controls) is taken from this many last weeks.
 RECENT_WEEKS = 13
@@ -105,14 +105,7 @@ def _refuse_misspelt(rows: pd.DataFrame, spec: ModelSpec) -> None:
 
 def _numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, shape: tuple[int, int]) -> np.ndarray:
     """A column of the plan as (geo, week)."""
-    values = rows[column]
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-    text = numbers.isna() & values.notna()
-    if text.any():
-        raise InputError(
-            f"plan: column {column}: not a number in weeks {weeks_of(rows[text], spec)}: "
-            f"{listed(map(repr, values[text].unique()), 3)}: write digits only, with a point for decimals"
-        )
+    numbers = as_numbers(rows, column, spec, "plan")
     unusable = ~np.isfinite(numbers)
     if unusable.any():
         raise InputError(

@@ -9,7 +9,6 @@ carry on from.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ import xarray as xr
 import yaml
 
 from mmm_core.errors import InputError
+from mmm_core.files import write_whole
 from mmm_core.spec import ModelSpec, parse_spec
 
 # Raised by hand when the posterior of the same specification and data changes on purpose.
@@ -103,17 +103,9 @@ def check_posterior(tree: xr.DataTree, source: str = "posterior") -> None:
 
 
 def save_posterior(tree: xr.DataTree, path: str | Path) -> Path:
-    """Write a posterior as netCDF: to a temporary name in the same folder, then renamed."""
+    """Write a posterior as netCDF, whole or not at all."""
     check_posterior(tree)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        tree.to_netcdf(temporary, engine="h5netcdf")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    return write_whole(Path(path), lambda partial: tree.to_netcdf(partial, engine="h5netcdf"))
 
 
 def load_posterior(path: str | Path) -> xr.DataTree:

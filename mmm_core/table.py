@@ -63,7 +63,7 @@ def check_table(table: pd.DataFrame, spec: ModelSpec, source: str = "table") -> 
     if rows.empty:
         raise InputError(f"{source}: no rows between time.from {spec.time.from_} and time.to {spec.time.to}")
     for column in spec.numeric_columns:
-        rows[column] = _numbers(rows, column, spec, source)
+        rows[column] = _finite_numbers(rows, column, spec, source)
     _check_calendar(rows, spec, source)
     if spec.geo:
         rows[spec.geo.column] = rows[spec.geo.column].astype(str)
@@ -126,7 +126,12 @@ def _within_window(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     return rows[keep].copy()
 
 
-def _numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str) -> pd.Series:
+def as_numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str) -> pd.Series:
+    """A column as floats, nan where a value is missing.
+
+    Raises:
+        InputError: text among the values, with the weeks it is in.
+    """
     values = rows[column]
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     text = numbers.isna() & values.notna()
@@ -135,6 +140,11 @@ def _numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str) -> p
             f"{source}: column {column}: not a number in weeks {weeks_of(rows[text], spec)}: "
             f"{listed(map(repr, values[text].unique()), 3)}: write digits only, with a point for decimals"
         )
+    return numbers
+
+
+def _finite_numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str) -> pd.Series:
+    numbers = as_numbers(rows, column, spec, source)
     if np.isinf(numbers).any():
         raise InputError(
             f"{source}: column {column}: infinite in weeks {weeks_of(rows[np.isinf(numbers)], spec)}: correct "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+
+from mmm_core.files import write_whole
 
 if TYPE_CHECKING:
     from mmm_core.sampling import Progress
@@ -107,32 +108,20 @@ def bar(what: str, total: float | None) -> Iterator[Callable[[float, float | Non
         yield lambda done, total, note: shown.update(task, completed=done, total=total, note=note)
 
 
-def write(path: Path, to: Callable[[Path], object]) -> Path:
-    """Write under a temporary name in the same folder, then rename: no reader meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.partial.{path.name}")
-    try:
-        to(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
-
-
 def write_json(path: Path, value: Any) -> Path:
     """JSON, indented; figures that are not numbers are left to the caller."""
     text = json.dumps(value, indent=2, default=float)
-    return write(path, lambda target: target.write_text(text + "\n", encoding="utf-8"))
+    return write_whole(path, lambda target: target.write_text(text + "\n", encoding="utf-8"))
 
 
 def write_table(path: Path, table: Any) -> Path:
     """A data frame as CSV."""
-    return write(path, lambda target: table.to_csv(target, index=False))
+    return write_whole(path, lambda target: table.to_csv(target, index=False))
 
 
 def write_figure(path: Path, figure: Any) -> Path:
     """A figure as PNG."""
-    return write(path, lambda target: figure.savefig(target, dpi=100))
+    return write_whole(path, lambda target: figure.savefig(target, dpi=100))
 
 
 def wrote(paths: list[Path]) -> None:

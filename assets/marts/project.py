@@ -22,6 +22,7 @@ from dagster_dbt import DbtCliResource, DbtProject
 from packaging.version import Version
 
 from assets.resources.paths import REPOSITORY, data_dir
+from mmm_core.files import write_whole
 
 PROJECT_DIR = REPOSITORY / "dbt_project"
 DBT = str(Path(sys.executable).parent / "dbt")  # of this environment, whether or not it is activated
@@ -49,7 +50,7 @@ def manifest_path() -> Path:
     stamp = target / FINGERPRINT
     if not (target / MANIFEST).is_file() or not stamp.is_file() or stamp.read_text() != current:
         _parse(target)
-        _put(stamp, current.encode())
+        write_whole(stamp, lambda partial: partial.write_bytes(current.encode()))
     return target / MANIFEST
 
 
@@ -67,12 +68,6 @@ def _parse(target: Path) -> None:
             raise RuntimeError(f"dbt cannot parse {PROJECT_DIR}:\n{done.stdout}{done.stderr}")
         for name in (PARTIAL_PARSE, MANIFEST):
             os.replace(Path(folder) / name, target / name)
-
-
-def _put(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    os.replace(partial, path)
 
 
 @cache

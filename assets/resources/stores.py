@@ -6,28 +6,17 @@ a whole file or none: files are written under another name in the same folder an
 """
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.models import Vintage, vintage_of
+from mmm_core.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
     from xarray import DataTree
-
-
-def write_then_rename(path: Path, write: Any) -> None:
-    """Have `write(partial_path)` write a file that appears at `path` whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        write(partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 class VersionedStore(dg.ConfigurableIOManager):
@@ -58,7 +47,7 @@ class VersionedStore(dg.ConfigurableIOManager):
         path = self.path(vintage, version)
         if not path.is_file():
             raise FileNotFoundError(f"{path}: cannot point {vintage.key} at a file that is not there")
-        write_then_rename(
+        write_whole(
             path.with_name("current.json"),
             lambda partial: partial.write_text(json.dumps({"version": version}) + "\n"),
         )
@@ -81,7 +70,7 @@ class VintageStore(VersionedStore):
         """Freeze a table under its version; one that is there already stays as it is."""
         path = self.path(vintage, version)
         if not path.is_file():
-            write_then_rename(path, lambda partial: table.to_parquet(partial, index=False))
+            write_whole(path, lambda partial: table.to_parquet(partial, index=False))
         return path
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
@@ -131,7 +120,7 @@ class ResultStore(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: "pd.DataFrame") -> None:
         path = self.path(context.asset_key.path[-1], vintage_of(context.partition_key))
-        write_then_rename(path, lambda partial: obj.to_parquet(partial, index=False))
+        write_whole(path, lambda partial: obj.to_parquet(partial, index=False))
         context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
 
     def read(self, asset: str, vintage: Vintage) -> "pd.DataFrame | None":

@@ -62,10 +62,11 @@ def fit_model(pipes: PipesContext) -> None:
 def _fit_one(
     pipes: PipesContext, table: "DataFrame", spec: "ModelSpec", source: str, holdout_weeks: int, target: Path
 ) -> None:
+    from mmm_core.files import partial_name
     from mmm_core.fit import fit
     from mmm_core.posterior import save_posterior
 
-    for abandoned in target.parent.glob(f"{target.name}.*.partial"):  # by a process that was killed
+    for abandoned in target.parent.glob(partial_name(target, "*").name):  # by a process that was killed
         abandoned.unlink(missing_ok=True)
     draws = min(spec.fit.draws, HOLDOUT_DRAWS) if holdout_weeks else spec.fit.draws
     tree = fit(

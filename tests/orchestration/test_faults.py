@@ -11,6 +11,7 @@ import time
 import dagster as dg
 import pytest
 
+from mmm_core.files import partial_name
 from tests.orchestration.house import (
     LAST_WEEK,
     MODEL,
@@ -117,7 +118,7 @@ def test_a_run_killed_in_its_fit_leaves_nothing_half_written_and_a_rerun_the_sam
     first = house.refresh(only=UP_TO_POSTERIOR)
     version = house.posteriors.current(vintage())
     path = house.posteriors.path(vintage(), version)
-    path.with_name(f"{path.name}.123.partial").write_bytes(b"half")  # what a power cut leaves
+    partial_name(path, "123").write_bytes(b"half")  # what a power cut leaves
     path.unlink()
     again = house.refresh(only=UP_TO_POSTERIOR)
     assert metadata(first, "mmm_posterior")["fitted"] is metadata(again, "mmm_posterior")["fitted"] is True

@@ -4,26 +4,12 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from assets.resources.stores import RefusingIOManager, ResultStore, VintageStore, write_then_rename
+from assets.resources.stores import RefusingIOManager, ResultStore, VintageStore
 from tests.orchestration.house import vintage
 
 TABLE = pd.DataFrame(
     {"week_start": pd.date_range("2025-01-06", periods=3, freq="7D"), "revenue": [1.0, 2.0, 3.0]}
 )
-
-
-def test_a_write_that_fails_leaves_what_was_there(tmp_path):
-    path = tmp_path / "result.txt"
-    write_then_rename(path, lambda partial: partial.write_text("first"))
-
-    def half(partial):
-        partial.write_text("sec")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_then_rename(path, half)
-    assert path.read_text() == "first"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_version_once_written_stays(tmp_path):
