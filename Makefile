@@ -40,7 +40,7 @@ ui: $(READY)  ## open Dagster, with MLflow beside it
 	@$(BIN)/python -m orchestration.ui
 
 test: $(READY)  ## run every test
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-fast: $(READY)  ## run the tests that take seconds
 	@$(BIN)/pytest -m "not slow"

@@ -30,3 +30,9 @@ for _name in ("MMM_MODELS_DIR", "DAGSTER_HOME", "MLFLOW_TRACKING_URI"):
     os.environ.pop(_name, None)
 
 pytest_plugins = ["tests.fixtures_warehouse"]
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests first, so that no process is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
