@@ -192,10 +192,12 @@ def sample_vector(
         if family == "fixed":
             values = jnp.broadcast_to(table[:, 0], (*leading, len(at)))
         else:
-            distribution = _distribution(family, table.T)
             site = name if len(tables) == 1 else f"{name}_{family}"
-            whole = distribution.expand([*leading, len(at)]).to_event(1 + len(leading))
+            whole = _distribution(family, table.T).expand([*leading, len(at)]).to_event(1 + len(leading))
             values = numpyro.sample(site, whole)
+            if family == "uniform":
+                low, high = table.T
+                values = low + (high - low) * values
         if len(tables) == 1:
             return values
         for position, i in enumerate(at):
@@ -204,9 +206,14 @@ def sample_vector(
 
 
 def _distribution(family: str, columns: Any) -> Any:
-    """NumPyro's distribution of a family; a beta or gamma one with its normaliser at hand."""
+    """NumPyro's distribution of a family; a beta or gamma one with its normaliser at hand.
+
+    A uniform one is on [0, 1]: a support must not depend on numbers that are traced.
+    """
     import numpyro.distributions as dist
 
+    if family == "uniform":
+        return dist.Uniform(0.0, 1.0)
     kind = getattr(dist, _NUMPYRO[family])
     if family not in _POWERS:
         return kind(*columns)
