@@ -11,6 +11,7 @@ import yaml
 from mmm_core.adstock import ADSTOCKS, lag_weights
 from mmm_core.data import model_data
 from mmm_core.errors import SpecError
+from mmm_core.fit import fit
 from mmm_core.media import MediaModel, MediaParameters
 from mmm_core.saturation import SATURATIONS
 from mmm_core.shapes import Kinds, parameter
@@ -65,6 +66,16 @@ def test_a_kind_of_ones_own_is_read_described_and_computed(module):
     )
     assert np.isfinite(effect).all()
     assert float(effect.sum()) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["numpyro", "laplace"])
+def test_it_is_fitted_within_its_support(module, engine):
+    length = {"engine": engine, "chains": 2, "warmup": 100, "draws": 50}
+    span = fit(weekly_table(), parse_spec(documented(fit=length)))["posterior"]["span"].to_numpy()
+    low, high = yaml.safe_load(YAML)["media"]["defaults"]["adstock"]["span"]["uniform"]
+    assert ((low < span) & (span < high)).all()
+    assert span.std() > 0.1
 
 
 def test_its_parameters_are_held_to_their_support(module):
