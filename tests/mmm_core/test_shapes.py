@@ -71,7 +71,7 @@ def test_a_kind_of_ones_own_is_read_described_and_computed(module):
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["numpyro", "laplace"])
 def test_it_is_fitted_within_its_support(module, engine):
-    length = {"engine": engine, "chains": 2, "warmup": 100, "draws": 50}
+    length = {"engine": engine, "chains": 2, "warmup": 100, "draws": 100}
     span = fit(weekly_table(), parse_spec(documented(fit=length)))["posterior"]["span"].to_numpy()
     low, high = yaml.safe_load(YAML)["media"]["defaults"]["adstock"]["span"]["uniform"]
     assert ((low < span) & (span < high)).all()
