@@ -1,0 +1,24 @@
+"""docs/python.md, run as it stands."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.mmm_core.posteriors import SPEC, weekly_table
+
+DOCUMENTED = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_documented_calls_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = weekly_table(weeks=110)
+    length = {"chains": 2, "draws": 100, "warmup": 100}
+    Path("model.yaml").write_text(yaml.safe_dump({**SPEC, "fit": {**SPEC.get("fit", {}), **length}}))
+    table.to_csv("weekly.csv", index=False)
+    code = "\n".join(block.split("```")[0] for block in DOCUMENTED.split("```python\n")[1:])
+    found: dict = {}
+    exec(compile(code, "docs/python.md", "exec"), found)
+    assert len(found["forecast"]["week"]) == 13
+    assert (found["forecast"]["q05"] < found["forecast"]["q95"]).all()
