@@ -389,10 +389,27 @@ def load_spec(path: str | Path) -> ModelSpec:
     if not path.is_file():
         raise SpecError(f"{path}: no such model file")
     try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            mapping = yaml.load(file, _EachKeyOnce)
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: not valid YAML: {error}") from None
     return parse_spec(mapping, source=str(path))
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """Refuses a key that is written twice, of which YAML readers silently keep the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            written, line = (key.tag, str(key.value)), key.start_mark.line + 1
+            if written in lines:
+                raise SpecError(
+                    f"{self.name}: key '{key.value}' is written twice, on lines {lines[written]} and {line}: keep one"
+                )
+            lines[written] = line
+        return node
 
 
 def parse_spec(mapping: Any, source: str = "spec") -> ModelSpec:

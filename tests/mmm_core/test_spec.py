@@ -265,6 +265,23 @@ def test_files_that_are_no_specification(tmp_path):
         load_spec(tmp_path / "list.yaml")
 
 
+def test_a_key_that_is_written_twice_is_refused_where_it_stands(tmp_path):
+    path, whole = tmp_path / "small.yaml", yaml.safe_dump(MINIMAL, sort_keys=False)
+    path.write_text(f"{whole}fit: {{seed: 1}}\nbaseline: {{}}\nfit: {{draws: 500}}\n")
+    lines = len(whole.splitlines()) + 1, len(whole.splitlines()) + 3
+    with pytest.raises(SpecError) as error:
+        load_spec(path)
+    assert str(error.value) == (
+        f"{path}: key 'fit' is written twice, on lines {lines[0]} and {lines[1]}: keep one"
+    )
+    path.write_text(whole.replace("    tv:", "    tv: {spend: tv_cost}\n    tv:"))
+    with pytest.raises(SpecError, match="key 'tv' is written twice, on lines 7 and 8"):
+        load_spec(path)
+    # one entry taken over from another, and changed there, is no repetition
+    path.write_text(whole + "treatments:\n  a: &a {column: p, baseline: zero}\n  b: {<<: *a, column: q}\n")
+    assert load_spec(path).treatments["b"].column == "q"
+
+
 DOCUMENTED = (Path(__file__).parents[2] / "docs" / "model-spec.md").read_text()
 
 
