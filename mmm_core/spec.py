@@ -299,6 +299,8 @@ class ModelSpec(Strict):
                 f"{', '.join(sorted(twice))}: named more than once among channels, controls, treatments, events and "
                 "steps; each is a component of the outcome and needs a name of its own"
             )
+        for column, keys in self.column_keys.items():
+            _refuse_two_roles(column, keys)
         return self
 
     @property
@@ -348,25 +350,42 @@ class ModelSpec(Strict):
         return max(channel.adstock.lags for channel in self.channel_specs)
 
     @property
+    def _numbers(self) -> list[tuple[str, str]]:
+        """(key of the YAML, column it names) of the columns that must hold numbers."""
+        named: list[tuple[str, str | None]] = [
+            ("kpi.column", self.kpi.column),
+            ("kpi.revenue_per_unit", self.kpi.revenue_per_unit),
+            ("geo.population", self.geo.population if self.geo else None),
+        ]
+        for part, members in (("channels", self.media.channels), ("organic", self.media.organic)):
+            for name, channel in members.items():
+                for key in ("spend", "exposure", "reach", "frequency"):
+                    named.append((f"media.{part}.{name}.{key}", getattr(channel, key, None)))
+        named += [("controls", column) for column in self.controls]
+        named += [(f"treatments.{name}.column", lever.column) for name, lever in self.treatments.items()]
+        return [(key, column) for key, column in named if column]
+
+    @property
     def numeric_columns(self) -> tuple[str, ...]:
         """Columns that must hold numbers, without repeats, in a stable order."""
-        names = [self.kpi.column]
-        if self.kpi.revenue_per_unit:
-            names.append(self.kpi.revenue_per_unit)
-        if self.geo and self.geo.population:
-            names.append(self.geo.population)
-        for channel in self.media.channels.values():
-            names += [channel.spend, *channel.media_columns]
-        for organic in self.media.organic.values():
-            names += organic.media_columns
-        names += [*self.controls, *(treatment.column for treatment in self.treatments.values())]
-        return tuple(dict.fromkeys(names))
+        return tuple(dict.fromkeys(column for _, column in self._numbers))
+
+    @property
+    def column_keys(self) -> dict[str, tuple[str, ...]]:
+        """Every column of the table that the model reads, with the keys of the YAML that name it."""
+        named = [("time.column", self.time.column)]
+        if self.geo:
+            named.append(("geo.column", self.geo.column))
+        named += [("filter", column) for column in self.filter]
+        out: dict[str, list[str]] = {}
+        for key, column in (*named, *self._numbers):
+            out.setdefault(column, []).append(key)
+        return {column: tuple(keys) for column, keys in out.items()}
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column of the table that the model reads, without repeats."""
-        keys = [self.time.column] + ([self.geo.column] if self.geo else []) + list(self.filter)
-        return tuple(dict.fromkeys([*keys, *self.numeric_columns]))
+        return tuple(self.column_keys)
 
     @property
     def spec_hash(self) -> str:
@@ -377,6 +396,31 @@ class ModelSpec(Strict):
     def to_yaml(self) -> str:
         """The specification as YAML with every default written out; `parse_spec` reads it back."""
         return yaml.safe_dump(_short_priors(self.model_dump(mode="json", by_alias=True)), sort_keys=False)
+
+
+def _refuse_two_roles(column: str, keys: tuple[str, ...]) -> None:
+    """Raise ValueError where one column is the outcome and explains it, or is what two parts of the model bring.
+
+    What a unit is worth may be a control or a treatment as well: a price that changes how many are sold.
+    """
+    media = [key for key in keys if key.startswith("media.")]
+    levers = [key for key in keys if key == "controls" or key.startswith("treatments.")]
+    for outcome, explaining in (("kpi.column", media + levers), ("kpi.revenue_per_unit", media)):
+        if outcome in keys and explaining:
+            raise ValueError(
+                f"column '{column}' is {outcome} and {explaining[0]}: the outcome cannot explain itself: name another "
+                f"column under {explaining[0]}, or leave it out"
+            )
+    if media and levers:
+        raise ValueError(
+            f"column '{column}' is {media[0]} and {levers[0]}: nothing tells the two effects apart: leave one out"
+        )
+    of_channels = {key.rpartition(".")[0]: key for key in media if not key.endswith(".frequency")}
+    if len(of_channels) > 1:
+        first, second, *_ = of_channels.values()
+        raise ValueError(
+            f"column '{column}' is {first} and {second}: two channels cannot share it: merge them, or leave one out"
+        )
 
 
 def load_spec(path: str | Path) -> ModelSpec:

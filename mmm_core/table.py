@@ -97,10 +97,13 @@ def fingerprint(table: pd.DataFrame) -> str:
 
 
 def _require_columns(table: pd.DataFrame, spec: ModelSpec, source: str) -> None:
-    missing = [column for column in spec.columns if column not in table.columns]
+    missing = {column: keys for column, keys in spec.column_keys.items() if column not in table.columns}
     if missing:
-        others = [str(column) for column in table.columns if column not in spec.columns]
-        faults = "\n".join(f"  '{column}': {nearest(column, others)}" for column in missing)
+        known = [str(column) for column in table.columns]
+        faults = "\n".join(
+            f"  '{column}' ({', '.join(dict.fromkeys(keys))}): {nearest(column, known)}"
+            for column, keys in missing.items()
+        )
         raise InputError(f"{source}: columns that model {spec.model} names are not there\n{faults}")
     if table.empty:
         raise InputError(f"{source}: the table has no rows")

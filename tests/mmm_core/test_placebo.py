@@ -39,7 +39,7 @@ def test_the_largest_channel_is_the_default_and_others_are_checked():
     assert with_placebo_channel(table, spec, 1)[2] == max(spent, key=spent.get)
     with pytest.raises(InputError, match="did you mean 'search'"):
         with_placebo_channel(table, spec, 1, "serch")
-    taken = {**SPEC["media"], "channels": {**SPEC["media"]["channels"], NAME: {"spend": "tv_spend"}}}
+    taken = {**SPEC["media"], "channels": {**SPEC["media"]["channels"], NAME: {"spend": "video_spend"}}}
     with pytest.raises(InputError, match="rename it"):
         with_placebo_channel(table, parse_spec({**SPEC, "media": taken}), 1)
 

@@ -370,3 +370,55 @@ def test_a_component_needs_a_name_of_its_own():
         parse_spec({**MINIMAL, "controls": ["price"], "baseline": {"events": {"price": ["2024-01-01"]}}})
     with pytest.raises(SpecError, match="'holidays' is what reports call a part of the baseline"):
         parse_spec({**MINIMAL, "controls": ["holidays"]})
+
+
+CHANNELS = {"tv": {"spend": "tv_spend"}, "search": {"spend": "search_spend", "exposure": "clicks"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"controls": ["revenue"]},
+            "column 'revenue' is kpi.column and controls: the outcome cannot explain",
+        ),
+        ({"treatments": {"p": {"column": "revenue"}}}, "is kpi.column and treatments.p.column"),
+        ({"media": {"channels": {"tv": {"spend": "revenue"}}}}, "kpi.column and media.channels.tv.spend"),
+        (
+            {
+                "kpi": {"column": "orders", "revenue_per_unit": "price"},
+                "media": {"channels": CHANNELS, "organic": {"mail": {"exposure": "price"}}},
+            },
+            "column 'price' is kpi.revenue_per_unit and media.organic.mail.exposure",
+        ),
+        (
+            {"media": {"channels": CHANNELS}, "controls": ["clicks"]},
+            "media.channels.search.exposure and controls: nothing tells the two effects apart: leave one out",
+        ),
+        (
+            {"media": {"channels": CHANNELS}, "treatments": {"p": {"column": "tv_spend"}}},
+            "column 'tv_spend' is media.channels.tv.spend and treatments.p.column",
+        ),
+        (
+            {"media": {"channels": {**CHANNELS, "radio": {"spend": "tv_spend"}}}},
+            "column 'tv_spend' is media.channels.tv.spend and media.channels.radio.spend: two channels cannot share "
+            "it: merge them, or leave one out",
+        ),
+        (
+            {"media": {"channels": CHANNELS, "organic": {"posts": {"exposure": "clicks"}}}},
+            "column 'clicks' is media.channels.search.exposure and media.organic.posts.exposure",
+        ),
+    ],
+)
+def test_a_column_has_one_role(changes, says):
+    with pytest.raises(SpecError, match=re.escape(says)):
+        parse_spec({**MINIMAL, **changes})
+
+
+def test_a_column_may_be_spend_and_exposure_of_one_channel_and_a_price_both_worth_and_lever():
+    parse_spec({**MINIMAL, "media": {"channels": {"tv": {"spend": "tv_spend", "exposure": "tv_spend"}}}})
+    kpi = {"column": "orders", "revenue_per_unit": "price"}
+    assert parse_spec({**MINIMAL, "kpi": kpi, "controls": ["price"]}).column_keys["price"] == (
+        "kpi.revenue_per_unit",
+        "controls",
+    )

@@ -101,6 +101,19 @@ def test_bad_tables_are_refused_with_place_and_remedy(fault):
         assert words in str(error.value)
 
 
+def test_a_missing_column_is_named_with_its_keys_and_every_column_there_is():
+    spec = parse_spec({**SPEC, "geo": {"column": "region", "population": "people"}})
+    with pytest.raises(InputError) as error:
+        check_table(table().drop(columns=["market", "clicks"]), spec, source="nat.csv")
+    known = "known: note, price, revenue, search_spend, tv_spend, week_start"
+    assert str(error.value).splitlines()[1:] == [
+        f"  'region' (geo.column): {known}",
+        f"  'market' (filter): {known}",
+        f"  'people' (geo.population): {known}",
+        f"  'clicks' (media.channels.search.exposure): {known}",
+    ]
+
+
 def test_kpi_gap_may_be_left_out_on_request():
     frame = with_value("revenue", 5, float("nan"))
     checked = check_table(frame, parse_spec({**SPEC, "kpi": {"column": "revenue", "gaps": "leave_out"}}))

@@ -218,7 +218,7 @@ def test_beliefs_of_every_kind():
     channels = {
         "tv": {"spend": "tv_spend", "prior": {"mroi": {"lognormal": [0.2, 0.3]}}},
         "search": {"spend": "search_spend", "prior": {"contribution": {"beta": [2, 18]}}},
-        "clicks": {"spend": "search_spend", "exposure": "search_clicks", "prior": {"coefficient": 0.4}},
+        "clicks": {"spend": "video_spend", "exposure": "search_clicks", "prior": {"coefficient": 0.4}},
     }
     spec = parse_spec(spec_with(media={**SPEC["media"], "channels": channels}, likelihood="student_t"))
     data, draws = prior_draws(spec, weekly_table(40), more=["nu"])
