@@ -91,7 +91,8 @@ def fit(
     from mmm_core.spec import load_spec
 
     spec = with_engine(load_spec(model), engine)
-    with sampling(f"Fitting {spec.model}") as progress:
+    resumes = checkpoint is not None and checkpoint.is_file() and spec.fit.engine == "numpyro"
+    with sampling(f"Fitting {spec.model}", resumes) as progress:
         from mmm_core.fit import fit as fit_model
         from mmm_core.posterior import load_posterior, save_posterior
         from mmm_core.table import read_table

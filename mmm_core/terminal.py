@@ -81,14 +81,39 @@ def starts(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def sampling(what: str) -> Iterator[Callable[[Progress], None]]:
-    """A bar over a fit's iterations, with its phase and what the sampler says of itself."""
+def sampling(what: str, resumes: bool = False) -> Iterator[Callable[[Progress], None]]:
+    """A bar over a fit's iterations, with its phase and what the sampler says of itself; plain lines in a log.
+
+    What stays on the screen: the memory that the fit takes and, where it `resumes`, from which iteration.
+    """
+    told: set[object] = set()
+
+    def once(line: str, key: object) -> None:
+        if key not in told:
+            told.add(key)
+            err.print(escape(line), soft_wrap=True)
+
     with bar(what, total=None) as update:
 
         def report(progress: Progress) -> None:
+            if progress.message:
+                once(progress.message[0].upper() + progress.message[1:], "message")
+            if resumes and progress.done:
+                once(f"going on from the checkpoint at iteration {iteration_before(progress):,}", "resumes")
             update(progress.done, progress.total if progress.done else None, note_of(progress))
+            if not err.is_terminal and progress.total:
+                quarter = 4 * progress.done // progress.total
+                at = f"{progress.done:,} of {progress.total:,}, " if progress.done else ""
+                once(f"{what}: {at}{note_of(progress)}", (progress.phase, quarter))
 
         yield report
+
+
+def iteration_before(first: Progress) -> int:
+    """Where a sampler stood before its first report: one block earlier, or at its end where nothing was left."""
+    from mmm_core.sampling import BLOCK
+
+    return first.done if first.phase == "summarising" else (first.done - 1) // BLOCK * BLOCK
 
 
 @contextmanager
@@ -103,7 +128,7 @@ def bar(what: str, total: float | None) -> Iterator[Callable[[float, float | Non
         TextColumn("{task.fields[note]}", style="dim"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=True) as shown:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
         task = shown.add_task(what, total=total, note="")
         yield lambda done, total, note: shown.update(task, completed=done, total=total, note=note)
 

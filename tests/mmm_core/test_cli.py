@@ -1,5 +1,6 @@
 """The `mmm` command as a user runs it: in a process of its own, on files."""
 
+import io
 import json
 import os
 import subprocess
@@ -8,9 +9,11 @@ import sys
 import pandas as pd
 import pytest
 import yaml
+from rich.console import Console
 
 from mmm_core.posterior import load_posterior, save_posterior
-from mmm_core.spec import parse_spec
+from mmm_core.spec import load_spec, parse_spec
+from mmm_core.table import read_table
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
 
@@ -240,6 +243,63 @@ def test_what_a_sampler_says_is_shown_as_far_as_it_knows():
     assert note_of(Progress("compiling", 0, 10, 0, 0.1)) == "compiling"
     said = note_of(Progress("sampling", 5, 10, 2, 1.0, step_size=0.41, acceptance=0.9, rhat=1.004))
     assert said == "sampling, step 0.41, acceptance 90%, R-hat 1.004, 2 divergences"
+
+
+def test_a_log_gets_the_memory_once_and_a_line_a_quarter(monkeypatch):
+    from mmm_core import terminal
+    from mmm_core.sampling import Progress
+
+    log = io.StringIO()
+    monkeypatch.setattr(terminal, "err", Console(file=log, width=40))
+    with terminal.sampling("Fitting small", resumes=True) as report:
+        report(Progress("preparing", 0, 0, 0, 0.0, message="memory: about 1 GiB at the peak"))
+        report(Progress("preparing", 0, 0, 0, 0.0, message="memory: about 1 GiB at the peak"))
+        report(Progress("compiling", 0, 400, 0, 0.0))
+        for done in range(150, 401, 50):
+            report(Progress("sampling", done, 400, 0, 1.0, rhat=1.004))
+    assert log.getvalue().splitlines() == [
+        "Memory: about 1 GiB at the peak",
+        "Fitting small: compiling",
+        "going on from the checkpoint at iteration 100",
+        *(f"Fitting small: {n} of 400, sampling, R-hat 1.004" for n in (150, 200, 300, 400)),
+    ]
+
+
+def test_on_a_terminal_the_memory_stays_above_the_bar(monkeypatch):
+    from mmm_core import terminal
+    from mmm_core.sampling import Progress
+
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        terminal, "err", Console(file=screen, force_terminal=True, width=100, highlight=False)
+    )
+    with terminal.sampling("Fitting small") as report:
+        report(Progress("preparing", 0, 0, 0, 0.0, message="memory: about 1 GiB at the peak"))
+        report(Progress("sampling", 50, 400, 0, 1.0))
+    assert "Memory: about 1 GiB at the peak\n" in screen.getvalue().replace("\r", "")
+    assert "of 400" not in screen.getvalue()  # that is what the bar is for
+
+
+@pytest.mark.slow
+def test_a_fit_cut_short_says_where_it_goes_on(folder, tmp_path, monkeypatch):
+    from mmm_core import sampling
+    from mmm_core.fit import fit
+
+    def cut(progress):
+        if progress.done == 250:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sampling, "CHECKPOINT_SECONDS", 0.0)
+    state, table = tmp_path / "state", folder / "weekly.csv"
+    with pytest.raises(KeyboardInterrupt):
+        fit(read_table(table), load_spec(folder / "small.yaml"), cut, checkpoint=state)
+    small = ("--model", folder / "small.yaml", "--table", table, "--out", tmp_path)
+    said = mmm("fit", *small, "--checkpoint", state)
+    assert said.returncode == 0, said.stderr
+    assert said.stderr.startswith("Memory: about ")
+    assert "going on from the checkpoint at iteration 200\n" in said.stderr
+    assert "Fitting small: 400 of 400, sampling" in said.stderr
+    assert "going on" not in mmm("fit", *small, "--checkpoint", state).stderr
 
 
 @pytest.mark.slow
