@@ -18,7 +18,7 @@ from pydantic_core import CoreSchema
 from mmm_core.adstock import ADSTOCKS
 from mmm_core.priors import Prior
 from mmm_core.saturation import SATURATIONS
-from mmm_core.shapes import Kinds
+from mmm_core.shapes import Kinds, hold_within
 
 
 class Strict(BaseModel):
@@ -31,11 +31,7 @@ def within(low: float, high: float) -> AfterValidator:
     """Refuse a prior that reaches outside of [low, high]."""
 
     def check(prior: Prior) -> Prior:
-        start, end = prior.support()
-        if start < low or end > high:
-            raise ValueError(
-                f"the prior must stay within [{low:g}, {high:g}], its support is [{start:g}, {end:g}]"
-            )
+        hold_within(prior, low, high)
         return prior
 
     return AfterValidator(check)

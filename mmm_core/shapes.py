@@ -53,6 +53,23 @@ def parameter(
     return Parameter(Prior.model_validate(prior), description, low, high)
 
 
+def hold_within(prior: Prior, low: float, high: float) -> None:
+    """Raise ValueError when a prior reaches outside of [low, high]."""
+    start, end = prior.support()
+    if low <= start and end <= high:
+        return
+    if (low, high) == (0.0, float("inf")):
+        remedy = "write lognormal, halfnormal or gamma"
+    elif (low, high) == (0.0, 1.0):
+        remedy = "write beta"
+    else:
+        remedy = "write uniform between them"
+    raise ValueError(
+        f"the prior must stay within [{low:g}, {high:g}], its support is [{start:g}, {end:g}]: {remedy}, or a number "
+        "in it"
+    )
+
+
 @dataclass(frozen=True)
 class Kind:
     """A named function with its parameters."""
@@ -133,9 +150,7 @@ class Kinds(dict[str, Kind]):
     def check_supports(self, name: str, priors: dict[str, Prior]) -> None:
         """Raise ValueError when a prior reaches outside of where its parameter may lie."""
         for key, value in self[name].parameters.items():
-            start, end = priors[key].support()
-            if start < value.low or end > value.high:
-                raise ValueError(
-                    f"{key}: the prior must stay within [{value.low:g}, {value.high:g}], its support is "
-                    f"[{start:g}, {end:g}]"
-                )
+            try:
+                hold_within(priors[key], value.low, value.high)
+            except ValueError as error:
+                raise ValueError(f"{key}: {error}") from None

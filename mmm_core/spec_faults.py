@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from mmm_core.errors import nearest
 
@@ -24,6 +25,12 @@ _REMEDIES = {
     "date_from_datetime_parsing": "write YYYY-MM-DD",
     "date_from_datetime_inexact": "write YYYY-MM-DD",
 }
+
+# Faults of a number that are said in words of our own, with the range it may lie in.
+_WHOLE = ("int_type", "int_parsing", "int_parsing_size", "int_from_float")
+_NUMBER = (*_WHOLE, "float_type", "float_parsing", "finite_number")
+_BOUND = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+_RANGE = {"ge": "of at least", "gt": "above", "le": "of at most", "lt": "below"}
 
 
 def explained(error: ValidationError, root: type[BaseModel], not_yet: dict[str, str]) -> list[str]:
@@ -86,6 +93,18 @@ def _explain(fault: Any, root: type[BaseModel], not_yet: dict[str, str]) -> str:
     if fault["type"] == "value_error":
         message = message.removeprefix("Value error, ")
         return f"{dotted}: {message}" if dotted else message
+    if fault["type"] in (*_NUMBER, *_BOUND):
+        return f"{dotted}: write {_number(fault, where, root)}, got {fault['input']!r}"
+    if fault["type"] in ("bool_type", "bool_parsing"):
+        return f"{dotted}: write true or false, got {fault['input']!r}"
+    if fault["type"] in ("too_short", "too_long"):
+        limits = fault["ctx"]
+        count = (
+            f"at least {limits['min_length']}"
+            if "min_length" in limits
+            else f"at most {limits['max_length']}"
+        )
+        return f"{dotted}: write {count}, got {fault['input']!r}"
     message = message.split(" or instance of ")[0].replace("dictionary", "mapping").replace("tuple", "list")
     message = f"{dotted}: {message[:1].lower()}{message[1:]}, got {fault['input']!r}"
     if fault["type"] == "literal_error":
@@ -98,18 +117,38 @@ def _literals(fault: Any) -> list[str]:
     return [word for i, word in enumerate(str(fault["ctx"]["expected"]).split("'")) if i % 2]
 
 
+def _number(fault: Any, where: list[str], root: type[BaseModel]) -> str:
+    """What number to write: whole or not, and its range where the specification states one."""
+    field = _fields_at(where[:-1], root).get(where[-1])
+    kinds = () if field is None else (field.annotation, *getattr(field.annotation, "__args__", ()))
+    whole = fault["type"] in _WHOLE or (int in kinds and float not in kinds)
+    stated = () if field is None else field.metadata
+    bounds = {name: getattr(one, name) for name in _RANGE for one in stated if hasattr(one, name)}
+    words = " and ".join(f"{_RANGE[name]} {bound}" for name, bound in bounds.items())
+    if set(bounds) == {"ge", "le"}:
+        words = f"from {bounds['ge']} to {bounds['le']}"
+    return f"a {'whole ' if whole else ''}number {words}".rstrip()
+
+
 def _keys_at(where: list[str], root: type[BaseModel]) -> list[str]:
     """The keys that the specification knows at a place in the YAML."""
+    return list(_fields_at(where, root))
+
+
+def _fields_at(where: list[str], root: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields that the specification has at a place in the YAML, by key."""
     kind: Any = root
     for part in where:
-        fields = getattr(kind, "model_fields", None)
-        if fields is None:
-            return []
-        field = next((f for name, f in fields.items() if (f.alias or name) == part), None)
-        if field is None:  # a name of the user's own, such as a channel's
-            continue
-        kind = _model_in(field.annotation)
-    return [f.alias or name for name, f in getattr(kind, "model_fields", {}).items()]
+        fields = _by_key(kind)
+        if not fields:
+            return {}
+        if part in fields:  # else a name of the user's own, such as a channel's
+            kind = _model_in(fields[part].annotation)
+    return _by_key(kind)
+
+
+def _by_key(kind: Any) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in getattr(kind, "model_fields", {}).items()}
 
 
 def _model_in(annotation: Any) -> Any:

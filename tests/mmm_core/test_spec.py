@@ -225,7 +225,35 @@ def test_hash_changes_with_what_can_change_the_posterior(path, value, same):
         (["baseline", "steps"], {"shop": "1/2/24"}, "write YYYY-MM-DD"),
         (["baseline", "holidays"], {"country": False}, "got False: put it in quotes"),
         (["treatments"], {"promo": "column"}, "write a mapping: {key: value}"),
-        (["fit", "chains"], 0, "fit.chains: input should be greater than or equal to 1, got 0"),
+        (["fit", "chains"], 0, "fit.chains: write a whole number from 1 to 64, got 0"),
+        (["fit", "chains"], None, "fit.chains: write a whole number from 1 to 64, got None"),
+        (["fit", "draws"], "many", "fit.draws: write a whole number of at least 100, got 'many'"),
+        (["fit", "target_accept"], 2, "write a number above 0.5 and below 1, got 2"),
+        (["budget"], {"total": "lots"}, "budget.total: write a number above 0, got 'lots'"),
+        (
+            ["media", "channels", "tv", "adstock"],
+            {"l_max": "eight"},
+            "media.channels.tv.adstock.l_max: write a whole number from 0 to 52, got 'eight'",
+        ),
+        (["media", "channels", "tv", "adstock"], {"l_max": 2.5}, "a whole number from 0 to 52, got 2.5"),
+        (["baseline", "holidays"], {"country": "US", "window": ["a", 1]}, "write a whole number, got 'a'"),
+        (
+            ["media", "channels", "tv", "saturation"],
+            {"before_adstock": "maybe"},
+            "before_adstock: write true or false, got 'maybe'",
+        ),
+        (["media", "channels"], {}, "media.channels: write at least 1, got {}"),
+        (["budget", "bounds"], {"tv": [1, 2, 3]}, "budget.bounds.tv: write at most 2, got [1, 2, 3]"),
+        (
+            ["media", "channels", "tv", "prior"],
+            {"roi": {"normal": [0, 1]}},
+            "its support is [-inf, inf]: write lognormal, halfnormal or gamma, or a number in it",
+        ),
+        (
+            ["media", "channels", "tv", "adstock"],
+            {"alpha": 2},
+            "its support is [2, 2]: write beta, or a number",
+        ),
     ],
 )
 def test_refused_and_said_why(path, value, says):
