@@ -49,7 +49,11 @@ def dated_terms(weeks: pd.DatetimeIndex, spec: ModelSpec) -> dict[str, np.ndarra
                 f"model {spec.model}: step '{name}' on {spec.baseline.steps[name]} changes nothing within {window}: "
                 "it must fall after the first of them and not after the last"
             )
-    groups = [waves, holiday_terms(weeks, spec.baseline.holidays), events, steps]
+    try:
+        holidays = holiday_terms(weeks, spec.baseline.holidays)
+    except InputError as error:
+        raise InputError(f"model {spec.model}: {error}") from None
+    groups = [waves, holidays, events, steps]
     if has_trend(spec):
         groups.insert(0, {TREND: np.arange(len(weeks), dtype=float)})
     refuse_repeated((name for group in groups for name in group), spec)

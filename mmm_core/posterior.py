@@ -116,11 +116,18 @@ def load_posterior(path: str | Path) -> xr.DataTree:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: no such posterior")
+        raise InputError(
+            f"{path}: no such posterior: `mmm fit ... --out FOLDER` writes one to FOLDER/posterior.nc"
+        )
     try:
         with xr.open_datatree(path, engine="h5netcdf") as opened:
             tree = opened.load()
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not a netCDF file, or a damaged one: {error}") from None
+    except PermissionError:
+        raise InputError(f"{path}: may not be read: ask for the right to read it") from None
+    except (OSError, ValueError, KeyError):
+        raise InputError(
+            f"{path}: not a netCDF file, or a damaged one: name the posterior.nc that `mmm fit ... --out FOLDER` "
+            "wrote, or fit again"
+        ) from None
     check_posterior(tree, str(path))
     return tree

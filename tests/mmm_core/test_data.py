@@ -153,8 +153,9 @@ def test_an_event_is_one_in_the_weeks_that_hold_its_dates():
     ],
 )
 def test_what_the_baseline_is_refused_for(baseline, says):
-    with pytest.raises(InputError, match=says.replace("?", r"\?")):
+    with pytest.raises(InputError, match=says.replace("?", r"\?")) as error:
         data_of(baseline=baseline)
+    assert str(error.value).startswith("model small: ")
 
 
 def test_a_lever_that_never_moves_in_the_modelled_weeks_is_refused():

@@ -81,11 +81,13 @@ def test_saved_and_loaded_exactly(tree, tmp_path):
 
 
 def test_files_that_are_no_posterior(tree, tmp_path):
-    with pytest.raises(InputError, match="no such posterior"):
+    with pytest.raises(
+        InputError, match=r"no such posterior: `mmm fit ... --out FOLDER` writes one to FOLDER/"
+    ):
         load_posterior(tmp_path / "absent.nc")
     whole = save_posterior(tree, tmp_path / "posterior.nc").read_bytes()
     (tmp_path / "half.nc").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match=r"or a damaged one: name the posterior.nc .* or fit again$"):
         load_posterior(tmp_path / "half.nc")
     stranger = tmp_path / "stranger.nc"
     xr.Dataset({"a": ("x", [1.0])}).to_netcdf(stranger, engine="h5netcdf")
