@@ -10,6 +10,9 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -437,7 +440,8 @@ def load_spec(path: str | Path) -> ModelSpec:
             mapping = yaml.load(file, _EachKeyOnce)
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: not valid YAML: {error}") from None
-    return parse_spec(mapping, source=str(path))
+    with _importable(path.parent):
+        return parse_spec(mapping, source=str(path))
 
 
 class _EachKeyOnce(yaml.SafeLoader):
@@ -472,15 +476,31 @@ def parse_spec(mapping: Any, source: str = "spec") -> ModelSpec:
         raise SpecError(f"{source}: the model specification was refused\n" + "\n".join(lines)) from None
 
 
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Modules of a folder can be imported meanwhile, after those of the same name on the Python path."""
+    entry = str(folder.resolve())
+    sys.path.append(entry)
+    try:
+        yield
+    finally:
+        # the last one: what a module put there itself stays
+        del sys.path[len(sys.path) - 1 - sys.path[::-1].index(entry)]
+
+
 def _load_extensions(modules: Any, source: str) -> None:
     """Import the modules that register further kinds, before anything names one."""
-    for module in modules if isinstance(modules, list | tuple) else ():
-        try:
-            importlib.import_module(str(module))
-        except Exception as error:
-            raise SpecError(
-                f"{source}: extensions: module '{module}' cannot be imported: {error}: it must be on the Python path"
-            ) from error
+    with _importable(Path()):
+        for module in modules if isinstance(modules, list | tuple) else ():
+            try:
+                importlib.import_module(str(module))
+            except Exception as error:
+                missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
+                remedy = "put it beside the model's YAML, in the current folder or on the Python path"
+                raise SpecError(
+                    f"{source}: extensions: module '{module}' cannot be imported: "
+                    + (remedy if missing else f"{error}: correct the module")
+                ) from error
 
 
 def json_schema() -> dict[str, Any]:

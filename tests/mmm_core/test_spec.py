@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -308,6 +309,47 @@ def test_a_key_that_is_written_twice_is_refused_where_it_stands(tmp_path):
     # one entry taken over from another, and changed there, is no repetition
     path.write_text(whole + "treatments:\n  a: &a {column: p, baseline: zero}\n  b: {<<: *a, column: q}\n")
     assert load_spec(path).treatments["b"].column == "q"
+
+
+SHAPES = """
+from mmm_core.adstock import ADSTOCKS
+from mmm_core.shapes import parameter
+
+
+@ADSTOCKS.register("{name}", span=parameter("weeks", uniform=[1, 8]))
+def {name}(lags, span):
+    return 1 - lags / span
+"""
+
+
+@pytest.fixture
+def registered():
+    """Names of modules and kinds of a test, which are forgotten afterwards."""
+    names = []
+    yield names
+    for name in names:
+        sys.modules.pop(f"shapes_{name}", None)
+        ADSTOCKS.pop(name, None)
+
+
+def test_extensions_stand_beside_the_file_or_in_the_current_folder(tmp_path, monkeypatch, registered):
+    beside, current = tmp_path / "models", tmp_path / "current"
+    path_before = list(sys.path)
+    for folder, name in ((beside, "near"), (current, "here")):
+        registered.append(name)
+        folder.mkdir()
+        (folder / f"shapes_{name}.py").write_text(SHAPES.format(name=name))
+        spec = {
+            **changed(["media", "defaults"], {"adstock": {"kind": name}}),
+            "extensions": [f"shapes_{name}"],
+        }
+        (beside / f"{name}.yaml").write_text(yaml.safe_dump(spec))
+    with pytest.raises(SpecError, match="put it beside the model's YAML, in the current folder or on the Py"):
+        load_spec(beside / "here.yaml")
+    assert load_spec(beside / "near.yaml").media.channels["tv"].adstock.kind == "near"
+    monkeypatch.chdir(current)
+    assert load_spec(beside / "here.yaml").media.channels["tv"].adstock.kind == "here"
+    assert sys.path == path_before
 
 
 DOCUMENTED = (Path(__file__).parents[2] / "docs" / "model-spec.md").read_text()
