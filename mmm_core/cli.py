@@ -103,9 +103,16 @@ def fit(
         )
         save_posterior(tree, out / "posterior.nc")
     with busy("Summarising"):
+        from mmm_core.convergence import faults
         from mmm_core.summary import summary
 
         facts = summary(tree)
+        figures = (
+            facts["rhat_max"],
+            facts["ess_bulk_min"],
+            facts["divergences"] / facts["chains"] / facts["draws"],
+        )
+        facts["not_converged"] = "" if facts["approximate"] else faults(*figures, spec.review)
         written = [out / "posterior.nc", write_json(out / "summary.json", facts)]
         if plots:
             from mmm_core import plots as draw
@@ -118,7 +125,7 @@ def fit(
                 written.append(write_figure(out / f"{name}.png", figure))
     from mmm_core import console
 
-    label(str(tree.attrs["approximate"]))
+    label(facts["approximate"], facts["not_converged"])
     screen.print(console.sampling(facts), console.returns(facts))
     wrote(written)
 
@@ -134,16 +141,17 @@ def curves(
 ) -> None:
     """Response curves: what multiples of each channel's last spend would bring."""
     with busy("Working out response curves"):
+        from mmm_core.convergence import unconverged
         from mmm_core.curves import response_curves
         from mmm_core.posterior import load_posterior
         from mmm_core.runtime import configure
 
         configure(chains=1)  # programs compiled before are found again
         tree = load_posterior(posterior)
-        table = response_curves(tree, weeks=weeks)
+        table, doubts = response_curves(tree, weeks=weeks), unconverged(tree)
     from mmm_core import console
 
-    label(str(tree.attrs["approximate"]))
+    label(str(tree.attrs["approximate"]), doubts)
     screen.print(console.curves(table))
     if out:
         from mmm_core import plots
@@ -172,6 +180,7 @@ def allocate(
     """Allocate the next period's budget for the most expected revenue, with a certificate."""
     with starts("Allocating the budget") as progress:
         from mmm_core.allocation import allocate as solve
+        from mmm_core.convergence import unconverged
         from mmm_core.errors import InputError
         from mmm_core.posterior import load_posterior, spec_of
         from mmm_core.runtime import configure
@@ -186,15 +195,16 @@ def allocate(
         plan = solve(
             tree, budget.model_copy(update={k: v for k, v in changes.items() if v is not None}), progress
         )
+        doubts = unconverged(tree)
     from mmm_core import console
 
-    label(str(tree.attrs["approximate"]))
+    label(str(tree.attrs["approximate"]), doubts)
     screen.print(console.allocation(plan))
     if out:
         from mmm_core import plots
 
         facts = {name: getattr(plan, name) for name in plan.__dataclass_fields__ if name != "channels"}
-        facts["channels"] = plan.channels.to_dict("records")
+        facts |= {"channels": plan.channels.to_dict("records"), "not_converged": doubts}
         wrote(
             [
                 write_table(out / "budget_allocation.csv", plan.channels),

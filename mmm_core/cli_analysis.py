@@ -108,12 +108,14 @@ def backtest(
 def sensitivity(posterior: Posterior, out: Folder = None) -> None:
     """Prior sensitivity of every channel's ROI, by power-scaling the priors and the likelihood."""
     with busy("Scaling priors and likelihood"):
+        from mmm_core.convergence import unconverged
         from mmm_core.sensitivity import sensitivity as scale
 
-        found = scale(_load(posterior))
+        tree = _load(posterior)
+        found, doubts = scale(tree), unconverged(tree)
     from mmm_core import console
 
-    label(found.approximate)
+    label(found.approximate, doubts)
     screen.print(console.sensitivity(found))
     if out:
         facts = {
@@ -210,15 +212,16 @@ def placebo(
 def identify(posterior: Posterior, out: Folder = None) -> None:
     """What the data could tell of each channel, a sentence each."""
     with busy("Reading the posterior"):
+        from mmm_core.convergence import unconverged
         from mmm_core.identifiability import identification_table
         from mmm_core.identifiability import identify as examine
 
         tree = _load(posterior)
-        found = examine(tree)
+        found, doubts = examine(tree), unconverged(tree)
         table = identification_table(found)
     from mmm_core import console
 
-    label(str(tree.attrs["approximate"]))
+    label(str(tree.attrs["approximate"]), doubts)
     screen.print(console.identification(found))
     if out:
         wrote([write_table(out / "identifiability.csv", table)])

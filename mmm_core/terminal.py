@@ -159,10 +159,11 @@ def finite(value: float) -> float | None:
     return value if value == value else None
 
 
-def label(approximate: str) -> None:
-    """Say that what follows is approximate, where it is."""
-    if approximate:
-        out.print(f"[yellow]approximate:[/] {escape(approximate)}")
+def label(approximate: str, unconverged: str = "") -> None:
+    """Say that what follows is approximate, or of chains that did not converge, where it is."""
+    for what, words in (("approximate", approximate), ("not converged", unconverged)):
+        if words:
+            out.print(f"[yellow]{what}: {escape(words)}[/]", soft_wrap=True)
 
 
 def escape(text: str) -> str:

@@ -11,8 +11,9 @@ import pytest
 import yaml
 from rich.console import Console
 
+from mmm_core.convergence import faults
 from mmm_core.posterior import load_posterior, save_posterior
-from mmm_core.spec import load_spec, parse_spec
+from mmm_core.spec import Review, load_spec, parse_spec
 from mmm_core.table import read_table
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
@@ -79,6 +80,8 @@ def test_fit_then_review(folder, tmp_path):
         "contributions.png", "fit.png", "posterior.nc", "roi.png", "summary.json",
     ]  # fmt: skip
     facts = json.loads((tmp_path / "summary.json").read_text())
+    assert "bulk ESS" in facts["not_converged"]  # 2 x 200 draws of which a few are as good as others
+    assert f"not converged: {facts['not_converged']}\n" in said.stdout
     assert facts["draws"] == SPEC["fit"]["draws"]
     assert set(facts["roi"]) == {"tv", "search"}
     assert load_posterior(tmp_path / "posterior.nc").attrs["model"] == "small"
@@ -234,6 +237,33 @@ def test_an_approximate_posterior_is_labelled_wherever_it_appears(folder, tmp_pa
     reviewed = mmm("review", "--posterior", tmp_path / "quick.nc", "--no-holdout")
     assert reviewed.returncode == 1
     assert "not fit for use: exact" in reviewed.stdout
+
+
+def test_chains_that_did_not_converge_are_named_wherever_their_figures_appear(folder, tmp_path):
+    tree = posterior(draws=600)
+    save_posterior(tree, tmp_path / "good.nc")
+    assert "not converged" not in mmm("curves", "--posterior", tmp_path / "good.nc").stdout
+    group = tree["posterior"].to_dataset()
+    tree["posterior"] = group.assign(roi=group["roi"] + group["chain"] + 0.1 * group["sigma"])
+    save_posterior(tree, tmp_path / "apart.nc")
+    for command in ("curves", "sensitivity", "identify", "allocate"):
+        said = mmm(command, "--posterior", tmp_path / "apart.nc", "--out", tmp_path)
+        assert said.returncode == 0, said.stderr
+        assert "not converged: R-hat " in said.stdout, command
+        assert "do not use these figures; raise `fit: warmup` and `draws`\n" in said.stdout
+    assert "R-hat" in json.loads((tmp_path / "budget_allocation.json").read_text())["not_converged"]
+
+
+def test_convergence_goes_by_the_reviews_thresholds():
+    usual = Review()
+    assert faults(1.009, 400, 0.01, usual) == ""
+    assert faults(1.28, 400, 0.0, usual).startswith("R-hat 1.28: do not use")
+    assert faults(1.28, 400, 0.0, Review(rhat=1.3)) == ""
+    assert faults(None, 399, 0.0, usual).startswith("R-hat not defined, bulk ESS 399: ")
+    assert faults(1.0, 399, 0.0, Review(ess_bulk=300)) == ""
+    assert faults(1.0, 2000, 0.02, usual) == (
+        "2.0% of the transitions divergent: do not use these figures; raise `fit: target_accept`"
+    )
 
 
 def test_what_a_sampler_says_is_shown_as_far_as_it_knows():

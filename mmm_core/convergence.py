@@ -1,0 +1,45 @@
+"""Whether a posterior's chains converged: said wherever its figures are shown, long before a review is asked for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from mmm_core.evidence import worst
+from mmm_core.posterior import spec_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from mmm_core.spec import Review
+
+LEAST_ESS = 400.0
+"""Bulk ESS below which R-hat and ESS themselves cannot be relied on (Vehtari et al. 2021); the review asks for more."""
+
+
+def unconverged(tree: xr.DataTree) -> str:
+    """What says that the chains have not converged, and what to do; "" where nothing does or an engine has none."""
+    if tree.attrs["approximate"]:
+        return ""
+    rhat, _ = worst(tree, "rhat", largest=True)
+    bulk, _ = worst(tree, "ess", largest=False, method="bulk")
+    return faults(rhat, bulk, float(tree["sample_stats"]["diverging"].mean()), spec_of(tree).review)
+
+
+def faults(rhat: float | None, ess_bulk: float | None, divergent: float, thresholds: Review) -> str:
+    """The same of the figures themselves: largest R-hat, smallest bulk ESS, share of divergent transitions.
+
+    Thresholds are the review's; a figure that is not defined is a fault, as it is there.
+    """
+    words, remedies = [], []
+    if rhat is None or not rhat < thresholds.rhat:
+        words.append("R-hat not defined" if rhat is None or math.isnan(rhat) else f"R-hat {rhat:.3g}")
+    if ess_bulk is None or not ess_bulk >= min(LEAST_ESS, thresholds.ess_bulk):
+        known = ess_bulk is not None and not math.isnan(ess_bulk)
+        words.append(f"bulk ESS {ess_bulk:,.0f}" if known else "bulk ESS not defined")
+    if words:
+        remedies.append("raise `fit: warmup` and `draws`")
+    if divergent > thresholds.divergence_share:
+        words.append(f"{divergent:.1%} of the transitions divergent")
+        remedies.append("raise `fit: target_accept`")
+    return f"{', '.join(words)}: do not use these figures; {', '.join(remedies)}" if words else ""
