@@ -1,13 +1,14 @@
 """What the data could tell of each channel, in words: how far from its prior, and with what it is confused.
 
-Four figures: contraction from prior to posterior; the correlation of a channel's contribution with the other channels'
-and with the baseline's, over the draws; how much of its media's movement the rest of the model could do as well (the
-variance inflation factor); and in how many weeks its media changed at all.
+Five figures: contraction from prior to posterior; the correlation of a channel's contribution with the other channels'
+and with the baseline's, over the draws; the correlation of its media with another channel's, over the weeks; how much
+of its media's movement the rest of the model could do as well (the variance inflation factor); and in how many weeks
+its media changed at all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import numpy as np
@@ -28,6 +29,8 @@ CONFUSED = -0.7
 """A correlation of contributions below says that the data cannot tell two parts apart."""
 COLLINEAR = 10.0
 """A variance inflation factor above says that the rest of the model moves as the channel does."""
+TWIN = 0.98
+"""Two channels whose media correlate above are one to the data: only their priors divide what the two bring."""
 MOVED = 0.1
 """A week's media count as changed when they differ from the week before by more than this share of their mean."""
 FEW = 0.1
@@ -46,6 +49,8 @@ class Identification:
         inflation: variance inflation factor of its saturated, carried-over media beside the other channels' and the
             baseline's terms.
         changed, weeks: in how many weeks its media changed, and of how many.
+        twin: the channel whose media move as its own do, "" without one.
+        twin_correlation: over the weeks, of their media before or after carryover, whichever is higher; nan without.
     """
 
     channel: str
@@ -56,6 +61,8 @@ class Identification:
     inflation: float
     changed: int
     weeks: int
+    twin: str = ""
+    twin_correlation: float = float("nan")
     weak: float = WEAK
 
     @property
@@ -66,7 +73,7 @@ class Identification:
     @property
     def confused(self) -> bool:
         """Whether another channel could have done the same."""
-        return self.rival_correlation < CONFUSED
+        return bool(self.twin) or self.rival_correlation < CONFUSED
 
     @property
     def sentence(self) -> str:
@@ -75,7 +82,10 @@ class Identification:
         if np.isnan(self.contraction):
             return f"{name}: its effect is fixed by its prior"
         known = f"contraction {self.contraction:.2f}"
-        if self.confused:
+        if self.twin:
+            said = f"{name} cannot be told apart from {self.twin} (their media correlate {self.twin_correlation:.2f}): "
+            said += f"only their sum is known; merge them, vary them at different times or test one ({known})"
+        elif self.confused:
             said = (
                 f"{name} cannot be told apart from {self.rival} (correlation {self.rival_correlation:.2f}): "
             )
@@ -120,7 +130,7 @@ def identify(
     baseline = (baseline_and_expected(tree, at)[0] * data["revenue_per_kpi"].to_numpy()).sum((1, 2))
     parts = np.column_stack([metrics["contribution"].to_numpy()[at], baseline])
     correlation = _correlation(parts)
-    inflation = _inflation(tree)
+    inflation, alike = _inflation(tree), _media_correlation(tree)
     exposure = data["exposure"].to_numpy()
     steps = np.abs(np.diff(exposure, axis=1, prepend=exposure[:, :1]))[:, -data.sizes["week"] :]
     moved = steps > MOVED * exposure.mean(axis=1, keepdims=True)
@@ -128,6 +138,8 @@ def identify(
     for i, (name, belief) in enumerate(zip(spec.channels, effect_beliefs(spec, data), strict=True)):
         others = [j for j in range(len(spec.channels)) if j != i and np.isfinite(correlation[i, j])]
         rival = min(others, key=lambda j: correlation[i, j]) if others else None
+        twins = [j for j in range(len(spec.channels)) if j != i and alike[i, j] > TWIN]
+        twin = max(twins, key=lambda j: alike[i, j]) if twins else None
         out.append(
             Identification(
                 name,
@@ -138,6 +150,8 @@ def identify(
                 float(inflation[i]),
                 int(moved[..., i].any(axis=0).sum()),
                 data.sizes["week"],
+                "" if twin is None else spec.channels[twin],
+                float("nan") if twin is None else float(alike[i, twin]),
                 weak,
             )
         )
@@ -175,16 +189,37 @@ def _correlation(draws: np.ndarray) -> np.ndarray:
     return np.asarray(scaled.T @ scaled / len(draws))
 
 
-def _inflation(tree: xr.DataTree) -> np.ndarray:
-    """Variance inflation factor of each channel's media as the KPI sees them, at the posterior's mean parameters."""
+def _media_correlation(tree: xr.DataTree) -> np.ndarray:
+    """Correlation over the weeks of two channels' media, (channel, channel), around each geo's mean.
+
+    The higher of before and after carryover: channels with the same media differ in shape by their priors alone.
+    """
     spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    model = MediaModel.of(data, spec)
+    none = ("none",) * model.layout.channels
+    found = []
+    for carryover in (none, model.layout.adstock_kind):
+        layout = replace(model.layout, adstock_kind=carryover, saturation_kind=none)
+        media = _response(tree, replace(model, layout=layout))
+        found.append(_correlation(np.concatenate([geo - geo.mean(0) for geo in media])))
+    return np.asarray(np.fmax(*found))
+
+
+def _response(tree: xr.DataTree, model: MediaModel) -> np.ndarray:
+    """Media as the KPI sees them, (geo, week, channel), at the posterior's mean parameters and a coefficient of 1."""
+    data = tree["constant_data"].to_dataset()
     everything = media_parameters(tree)
     with jax.enable_x64(True):
         shape = {name: np.asarray(values).mean(0) for name, values in everything.shape.items()}
         ones = np.ones(np.asarray(everything.coefficient).shape[1:])
-        model = MediaModel.of(data, spec)
         response = np.asarray(model.effect(MediaParameters(shape, ones), data["exposure"].to_numpy()))
-    response = response[:, data.sizes["media_week"] - data.sizes["week"] :] / model.unit[:, None, None]
+    return response[:, data.sizes["media_week"] - data.sizes["week"] :] / model.unit[:, None, None]
+
+
+def _inflation(tree: xr.DataTree) -> np.ndarray:
+    """Variance inflation factor of each channel's media as the KPI sees them, at the posterior's mean parameters."""
+    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    response = _response(tree, MediaModel.of(data, spec))
     design = data["design"].to_numpy()
     known = data["observed"].to_numpy()
     # every geo has a baseline of its own: take it out of the media geo by geo

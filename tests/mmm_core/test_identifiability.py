@@ -73,6 +73,37 @@ def test_media_that_hardly_change_and_media_that_move_together_are_said():
     assert "variance inflation" in found["search"].sentence
 
 
+@pytest.mark.parametrize("geos", [("all",), ("a", "b")])
+def test_channels_whose_media_are_proportional_are_said_to_be_known_by_their_sum_only(geos):
+    table = weekly_table(geos=geos)
+    table["search_clicks"] = 7 * table["tv_spend"]
+    # another carryover, as another prior brings about, tells nothing of which of the two it was
+    spec = panel_spec() if len(geos) > 1 else None
+    tree = posterior(spec, table, draws=50)
+    alpha = tree["posterior"]["alpha"]
+    tree["posterior"]["alpha"] = alpha.copy(data=np.broadcast_to([0.2, 0.7, 0.5], alpha.shape))
+    found = by_name(tree)
+    assert (found["tv"].twin, found["search"].twin, found["newsletter"].twin) == ("search", "tv", "")
+    assert found["tv"].confused
+    assert found["tv"].sentence.startswith(
+        "tv cannot be told apart from search (their media correlate 1.00): only their sum is known"
+    )
+    assert not found["newsletter"].confused
+    assert np.isnan(found["newsletter"].twin_correlation)
+
+
+def test_media_are_alike_after_carryover_where_they_are_not_week_by_week():
+    """Media that jump from week to week and the same media smoothed are alike once both carry over for long."""
+    weeks = np.arange(64)
+    table = weekly_table()
+    table["tv_spend"] = 100.0 * (1 + np.sin(weeks / 3) + 0.5 * (-1.0) ** weeks * (weeks % 3 > 0)).clip(0)
+    smooth = table["tv_spend"].rolling(2, min_periods=1).mean()
+    table["search_clicks"] = smooth
+    assert np.corrcoef(table["tv_spend"][4:], smooth[4:])[0, 1] < 0.98
+    assert by_name(posterior(table=table, draws=50, alpha=0.95))["tv"].twin == "search"
+    assert by_name(posterior(table=table, draws=50, alpha=0.01))["tv"].twin == ""
+
+
 def test_inflation_is_that_of_the_regression_on_everything_else():
     tree = sound(draws=50)
     data = tree["constant_data"].to_dataset()
