@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -22,12 +24,78 @@ if TYPE_CHECKING:
     from mmm_core.sensitivity import Sensitivity
 
 
-def _table(title: str, *columns: str) -> Table:
-    """A quiet table whose first column is text and whose others are numbers."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
-    for position, column in enumerate(columns):
-        table.add_column(column, justify="left" if position == 0 else "right", no_wrap=position == 0)
-    return table
+INTERVAL = "90 % interval"
+
+
+class _Figures:
+    """A quiet table whose first column is text and whose others are figures, never cut: what does not fit goes below.
+
+    Columns of `text` may wrap, and headers where there is no room; an interval stays beside the figure it is of,
+    and the first columns, where they are text, say again what a row below is of.
+    """
+
+    def __init__(self, title: str, *columns: str, text: Iterable[str] = ()) -> None:
+        self.title, self.columns, self.text = title, list(columns), {columns[0], *text}
+        self.rows: list[tuple[str, ...]] = []
+        self.sections: set[int] = set()
+
+    def add_column(self, header: str) -> None:
+        self.columns.append(header)
+
+    def add_row(self, *cells: str) -> None:
+        self.rows.append(cells)
+
+    def add_section(self) -> None:
+        self.sections.add(len(self.rows) - 1)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        def fits(table: Table) -> bool:
+            return Measurement.get(console, options.update(width=10_000), table).minimum <= options.max_width
+
+        everything = range(len(self.columns))
+        if fits(whole := self._part(everything, self.title, narrow=False)):
+            yield whole
+            return
+        names = [position for position in everything[:2] if self.columns[position] in self.text]
+        title, shown = self.title, names
+        for group in self._groups(len(names)):
+            if len(shown) > len(names) and not fits(self._part([*shown, *group], title, narrow=True)):
+                yield self._part(shown, title, narrow=True)
+                title, shown = "", names
+            shown = [*shown, *group]
+        yield self._part(shown, title, narrow=True)
+
+    def _groups(self, first: int) -> list[list[int]]:
+        """Columns from a first one on that stay together."""
+        groups: list[list[int]] = []
+        for position, column in enumerate(self.columns[first:], start=first):
+            if column == INTERVAL and groups:
+                groups[-1].append(position)
+            else:
+                groups.append([position])
+        return groups
+
+    def _part(self, positions: Iterable[int], title: str, narrow: bool) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+        table.title = title or None
+        some = list(positions)
+        for position in some:
+            header = self.columns[position]
+            if header in self.text:
+                table.add_column(header)
+                continue
+            width = max([1, *(_width(cells[position]) for cells in self.rows)])
+            if narrow:
+                header = "\n".join(wrap(header, width, break_long_words=False))
+            width = max(width, *map(_width, header.split("\n")))
+            table.add_column(header, justify="right", no_wrap=True, min_width=width)
+        for number, cells in enumerate(self.rows):
+            table.add_row(*(cells[position] for position in some), end_section=number in self.sections)
+        return table
+
+
+def _width(markup: str) -> int:
+    return Text.from_markup(markup).cell_len
 
 
 def sampling(facts: dict[str, Any]) -> RenderableType:
@@ -35,7 +103,7 @@ def sampling(facts: dict[str, Any]) -> RenderableType:
     geos = f" x {facts['geos']} geos" if facts["geos"] > 1 else ""
     lines = [
         f"[bold]{escape(facts['model'])}[/]: {facts['weeks']} weeks{geos}, "
-        f"{facts['chains']} chains x {facts['draws']:,} draws",
+        f"{'one chain' if facts['chains'] == 1 else str(facts['chains']) + ' chains'} x {facts['draws']:,} draws",
         f"compilation {facts['compile_seconds']:.1f} s, sampling {facts['sampling_seconds']:.1f} s, "
         f"all {facts['total_seconds']:.1f} s",
     ]
@@ -51,26 +119,34 @@ def _figure(value: float | None, form: str) -> str:
     return "not defined" if value is None else format(value, form)
 
 
+def _cost(value: float) -> str:
+    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
 def returns(facts: dict[str, Any]) -> RenderableType:
     """Return of each channel, from a summary; first what a unit costs, where the KPI is not revenue.
 
     Without revenue returns are units of the KPI for a unit of spend, often few: three digits, not two decimals.
     """
     costs, form = facts.get("cpik"), ".2f" if facts["outcome"] == "revenue" else ".3g"
-    cost_columns = (f"cost per unit of {facts['kpi']}", "90 % interval") if costs else ()
-    table = _table(
-        f"\nReturn by channel: ROI in {facts['returns']}", "channel", "spend", *cost_columns, "ROI", "90 % interval",
+    cost_columns = ("cost per KPI unit", INTERVAL) if costs else ()
+    table = _Figures(
+        f"\nReturn by channel: ROI in {facts['returns']}", "channel", "spend", *cost_columns, "ROI", INTERVAL,
         "mROI", "contribution", "share",
     )  # fmt: skip
     for channel, contribution in facts["contribution"].items():
         paid = channel in facts["roi"]
         roi, cost = facts["roi"].get(channel, {}), (costs or {}).get(channel)
         ends = [cost[end] for end in ("q05", "q95") if cost[end] is not None] if cost else []
-        interval = " to ".join(f"{end:,.4g}" for end in ends) if len(ends) == 2 else ""
+        interval = " to ".join(map(_cost, ends)) if len(ends) == 2 else ""
         table.add_row(
             escape(channel),
             f"{facts['spend'][channel]['mean']:,.0f}" if paid else "organic",
-            *((_figure(cost["median"], ",.4g"), interval) if cost else [""] * len(cost_columns)),
+            *(
+                ("not defined" if cost["median"] is None else _cost(cost["median"]), interval)
+                if cost
+                else [""] * len(cost_columns)
+            ),
             f"{roi['mean']:{form}}" if paid else "",
             f"{roi['q05']:{form}} to {roi['q95']:{form}}" if paid else "",
             f"{facts['mroi'][channel]['mean']:{form}}" if paid else "",
@@ -84,9 +160,9 @@ def curves(table: pd.DataFrame) -> RenderableType:
     """Expected outcome at a few multiples of each channel's last spend."""
     shown = [x for x in (0.0, 0.5, 1.0, 1.5, 2.0) if (table["multiplier"] - x).abs().min() < 1e-9 and x > 0]
     outcome = escape(table.attrs.get("outcome", "revenue"))
-    out = _table(f"Incremental {outcome} by multiple of the last period's spend", "channel", "spend at 1x")
+    out = _Figures(f"Incremental {outcome} by multiple of the last period's spend", "channel", "spend at 1x")
     for multiple in shown:
-        out.add_column(f"{multiple:g}x", justify="right")
+        out.add_column(f"{multiple:g}x")
     for channel, rows in table.groupby("channel", sort=False):
         revenue = {x: rows.loc[(rows["multiplier"] - x).abs() < 1e-9, "mean"].iloc[0] for x in shown}
         once = rows.loc[(rows["multiplier"] - 1).abs() < 1e-9, "spend"]
@@ -96,10 +172,10 @@ def curves(table: pd.DataFrame) -> RenderableType:
 
 def allocation(plan: Allocation) -> RenderableType:
     """A recommended budget and its certificate."""
-    table = _table(
+    table = _Figures(
         f"Budget for the next {plan.weeks} weeks", "channel", "current", "recommended", "change",
         escape(plan.outcome),
-        "90 % interval", "mROI",
+        INTERVAL, "mROI",
     )  # fmt: skip
     for row in plan.channels.to_dict("records"):
         current, recommended = row["current_spend"], row["recommended_spend"]
@@ -148,9 +224,7 @@ def verdicts(found: Iterable[CheckResult]) -> RenderableType:
 
 def priors(table: pd.DataFrame, words: Iterable[str]) -> RenderableType:
     """What the priors imply."""
-    out = _table(
-        "What the priors alone say", "channel", "ROI", "90 % interval", "share of outcome", "90 % interval"
-    )
+    out = _Figures("What the priors alone say", "channel", "ROI", INTERVAL, "share of outcome", INTERVAL)
     for row in table.to_dict("records"):
         known = row["roi_mean"] == row["roi_mean"]  # nan for organic media and the total
         out.add_row(
@@ -165,7 +239,7 @@ def priors(table: pd.DataFrame, words: Iterable[str]) -> RenderableType:
 
 def backtest(found: Backtest) -> RenderableType:
     """Scores by origin and pooled."""
-    table = _table(
+    table = _Figures(
         "Forecasts of weeks not seen",
         "from",
         "forecast",
@@ -175,6 +249,7 @@ def backtest(found: Backtest) -> RenderableType:
         "in 90 %",
         "in 95 %",
         "skill",
+        text=("forecast",),
     )
     last = None
     for row in found.table.to_dict("records"):
@@ -190,16 +265,15 @@ def backtest(found: Backtest) -> RenderableType:
             f"[red]{skill}[/]" if skill.startswith("-") else skill,
         )
         last = row["origin"]
-    table.columns[1].justify = "left"
     return Group(table, Text(found.words))
 
 
 def sensitivity(found: Sensitivity) -> RenderableType:
     """Change of each mean ROI by group of priors, and the diagnosis."""
-    table = _table("Change of the mean ROI when a component is raised to the power 0.8 / 1.25", "channel")
+    table = _Figures("Change of the mean ROI when a component is raised to the power 0.8 / 1.25", "channel")
     components = list(dict.fromkeys(found.table["component"]))
     for component in components:
-        table.add_column(component, justify="right")
+        table.add_column(component)
     by = found.table.set_index(["channel", "component"]).to_dict("index")
 
     def cell(channel: str, component: str) -> str:
@@ -225,10 +299,10 @@ def loo(name: str, found: Loo) -> RenderableType:
 
 def comparison(table: pd.DataFrame) -> RenderableType:
     """Models side by side."""
-    out = _table(
-        "\nWhich predicts better", "model", "elpd", "difference", "its error", "parameters", "verdict"
-    )
-    out.columns[-1].justify = "left"
+    out = _Figures(
+        "\nWhich predicts better", "model", "elpd", "difference", "its error", "parameters", "verdict",
+        text=("verdict",),
+    )  # fmt: skip
     for row in table.to_dict("records"):
         out.add_row(
             escape(row["model"]) + (" (approximate)" if row["approximate"] else ""),
@@ -244,9 +318,10 @@ def comparison(table: pd.DataFrame) -> RenderableType:
 def identification(found: Iterable[Identification]) -> RenderableType:
     """Figures of each channel, and a sentence each."""
     found = tuple(found)
-    table = _table(
+    table = _Figures(
         "What the data could tell", "channel", "contraction", "most like", "correlation", "with baseline",
         "variance inflation", "weeks changed",
+        text=("most like",),
     )  # fmt: skip
     for one in found:
         table.add_row(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
     from mmm_core.sampling import Progress
     from mmm_core.spec import ModelSpec
 
+LOG_WIDTH = 160
+"""Columns of a log or pipe, where nobody's window ends."""
+
 # Results go to standard output, progress and errors to standard error.
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_WIDTH)
 err = Console(stderr=True, highlight=False)
 
 Model = Annotated[Path, typer.Option("--model", help="the model's YAML; see docs/model-spec.md")]
