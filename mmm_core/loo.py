@@ -23,6 +23,7 @@ from mmm_core.pointwise import (
     positions,
     refuse_without_a_likelihood,
 )
+from mmm_core.posterior import spec_of
 
 DRAWS = 2000
 """Draws behind the estimate, at most."""
@@ -39,6 +40,7 @@ class Loo:
         good_k: Pareto k-hat up to which a week's figure is reliable.
         given_the_level: whether a week's density is given the level drawn, which makes k-hats high.
         weeks: elpd and khat over (geo, week), nan where the KPI was not observed.
+        kpi: what the densities are of, (geo, week), named as its column.
     """
 
     model: str
@@ -49,6 +51,7 @@ class Loo:
     good_k: float
     given_the_level: bool
     weeks: xr.Dataset
+    kpi: xr.DataArray
 
     @property
     def unreliable(self) -> int:
@@ -115,6 +118,7 @@ def loo(tree: xr.DataTree) -> Loo:
         float(found["good_k"]),
         not is_collapsed(tree),
         weeks,
+        data["kpi"].rename(spec_of(tree).kpi.column),
     )
 
 
@@ -159,7 +163,8 @@ def compare(found: Mapping[str, Loo]) -> pd.DataFrame:
         less than 2 standard errors, tells nothing (Sivula, Magnusson and Vehtari 2020).
 
     Raises:
-        InputError: fewer than two models, or other weeks or geos.
+        InputError: fewer than two models, or other weeks or geos, another KPI, or one counted in another unit. A model
+            of its logarithm is none: the densities are of the KPI itself either way.
     """
     if len(found) < 2:
         raise InputError("a comparison takes two models or more")
@@ -174,6 +179,7 @@ def compare(found: Mapping[str, Loo]) -> pd.DataFrame:
                 f"{name} and {names[0]} were not fitted on the same weeks and geos: compare models of the same table, "
                 "window, l_max and holdout"
             )
+        _refuse_another_kpi(name, one.kpi.where(known), names[0], best.kpi.where(known))
         gap = (one.weeks["elpd"] - best.weeks["elpd"]).to_numpy()[known.to_numpy()]
         difference, error = float(gap.sum()), float(np.sqrt(len(gap) * gap.var()))
         rows.append(
@@ -190,6 +196,25 @@ def compare(found: Mapping[str, Loo]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _refuse_another_kpi(name: str, kpi: xr.DataArray, best: str, its_kpi: xr.DataArray) -> None:
+    """Densities of different numbers do not compare, be they of another column or of the same in another unit."""
+    if kpi.name != its_kpi.name:
+        raise InputError(
+            f"{name} is a model of {kpi.name} and {best} one of {its_kpi.name}: how well each is predicted does not "
+            "compare; compare models of the same `kpi: column`"
+        )
+    differ = ~np.isclose(kpi.to_numpy(), its_kpi.to_numpy(), rtol=1e-6, equal_nan=True)
+    if differ.any():
+        geo, week = np.argwhere(differ)[0]
+        at = np.datetime_as_string(kpi["week"].to_numpy()[week], "D")
+        at += f" {kpi['geo'].to_numpy()[geo]}" if len(differ) > 1 else ""
+        raise InputError(
+            f"{name} and {best} were fitted on different values of {kpi.name}, {float(kpi[geo, week]):,.6g} and "
+            f"{float(its_kpi[geo, week]):,.6g} in {at}, and so in {int(differ.sum())} of {int(kpi.notnull().sum())} "
+            "weeks: fit both on the same table, with the KPI in the same unit"
+        )
 
 
 def _verdict(name: str, best: str, difference: float, error: float) -> str:

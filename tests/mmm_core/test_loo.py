@@ -71,6 +71,34 @@ def test_models_of_other_weeks_do_not_compare():
         compare({"a": loo(posterior(draws=50)), "b": loo(posterior(draws=50, holdout_weeks=5))})
 
 
+def test_models_of_another_kpi_or_unit_do_not_compare():
+    revenue = loo(posterior(draws=50))
+    orders = loo(
+        posterior({**SPEC, "kpi": {"column": "orders", "revenue_per_unit": "order_value"}}, draws=50)
+    )
+    with pytest.raises(InputError, match=r"of revenue .*of orders|of orders .*of revenue"):
+        compare({"a": revenue, "b": orders})
+    table = weekly_table()
+    table["revenue"] /= 1000
+    with pytest.raises(InputError, match=r"different values of revenue.* 60 of 60 weeks: .*same unit"):
+        compare({"a": revenue, "b": loo(posterior(table=table, draws=50))})
+
+
+def test_a_model_of_the_logarithm_compares_as_the_density_is_of_the_kpi_itself():
+    level, log = (
+        loo(posterior(draws=50)),
+        loo(posterior({**SPEC, "kpi": {"column": "revenue", "scale": "log"}})),
+    )
+    assert len(compare({"level": level, "log": log})) == 2
+    table = weekly_table()
+    table["revenue"] *= 1000  # moves both by the same: log 1000 a week
+    for one, spec in ((level, SPEC), (log, {**SPEC, "kpi": {"column": "revenue", "scale": "log"}})):
+        draws = 50 if one is level else 20
+        again = loo(posterior(spec, table, draws=draws))
+        moved = (one.weeks["elpd"] - again.weeks["elpd"]).to_numpy()
+        np.testing.assert_allclose(moved, np.log(1000), rtol=1e-4)
+
+
 def test_an_approximate_engine_is_labelled_and_a_bootstrap_refused():
     tree = posterior({**SPEC, "model": "quick"}, draws=50)
     tree.attrs.update(engine="laplace", approximate="normal approximation")
