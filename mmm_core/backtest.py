@@ -136,11 +136,15 @@ def backtest(
     weeks = model_data(table, spec, source).sizes["week"]
     held = [horizon + step * back for back in reversed(range(origins))]
     if weeks - held[0] < _LEAST_WEEKS:
-        most = (weeks - _LEAST_WEEKS - horizon) // step + 1
+        most, longest = (weeks - _LEAST_WEEKS - horizon) // step + 1, weeks - _LEAST_WEEKS
+        if most > 0:
+            remedy = f"ask for {most} origin{'s' * (most > 1)} at most"
+        else:
+            remedy = f"shorten the horizon to {longest} at most" if longest > 0 else "use a longer table"
+        each = f"each of {origins} origins {step} weeks apart" if origins > 1 else "one origin"
         raise InputError(
-            f"{source}: {origins} origins {step} weeks apart with {horizon} weeks ahead leave {weeks - held[0]} of "
-            f"{weeks} modelled weeks to learn from, fewer than {_LEAST_WEEKS}: "
-            + (f"ask for {most} origins at most" if most > 0 else "shorten the horizon")
+            f"{source}: forecasting {horizon} weeks from {each} takes the last {held[0]} weeks, and at least "
+            f"{_LEAST_WEEKS} before them to learn from; the model has {weeks}: {remedy}"
         )
     draws = draws or min(spec.fit.draws, max(DRAWS // spec.fit.chains, 100))
     parts, approximate = [], ""
