@@ -110,6 +110,8 @@ def worst(tree: xr.DataTree, statistic: str, largest: bool, **options: Any) -> t
         warnings.simplefilter("ignore")  # ArviZ announces its next major version at import
         import arviz
     found, name = float("nan"), "nothing varies"
+    if statistic == "rhat" and tree["posterior"].sizes["chain"] < 2:
+        return found, "one chain"  # of which ArviZ would warn
     for variable, values in tree["posterior"].to_dataset().data_vars.items():
         flat = values.to_numpy().reshape(*values.shape[:2], -1)
         for position in np.flatnonzero(np.ptp(flat, axis=(0, 1)) > 0):

@@ -1,8 +1,11 @@
 """The ridge engine: its algebra against dense matrices, and planted truths."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from mmm_core.data import model_data
 from mmm_core.engines.ridge_baseline import Baseline
@@ -205,6 +208,19 @@ def test_the_draws_predict_the_kpi():
     assert float(tree["posterior"]["sigma"].mean() * tree["constant_data"]["kpi_scale"]) == pytest.approx(
         NOISE, rel=0.25
     )
+
+
+def test_a_summary_of_its_one_chain_warns_of_nothing(capfd):
+    from mmm_core.console import sampling
+    from mmm_core.summary import summary
+
+    table, _ = planted(weeks=60)
+    facts = summary(fit(table, parse_spec({**SPEC, "fit": {**RIDGE, "draws": 100}})))
+    assert facts["rhat_max"] is None
+    assert "Shape validation" not in capfd.readouterr().err
+    screen = Console(file=io.StringIO(), width=120)
+    screen.print(sampling(facts))
+    assert "one chain x 100 draws" in screen.file.getvalue()
 
 
 def test_kpi_as_a_logarithm():
