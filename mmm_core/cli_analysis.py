@@ -27,6 +27,7 @@ from mmm_core.terminal import (
 from mmm_core.terminal import out as screen
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 
@@ -97,8 +98,8 @@ def backtest(
         }
         wrote(
             [
-                write_table(out / "backtest.csv", found.table),
-                write_table(out / "backtest_by_horizon.csv", found.by_horizon),
+                write_table(out / "backtest.csv", _marked(found.table, found.approximate)),
+                write_table(out / "backtest_by_horizon.csv", _marked(found.by_horizon, found.approximate)),
                 write_json(out / "backtest.json", facts),
             ]
         )
@@ -125,7 +126,10 @@ def sensitivity(posterior: Posterior, out: Folder = None) -> None:
             "table": _records(found.table),
         }
         wrote(
-            [write_table(out / "sensitivity.csv", found.table), write_json(out / "sensitivity.json", facts)]
+            [
+                write_table(out / "sensitivity.csv", _marked(found.table, found.approximate)),
+                write_json(out / "sensitivity.json", facts),
+            ]
         )
 
 
@@ -173,7 +177,7 @@ def loo(
             },
             "comparison": [] if table is None else _records(table),
         }
-        weeks = first.weeks.to_dataframe().reset_index()
+        weeks = _marked(first.weeks.to_dataframe().reset_index(), first.approximate)
         wrote([write_table(out / "loo.csv", weeks), write_json(out / "loo.json", facts)])
 
 
@@ -224,7 +228,7 @@ def identify(posterior: Posterior, out: Folder = None) -> None:
     label(str(tree.attrs["approximate"]), doubts)
     screen.print(console.identification(found))
     if out:
-        wrote([write_table(out / "identifiability.csv", table)])
+        wrote([write_table(out / "identifiability.csv", _marked(table, str(tree.attrs["approximate"])))])
 
 
 def _load(path: Path) -> xr.DataTree:
@@ -233,6 +237,11 @@ def _load(path: Path) -> xr.DataTree:
 
     configure(chains=1)  # programs compiled before are found again
     return load_posterior(path)
+
+
+def _marked(table: pd.DataFrame, approximate: str) -> pd.DataFrame:
+    """The table with a last column that says what is approximate about its figures, where anything is."""
+    return table.assign(approximate=f"approximate: {approximate}") if approximate else table
 
 
 def _records(table: Any) -> list[dict[str, Any]]:

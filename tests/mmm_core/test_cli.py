@@ -299,10 +299,13 @@ def test_an_approximate_posterior_is_labelled_wherever_it_appears(folder, tmp_pa
     tree.attrs.update(engine="laplace", approximate="normal approximation at the mode")
     save_posterior(tree, tmp_path / "quick.nc")
     for command in ("curves", "sensitivity", "identify", "allocate"):
-        said = mmm(command, "--posterior", tmp_path / "quick.nc")
+        said = mmm(command, "--posterior", tmp_path / "quick.nc", "--out", tmp_path)
         assert said.returncode == 0, said.stderr
         assert "approximate: normal approximation at the mode" in said.stdout, command
-    assert "approximate" in mmm("loo", "--posterior", tmp_path / "quick.nc").stdout
+    assert "approximate" in mmm("loo", "--posterior", tmp_path / "quick.nc", "--out", tmp_path).stdout
+    for file in ("response_curves", "sensitivity", "identifiability", "budget_allocation", "loo"):
+        column = pd.read_csv(tmp_path / f"{file}.csv")["approximate"]
+        assert set(column) == {"approximate: normal approximation at the mode"}, file
     reviewed = mmm("review", "--posterior", tmp_path / "quick.nc", "--no-holdout")
     assert reviewed.returncode == 1
     assert "not fit for use: exact" in reviewed.stdout
