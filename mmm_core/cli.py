@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from mmm_core import cli_analysis
+from mmm_core.cli_forecast import forecast
 from mmm_core.terminal import (
     Engine,
     Folder,
@@ -272,6 +273,7 @@ def schema(
         typer.echo(json.dumps(json_schema(), indent=2))
 
 
+app.command()(forecast)
 cli_analysis.register(app)
 
 

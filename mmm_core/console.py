@@ -15,6 +15,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
     from mmm_core.allocation import Allocation
     from mmm_core.backtest import Backtest
@@ -235,6 +236,16 @@ def priors(table: pd.DataFrame, words: Iterable[str]) -> RenderableType:
             f"{row['share_q05']:.1%} to {row['share_q95']:.1%}",
         )
     return Group(out, *(Text(line) for line in words))
+
+
+def forecast(total: xr.Dataset, kpi: str, assumed: Iterable[str]) -> RenderableType:
+    """The KPI of the weeks to come, geos summed, and what was assumed of them."""
+    out = _Figures(f"Forecast of {kpi}", "week", "mean", INTERVAL)
+    for week in total["week"].to_numpy():
+        row = total.sel(week=week)
+        interval = f"{float(row['q05']):,.0f} to {float(row['q95']):,.0f}"
+        out.add_row(str(week)[:10], f"{float(row['mean']):,.0f}", interval)
+    return Group(out, *(Text(f"assumed: {line}") for line in assumed))
 
 
 def backtest(found: Backtest) -> RenderableType:

@@ -40,8 +40,15 @@ def predict(tree: xr.DataTree, plan: pd.DataFrame, seed: int = 0) -> xr.Dataset:
             missing media column, a misspelt one, text, or a negative or missing number.
     """
     draws, assumed = predictive_draws(tree, plan, seed)
-    low, middle, high = draws.quantile([0.05, 0.5, 0.95], "draw").transpose("quantile", "geo", "week")
-    out = xr.Dataset(
+    out = summary_of(draws)
+    out.attrs["assumed"] = assumed
+    return out
+
+
+def summary_of(draws: xr.DataArray) -> xr.Dataset:
+    """mean, sd, q05, median, q95 over the draws."""
+    low, middle, high = draws.quantile([0.05, 0.5, 0.95], "draw").transpose("quantile", ...)
+    return xr.Dataset(
         {
             "mean": draws.mean("draw"),
             "sd": draws.std("draw"),
@@ -50,8 +57,6 @@ def predict(tree: xr.DataTree, plan: pd.DataFrame, seed: int = 0) -> xr.Dataset:
             "q95": high.drop_vars("quantile"),
         }
     )
-    out.attrs["assumed"] = assumed
-    return out
 
 
 def predictive_draws(tree: xr.DataTree, plan: pd.DataFrame, seed: int = 0) -> tuple[xr.DataArray, list[str]]:

@@ -46,7 +46,7 @@ def test_help_names_every_command_and_imports_nothing_heavy():
     said = mmm("--help")
     assert said.returncode == 0
     for command in (
-        "simulate", "fit", "curves", "allocate", "review", "schema",
+        "simulate", "fit", "curves", "allocate", "forecast", "review", "schema",
         "prior", "backtest", "sensitivity", "loo", "placebo", "identify",
     ):  # fmt: skip
         assert command in said.stdout
@@ -274,6 +274,31 @@ def test_a_posterior_is_questioned(folder, tmp_path):
     assert said.returncode == 0, said.stderr
     assert "What the data could tell" in said.stdout
     assert set(pd.read_csv(tmp_path / "identifiability.csv")["channel"]) == {"tv", "search", "newsletter"}
+
+
+def test_a_plan_is_forecast(folder, tmp_path):
+    plan = weekly_table(weeks=70).tail(6)
+    plan.drop(columns="revenue").to_csv(tmp_path / "plan.csv", index=False)
+    said = mmm(
+        "forecast",
+        "--posterior",
+        folder / "posterior.nc",
+        "--plan",
+        tmp_path / "plan.csv",
+        "--out",
+        tmp_path / "out",
+    )
+    assert said.returncode == 0, said.stderr
+    assert "Forecast of revenue" in said.stdout
+    table = pd.read_csv(tmp_path / "out" / "forecast.csv")
+    assert list(table["week"]) == list(plan["week_start"].astype(str))
+    assert (table["q05"] < table["q95"]).all()
+    facts = json.loads((tmp_path / "out" / "forecast.json").read_text())
+    assert facts == {"model": "small", "seed": 0, "assumed": [], "approximate": ""}
+    weekly_table().tail(3).to_csv(tmp_path / "past.csv", index=False)
+    refused = mmm("forecast", "--posterior", folder / "posterior.nc", "--plan", tmp_path / "past.csv")
+    assert refused.returncode == 2
+    assert "plan: " in refused.stderr
 
 
 def test_priors_are_shown_before_a_fit(folder, tmp_path):

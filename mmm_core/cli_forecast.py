@@ -1,0 +1,41 @@
+"""`mmm forecast`: the KPI of a plan's weeks, from a posterior."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmm_core.terminal import Folder, Posterior, busy, label, reported, write_json, write_table, wrote
+from mmm_core.terminal import out as screen
+
+
+@reported
+def forecast(
+    posterior: Posterior,
+    plan: Annotated[
+        Path,
+        typer.Option("--plan", help="weeks after the fitted ones, CSV or Parquet, columns as in the table"),
+    ],
+    out: Folder = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the level's steps and the noise")] = 0,
+) -> None:
+    """Forecast the KPI of the weeks of a media plan, with intervals."""
+    with busy("Forecasting"):
+        from mmm_core import console
+        from mmm_core.posterior import load_posterior, spec_of
+        from mmm_core.predict import predict, predictive_draws, summary_of
+        from mmm_core.table import read_table
+
+        tree, rows = load_posterior(posterior), read_table(plan)
+        by_geo = predict(tree, rows, seed)
+        draws, assumed = predictive_draws(tree, rows, seed)
+        total = summary_of(draws.sum("geo"))
+    approximate = str(tree.attrs["approximate"])
+    label(approximate)
+    screen.print(console.forecast(total, spec_of(tree).kpi.column, assumed))
+    if out:
+        table = by_geo.to_dataframe().reset_index()
+        facts = {"model": tree.attrs["model"], "seed": seed, "assumed": assumed, "approximate": approximate}
+        wrote([write_table(out / "forecast.csv", table), write_json(out / "forecast.json", facts)])
