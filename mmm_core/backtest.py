@@ -140,7 +140,11 @@ def backtest(
         if most > 0:
             remedy = f"ask for {most} origin{'s' * (most > 1)} at most"
         else:
-            remedy = f"shorten the horizon to {longest} at most" if longest > 0 else "use a longer table"
+            remedy = (
+                f"shorten the horizon, with one origin to {longest} weeks at most"
+                if longest > 0
+                else "use a longer table"
+            )
         each = f"each of {origins} origins {step} weeks apart" if origins > 1 else "one origin"
         raise InputError(
             f"{source}: forecasting {horizon} weeks from {each} takes the last {held[0]} weeks, and at least "
