@@ -64,7 +64,7 @@ def test_skill_is_relative_to_the_simple_forecasts_and_shown_per_origin_and_pool
 def test_too_many_origins_are_refused_with_what_would_do():
     with pytest.raises(InputError, match="ask for 2 origins at most"):
         backtest(weekly_table(), parse_spec(SPEC), origins=5, horizon=13)
-    longer = r"takes the last 200 weeks, and at least 26 before them .*; the model has 60: shorten .* to 34 weeks at most"
+    longer = r"the last 200 weeks, and at least 26 before them .*; the model has 60: shorten .* to 34 weeks at most"
     with pytest.raises(InputError, match=longer):
         backtest(weekly_table(), parse_spec(SPEC), origins=1, horizon=200)
     with pytest.raises(InputError, match="has 26: use a longer table"):
