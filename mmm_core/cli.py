@@ -49,7 +49,10 @@ app = typer.Typer(
 @reported
 def simulate(
     out: Annotated[
-        Path, typer.Option("--out", help="folder: landing/ gets the raw exports, truth/ what made them")
+        Path,
+        typer.Option(
+            "--out", help="folder: landing/ gets raw exports, weekly/ a table a market, truth/ what made them"
+        ),
     ],
     seed: Annotated[int, typer.Option(help="same seed and end, same files")] = 7,
     end: Annotated[
@@ -64,7 +67,12 @@ def simulate(
         world = simulate_world(seed=seed, end=end.date() if end else None)
         files = write_landing(world, out / "landing")
         write_truth(world, out / "truth")
+        tables = [
+            write_table(out / "weekly" / f"{market.name}.csv", market.table.assign(market=market.name))
+            for market in world.markets
+        ]
     screen.print(f"{len(files)} raw files in {out / 'landing'}; what made them in {out / 'truth'}")
+    wrote(tables)
 
 
 @app.command()

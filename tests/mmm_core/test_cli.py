@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from rich.console import Console
 from mmm_core.convergence import faults
 from mmm_core.posterior import load_posterior, save_posterior
 from mmm_core.spec import Review, load_spec, parse_spec
-from mmm_core.table import read_table
+from mmm_core.table import check_table, read_table
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
 
@@ -254,6 +255,9 @@ def test_simulate_writes_landing_files_and_their_truth(tmp_path):
     assert said.returncode == 0, said.stderr
     assert list((tmp_path / "landing" / "google_ads" / "campaign_stats").glob("*.csv"))
     assert (tmp_path / "truth" / "truth.json").is_file()
+    for market in ("us", "uk"):  # a table that the models of this repository fit as it is
+        model = next((Path(__file__).parents[2] / "models").glob(f"{market}_*.yaml"))
+        check_table(read_table(tmp_path / "weekly" / f"{market}.csv"), load_spec(model))
 
 
 def test_a_posterior_is_questioned(folder, tmp_path):
