@@ -24,18 +24,20 @@ def forecast(
     """Forecast the KPI of the weeks of a media plan, with intervals."""
     with busy("Forecasting"):
         from mmm_core import console
+        from mmm_core.convergence import unconverged
         from mmm_core.posterior import load_posterior, spec_of
-        from mmm_core.predict import predict, predictive_draws, summary_of
+        from mmm_core.predict import predictive_draws, summary_of
         from mmm_core.table import read_table
 
         tree, rows = load_posterior(posterior), read_table(plan)
-        by_geo = predict(tree, rows, seed)
         draws, assumed = predictive_draws(tree, rows, seed)
-        total = summary_of(draws.sum("geo"))
-    approximate = str(tree.attrs["approximate"])
-    label(approximate)
+        by_geo, total = summary_of(draws), summary_of(draws.sum("geo"))
+        approximate, doubtful = str(tree.attrs["approximate"]), unconverged(tree)
+    label(approximate, doubtful)
     screen.print(console.forecast(total, spec_of(tree).kpi.column, assumed))
     if out:
         table = by_geo.to_dataframe().reset_index()
+        if approximate:
+            table["approximate"] = f"approximate: {approximate}"
         facts = {"model": tree.attrs["model"], "seed": seed, "assumed": assumed, "approximate": approximate}
         wrote([write_table(out / "forecast.csv", table), write_json(out / "forecast.json", facts)])
