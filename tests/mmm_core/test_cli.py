@@ -299,6 +299,14 @@ def test_a_plan_is_forecast(folder, tmp_path):
     assert (table["q05"] < table["q95"]).all()
     facts = json.loads((tmp_path / "out" / "forecast.json").read_text())
     assert facts == {"model": "small", "seed": 0, "assumed": [], "approximate": ""}
+    tree = load_posterior(folder / "posterior.nc")
+    tree.attrs.update(engine="laplace", approximate="normal approximation at the mode")
+    save_posterior(tree, tmp_path / "quick.nc")
+    said = mmm(
+        "forecast", "--posterior", tmp_path / "quick.nc", "--plan", tmp_path / "plan.csv", "--out", tmp_path
+    )
+    assert "approximate: normal approximation at the mode" in said.stdout
+    assert pd.read_csv(tmp_path / "forecast.csv")["approximate"].str.startswith("approximate: ").all()
     weekly_table().tail(3).to_csv(tmp_path / "past.csv", index=False)
     refused = mmm("forecast", "--posterior", folder / "posterior.nc", "--plan", tmp_path / "past.csv")
     assert refused.returncode == 2
