@@ -18,31 +18,37 @@ def code_version(*modules: str, bump: int = 1) -> str:
     """Version of an asset computed by `modules` of `mmm_core`; bump it when code around the library changes."""
     digest = hashlib.sha256()
     for path in sorted(_sources(frozenset(modules))):
-        digest.update(path.name.encode() + path.read_bytes())
+        digest.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
     return f"{bump}-{digest.hexdigest()[:12]}"
 
 
 def _sources(modules: frozenset[str]) -> set[Path]:
     found: set[Path] = set()
-    waiting = set(modules)
+    waiting = {path for module in modules for path in _files(f"mmm_core.{module}")}
     while waiting:
-        path = SOURCE / f"{waiting.pop()}.py"
-        if path not in found:
-            found.add(path)
-            waiting |= _imports(path)
+        path = waiting.pop()
+        found.add(path)
+        waiting |= _imports(path) - found
     return found
 
 
 @cache
-def _imports(path: Path) -> frozenset[str]:
-    """Names of the modules of `mmm_core` that a source file imports, at its top or inside a function."""
+def _imports(path: Path) -> frozenset[Path]:
+    """Source files of `mmm_core` that a source file imports, at its top or inside a function."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            if node.module == "mmm_core":
-                names |= {alias.name for alias in node.names}
-            elif node.module.startswith("mmm_core."):
-                names.add(node.module.split(".")[1])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            names |= {a.name.split(".")[1] for a in node.names if a.name.startswith("mmm_core.")}
-    return frozenset(name for name in names if (path.parent / f"{name}.py").is_file())
+            names |= {alias.name for alias in node.names}
+    return frozenset(file for name in names for file in _files(name))
+
+
+def _files(name: str) -> set[Path]:
+    """Files of the module that a dotted name is, or lies in, and of the packages around it."""
+    parts = name.split(".")
+    if parts[0] != SOURCE.name:
+        return set()
+    around = [SOURCE.joinpath(*parts[1:n]) for n in range(1, len(parts) + 1)]
+    candidates = [file for place in around for file in (place / "__init__.py", place.with_suffix(".py"))]
+    return {file for file in candidates if file.is_file()}

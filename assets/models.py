@@ -16,7 +16,7 @@ import dagster as dg
 from assets.resources.paths import REPOSITORY
 
 if TYPE_CHECKING:
-    from mmm_core.spec import ModelSpec
+    from mmm_core.spec.model_spec import ModelSpec
 
 
 def models_folder() -> Path:
@@ -40,7 +40,7 @@ def load_model(model: str) -> "ModelSpec":
         SpecError: the file is refused, or says it is another model.
     """
     from mmm_core.errors import SpecError
-    from mmm_core.spec import load_spec
+    from mmm_core.spec.model_spec import load_spec
 
     spec = load_spec(spec_path(model))
     if spec.model != model:

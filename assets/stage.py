@@ -54,7 +54,7 @@ class Stage:
         `shown` is the part of the table worth reading in the UI. The data version is the content's, so what comes
         out the same is the same.
         """
-        from mmm_core.table import fingerprint
+        from mmm_core.data.table import fingerprint
 
         name = self.context.asset_key.path[-1]
         version = fingerprint(table)

@@ -20,9 +20,9 @@ MODEL_OF = {"us": "us_revenue", "uk": "uk_geo_revenue"}
 
 def world(market: str, seed: int) -> pd.DataFrame:
     """Fit one world; a row a channel with truth, interval and errors."""
-    from mmm_core.fit import fit
+    from mmm_core.inference.fit import fit
     from mmm_core.simulate import weekly_table
-    from mmm_core.spec import load_spec
+    from mmm_core.spec.model_spec import load_spec
 
     spec = load_spec(MODELS / f"{MODEL_OF[market]}.yaml")
     table, truth = weekly_table(market, seed=seed)

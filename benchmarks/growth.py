@@ -41,7 +41,7 @@ def one(weeks: int, channels: int, geos: int, chains: int) -> dict[str, Any]:
 
     from benchmarks.common.ours_fit import spec_of
     from benchmarks.worlds.simulator import simulated
-    from mmm_core.fit import fit
+    from mmm_core.inference.fit import fit
 
     market = {"market": "us"} if geos == 1 else {"market": "uk", "geos": geos}
     world = simulated(7, weeks=weeks, channels=channels, **market)

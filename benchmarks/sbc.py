@@ -148,12 +148,12 @@ def main(argv: list[str] | None = None) -> None:
 def replicate(options: argparse.Namespace) -> tuple[dict[str, list[int]], int]:
     """Ranks of every quantity over all replications, and divergent transitions in all."""
     from benchmarks.common.ours_fit import spec_of
-    from mmm_core import data
-    from mmm_core.fit import fit
+    from mmm_core.data import arrays as data
+    from mmm_core.inference.fit import fit
 
     if not hasattr(data, "_robust_sd"):
         raise SystemExit(
-            "mmm_core.data no longer measures the KPI's spread in _robust_sd: hold its new place at 1."
+            "mmm_core.data.arrays no longer measures the KPI's spread in _robust_sd: hold its new place at 1."
         )
     spend = spend_path(options.weeks)
     control = np.random.default_rng(1).standard_normal(options.weeks)

@@ -86,7 +86,7 @@ def heavy_modules(root: Path) -> dict[str, str]:
     files = {module_name(path, root): path for package in PACKAGES for path in modules(root, package)}
     loads: dict[str, set[str]] = {}
     for name, path in files.items():
-        # `from mmm_core.fit import fit` loads mmm_core and mmm_core.fit, and mmm_core.fit.fit if that is a module.
+        # `from a.b import c` loads a and a.b, and a.b.c if that is a module.
         targets = [i.name.split(".") for i in imports_of(path, root) if i.at_module_level]
         loaded = {".".join(parts[:n]) for parts in targets for n in range(1, len(parts) + 1)}
         loads[name] = loaded & (files.keys() | HEAVY) - {name}
@@ -140,7 +140,7 @@ def test_imports_run_one_way_and_stay_light():
         ),
         ("assets/bad.py", "import jax.numpy as jnp\n", "assets.bad: loads a heavy package at import"),
         ("assets/bad.py", "try:\n    import arviz\nexcept ImportError:\n    pass\n", "assets.bad -> arviz"),
-        ("assets/bad.py", "from mmm_core import fit\n", "assets.bad -> mmm_core.fit -> numpyro"),
+        ("assets/bad.py", "from mmm_core.deep import fit\n", "assets.bad -> mmm_core.deep.fit -> numpyro"),
         (
             "orchestration/bad.py",
             "from .helper import x\n",
@@ -149,13 +149,13 @@ def test_imports_run_one_way_and_stay_light():
     ],
 )
 def test_a_bad_import_is_found(tmp_path, file, text, message):
-    for package in (*PACKAGES, "orchestration/pipes", "assets/loose"):
+    for package in (*PACKAGES, "mmm_core/deep", "orchestration/pipes", "assets/loose"):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
     (tmp_path / "assets/loose/__init__.py").unlink()
     (tmp_path / "assets/loose/model.py").write_text("import mlflow\n")
     (tmp_path / "orchestration/pipes/fit.py").write_text("import jax\n")
-    (tmp_path / "mmm_core/fit.py").write_text("import numpyro\n")
+    (tmp_path / "mmm_core/deep/fit.py").write_text("import numpyro\n")
     (tmp_path / "orchestration/helper.py").write_text("import mlflow\n" if "helper" in text else "")
     assert not problems(tmp_path) or "helper" in text
     (tmp_path / file).parent.mkdir(exist_ok=True)
@@ -164,13 +164,13 @@ def test_a_bad_import_is_found(tmp_path, file, text, message):
 
 
 def test_imports_inside_functions_and_for_type_checkers_are_fine(tmp_path):
-    for package in PACKAGES:
+    for package in (*PACKAGES, "mmm_core/deep"):
         (tmp_path / package).mkdir()
-    (tmp_path / "mmm_core/fit.py").write_text("import jax\n")
+    (tmp_path / "mmm_core/deep/fit.py").write_text("import jax\n")
     (tmp_path / "assets/good.py").write_text(
         "from typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n    import arviz\n"
-        "def f():\n    from mmm_core.fit import fit\n    import mlflow\n    return fit, mlflow\n"
+        "def f():\n    from mmm_core.deep.fit import fit\n    import mlflow\n    return fit, mlflow\n"
     )
     assert not problems(tmp_path)
 

@@ -134,7 +134,7 @@ def test_the_image_runs_the_versions_that_were_tested():
     assert set(pins("requirements-bootstrap.lock")) == {"uv", "setuptools"}
 
 
-@pytest.mark.parametrize("module", ["mmm_core.fit", "assets", "orchestration.definitions"])
+@pytest.mark.parametrize("module", ["mmm_core.inference.fit", "assets", "orchestration.definitions"])
 def test_a_warning_of_ours_fails_the_test_it_appears_in(module):
     with pytest.raises(RuntimeWarning, match="overflow"):
         warnings.warn_explicit("overflow", RuntimeWarning, "file.py", 1, module=module)

@@ -27,10 +27,10 @@ FIGURES = (
     deps=["registered_model", "response_curves"],
     description=(
         "The split of the next period's budget with the most expected revenue, within the bounds of the model's YAML "
-        "(`mmm_core.allocation.allocate`).\n\nGrain: one row a paid channel."
+        "(`mmm_core.budget.allocation.allocate`).\n\nGrain: one row a paid channel."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version("allocation"),
+    code_version=code_version("budget.allocation"),
     io_manager_key="results",
     checks={
         "keeps_total_and_bounds": "The plan spends the total, every channel within its bounds.",
@@ -43,8 +43,8 @@ def budget_allocation(
     posteriors: dg.ResourceParam[PosteriorStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    from mmm_core import plots
-    from mmm_core.allocation import allocate
+    from mmm_core.budget.allocation import allocate
+    from mmm_core.plots import plots
 
     # The question as the YAML asks it now: it may have changed since the fit, which does not depend on it.
     budget = load_model(vintage_of(context.partition_key).model).budget

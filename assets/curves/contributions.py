@@ -14,10 +14,10 @@ from assets.stage import check, model_asset, stage
     deps=["registered_model"],
     description=(
         "Revenue, or units of a KPI that has none, that each media channel and each part of the baseline brought, with "
-        "its 90 % interval (`mmm_core.contributions.contributions`).\n\nGrain: one row a week and component."
+        "its 90 % interval (`mmm_core.effects.contributions.contributions`).\n\nGrain: one row a week and component."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version("contributions"),
+    code_version=code_version("effects.contributions"),
     io_manager_key="results",
     checks={
         "adds_up_to_the_prediction": "The components' means add up to the predicted revenue of every week."
@@ -31,8 +31,8 @@ def contributions(
 ) -> dg.MaterializeResult:
     import numpy as np
 
-    from mmm_core import plots
-    from mmm_core.contributions import contributions
+    from mmm_core.effects.contributions import contributions
+    from mmm_core.plots import plots
 
     with stage(context, tracking, posteriors) as run:
         parts = contributions(mmm_posterior)

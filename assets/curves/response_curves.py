@@ -14,10 +14,10 @@ from assets.stage import check, model_asset, stage
     deps=["registered_model"],
     description=(
         "Incremental revenue of each paid channel at 0 to 2 times the spend of the last comparable period "
-        "(`mmm_core.curves.response_curves`).\n\nGrain: one row a channel and multiplier."
+        "(`mmm_core.effects.curves.response_curves`).\n\nGrain: one row a channel and multiplier."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version("curves"),
+    code_version=code_version("effects.curves"),
     io_manager_key="results",
     checks={"never_falls": "More spend of a channel never brings less revenue, and none brings none."},
 )
@@ -27,8 +27,8 @@ def response_curves(
     posteriors: dg.ResourceParam[PosteriorStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    from mmm_core import plots
-    from mmm_core.curves import response_curves
+    from mmm_core.effects.curves import response_curves
+    from mmm_core.plots import plots
 
     with stage(context, tracking, posteriors) as run:
         table = response_curves(mmm_posterior).sort_values(["channel", "multiplier"], ignore_index=True)

@@ -14,10 +14,10 @@ from assets.stage import check, model_asset, stage
     deps=["registered_model"],
     description=(
         "ROI, marginal ROI, contribution and spend of each channel over the model's window, with 90 % intervals "
-        "(`mmm_core.roi.roi_table`).\n\nGrain: one row a channel and metric."
+        "(`mmm_core.effects.roi.roi_table`).\n\nGrain: one row a channel and metric."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version("roi"),
+    code_version=code_version("effects.roi"),
     io_manager_key="results",
     checks={
         "is_finite_and_ordered": (
@@ -34,8 +34,8 @@ def roi(
 ) -> dg.MaterializeResult:
     import numpy as np
 
-    from mmm_core import plots
-    from mmm_core.roi import roi_table
+    from mmm_core.effects.roi import roi_table
+    from mmm_core.plots import plots
 
     with stage(context, tracking, posteriors) as run:
         table = roi_table(mmm_posterior)

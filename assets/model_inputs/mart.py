@@ -9,7 +9,7 @@ from mmm_core.errors import InputError, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mmm_core.spec import ModelSpec
+    from mmm_core.spec.model_spec import ModelSpec
 
 WEEKLY_TABLES = "weekly_tables/"
 WEEKLY_MART = "fct_weekly_tables"

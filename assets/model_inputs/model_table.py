@@ -26,7 +26,7 @@ WARN_WEEKS = 104
     ),
     kinds={"duckdb", "parquet"},
     pool=POOL,
-    code_version=code_version("table", "spec"),
+    code_version=code_version("data.table", "spec.model_spec"),
     io_manager_key="vintages",
     check_specs=[
         dg.AssetCheckSpec(
@@ -48,7 +48,7 @@ def model_table(
     vintages: dg.ResourceParam[VintageStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    from mmm_core.table import check_table, fingerprint
+    from mmm_core.data.table import check_table, fingerprint
 
     vintage = vintage_of(context.partition_key)
     spec = load_model(vintage.model)

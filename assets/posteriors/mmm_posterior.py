@@ -20,13 +20,14 @@ FIGURES = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "compile_s
     "mmm_posterior",
     deps=["model_table"],
     description=(
-        "Draws from the posterior of the marketing mix model, fitted by `mmm_core.fit.fit` on the frozen table.\n\n"
+        "Draws from the posterior of the marketing mix model, fitted by `mmm_core.inference.fit.fit` on the frozen "
+        "table.\n\n"
         "Grain: one file of draws a model and as-of week, named by its version: the hash of table, specification, "
         "seed and engine. The same inputs give the same version, and a version that is there is not fitted again."
     ),
     kinds={"numpyro", "jax"},
     pool="mcmc",
-    code_version=code_version("fit", "posterior"),
+    code_version=code_version("inference.fit", "posterior.schema"),
     io_manager_key="posteriors",
     checks={"posterior_is_whole": "Every group and variable is there, in its dimensions, and finite."},
 )
@@ -37,8 +38,8 @@ def mmm_posterior(
     fit_process: FitProcess,
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    from mmm_core.posterior import version
-    from mmm_core.summary import summary
+    from mmm_core.diagnostics.summary import summary
+    from mmm_core.posterior.schema import version
 
     vintage = vintage_of(context.partition_key)
     spec = load_model(vintage.model)
@@ -96,7 +97,7 @@ def mmm_posterior(
 def _is_whole(context: dg.AssetExecutionContext, path: Path) -> bool:
     """Whether an earlier run left this posterior; a damaged file is put aside."""
     from mmm_core.errors import InputError
-    from mmm_core.posterior import load_posterior
+    from mmm_core.posterior.schema import load_posterior
 
     if not path.is_file():
         return False

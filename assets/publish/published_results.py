@@ -37,7 +37,7 @@ def published_results(
     tracking: Tracking,
     warehouse: Warehouse,
 ) -> dg.MaterializeResult:
-    from mmm_core.table import fingerprint
+    from mmm_core.data.table import fingerprint
 
     tables = {
         "contributions_weekly": contributions,

@@ -26,7 +26,7 @@ REQUIREMENTS = ("numpy", "scipy", "pandas", "xarray", "h5netcdf", "jax", "pydant
         "that is registered already keeps its version.\n\nGrain: one model version a posterior version."
     ),
     kinds={"mlflow"},
-    code_version=code_version("posterior"),
+    code_version=code_version("posterior.schema"),
     checks={
         "holds_this_posterior": "The registered version carries this posterior, table and specification."
     },
@@ -93,7 +93,7 @@ def _register(name: str, posterior: Path, origin: dict[str, str], dagster_run_id
 
 def _how_to_use(name: str, version: str, posterior) -> str:
     """The version's description: which columns a plan has."""
-    from mmm_core.posterior import spec_of
+    from mmm_core.posterior.schema import spec_of
 
     spec = spec_of(posterior)
     keys = [spec.time.column] + ([spec.geo.column] if spec.geo else [])

@@ -92,7 +92,7 @@ class PosteriorStore(VersionedStore):
         return self.path(vintage, version).with_suffix(f".holdout{weeks}.nc")
 
     def load(self, vintage: Vintage, version: str) -> "DataTree":
-        from mmm_core.posterior import load_posterior
+        from mmm_core.posterior.schema import load_posterior
 
         return load_posterior(self.path(vintage, version))
 

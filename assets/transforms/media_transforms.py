@@ -14,10 +14,10 @@ from assets.stage import check, model_asset, stage
     deps=["registered_model"],
     description=(
         "Exposure of each channel, what it becomes once it carries over, and once it saturates, at the posterior mean "
-        "(`mmm_core.transforms.media_transforms`).\n\nGrain: one row a week, geo and channel."
+        "(`mmm_core.effects.media_transforms.media_transforms`).\n\nGrain: one row a week, geo and channel."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version("transforms"),
+    code_version=code_version("effects.media_transforms"),
     io_manager_key="results",
     checks={"is_finite_and_not_negative": "Adstocked and saturated media are finite and not negative."},
 )
@@ -29,9 +29,9 @@ def media_transforms(
 ) -> dg.MaterializeResult:
     import numpy as np
 
-    from mmm_core import plots
-    from mmm_core.posterior import spec_of
-    from mmm_core.transforms import media_transforms
+    from mmm_core.effects.media_transforms import media_transforms
+    from mmm_core.plots import plots
+    from mmm_core.posterior.schema import spec_of
 
     with stage(context, tracking, posteriors) as run:
         table = media_transforms(mmm_posterior)

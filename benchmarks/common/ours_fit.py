@@ -15,9 +15,9 @@ import numpyro.infer.util  # noqa: E402, F401
 import pandera.pandas  # noqa: E402, F401
 import xarray as xr  # noqa: E402
 
-import mmm_core.fit  # noqa: E402
+import mmm_core.inference.fit  # noqa: E402
 from benchmarks.common.job import Job, read_job, write_result  # noqa: E402
-from mmm_core.spec import ModelSpec, parse_spec  # noqa: E402
+from mmm_core.spec.model_spec import ModelSpec, parse_spec  # noqa: E402
 
 IMPORTED = time.perf_counter()
 
@@ -85,7 +85,7 @@ def main(folder: Path) -> None:
     job, table = read_job(folder)
     spec = spec_of(job)
     begun, cpu = time.perf_counter(), time.process_time()
-    tree = mmm_core.fit.fit(table, spec)
+    tree = mmm_core.inference.fit.fit(table, spec)
     seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
     stats = tree["sample_stats"]
     result = {

@@ -17,8 +17,8 @@ from dagster_pipes import PipesContext, open_dagster_pipes
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from mmm_core.sampling import Progress
-    from mmm_core.spec import ModelSpec
+    from mmm_core.inference.hmc.sampler import Progress
+    from mmm_core.spec.model_spec import ModelSpec
 
 REPORT_SECONDS = 2.0
 HOLDOUT_DRAWS = 250  # a chain: a forecast is scored on a thousand draws
@@ -36,10 +36,10 @@ def fit_model(pipes: PipesContext) -> None:
     Raises:
         InputError: table or specification are not the ones that the version was made of.
     """
+    from mmm_core.data.table import check_table, fingerprint, read_table
     from mmm_core.errors import InputError
-    from mmm_core.posterior import version
-    from mmm_core.spec import load_spec
-    from mmm_core.table import check_table, fingerprint, read_table
+    from mmm_core.posterior.schema import version
+    from mmm_core.spec.model_spec import load_spec
 
     source = pipes.get_extra("table")
     spec, table = load_spec(pipes.get_extra("spec")), read_table(source)
@@ -63,8 +63,8 @@ def _fit_one(
     pipes: PipesContext, table: "DataFrame", spec: "ModelSpec", source: str, holdout_weeks: int, target: Path
 ) -> None:
     from mmm_core.files import partial_name
-    from mmm_core.fit import fit
-    from mmm_core.posterior import save_posterior
+    from mmm_core.inference.fit import fit
+    from mmm_core.posterior.schema import save_posterior
 
     for abandoned in target.parent.glob(partial_name(target, "*").name):  # by a process that was killed
         abandoned.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from benchmarks.common.ours_fit import spec_of
 from benchmarks.worlds import peer_style
 from benchmarks.worlds.peer_style import adstock, meridian_like, pymc_marketing_like, textbook
 from benchmarks.worlds.simulator import simulated
-from mmm_core.data import model_data
+from mmm_core.data.arrays import model_data
 
 MAKERS = [meridian_like, pymc_marketing_like, textbook, simulated]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmm_core.posterior import spec_of
+from mmm_core.posterior.schema import spec_of
 
 
 def lag_weights(channel, parameter):

@@ -14,9 +14,9 @@ from numpyro import handlers
 from numpyro.distributions import biject_to
 from scipy import stats
 
-from mmm_core.data import model_data
-from mmm_core.model import Effects, Model, ModelArrays, model_arrays
-from mmm_core.spec import ModelSpec, parse_spec
+from mmm_core.data.arrays import model_data
+from mmm_core.model.model import Effects, Model, ModelArrays, model_arrays
+from mmm_core.spec.model_spec import ModelSpec, parse_spec
 from tests.mmm_core.posteriors import SPEC, weekly_table
 
 CHANNELS = {

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.data import model_data
-from mmm_core.posterior import ENGINE_VERSION, check_posterior
-from mmm_core.spec import parse_spec
+from mmm_core.data.arrays import model_data
+from mmm_core.posterior.schema import ENGINE_VERSION, check_posterior
+from mmm_core.spec.model_spec import parse_spec
 
 SPEC = {
     "model": "small",

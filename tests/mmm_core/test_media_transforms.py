@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mmm_core.posterior import spec_of
-from mmm_core.transforms import media_transforms
+from mmm_core.effects.media_transforms import media_transforms
+from mmm_core.posterior.schema import spec_of
 from tests.mmm_core import brute_force
 from tests.mmm_core.whole_family import SPECS, case
 

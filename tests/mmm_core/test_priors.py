@@ -8,9 +8,9 @@ import pytest
 from numpyro import handlers
 from scipy import stats
 
+from mmm_core.inference.hmc.sampler import Schedule, sample
+from mmm_core.inference.runtime import Devices
 from mmm_core.priors import FAMILIES, Prior, prior_tables, sample_vector
-from mmm_core.runtime import Devices
-from mmm_core.sampling import Schedule, sample
 
 STATED = {
     "normal": [-1.0, 2.0],

@@ -14,17 +14,17 @@ class MarketingMixModel(PythonModel):
 
     `predict` takes the weeks that follow the fitted ones, a row a week (and geo): the week, the geo in a panel, and a
     spend column a paid channel, named as in the model's YAML; controls where they are known. It returns mean, sd, q05,
-    median and q95 of the KPI a week and geo. `mmm_core.predict.predict` says more, and what it refuses.
+    median and q95 of the KPI a week and geo. `mmm_core.forecast.predict.predict` says more, and what it refuses.
     """
 
     def load_context(self, context):
-        from mmm_core.posterior import load_posterior
+        from mmm_core.posterior.schema import load_posterior
 
         self.posterior = load_posterior(context.artifacts["posterior"])
 
     def predict(self, context, model_input: pd.DataFrame, params=None) -> pd.DataFrame:
-        from mmm_core.posterior import spec_of
-        from mmm_core.predict import predict
+        from mmm_core.forecast.predict import predict
+        from mmm_core.posterior.schema import spec_of
 
         forecast = predict(self.posterior, model_input, **(params or {}))
         return (

@@ -7,7 +7,7 @@ from assets.model_inputs.mart import read_mart
 from assets.models import Vintage
 from assets.resources.warehouse import Warehouse
 from mmm_core.errors import InputError
-from mmm_core.spec import parse_spec
+from mmm_core.spec.model_spec import parse_spec
 
 WEEKS = pd.date_range("2025-01-06", periods=6, freq="7D")
 AS_OF = Vintage("brand", "2025-01-27")

@@ -176,7 +176,14 @@ def test_no_model_library_is_loaded():
     import subprocess
     import sys
 
-    unwanted = ["jax", "numpyro", "arviz", "scipy.signal", "mmm_core.adstock", "mmm_core.saturation"]
+    unwanted = [
+        "jax",
+        "numpyro",
+        "arviz",
+        "scipy.signal",
+        "mmm_core.transforms.adstock",
+        "mmm_core.transforms.saturation",
+    ]
     code = f"import sys, mmm_core.simulate; print([name for name in {unwanted} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "[]"

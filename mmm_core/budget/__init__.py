@@ -1,0 +1,1 @@
+"""From response curves to a budget and its certificate."""

@@ -1,0 +1,179 @@
+"""Budget allocation: which split of next period's spend brings the most expected outcome, and how sure that is.
+
+The plan keeps each channel's flighting of the last comparable period (the last `weeks` weeks) and scales it, within
+bounds relative to that period's spend. See `mmm_core.budget.optimum` for the solver and what the certificate means, and
+`mmm_core.effects.curves` for what a response is: where the KPI's logarithm is modelled the sum over channels is an
+approximation, and the certificate is about that sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmm_core.budget.optimum import maximise
+from mmm_core.effects.curves import PlanResponse, plan_response
+from mmm_core.errors import InputError, nearest
+from mmm_core.posterior.labels import approximation, labelled
+from mmm_core.posterior.schema import spec_of
+from mmm_core.spec.model_spec import Budget
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """A recommended budget with its certificate.
+
+    Revenue is incremental, over the horizon and the weeks it carries into; of a KPI that has no revenue it is units of
+    the KPI, as `outcome` says.
+
+    Attributes:
+        channels: a row a paid channel: channel, current_spend, recommended_spend, lower, upper (spend),
+            current_revenue, recommended_revenue (expected), recommended_revenue_q05, recommended_revenue_q95,
+            mroi (expected revenue of one more unit of spend at the recommendation), gap (the certificate's).
+        weeks: length of the horizon.
+        total, current_total: spend recommended and spent in the last comparable period.
+        current_revenue, recommended_revenue: expected, over all channels.
+        gain, gain_q05, gain_q95: revenue of the recommendation less that of the current mix scaled to the same total.
+        probability_better: posterior probability that the gain is positive.
+        bound: expected revenue that no plan within the constraints exceeds.
+        gap: (bound - recommended_revenue) / bound.
+        kkt_residual: the most that moving one unit of spend between channels would gain, relative to mroi.
+        outcome: what `revenue` and `gain` are counted in: revenue, or the KPI.
+        approximate: "" or "approximate: " and why, where the posterior is not exact.
+    """
+
+    channels: pd.DataFrame
+    weeks: int
+    total: float
+    current_total: float
+    current_revenue: float
+    recommended_revenue: float
+    gain: float
+    gain_q05: float
+    gain_q95: float
+    probability_better: float
+    bound: float
+    gap: float
+    kkt_residual: float
+    outcome: str = "revenue"
+    approximate: str = ""
+
+
+def allocate(
+    tree: xr.DataTree,
+    budget: Budget | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Allocation:
+    """Maximise expected outcome of the next period under the total and the bounds.
+
+    Args:
+        tree: a posterior.
+        budget: the question; default the model's own.
+        progress: told (starts done, starts) of the solver.
+
+    Raises:
+        InputError: bounds that name no paid channel, a total outside what they allow (the message says which ones),
+            no spend at all in the last comparable period, or a horizon longer than the data.
+    """
+    spec = spec_of(tree)
+    budget = budget or spec.budget
+    with jax.enable_x64(True):
+        response = plan_response(tree, budget.weeks)
+        current = response.current
+        total = budget.total if budget.total is not None else float(current.sum())
+        lower, upper = spend_bounds(budget, response, spec.model)
+        refuse_infeasible(lower, upper, total, response.channels, spec.model)
+        # A channel without spend cannot be scaled: it stays at nothing and the response ignores its multiplier.
+        unit = np.where(current > 0, current, 1.0)
+
+        def expected(spend: Any) -> Any:
+            return response.expected(spend / unit)
+
+        # At no spend at all a curve with a slope below 1 is infinitely steep: the solver stays a hair above.
+        above_zero = np.maximum(lower, 1e-6 * upper)
+        plan, certificate = maximise(expected, above_zero, upper, total, current, progress=progress)
+        scaled_mix = current * (total / current.sum())
+        plans = jnp.asarray(np.stack([current, plan, scaled_mix]) / unit)
+        draws = np.asarray(jax.jit(lambda m: jax.lax.map(response.draws, m))(plans))
+    revenue = draws.mean(axis=1)
+    gain = (draws[1] - draws[2]).sum(axis=1)
+    low, high = np.quantile(draws[1], [0.05, 0.95], axis=0)
+    table = pd.DataFrame(
+        {
+            "channel": response.channels,
+            "current_spend": current,
+            "recommended_spend": plan,
+            "lower": lower,
+            "upper": upper,
+            "current_revenue": revenue[0],
+            "recommended_revenue": revenue[1],
+            "recommended_revenue_q05": low,
+            "recommended_revenue_q95": high,
+            "mroi": np.where(current > 0, certificate.marginal, np.nan),
+            "gap": certificate.gap,
+        }
+    )
+    return Allocation(
+        channels=labelled(table, tree),
+        weeks=response.weeks,
+        total=float(plan.sum()),
+        current_total=float(current.sum()),
+        current_revenue=float(revenue[0].sum()),
+        recommended_revenue=float(revenue[1].sum()),
+        gain=float(gain.mean()),
+        gain_q05=float(np.quantile(gain, 0.05)),
+        gain_q95=float(np.quantile(gain, 0.95)),
+        probability_better=float((gain > 0).mean()),
+        bound=certificate.bound,
+        gap=certificate.gap,
+        kkt_residual=certificate.kkt_residual,
+        outcome=response.outcome,
+        approximate=approximation(tree),
+    )
+
+
+def spend_bounds(budget: Budget, response: PlanResponse, model: str) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper spend of each channel, (channel,).
+
+    Raises:
+        InputError: a bound that names no paid channel.
+    """
+    for name in sorted(set(budget.bounds) - set(response.channels) - {"default"}):
+        raise InputError(
+            f"model {model}: budget bounds name '{name}', no paid channel: {nearest(name, response.channels)}"
+        )
+    relative = np.array([budget.bounds_of(channel) for channel in response.channels])
+    return relative[:, 0] * response.current, relative[:, 1] * response.current
+
+
+def refuse_infeasible(
+    lower: np.ndarray, upper: np.ndarray, total: float, channels: tuple[str, ...], model: str
+) -> None:
+    """Raise InputError, naming the bounds at fault, when no plan within them adds up to the total."""
+
+    def parts(bounds: np.ndarray) -> str:
+        return ", ".join(f"{channel} {bound:,.0f}" for channel, bound in zip(channels, bounds, strict=True))
+
+    if upper.sum() <= 0:
+        raise InputError(
+            f"model {model}: no paid channel has spend in the last comparable period and an upper bound above 0: "
+            "there is nothing to scale; choose a longer `budget: weeks` or wider bounds"
+        )
+    slack = 1e-9 * total
+    if total > upper.sum() + slack:
+        raise InputError(
+            f"model {model}: the total of {total:,.0f} cannot be spent: the channels' upper bounds add up to "
+            f"{upper.sum():,.0f} ({parts(upper)}): lower the total or raise an upper bound"
+        )
+    if total < lower.sum() - slack:
+        raise InputError(
+            f"model {model}: the total of {total:,.0f} is less than the commitments: the channels' lower bounds add up "
+            f"to {lower.sum():,.0f} ({parts(lower)}): raise the total or lower a lower bound"
+        )

@@ -1,0 +1,289 @@
+"""The `mmm` command: files in, files out, no orchestrator.
+
+Heavy imports sit inside the commands, so that help and a mistyped option answer at once. A refused input ends with one
+message and exit code 2; a review with a failed ERROR check ends with exit code 1.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmm_core.cli import analysis as cli_analysis
+from mmm_core.cli.forecast import forecast
+from mmm_core.cli.terminal import (
+    Engine,
+    Folder,
+    Model,
+    Posterior,
+    Table,
+    busy,
+    finite,
+    label,
+    reported,
+    sampling,
+    starts,
+    with_engine,
+    write_figure,
+    write_json,
+    write_table,
+    wrote,
+)
+from mmm_core.cli.terminal import out as screen
+
+app = typer.Typer(
+    name="mmm",
+    help="Marketing mix modelling: fit, review, backtest, read curves, allocate budgets. Files in, files out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command()
+@reported
+def simulate(
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="folder: landing/ gets raw exports, weekly/ a table a market, truth/ what made them"
+        ),
+    ],
+    seed: Annotated[int, typer.Option(help="same seed and end, same files")] = 7,
+    end: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="data end with the last complete week before it"),
+    ] = None,
+) -> None:
+    """Write a sample world with a known truth, shaped like the exports of real tools."""
+    with busy("Simulating two markets"):
+        from mmm_core.simulate import simulate_world, write_landing, write_truth
+
+        world = simulate_world(seed=seed, end=end.date() if end else None)
+        files = write_landing(world, out / "landing")
+        write_truth(world, out / "truth")
+        tables = [
+            write_table(out / "weekly" / f"{market.name}.csv", market.table.assign(market=market.name))
+            for market in world.markets
+        ]
+    screen.print(f"{len(files)} raw files in {out / 'landing'}; what made them in {out / 'truth'}")
+    wrote(tables)
+
+
+@app.command()
+@reported
+def fit(
+    model: Model,
+    table: Table,
+    out: Annotated[Path, typer.Option("--out", help="folder for posterior.nc and summary.json")],
+    engine: Engine = None,
+    plots: Annotated[
+        bool, typer.Option("--plots", help="draw fit, contributions and ROI as PNG too")
+    ] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoint", help="file the sampler's state is kept in; a fit cut short goes on from it"
+        ),
+    ] = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option("--warm-start", help="an earlier posterior.nc: a shorter warm-up, the same answer"),
+    ] = None,
+) -> None:
+    """Fit a model on a weekly table."""
+    from mmm_core.spec.model_spec import load_spec
+
+    spec = with_engine(load_spec(model), engine)
+    resumes = checkpoint is not None and checkpoint.is_file() and spec.fit.engine == "numpyro"
+    with sampling(f"Fitting {spec.model}", resumes) as progress:
+        from mmm_core.data.table import read_table
+        from mmm_core.inference.fit import fit as fit_model
+        from mmm_core.posterior.schema import load_posterior, save_posterior
+
+        earlier = load_posterior(warm_start) if warm_start else None
+        tree = fit_model(
+            read_table(table), spec, progress, str(table), checkpoint=checkpoint, warm_start=earlier
+        )
+        save_posterior(tree, out / "posterior.nc")
+    with busy("Summarising"):
+        from mmm_core.diagnostics.convergence import faults
+        from mmm_core.diagnostics.summary import summary
+
+        facts = summary(tree)
+        figures = (
+            facts["rhat_max"],
+            facts["ess_bulk_min"],
+            facts["divergences"] / facts["chains"] / facts["draws"],
+        )
+        facts["not_converged"] = "" if facts["approximate"] else faults(*figures, spec.review)
+        written = [out / "posterior.nc", write_json(out / "summary.json", facts)]
+        if plots:
+            from mmm_core.plots import plots as draw
+
+            for name, figure in (
+                ("fit", draw.fit(tree)),
+                ("contributions", draw.contributions(tree)),
+                ("roi", draw.roi(tree)),
+            ):
+                written.append(write_figure(out / f"{name}.png", figure))
+    from mmm_core.cli import console
+
+    label(facts["approximate"], facts["not_converged"])
+    screen.print(console.sampling(facts), console.returns(facts))
+    wrote(written)
+
+
+@app.command()
+@reported
+def curves(
+    posterior: Posterior,
+    out: Folder = None,
+    weeks: Annotated[
+        int | None, typer.Option(min=1, help="horizon; default the model's `budget: weeks`")
+    ] = None,
+) -> None:
+    """Response curves: what multiples of each channel's last spend would bring."""
+    with busy("Working out response curves"):
+        from mmm_core.diagnostics.convergence import unconverged
+        from mmm_core.effects.curves import response_curves
+        from mmm_core.inference.runtime import configure
+        from mmm_core.posterior.schema import load_posterior
+
+        configure(chains=1)  # programs compiled before are found again
+        tree = load_posterior(posterior)
+        table, doubts = response_curves(tree, weeks=weeks), unconverged(tree)
+    from mmm_core.cli import console
+
+    label(str(tree.attrs["approximate"]), doubts)
+    screen.print(console.curves(table))
+    if out:
+        from mmm_core.plots import plots
+
+        wrote(
+            [
+                write_table(out / "response_curves.csv", table),
+                write_figure(out / "response_curves.png", plots.response_curves(table)),
+            ]
+        )
+
+
+@app.command()
+@reported
+def allocate(
+    posterior: Posterior,
+    out: Folder = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="a YAML whose `budget:` is used instead")
+    ] = None,
+    total: Annotated[float | None, typer.Option(help="budget of the period; default the model's")] = None,
+    weeks: Annotated[
+        int | None, typer.Option(min=1, help="length of the period; default the model's")
+    ] = None,
+) -> None:
+    """Allocate the next period's budget for the most expected revenue, with a certificate."""
+    with starts("Allocating the budget") as progress:
+        from mmm_core.budget.allocation import allocate as solve
+        from mmm_core.diagnostics.convergence import unconverged
+        from mmm_core.errors import InputError
+        from mmm_core.inference.runtime import configure
+        from mmm_core.posterior.schema import load_posterior, spec_of
+        from mmm_core.spec.model_spec import load_spec
+
+        configure(chains=1)  # programs compiled before are found again
+        tree = load_posterior(posterior)
+        budget = (load_spec(model) if model else spec_of(tree)).budget
+        if total is not None and total <= 0:
+            raise InputError(f"--total must be above 0, got {total:g}")
+        changes = {"total": total, "weeks": weeks}
+        plan = solve(
+            tree, budget.model_copy(update={k: v for k, v in changes.items() if v is not None}), progress
+        )
+        doubts = unconverged(tree)
+    from mmm_core.cli import console
+
+    label(str(tree.attrs["approximate"]), doubts)
+    screen.print(console.allocation(plan))
+    if out:
+        from mmm_core.plots import plots
+
+        facts = {name: getattr(plan, name) for name in plan.__dataclass_fields__ if name != "channels"}
+        facts |= {"channels": plan.channels.to_dict("records"), "not_converged": doubts}
+        wrote(
+            [
+                write_table(out / "budget_allocation.csv", plan.channels),
+                write_json(out / "budget_allocation.json", facts),
+                write_figure(out / "budget_allocation.png", plots.budget(plan)),
+            ]
+        )
+
+
+@app.command()
+@reported
+def review(
+    posterior: Posterior,
+    out: Folder = None,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="the weekly table, to refit without the last weeks")
+    ] = None,
+    previous: Annotated[
+        Path | None, typer.Option("--previous", help="an earlier posterior to compare with")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="a YAML whose `review:` is used instead")
+    ] = None,
+    holdout: Annotated[bool, typer.Option(help="refit without the last weeks and score the forecast")] = True,
+) -> None:
+    """Put every check to a posterior; exit code 1 when an ERROR check fails."""
+    with sampling("Reviewing") as progress:
+        from mmm_core.data.table import read_table
+        from mmm_core.posterior.schema import load_posterior, spec_of
+        from mmm_core.review.review import review as examine
+        from mmm_core.spec.model_spec import load_spec
+
+        tree = load_posterior(posterior)
+        thresholds = (load_spec(model) if model else spec_of(tree)).review
+        if not holdout:
+            thresholds = thresholds.model_copy(update={"holdout_weeks": 0})
+        found = examine(
+            tree,
+            thresholds,
+            table=read_table(table) if table else None,
+            previous=load_posterior(previous) if previous else None,
+            progress=progress,
+        )
+    from mmm_core.cli import console
+
+    screen.print(console.verdicts(found))
+    if out:
+        rows = [{**result.__dict__, "figure": finite(result.figure)} for result in found]
+        wrote([write_json(out / "review.json", {"model": tree.attrs["model"], "checks": rows})])
+    if any(not result.passed and result.severity == "ERROR" for result in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+@reported
+def schema(
+    out: Annotated[Path | None, typer.Option("--out", help="file to write; default standard output")] = None,
+) -> None:
+    """JSON Schema of a model's YAML, for editors."""
+    from mmm_core.spec.model_spec import json_schema
+
+    if out:
+        wrote([write_json(out, json_schema())])
+    else:
+        typer.echo(json.dumps(json_schema(), indent=2))
+
+
+app.command()(forecast)
+cli_analysis.register(app)
+
+
+if __name__ == "__main__":
+    app()

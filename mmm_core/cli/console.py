@@ -1,0 +1,346 @@
+"""What the `mmm` command prints: rich tables of summaries, curves, budgets and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.markup import escape
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from mmm_core.budget.allocation import Allocation
+    from mmm_core.diagnostics.identifiability import Identification
+    from mmm_core.diagnostics.loo import Loo
+    from mmm_core.diagnostics.sensitivity import Sensitivity
+    from mmm_core.forecast.backtest import Backtest
+    from mmm_core.review.review import CheckResult
+
+
+INTERVAL = "90 % interval"
+
+
+class _Figures:
+    """A quiet table whose first column is text and whose others are figures, never cut: what does not fit goes below.
+
+    Columns of `text` may wrap, and headers where there is no room; an interval stays beside the figure it is of,
+    and the first columns, where they are text, say again what a row below is of.
+    """
+
+    def __init__(self, title: str, *columns: str, text: Iterable[str] = ()) -> None:
+        self.title, self.columns, self.text = title, list(columns), {columns[0], *text}
+        self.rows: list[tuple[str, ...]] = []
+        self.sections: set[int] = set()
+
+    def add_column(self, header: str) -> None:
+        self.columns.append(header)
+
+    def add_row(self, *cells: str) -> None:
+        self.rows.append(cells)
+
+    def add_section(self) -> None:
+        self.sections.add(len(self.rows) - 1)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        def fits(table: Table) -> bool:
+            return Measurement.get(console, options.update(width=10_000), table).minimum <= options.max_width
+
+        everything = range(len(self.columns))
+        if fits(whole := self._part(everything, self.title, narrow=False)):
+            yield whole
+            return
+        names = [position for position in everything[:2] if self.columns[position] in self.text]
+        title, shown = self.title, names
+        for group in self._groups(len(names)):
+            if len(shown) > len(names) and not fits(self._part([*shown, *group], title, narrow=True)):
+                yield self._part(shown, title, narrow=True)
+                title, shown = "", names
+            shown = [*shown, *group]
+        yield self._part(shown, title, narrow=True)
+
+    def _groups(self, first: int) -> list[list[int]]:
+        """Columns from a first one on that stay together."""
+        groups: list[list[int]] = []
+        for position, column in enumerate(self.columns[first:], start=first):
+            if column == INTERVAL and groups:
+                groups[-1].append(position)
+            else:
+                groups.append([position])
+        return groups
+
+    def _part(self, positions: Iterable[int], title: str, narrow: bool) -> Table:
+        table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+        table.title = title or None
+        some = list(positions)
+        for position in some:
+            header = self.columns[position]
+            if header in self.text:
+                table.add_column(header)
+                continue
+            width = max([1, *(_width(cells[position]) for cells in self.rows)])
+            if narrow:
+                header = "\n".join(wrap(header, width, break_long_words=False))
+            width = max(width, *map(_width, header.split("\n")))
+            table.add_column(header, justify="right", no_wrap=True, min_width=width)
+        for number, cells in enumerate(self.rows):
+            table.add_row(*(cells[position] for position in some), end_section=number in self.sections)
+        return table
+
+
+def _width(markup: str) -> int:
+    return Text.from_markup(markup).cell_len
+
+
+def sampling(facts: dict[str, Any]) -> RenderableType:
+    """How the fit went, from a summary; how the chains mixed where the engine has any."""
+    geos = f" x {facts['geos']} geos" if facts["geos"] > 1 else ""
+    lines = [
+        f"[bold]{escape(facts['model'])}[/]: {facts['weeks']} weeks{geos}, "
+        f"{'one chain' if facts['chains'] == 1 else str(facts['chains']) + ' chains'} x {facts['draws']:,} draws",
+        f"compilation {facts['compile_seconds']:.1f} s, sampling {facts['sampling_seconds']:.1f} s, "
+        f"all {facts['total_seconds']:.1f} s",
+    ]
+    if not facts["approximate"]:  # without chains there is nothing to judge them by
+        lines.append(
+            f"R-hat {_figure(facts['rhat_max'], '.4f')}, bulk ESS {_figure(facts['ess_bulk_min'], ',.0f')}, "
+            f"tail ESS {_figure(facts['ess_tail_min'], ',.0f')}, {facts['divergences']} divergences"
+        )
+    return Group(*(Text.from_markup(line) for line in lines))
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "not defined" if value is None else format(value, form)
+
+
+def _cost(value: float) -> str:
+    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def returns(facts: dict[str, Any]) -> RenderableType:
+    """Return of each channel, from a summary; first what a unit costs, where the KPI is not revenue.
+
+    Without revenue returns are units of the KPI for a unit of spend, often few: three digits, not two decimals.
+    """
+    costs, form = facts.get("cpik"), ".2f" if facts["outcome"] == "revenue" else ".3g"
+    cost_columns = ("cost per KPI unit", INTERVAL) if costs else ()
+    table = _Figures(
+        f"\nReturn by channel: ROI in {facts['returns']}", "channel", "spend", *cost_columns, "ROI", INTERVAL,
+        "mROI", "contribution", "share",
+    )  # fmt: skip
+    for channel, contribution in facts["contribution"].items():
+        paid = channel in facts["roi"]
+        roi, cost = facts["roi"].get(channel, {}), (costs or {}).get(channel)
+        ends = [cost[end] for end in ("q05", "q95") if cost[end] is not None] if cost else []
+        interval = " to ".join(map(_cost, ends)) if len(ends) == 2 else ""
+        table.add_row(
+            escape(channel),
+            f"{facts['spend'][channel]['mean']:,.0f}" if paid else "organic",
+            *(
+                ("not defined" if cost["median"] is None else _cost(cost["median"]), interval)
+                if cost
+                else [""] * len(cost_columns)
+            ),
+            f"{roi['mean']:{form}}" if paid else "",
+            f"{roi['q05']:{form}} to {roi['q95']:{form}}" if paid else "",
+            f"{facts['mroi'][channel]['mean']:{form}}" if paid else "",
+            f"{contribution['mean']:,.0f}",
+            f"{facts['contribution_share'][channel]['mean']:.1%}",
+        )
+    return table
+
+
+def curves(table: pd.DataFrame) -> RenderableType:
+    """Expected outcome at a few multiples of each channel's last spend."""
+    shown = [x for x in (0.0, 0.5, 1.0, 1.5, 2.0) if (table["multiplier"] - x).abs().min() < 1e-9 and x > 0]
+    outcome = escape(table.attrs.get("outcome", "revenue"))
+    out = _Figures(f"Incremental {outcome} by multiple of the last period's spend", "channel", "spend at 1x")
+    for multiple in shown:
+        out.add_column(f"{multiple:g}x")
+    for channel, rows in table.groupby("channel", sort=False):
+        revenue = {x: rows.loc[(rows["multiplier"] - x).abs() < 1e-9, "mean"].iloc[0] for x in shown}
+        once = rows.loc[(rows["multiplier"] - 1).abs() < 1e-9, "spend"]
+        out.add_row(escape(str(channel)), *(f"{x:,.0f}" for x in [*once, *revenue.values()]))
+    return out
+
+
+def allocation(plan: Allocation) -> RenderableType:
+    """A recommended budget and its certificate."""
+    table = _Figures(
+        f"Budget for the next {plan.weeks} weeks", "channel", "current", "recommended", "change",
+        escape(plan.outcome),
+        INTERVAL, "mROI",
+    )  # fmt: skip
+    for row in plan.channels.to_dict("records"):
+        current, recommended = row["current_spend"], row["recommended_spend"]
+        change = f"{recommended / current - 1:+.0%}" if current > 0 else "off"
+        low, high = row["recommended_revenue_q05"], row["recommended_revenue_q95"]
+        table.add_row(
+            escape(row["channel"]), f"{current:,.0f}", f"{recommended:,.0f}", change,
+            f"{row['recommended_revenue']:,.0f}", f"{low:,.0f} to {high:,.0f}",
+            f"{row['mroi']:{'.2f' if plan.outcome == 'revenue' else '.3g'}}" if current > 0 else "",
+        )  # fmt: skip
+    table.add_section()
+    table.add_row(
+        "total", f"{plan.current_total:,.0f}", f"{plan.total:,.0f}", f"{plan.total / plan.current_total - 1:+.0%}",
+        f"{plan.recommended_revenue:,.0f}", "", "",
+    )  # fmt: skip
+    within = f"{plan.gap:.2%}" if plan.gap >= 1e-4 else "0.01%"
+    lines = [
+        f"gain over the current mix at this total: [bold]{plan.gain:,.0f}[/] "
+        f"(90 % interval {plan.gain_q05:,.0f} to {plan.gain_q95:,.0f}; better with probability "
+        f"{plan.probability_better:.0%})",
+        f"certificate: no plan within the bounds brings more than {plan.bound:,.0f}; this one is within {within}",
+    ]
+    return Group(table, *(Text.from_markup(line) for line in lines))
+
+
+def verdicts(found: Iterable[CheckResult]) -> RenderableType:
+    """A review, a line a check, the failed ones said at the end."""
+    found = tuple(found)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("", "check", "finding"):
+        table.add_column(column, no_wrap=column != "finding")
+    for result in found:
+        if result.passed:
+            mark = "[green]pass[/]"
+        else:
+            mark = "[bold red]fail[/]" if result.severity == "ERROR" else "[yellow]warn[/]"
+        table.add_row(mark, result.name, escape(result.message))
+    errors = [result.name for result in found if not result.passed and result.severity == "ERROR"]
+    warned = sum(not result.passed and result.severity != "ERROR" for result in found)
+    if errors:
+        last = f"[bold red]not fit for use:[/] {', '.join(errors)}"
+    else:
+        last = "[green]fit for use[/]" + (f", {warned} warning{'s' * (warned > 1)}" if warned else "")
+    return Group(table, Text.from_markup(last))
+
+
+def priors(table: pd.DataFrame, words: Iterable[str]) -> RenderableType:
+    """What the priors imply."""
+    out = _Figures("What the priors alone say", "channel", "ROI", INTERVAL, "share of outcome", INTERVAL)
+    for row in table.to_dict("records"):
+        known = row["roi_mean"] == row["roi_mean"]  # nan for organic media and the total
+        out.add_row(
+            escape(row["channel"]),
+            f"{row['roi_mean']:.2f}" if known else "",
+            f"{row['roi_q05']:.2f} to {row['roi_q95']:.2f}" if known else "",
+            f"{row['share_mean']:.1%}",
+            f"{row['share_q05']:.1%} to {row['share_q95']:.1%}",
+        )
+    return Group(out, *(Text(line) for line in words))
+
+
+def forecast(total: xr.Dataset, kpi: str, assumed: Iterable[str]) -> RenderableType:
+    """The KPI of the weeks to come, geos summed, and what was assumed of them."""
+    out = _Figures(f"Forecast of {kpi}", "week", "mean", INTERVAL)
+    for week in total["week"].to_numpy():
+        row = total.sel(week=week)
+        interval = f"{float(row['q05']):,.0f} to {float(row['q95']):,.0f}"
+        out.add_row(str(week)[:10], f"{float(row['mean']):,.0f}", interval)
+    return Group(out, *(Text(f"assumed: {line}") for line in assumed))
+
+
+def backtest(found: Backtest) -> RenderableType:
+    """Scores by origin and pooled."""
+    table = _Figures(
+        "Forecasts of weeks not seen",
+        "from",
+        "forecast",
+        "CRPS",
+        "MAPE",
+        "in 50 %",
+        "in 90 %",
+        "in 95 %",
+        "skill",
+        text=("forecast",),
+    )
+    last = None
+    for row in found.table.to_dict("records"):
+        if last not in (None, row["origin"]):
+            table.add_section()
+        skill = "" if row["skill"] != row["skill"] else f"{row['skill']:+.0%}"
+        table.add_row(
+            row["origin"] if row["origin"] != last else "",
+            row["forecast"],
+            f"{row['crps']:,.4g}" if row["crps"] < 1000 else f"{row['crps']:,.0f}",
+            f"{row['mape']:.1%}",
+            *(f"{row[f'coverage_{q}']:.0%}" for q in (50, 90, 95)),
+            f"[red]{skill}[/]" if skill.startswith("-") else skill,
+        )
+        last = row["origin"]
+    return Group(table, Text(found.words))
+
+
+def sensitivity(found: Sensitivity) -> RenderableType:
+    """Change of each mean ROI by group of priors, and the diagnosis."""
+    table = _Figures("Change of the mean ROI when a component is raised to the power 0.8 / 1.25", "channel")
+    components = list(dict.fromkeys(found.table["component"]))
+    for component in components:
+        table.add_column(component)
+    by = found.table.set_index(["channel", "component"]).to_dict("index")
+
+    def cell(channel: str, component: str) -> str:
+        figures = by.get((channel, component))
+        if figures is None:
+            return ""
+        text = f"{figures['weaker']:+.0%} / {figures['stronger']:+.0%}".replace("-0%", "0%").replace(
+            "+0%", "0%"
+        )
+        text += "?" if figures["khat"] > 0.7 else ""
+        return f"[yellow]{text}[/]" if figures["sensitive"] else text
+
+    for channel in found.diagnosis:
+        table.add_row(escape(channel), *(cell(channel, component) for component in components))
+    said = "yellow: the whole distribution moves, by more than chance; ?: k-hat above 0.7, rough"
+    return Group(table, Text(said, style="dim"), *(Text(line) for line in found.diagnosis.values()))
+
+
+def loo(name: str, found: Loo) -> RenderableType:
+    """One model's estimate."""
+    return Text.from_markup(f"[bold]{escape(name)}[/]: {escape(found.message)}")
+
+
+def comparison(table: pd.DataFrame) -> RenderableType:
+    """Models side by side."""
+    out = _Figures(
+        "\nWhich predicts better", "model", "elpd", "difference", "its error", "parameters", "verdict",
+        text=("verdict",),
+    )  # fmt: skip
+    for row in table.to_dict("records"):
+        out.add_row(
+            escape(row["model"]) + (" (approximate)" if row["approximate"] else ""),
+            f"{row['elpd']:,.1f}",
+            f"{row['difference']:,.1f}" if row["difference"] else "",
+            f"{row['difference_se']:,.1f}" if row["difference"] else "",
+            f"{row['p_loo']:.1f}",
+            escape(row["verdict"]),
+        )
+    return out
+
+
+def identification(found: Iterable[Identification]) -> RenderableType:
+    """Figures of each channel, and a sentence each."""
+    found = tuple(found)
+    table = _Figures(
+        "What the data could tell", "channel", "contraction", "most like", "correlation", "with baseline",
+        "variance inflation", "weeks changed",
+        text=("most like",),
+    )  # fmt: skip
+    for one in found:
+        table.add_row(
+            escape(one.channel), _number(one.contraction), escape(one.rival), _number(one.rival_correlation),
+            _number(one.baseline_correlation), f"{one.inflation:,.1f}", f"{one.changed} of {one.weeks}",
+        )  # fmt: skip
+    return Group(table, *(Text(one.sentence) for one in found))
+
+
+def _number(value: float) -> str:
+    return "" if value != value else f"{value:.2f}".replace("-0.00", "0.00")

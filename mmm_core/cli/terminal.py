@@ -1,0 +1,194 @@
+"""What the commands share: errors as one message, progress on standard error, files that are never half written."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mmm_core.files import write_whole
+
+if TYPE_CHECKING:
+    from mmm_core.inference.hmc.sampler import Progress
+    from mmm_core.spec.model_spec import ModelSpec
+
+LOG_WIDTH = 160
+"""Columns of a log or pipe, where nobody's window ends."""
+
+# Results go to standard output, progress and errors to standard error.
+out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_WIDTH)
+err = Console(stderr=True, highlight=False)
+
+Model = Annotated[Path, typer.Option("--model", help="the model's YAML; see docs/model-spec.md")]
+Table = Annotated[Path, typer.Option("--table", help="weekly table, CSV or Parquet")]
+Posterior = Annotated[Path, typer.Option("--posterior", help="a posterior.nc that `mmm fit` wrote")]
+Folder = Annotated[
+    Path | None, typer.Option("--out", help="folder for the files; nothing is written without it")
+]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", help="numpyro, pymc, or approximate: laplace, advi, ridge; default the model's"),
+]
+Draws = Annotated[int | None, typer.Option(min=100, help="kept draws a chain; default the model's")]
+
+
+def with_engine(spec: ModelSpec, engine: str | None) -> ModelSpec:
+    """The specification with another engine."""
+    from mmm_core.errors import InputError, nearest
+    from mmm_core.inference.engines import ENGINES
+
+    if engine is None:
+        return spec
+    if engine not in ENGINES:
+        raise InputError(f"--engine {engine}: {nearest(engine, ENGINES)}")
+    return spec.model_copy(update={"fit": spec.fit.model_copy(update={"engine": engine})})
+
+
+def reported(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose refused input is one clear message and exit code 2."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        from mmm_core.errors import InputError
+
+        try:
+            command(*args, **kwargs)
+        except (InputError, OSError) as error:
+            err.print(f"[bold red]Error:[/] [red]{escape(str(error))}[/]", soft_wrap=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            err.print("stopped; nothing half-written is left behind")
+            raise typer.Exit(130) from None
+
+    return run
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """A pulsing bar with the time gone by, for work whose length is not known."""
+    with bar(what, total=None):
+        yield
+
+
+@contextmanager
+def starts(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar over the solver's starts."""
+    with bar(what, total=None) as update:
+        yield lambda done, total: update(done, total, "")
+
+
+@contextmanager
+def sampling(what: str, resumes: bool = False) -> Iterator[Callable[[Progress], None]]:
+    """A bar over a fit's iterations, with its phase and what the sampler says of itself; plain lines in a log.
+
+    What stays on the screen: the memory that the fit takes and, where it `resumes`, from which iteration.
+    """
+    told: set[object] = set()
+
+    def once(line: str, key: object) -> None:
+        if key not in told:
+            told.add(key)
+            err.print(escape(line), soft_wrap=True)
+
+    with bar(what, total=None) as update:
+
+        def report(progress: Progress) -> None:
+            if progress.message:
+                once(progress.message[0].upper() + progress.message[1:], "message")
+            if resumes and progress.done:
+                once(f"going on from the checkpoint at iteration {iteration_before(progress):,}", "resumes")
+            update(progress.done, progress.total if progress.done else None, note_of(progress))
+            if not err.is_terminal and progress.total:
+                quarter = 4 * progress.done // progress.total
+                at = f"{progress.done:,} of {progress.total:,}, " if progress.done else ""
+                once(f"{what}: {at}{note_of(progress)}", (progress.phase, quarter))
+
+        yield report
+
+
+def iteration_before(first: Progress) -> int:
+    """Where a sampler stood before its first report: one block earlier, or at its end where nothing was left."""
+    from mmm_core.inference.hmc.sampler import BLOCK
+
+    return first.done if first.phase == "summarising" else (first.done - 1) // BLOCK * BLOCK
+
+
+@contextmanager
+def bar(what: str, total: float | None) -> Iterator[Callable[[float, float | None, str], None]]:
+    """A bar told how much is done, of how much, and what to say beside it."""
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=32),
+        TextColumn("{task.fields[note]}", style="dim"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
+        task = shown.add_task(what, total=total, note="")
+        yield lambda done, total, note: shown.update(task, completed=done, total=total, note=note)
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """JSON, indented; figures that are not numbers are left to the caller."""
+    text = json.dumps(value, indent=2, default=float)
+    return write_whole(path, lambda target: target.write_text(text + "\n", encoding="utf-8"))
+
+
+def write_table(path: Path, table: Any) -> Path:
+    """A data frame as CSV."""
+    return write_whole(path, lambda target: table.to_csv(target, index=False))
+
+
+def write_figure(path: Path, figure: Any) -> Path:
+    """A figure as PNG."""
+    return write_whole(path, lambda target: figure.savefig(target, dpi=100))
+
+
+def wrote(paths: list[Path]) -> None:
+    """Say which files there are now."""
+    out.print(f"[dim]wrote {', '.join(escape(str(path)) for path in paths)}[/]", soft_wrap=True)
+
+
+def finite(value: float) -> float | None:
+    """A number for JSON, which has no nan."""
+    return value if value == value else None
+
+
+def label(approximate: str, unconverged: str = "") -> None:
+    """Say that what follows is approximate, or of chains that did not converge, where it is."""
+    for what, words in (("approximate", approximate), ("not converged", unconverged)):
+        if words:
+            out.print(f"[yellow]{what}: {escape(words)}[/]", soft_wrap=True)
+
+
+def escape(text: str) -> str:
+    """Text in which Rich sees no markup."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def note_of(progress: Progress) -> str:
+    """What a sampler says of itself, in a few words; only what it knows."""
+    said = [progress.phase]
+    if progress.step_size == progress.step_size:  # nan where there is none yet
+        said.append(f"step {progress.step_size:.2g}")
+    if progress.acceptance == progress.acceptance:
+        said.append(f"acceptance {progress.acceptance:.0%}")
+    if progress.rhat == progress.rhat:
+        said.append(f"R-hat {progress.rhat:.3f}")
+    if progress.divergences:
+        said.append(f"{progress.divergences} divergences")
+    if progress.message:
+        said.append(progress.message)
+    return ", ".join(said)

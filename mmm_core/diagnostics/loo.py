@@ -1,0 +1,220 @@
+"""Leave-one-out: how well a model predicts a week from all the others, and which of two models does it better.
+
+The level absorbs a week it has seen, so the density of a week is that given the other weeks, with level and
+coefficients integrated out (`mmm_core.posterior.pointwise`); Pareto-smoothed importance sampling then accounts for
+what the week did to the parameters (Vehtari, Gelman and Gabry 2017).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmm_core.errors import InputError, listed
+from mmm_core.posterior.draws import of_draws, positions
+from mmm_core.posterior.pointwise import is_collapsed, log_likelihood_of_weeks, refuse_without_a_likelihood
+from mmm_core.posterior.schema import spec_of
+
+DRAWS = 2000
+"""Draws behind the estimate, at most."""
+
+
+@dataclass(frozen=True)
+class Loo:
+    """The estimate for one model.
+
+    Attributes:
+        model: its name. approximate: what is approximate about its engine, "" where nothing is.
+        elpd: expected log density of new weeks, summed over the observed ones; higher is better.
+        se: standard error of `elpd`. p_loo: effective number of parameters that the weeks decide.
+        good_k: Pareto k-hat up to which a week's figure is reliable.
+        given_the_level: whether a week's density is given the level drawn, which makes k-hats high.
+        weeks: elpd and khat over (geo, week), nan where the KPI was not observed.
+        kpi: what the densities are of, (geo, week), named as its column.
+    """
+
+    model: str
+    approximate: str
+    elpd: float
+    se: float
+    p_loo: float
+    good_k: float
+    given_the_level: bool
+    weeks: xr.Dataset
+    kpi: xr.DataArray
+
+    @property
+    def unreliable(self) -> int:
+        """Number of weeks (and geos) whose k-hat is too high."""
+        return int((self.weeks["khat"] > self.good_k).sum())
+
+    @property
+    def message(self) -> str:
+        """What the figures mean, in words."""
+        count = int(self.weeks["khat"].notnull().sum())
+        many = "weeks" if self.weeks.sizes["geo"] == 1 else "weeks of geos"
+        said = f"elpd {self.elpd:,.1f} (standard error {self.se:,.1f}) over {count} {many}"
+        if self.approximate:
+            said += f"; approximate: {self.approximate}"
+        if not self.unreliable:
+            return f"{said}; every k-hat below {self.good_k:.2f}, the estimate is reliable"
+        khat = self.weeks["khat"].to_numpy()
+        order = np.argsort(np.nan_to_num(-khat, nan=np.inf), axis=None)[: min(self.unreliable, 5)]
+        at = zip(*np.unravel_index(order, khat.shape), strict=True)
+        names = [
+            f"{np.datetime_as_string(self.weeks['week'].to_numpy()[week], 'D')}"
+            + (f" {self.weeks['geo'].to_numpy()[geo]}" if len(khat) > 1 else "")
+            + f" ({khat[geo, week]:.2f})"
+            for geo, week in at
+        ]
+        rest = self.unreliable - len(names)
+        said += f"; {self.unreliable} of {count} k-hats above {self.good_k:.2f}: {listed(names, 5)}"
+        said += f" and {rest} more" if rest else ""
+        if self.given_the_level:
+            return (
+                f"{said}; given its level a week is hardly left out at all: go by the rolling-origin backtest"
+            )
+        return (
+            f"{said}; such a week moves the posterior by itself and its figure is too good: look at the week, name it "
+            "as an event, or let the noise have heavy tails (`likelihood: student_t`)"
+        )
+
+
+def loo(tree: xr.DataTree) -> Loo:
+    """Estimate a posterior's leave-one-out predictive density.
+
+    Raises:
+        InputError: the engine has no likelihood (ridge).
+    """
+    refuse_without_a_likelihood(tree, "leave-one-out")
+    at = positions(tree, DRAWS)
+    density = log_likelihood_of_weeks(tree, at)
+    data = tree["constant_data"].to_dataset()
+    observed = data["observed"].to_numpy()
+    chains = tree["posterior"].sizes["chain"]
+    found = psis_loo(density[:, observed].reshape(chains, -1, int(observed.sum())), _relative(tree, at))
+    weeks = xr.Dataset(
+        {name: (("geo", "week"), np.full(observed.shape, np.nan)) for name in ("elpd", "khat")},
+        coords={"geo": data["geo"].to_numpy(), "week": data["week"].to_numpy()},
+    )
+    weeks["elpd"].to_numpy()[observed] = found["loo_i"]
+    weeks["khat"].to_numpy()[observed] = found["pareto_k"]
+    return Loo(
+        str(tree.attrs["model"]),
+        str(tree.attrs["approximate"]),
+        float(found["elpd_loo"]),
+        float(found["se"]),
+        float(found["p_loo"]),
+        float(found["good_k"]),
+        not is_collapsed(tree),
+        weeks,
+        data["kpi"].rename(spec_of(tree).kpi.column),
+    )
+
+
+def psis_loo(density: np.ndarray, relative_efficiency: float) -> pd.Series:
+    """ArviZ's estimate from log densities (chain, draw, observation), pointwise."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its warning on k-hat is said in our words
+        import arviz
+
+        draws = arviz.from_dict(
+            posterior={"unused": np.zeros(density.shape[:2])}, log_likelihood={"kpi": density}
+        )
+        return arviz.loo(draws, pointwise=True, reff=relative_efficiency)
+
+
+def _relative(tree: xr.DataTree, at: np.ndarray) -> float:
+    """Effective draws to draws, of what a week can move."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import arviz
+
+    chains = tree["posterior"].sizes["chain"]
+    values = [of_draws(tree, name, at).reshape(chains, len(at) // chains, -1) for name in ("roi", "sigma")]
+    some = np.concatenate(values, axis=-1)
+    sizes = [
+        float(arviz.ess(some[..., i], method="mean"))
+        for i in range(some.shape[-1])
+        if np.ptp(some[..., i]) > 0
+    ]
+    return float(np.clip(np.nanmean(sizes) / len(at), 0.01, 1.0)) if sizes else 1.0
+
+
+def compare(found: Mapping[str, Loo]) -> pd.DataFrame:
+    """Models side by side, the best first.
+
+    Args:
+        found: estimates of models of the same KPI in the same weeks, by the name to call them.
+
+    Returns:
+        A row a model: model, elpd, se, p_loo, difference (elpd less the best's), difference_se (of the paired
+        differences), unreliable (k-hats too high), approximate, verdict (words). A difference of less than 4, or of
+        less than 2 standard errors, tells nothing (Sivula, Magnusson and Vehtari 2020).
+
+    Raises:
+        InputError: fewer than two models, or other weeks or geos, another KPI, or one counted in another unit. A model
+            of its logarithm is none: the densities are of the KPI itself either way.
+    """
+    if len(found) < 2:
+        raise InputError("a comparison takes two models or more")
+    names = sorted(found, key=lambda name: -found[name].elpd)
+    best = found[names[0]]
+    rows = []
+    for name in names:
+        one = found[name]
+        known = one.weeks["elpd"].notnull()
+        if not known.equals(best.weeks["elpd"].notnull()):
+            raise InputError(
+                f"{name} and {names[0]} were not fitted on the same weeks and geos: compare models of the same table, "
+                "window, l_max and holdout"
+            )
+        _refuse_another_kpi(name, one.kpi.where(known), names[0], best.kpi.where(known))
+        gap = (one.weeks["elpd"] - best.weeks["elpd"]).to_numpy()[known.to_numpy()]
+        difference, error = float(gap.sum()), float(np.sqrt(len(gap) * gap.var()))
+        rows.append(
+            {
+                "model": name,
+                "elpd": one.elpd,
+                "se": one.se,
+                "p_loo": one.p_loo,
+                "difference": difference,
+                "difference_se": error,
+                "unreliable": one.unreliable,
+                "approximate": one.approximate,
+                "verdict": _verdict(name, names[0], difference, error),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _refuse_another_kpi(name: str, kpi: xr.DataArray, best: str, its_kpi: xr.DataArray) -> None:
+    """Densities of different numbers do not compare, be they of another column or of the same in another unit."""
+    if kpi.name != its_kpi.name:
+        raise InputError(
+            f"{name} is a model of {kpi.name} and {best} one of {its_kpi.name}: how well each is predicted does not "
+            "compare; compare models of the same `kpi: column`"
+        )
+    differ = ~np.isclose(kpi.to_numpy(), its_kpi.to_numpy(), rtol=1e-6, equal_nan=True)
+    if differ.any():
+        geo, week = np.argwhere(differ)[0]
+        at = np.datetime_as_string(kpi["week"].to_numpy()[week], "D")
+        at += f" {kpi['geo'].to_numpy()[geo]}" if len(differ) > 1 else ""
+        raise InputError(
+            f"{name} and {best} were fitted on different values of {kpi.name}, {float(kpi[geo, week]):,.6g} and "
+            f"{float(its_kpi[geo, week]):,.6g} in {at}, and so in {int(differ.sum())} of {int(kpi.notnull().sum())} "
+            "weeks: fit both on the same table, with the KPI in the same unit"
+        )
+
+
+def _verdict(name: str, best: str, difference: float, error: float) -> str:
+    if name == best:
+        return "predicts best"
+    if abs(difference) < 4 or abs(difference) < 2 * error:
+        return f"as good as {best}: the difference is within its error"
+    return f"predicts worse than {best}"

@@ -1,0 +1,282 @@
+"""How much a posterior depends on its priors: power-scaling.
+
+The posterior with a group of priors (or the likelihood) raised to the power alpha is reached from the draws at hand by
+importance weights, log w = (alpha - 1) log p, Pareto-smoothed (Kallioinen, Paananen, Buerkner and Vehtari 2023). Two
+figures a channel's ROI: the cumulative Jensen-Shannon distance by which its distribution moves, as a gradient in log2
+alpha (ArviZ's `psens`), and the relative change of its mean. A channel's ROI is asked about that channel's own priors
+on effect, adstock and saturation: scaling those of all channels at once says less of each, with weights that
+degenerate.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmm_core.model.media import MediaModel, MediaParameters, saturated_media
+from mmm_core.model.model import BUMP, Model, ModelArrays, model_arrays
+from mmm_core.posterior.draws import media_parameters, of_draws, positions, some_draws
+from mmm_core.posterior.pointwise import log_likelihood_of_draws, refuse_without_a_likelihood
+from mmm_core.posterior.schema import spec_of
+from mmm_core.priors import Prior
+from mmm_core.transforms.adstock import ADSTOCKS
+
+DELTA = 0.25
+"""Priors are raised to the powers 1 / (1 + DELTA) and 1 + DELTA."""
+SENSITIVE = 0.05
+"""A distance from which a figure counts as sensitive (Kallioinen et al. 2023, section 3.4)."""
+ROUGH = 0.7
+"""A k-hat above says that the importance weights cannot be trusted."""
+SHUFFLES = 8
+DRAWS = 4000
+LIKELIHOOD, OWN = "likelihood", "own priors"
+GROUPS = {
+    "effect": "its effect",
+    "adstock": "its adstock",
+    "saturation": "its saturation",
+    "variation": "how its effect varies over time",
+    "groups": "the correlation within groups",
+    "geos": "the spread over geos",
+    "treatments": "the treatments' effects",
+    "level": "the level's movement",
+    "noise": "the noise",
+}
+"""Groups of priors, in words; the first four are a channel's own."""
+
+_CHUNK = 2_000_000
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What scaling does to each channel's ROI.
+
+    Attributes:
+        model: its name. approximate: what is approximate about its engine, "" where nothing is.
+        table: a row a channel and component (a group of priors, the channel's own together, the likelihood): channel,
+            component, distance, floor (the distance of a quantity that has nothing to do with the component),
+            sensitive, weaker and stronger (relative change of the mean ROI at the lower and the higher power), khat
+            (above 0.7 they are not reliable).
+        diagnosis: a sentence a channel.
+    """
+
+    model: str
+    approximate: str
+    table: pd.DataFrame
+    diagnosis: dict[str, str]
+
+    @property
+    def largest(self) -> tuple[float, str, str]:
+        """Largest relative change of a mean ROI by a group of priors, its channel and group."""
+        table = self.table[self.table["component"].isin(GROUPS)]
+        change = table[["weaker", "stronger"]].abs().max(axis=1)
+        at = change.idxmax()
+        return float(change[at]), str(table.loc[at, "channel"]), str(table.loc[at, "component"])
+
+
+def sensitivity(tree: xr.DataTree) -> Sensitivity:
+    """Power-scale the priors and the likelihood of a posterior.
+
+    Raises:
+        InputError: the engine has no likelihood (ridge).
+    """
+    refuse_without_a_likelihood(tree, "power-scaling")
+    at = positions(tree, DRAWS)
+    common, own = log_prior(tree, at)
+    likelihood = log_likelihood_of_draws(tree, at)
+    roi = of_draws(tree, "roi", at)
+    chains = tree["posterior"].sizes["chain"]
+    rows, words = [], {}
+    for i, channel in enumerate(str(name) for name in tree["posterior"]["paid_channel"].to_numpy()):
+        components = {**own[channel], **common, LIKELIHOOD: likelihood}
+        if len(own[channel]) > 1:
+            components[OWN] = np.sum(list(own[channel].values()), axis=0)
+        quantity = roi[:, i].reshape(chains, -1)
+        mine = [
+            {"channel": channel, "component": name, **power_scale(density.reshape(chains, -1), quantity)}
+            for name, density in components.items()
+        ]
+        words[channel] = _diagnosis(channel, pd.DataFrame(mine))
+        rows += mine
+    return Sensitivity(str(tree.attrs["model"]), str(tree.attrs["approximate"]), pd.DataFrame(rows), words)
+
+
+def power_scale(log_density: np.ndarray, quantity: np.ndarray) -> dict[str, float | bool]:
+    """What raising a component's density to the powers 1 / (1 + DELTA) and 1 + DELTA does to a quantity.
+
+    Args:
+        log_density: of the component, (chain, draw). quantity: (chain, draw).
+
+    Returns:
+        distance, floor, sensitive, weaker, stronger and khat of `Sensitivity.table`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import arviz
+
+        flat = quantity.ravel()
+        if np.ptp(log_density) == 0 or np.ptp(flat) == 0:
+            return {
+                "distance": 0.0, "floor": 0.0, "sensitive": False, "weaker": 0.0, "stronger": 0.0, "khat": 0.0
+            }  # fmt: skip
+        # beside it the same values in random order: uneven weights move these too, but for no reason
+        rng = np.random.default_rng(0)
+        shuffled = np.stack([rng.permutation(flat) for _ in range(SHUFFLES)], axis=-1)
+        both = np.concatenate([flat[:, None], shuffled], axis=-1).reshape(*quantity.shape, -1)
+        draws = arviz.from_dict(posterior={"x": both})
+        draws.add_groups({"log_prior": {"component": log_density}})
+        distances = arviz.psens(draws, component="prior", var_names=["x"]).to_numpy()
+        changes, khats = [], []
+        for power in (1 / (1 + DELTA), 1 + DELTA):
+            smoothed, khat = arviz.psislw((power - 1) * log_density.ravel())
+            weights = np.exp(smoothed)
+            changes.append(float(weights @ flat / weights.sum() / flat.mean() - 1))
+            khats.append(float(khat))
+    floor = float(distances[1:].max())
+    return {
+        "distance": float(distances[0]),
+        "floor": floor,
+        "sensitive": bool(distances[0] >= max(SENSITIVE, floor)),
+        "weaker": changes[0],
+        "stronger": changes[1],
+        "khat": max(khats),
+    }
+
+
+def log_prior(
+    tree: xr.DataTree, at: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
+    """Log prior density of some draws, each (draw,): by group what channels share, and by channel and group their own.
+
+    What a draw says of each prior is worked out from the posterior's variables; priors that are fixed are left out.
+    Priors within the hierarchy (geos' deviations, knots of a multiplier, weights of heavy-tailed noise) are part of
+    the model and are not scaled. Where the effects of geos are integrated out, the stated effect is taken as that of
+    the panel as drawn. The correlation of a group's effects counts as shared.
+    """
+    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    with jax.enable_x64(True):
+        model, arrays = Model.of(data, spec), model_arrays(data, spec)
+        effect = stated_effects(tree, model, arrays, at)
+    priors = model.priors
+    common: dict[str, np.ndarray] = {}
+    own: dict[str, dict[str, np.ndarray]] = {channel: {} for channel in spec.channels}
+
+    def add(to: dict[str, np.ndarray], group: str, prior: Prior, values: np.ndarray) -> None:
+        if prior.family != "fixed":
+            density = prior.frozen().logpdf(values).reshape(len(at), -1).sum(1)
+            to[group] = to[group] + density if group in to else density
+
+    for i, channel in enumerate(spec.channels):
+        add(own[channel], "effect", priors["effect"][i], effect[..., i])
+    if model.groups is not None:
+        correlation = of_draws(tree, "correlation", at)
+        common["groups"] = _copula(model, effect, correlation)
+        for i, prior in enumerate(priors["correlation"]):
+            add(common, "groups", prior, correlation[:, i])
+    carryover = {name for kind in model.layout.adstock_kind for name in ADSTOCKS[kind].parameters}
+    for name, channels in model.layout.parameters.items():
+        values = of_draws(tree, name, at)
+        for prior, i in zip(priors[name], channels, strict=True):
+            group = "adstock" if name in carryover else "saturation"
+            add(own[spec.channels[i]], group, prior, values[:, i])
+    if "treatment" in priors:
+        terms = [str(term) for term in data["term"].to_numpy()]
+        columns = [terms.index(name) for name in spec.sampled_treatments]
+        drawn = of_draws(tree, "fixed_effect", at)[:, 0, columns] / np.asarray(arrays.treatment_unit)
+        for i, prior in enumerate(priors["treatment"]):
+            add(common, "treatments", prior, drawn[:, i])
+    if "geo_spread" in priors:
+        spread = of_draws(tree, "geo_spread", at)
+        for i, prior in enumerate(priors["geo_spread"]):
+            add(common, "geos", prior, spread[:, i])
+    if "multiplier_spread" in priors:
+        varying = [i for i, channel in enumerate(spec.channel_specs) if channel.time_varying]
+        spread = of_draws(tree, "multiplier_spread", at)
+        for i, prior in zip(varying, priors["multiplier_spread"], strict=True):
+            add(own[spec.channels[i]], "variation", prior, spread[:, i])
+    half_normal = Prior.model_validate({"halfnormal": [1.0]})
+    for group, name, prior in (
+        *(("level", name, priors[name][0]) for name in ("tau", "tau_slope") if name in priors),
+        ("noise", "sigma", half_normal),
+        *(("noise", name, priors[name][0]) for name in ("nu",) if name in priors),
+    ):
+        add(common, group, prior, of_draws(tree, name, at))
+    return common, own
+
+
+def stated_effects(tree: xr.DataTree, model: Model, arrays: ModelArrays, at: np.ndarray) -> np.ndarray:
+    """What each channel's prior is on (ROI, marginal ROI, share, coefficient), (draw, geo or 1, channel)."""
+    data = tree["constant_data"].to_dataset()
+    media = MediaModel.of(data, model.spec)
+    more = media.inputs(data["exposure"].to_numpy() * (1 + BUMP), window=data.sizes["week"])
+    kinds = np.array([belief.kind for belief in model.beliefs])
+
+    def worth(parameters: MediaParameters, inputs: object) -> jax.Array:
+        response = saturated_media(model.layout, inputs, parameters.shape)  # type: ignore[arg-type]
+        if parameters.multiplier is not None:
+            response = response * parameters.multiplier.T[:, None, :]
+        out = jnp.einsum("cgt,gt,gc->gc", response, arrays.outcome_value, parameters.coefficient)
+        return out if model.per_geo else out.sum(0, keepdims=True)
+
+    def one(parameters: MediaParameters) -> jax.Array:
+        total = worth(parameters, arrays.media)
+        stated = total
+        if "mroi" in kinds:
+            stated = jnp.where(kinds == "mroi", (worth(parameters, more) - total) / BUMP, total)
+        coefficient = parameters.coefficient
+        direct = coefficient if model.per_geo else coefficient.mean(0, keepdims=True)
+        return jnp.where(kinds == "coefficient", direct, stated / arrays.effect_unit)
+
+    parameters = jax.tree.map(jnp.asarray, media_parameters(tree, at))
+    size = max(1, _CHUNK // data["exposure"].size)
+    program = jax.jit(jax.vmap(one))
+    parts = [np.asarray(program(some_draws(parameters, slice(i, i + size)))) for i in range(0, len(at), size)]
+    return np.concatenate(parts)
+
+
+def _copula(model: Model, effect: np.ndarray, correlation: np.ndarray) -> np.ndarray:
+    """Log density that correlation within groups adds to that of independent effects, (draw,)."""
+    groups, priors = model.groups, model.priors["effect"]
+    assert groups is not None
+    total = np.zeros(len(effect))
+    for group in range(int(groups.max()) + 1):
+        at = np.flatnonzero(groups == group)
+        location = np.array([priors[i].parameters for i in at])
+        z = (np.log(effect[..., at]) - location[:, 0]) / location[:, 1]
+        rho, size = correlation[:, group], len(at)
+        whole = 1 + (size - 1) * rho
+        squares, square = (z**2).sum(-1), z.sum(-1) ** 2
+        quadratic = (squares - (rho / whole)[:, None] * square) / (1 - rho)[:, None] - squares
+        log_det = (size - 1) * np.log(1 - rho) + np.log(whole)
+        total += -0.5 * quadratic.sum(1) - 0.5 * log_det * z.shape[1]
+    return total
+
+
+def _diagnosis(channel: str, rows: pd.DataFrame) -> str:
+    """One channel's figures in words."""
+    by = rows.set_index("component")
+    groups = by[by.index.isin(GROUPS)]
+    strongest = str(groups["distance"].idxmax())
+    change = float(groups[["weaker", "stronger"]].abs().max(axis=1)[strongest])
+    stated = by.loc[OWN if OWN in by.index else strongest]
+    data = by.loc[LIKELIHOOD]
+    source = f"most with the prior of {GROUPS[strongest]}: a power of {1 / (1 + DELTA):g} or {1 + DELTA:g} moves its "
+    source += f"mean ROI by up to {change:.0%}"
+    if not bool(groups["sensitive"].any()) and not bool(stated["sensitive"]):
+        said = f"{channel} does not hang on its priors"
+        if not bool(data["sensitive"]):
+            said += ", and no change of it with the data can be told from chance"
+    elif not bool(data["sensitive"]):
+        said = f"{channel}: strong prior or weak data, its ROI is what the prior says ({source})"
+    elif float(stated["stronger"]) * float(data["stronger"]) < 0:
+        said = f"{channel}: prior and data pull apart ({source}): check the prior, then the data"
+    else:
+        said = f"{channel}: prior and data both shape its ROI, in the same direction ({source})"
+    if float(groups["khat"].max()) > ROUGH:
+        said += f"; k-hat above {ROUGH}, the figures are rough"
+    return said

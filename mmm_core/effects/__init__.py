@@ -1,0 +1,1 @@
+"""What media did: returns, contributions, increments, curves, decay."""

@@ -1,0 +1,304 @@
+"""Response curves: what a channel's spend over the coming weeks brings, as draws.
+
+The next H weeks repeat the flighting of the last H, each channel's spend scaled by a multiplier. Media of the
+weeks before still carry over into them, but their outcome is not the plan's: a response is the outcome with the
+plan less the outcome with no spend at all. What the plan's own media bring after the horizon counts too: l_max
+weeks without spend follow it.
+
+Exposure scales with spend (the period's cost per impression holds); of reach and frequency, reach does and the
+frequency stays. A unit of KPI is worth what it was in the period, its average afterwards. A time-varying effect stays
+where it was in the last fitted week.
+
+Where the KPI's logarithm is modelled, what a channel brings depends on the others. Curves take one channel at a time:
+the other channels repeat the period's media, and the base is what the model expected of the replayed weeks without
+media, its average afterwards. One channel's curve is exact at that; the sum of several is an approximation, which
+leaves out how their changes multiply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmm_core.errors import InputError
+from mmm_core.model.media import MediaLayout, MediaModel, lag_weights
+from mmm_core.posterior.draws import thinned
+from mmm_core.posterior.labels import approximation, labelled, outcome_name
+from mmm_core.posterior.predictor import Fitted
+from mmm_core.posterior.schema import spec_of
+from mmm_core.transforms.saturation import SATURATIONS
+
+MULTIPLIERS: tuple[float, ...] = tuple(np.linspace(0.0, 2.0, 41).round(3).tolist())
+"""Default multiples of the last period's spend."""
+
+MAX_DRAWS = 1000
+"""Posterior draws used for a plan, spread evenly over the chains: the error of a mean is 3 % of its posterior sd."""
+MAX_NUMBERS = 2_000_000
+"""Numbers over draws, geos, weeks and channels that a plan may hold (16 MB an array); fewer draws where they do not."""
+MIN_DRAWS = 200
+"""Posterior draws that a plan uses at least."""
+
+
+@dataclass(frozen=True)
+class ChannelPlan:
+    """What one channel's media become in the horizon and the l_max weeks after it.
+
+    Media that carry over before they saturate are carried + m * planned at a multiplier m, adstock being linear. Media
+    that saturate first are `flight`, saturated at m times its size and then carried over; what came before adds a
+    constant. Of reach and frequency the reach is scaled: m * planned, all that the plan adds.
+
+    Attributes:
+        saturation: kind of the curve; parameters: of it, by name, each (draw,).
+        carried: (draw, geo, week), scaled media of the weeks before; the response to them where media saturate first.
+        planned: (draw, geo, week), those of the plan; None where `flight` is in its place.
+        flight: (geo, week), scaled media of the plan before they carry over, where they saturate first; else None.
+        lags: (draw, lag) weights.
+        reached: whether the media are reach and frequency.
+    """
+
+    saturation: str
+    parameters: dict[str, Any]
+    carried: Any
+    planned: Any
+    flight: Any
+    lags: Any
+    reached: bool
+
+    def response(self, multiplier: Any) -> Any:
+        """Response before the coefficient, (draw, geo, week), at a multiplier; traceable by JAX."""
+        curve = SATURATIONS[self.saturation].function
+        own = {name: value[:, None, None] for name, value in self.parameters.items()}
+        if self.reached:
+            return self.carried + multiplier * self.planned
+        if self.flight is None:
+            return curve(self.carried + multiplier * self.planned, **own)
+        saturated = curve(multiplier * self.flight[None], **own)
+        return self.carried + _carry(saturated, self.lags)
+
+
+@dataclass(frozen=True)
+class PlanResponse:
+    """Incremental outcome of plans that scale each paid channel's spend of the last comparable period.
+
+    Attributes:
+        channels: paid channels; plans: the media of each.
+        weeks: length of the horizon.
+        outcome: what responses are counted in: revenue, or the KPI.
+        current: (channel,) spend of the comparable period, over all geos.
+        log: whether the KPI's logarithm is modelled.
+        ceiling: (channel, draw, geo) KPI, or its logarithm, that a response of 1 brings.
+        worth: (channel or 1, draw or 1, geo, week) outcome of one unit of KPI; where its logarithm is modelled,
+            expected outcome without this channel's plan and with the others'.
+    """
+
+    channels: tuple[str, ...]
+    plans: tuple[ChannelPlan, ...]
+    weeks: int
+    outcome: str
+    current: np.ndarray
+    log: bool
+    ceiling: Any
+    worth: Any
+
+    def draws(self, multiplier: Any) -> Any:
+        """Incremental outcome (draw, channel) at multipliers (channel,); traceable by JAX."""
+        columns = []
+        for i, plan in enumerate(self.plans):
+            more = plan.response(multiplier[i]) - plan.response(0.0)
+            more = more * self.ceiling[i][..., None]
+            worth = self.worth[min(i, len(self.worth) - 1)]
+            columns.append(jnp.sum((jnp.expm1(more) if self.log else more) * worth, axis=(1, 2)))
+        return jnp.stack(columns, axis=-1)
+
+    def expected(self, multiplier: Any) -> Any:
+        """Mean over draws of the incremental outcome, (channel,); traceable by JAX."""
+        return self.draws(multiplier).mean(axis=0)
+
+
+def plan_response(tree: xr.DataTree, weeks: int | None = None) -> PlanResponse:
+    """The response of plans for the next `weeks` weeks (default: the model's `budget: weeks`).
+
+    Call inside `jax.enable_x64(True)`.
+
+    Raises:
+        InputError: the table holds fewer weeks than the horizon.
+    """
+    spec = spec_of(tree)
+    weeks = weeks or spec.budget.weeks
+    data = tree["constant_data"].to_dataset()
+    available = data.sizes["week"]
+    if weeks > available:
+        raise InputError(
+            f"model {spec.model}: a horizon of {weeks} weeks repeats the last {weeks} weeks of the data, which hold "
+            f"{available}: shorten `budget: weeks`"
+        )
+    paid = len(spec.paid)
+    tail = max(MediaLayout.of(spec).l_max)
+    a_draw = data.sizes["geo"] * (weeks + tail) * len(spec.channels)
+    most = min(MAX_DRAWS, max(MAX_NUMBERS // a_draw, MIN_DRAWS))
+    fitted = Fitted.of(tree, thinned(tree, most))
+    plans = _channel_plans(fitted, weeks, tail)
+    ceiling = np.moveaxis(fitted.parameters.coefficient, -1, 0) * fitted.media.unit
+    if fitted.parameters.multiplier is not None:
+        ceiling = ceiling * fitted.parameters.multiplier[:, -1].T[..., None]
+    worth = _repeated(fitted.worth[None], weeks, tail)
+    return PlanResponse(
+        channels=spec.paid,
+        plans=plans[:paid],
+        weeks=weeks,
+        outcome=outcome_name(spec),
+        current=data["spend"].to_numpy()[:, data.sizes["media_week"] - weeks :].sum(axis=(0, 1)),
+        log=fitted.log,
+        ceiling=jnp.asarray(ceiling[:paid]),
+        worth=_without_own_plan(fitted, plans, ceiling, worth, weeks)
+        if fitted.log
+        else jnp.asarray(worth[None]),
+    )
+
+
+def _channel_plans(fitted: Fitted, weeks: int, tail: int) -> tuple[ChannelPlan, ...]:
+    """Media of every channel, organic ones too, in the horizon that repeats the last weeks and the tail after it."""
+    model, layout = fitted.media, fitted.media.layout
+    shape = {name: jnp.asarray(values) for name, values in fitted.parameters.shape.items()}
+    if shape:
+        lags = jax.jit(jax.vmap(lambda draw: lag_weights(layout, draw)))(shape)
+    else:
+        lags = jnp.broadcast_to(lag_weights(layout, {}), (fitted.draws, layout.channels, layout.lags))
+    media = fitted.exposure / model.population[:, None, None] / model.media_scale
+    length = media.shape[1]
+    plans = []
+    for i, kind in enumerate(layout.saturation_kind):
+        own = {name: shape[name][:, i] for name in SATURATIONS[kind].parameters}
+        # the latest `tail` weeks carry over into the horizon, which repeats the latest `weeks`
+        values = media[..., i]
+        saturated_first, reached = layout.saturated_first[i], layout.has_frequency[i]
+        if saturated_first:
+            curve, wide = (
+                SATURATIONS[kind].function,
+                {name: value[:, None, None] for name, value in own.items()},
+            )
+            values = _by_frequency(model, i) if reached else values
+            saturated = curve(jnp.asarray(values)[None], **wide)
+            values = saturated * media[..., i] if reached else saturated
+        else:
+            values = values[None]
+        history = jnp.pad(values[..., length - tail :], ((0, 0), (0, 0), (0, weeks + tail)))
+        flight = jnp.pad(values[..., length - weeks :], ((0, 0), (0, 0), (0, tail)))
+        raw = None
+        if saturated_first and not reached:
+            raw = jnp.pad(jnp.asarray(media[:, length - weeks :, i]), ((0, 0), (0, tail)))
+        plans.append(
+            ChannelPlan(
+                saturation=kind,
+                parameters=own,
+                carried=_carry(history, lags[:, i])[..., tail:],
+                planned=None if raw is not None else _carry(flight, lags[:, i]),
+                flight=raw,
+                lags=lags[:, i],
+                reached=reached,
+            )
+        )
+    return tuple(plans)
+
+
+def _by_frequency(model: MediaModel, channel: int) -> np.ndarray:
+    assert model.frequency is not None
+    return model.frequency[..., channel]
+
+
+def _carry(media: Any, lags: Any) -> Any:
+    """Media (draw or 1, geo, week) carried over with each draw's lag weights (draw, lag), nothing before the first."""
+    out = lags[:, 0, None, None] * media
+    for lag in range(1, min(lags.shape[1], media.shape[-1])):
+        late = jnp.pad(media[..., :-lag], ((0, 0), (0, 0), (lag, 0)))
+        out = out + lags[:, lag, None, None] * late
+    return out
+
+
+def _repeated(values: np.ndarray, weeks: int, tail: int) -> np.ndarray:
+    """Values (draw, geo, week) of the last weeks, and their mean in each week of the tail."""
+    period = values[..., values.shape[-1] - weeks :]
+    after = np.repeat(period.mean(axis=-1, keepdims=True), tail, axis=-1)
+    return np.concatenate([period, after], axis=-1)
+
+
+def _without_own_plan(
+    fitted: Fitted, plans: tuple[ChannelPlan, ...], ceiling: np.ndarray, worth: np.ndarray, weeks: int
+) -> Any:
+    """Expected outcome without each paid channel's plan and with all others', (channel, draw, geo, week)."""
+    tail, paid = worth.shape[-1] - weeks, len(fitted.spec.paid)
+    base = np.empty((fitted.draws, *worth.shape[1:]))
+    for at in fitted.chunks():
+        base[at] = _repeated(fitted.expected(fitted.baseline_terms(at), at), weeks, tail)
+
+    def term(i: int, multiplier: float) -> np.ndarray:
+        return np.asarray(plans[i].response(multiplier)) * ceiling[i][..., None]
+
+    everything = sum(term(i, 1.0) for i in range(len(plans)))
+    return jnp.asarray(
+        np.stack([base * worth * np.exp(everything - term(i, 1.0) + term(i, 0.0)) for i in range(paid)])
+    )
+
+
+def response_draws(
+    tree: xr.DataTree, multipliers: Sequence[float] = MULTIPLIERS, weeks: int | None = None
+) -> xr.Dataset:
+    """Draws behind `response_curves`, with its arguments.
+
+    Returns response (draw, channel, multiplier) and spend (channel, multiplier). The draws are at most 1000, spread
+    evenly over the chains.
+    """
+    if len(multipliers) == 0 or min(multipliers) < 0:
+        raise InputError(f"multipliers must be 0 or more, got {list(multipliers)}")
+    with jax.enable_x64(True):
+        response = plan_response(tree, weeks)
+        grid = np.repeat(np.asarray(multipliers, dtype=float)[:, None], len(response.channels), axis=1)
+        draws = np.asarray(jax.jit(lambda plans: jax.lax.map(response.draws, plans))(jnp.asarray(grid)))
+    return xr.Dataset(
+        {
+            "response": (("draw", "channel", "multiplier"), np.moveaxis(draws, 0, -1)),
+            "spend": (("channel", "multiplier"), response.current[:, None] * grid.T),
+        },
+        coords={"channel": list(response.channels), "multiplier": grid[:, 0]},
+        attrs={"outcome": response.outcome, "weeks": response.weeks, "approximate": approximation(tree)},
+    )
+
+
+def response_curves(
+    tree: xr.DataTree, multipliers: Sequence[float] = MULTIPLIERS, weeks: int | None = None
+) -> pd.DataFrame:
+    """Incremental outcome of each paid channel at multiples of its last period's spend.
+
+    Args:
+        tree: a posterior.
+        multipliers: multiples of the spend of the last `weeks` weeks, not negative.
+        weeks: the horizon; default the model's `budget: weeks`.
+
+    Returns:
+        A row a channel and multiplier: channel, spend, multiplier, mean, q05, q95 (outcome over the horizon and the
+        weeks it carries over into). Attributes as `mmm_core.posterior.labels.labelled` sets them.
+
+    Raises:
+        InputError: a negative multiplier, or a horizon longer than the data.
+    """
+    found = response_draws(tree, multipliers, weeks)
+    parts = []
+    for channel in found["channel"].to_numpy():
+        draws = found["response"].sel(channel=channel).to_numpy()
+        q05, q95 = np.quantile(draws, [0.05, 0.95], axis=0)
+        columns = {
+            "spend": found["spend"].sel(channel=channel).to_numpy(),
+            "multiplier": found["multiplier"].to_numpy(),
+            "mean": draws.mean(axis=0),
+            "q05": q05,
+            "q95": q95,
+        }
+        parts.append(pd.DataFrame({"channel": str(channel), **columns}))
+    return labelled(pd.concat(parts, ignore_index=True), tree)

@@ -1,0 +1,211 @@
+"""Rolling-origin backtest: refit as of several weeks of the past, forecast the next quarter, score what came.
+
+Every refit leaves out the KPI from its origin on (`fit(holdout_weeks=...)`), so that shapes stay the same and one
+compiled program serves all of them. A forecast is given the actual media and controls of its weeks: what is tested is
+the model, not anybody's plan. The same weeks are forecast by last season's values and by a local level with the
+model's own terms but no media (`mmm_core.forecast.scores`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import stats
+
+from mmm_core.data.arrays import model_data
+from mmm_core.errors import InputError
+from mmm_core.forecast.predictive import baseline_and_expected, with_noise
+from mmm_core.forecast.scores import Normal, crps_of_draws, crps_of_normal, no_media, seasonal_naive
+from mmm_core.inference.fit import fit
+from mmm_core.posterior.draws import positions
+from mmm_core.spec.model_spec import ModelSpec
+
+if TYPE_CHECKING:
+    from mmm_core.inference.hmc.sampler import Progress
+
+INTERVALS = (50, 90, 95)
+MODEL = "model"
+POOLED = "all origins"
+DRAWS = 1000
+_LEAST_WEEKS = 26
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Scores of every forecast.
+
+    Attributes:
+        model: its name. approximate: what is approximate about its engine, "" where nothing is.
+        scores: over (forecast, origin, ahead, geo): mean, crps (KPI units), error (absolute, relative to the KPI) and
+            covered_50, covered_90, covered_95 (0 or 1); actual (origin, ahead, geo). `forecast` is the model first,
+            then the simple ones; `origin` the first week forecast, `ahead` 1 for it.
+    """
+
+    model: str
+    approximate: str
+    scores: xr.Dataset
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row an origin and forecast, then all origins pooled.
+
+        Columns: origin, forecast, crps, mape, coverage_50, coverage_90, coverage_95, and skill: 1 less the model's CRPS
+        over the forecast's, above 0 where the model is better (nan for the model itself).
+        """
+        origins = [pd.Timestamp(origin).date().isoformat() for origin in self.scores["origin"].to_numpy()]
+        rows = [
+            row
+            for position, name in enumerate(origins)
+            for row in self._rows(self.scores.isel(origin=[position]), {"origin": name})
+        ]
+        return pd.DataFrame(rows + self._rows(self.scores, {"origin": POOLED}))
+
+    @property
+    def by_horizon(self) -> pd.DataFrame:
+        """The same with a row a week ahead and forecast, origins pooled; column `ahead` in place of `origin`."""
+        return pd.DataFrame(
+            [
+                row
+                for ahead in self.scores["ahead"].to_numpy()
+                for row in self._rows(self.scores.sel(ahead=[ahead]), {"ahead": int(ahead)})
+            ]
+        )
+
+    @property
+    def words(self) -> str:
+        """What it comes to."""
+        pooled = self.table.set_index(["origin", "forecast"]).loc[POOLED]
+        model, simple = pooled.loc[MODEL], pooled.drop(index=MODEL)
+        said = f"over {self.scores.sizes['origin']} origins, {self.scores.sizes['ahead']} weeks ahead: "
+        said += f"MAPE {model['mape']:.1%}, 90 % intervals hold {model['coverage_90']:.0%} of the weeks; "
+        said += "; ".join(
+            f"CRPS {abs(row['skill']):.0%} {'below' if row['skill'] >= 0 else 'ABOVE'} that of {name}"
+            for name, row in simple.iterrows()
+        )
+        if model["coverage_90"] < 0.8:
+            said += "; too sure of itself"
+        return said + (f" (approximate engine: {self.approximate})" if self.approximate else "")
+
+    def _rows(self, scores: xr.Dataset, first: dict[str, object]) -> list[dict[str, object]]:
+        by = scores.mean([dim for dim in ("origin", "ahead", "geo") if dim in scores.dims])
+        crps = by["crps"].to_series()
+        return [
+            {
+                **first,
+                "forecast": str(name),
+                "crps": float(crps[name]),
+                "mape": float(by["error"].sel(forecast=name)),
+                **{f"coverage_{q}": float(by[f"covered_{q}"].sel(forecast=name)) for q in INTERVALS},
+                "skill": float("nan") if name == MODEL else float(1 - crps[MODEL] / crps[name]),
+            }
+            for name in by["forecast"].to_numpy()
+        ]
+
+
+def backtest(
+    table: pd.DataFrame,
+    spec: ModelSpec,
+    origins: int = 4,
+    horizon: int = 13,
+    step: int | None = None,
+    draws: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    source: str = "table",
+) -> Backtest:
+    """Refit at several origins and score the forecasts.
+
+    Args:
+        table: the weekly table.
+        origins: how many; the last one is `horizon` weeks before the end of the table.
+        horizon: weeks forecast from each.
+        step: weeks between origins; `horizon` by default, so that no week is forecast twice.
+        draws: kept draws a chain of each refit; by default the specification's, and no more than 1000 in all.
+        progress: told how far it is.
+
+    Raises:
+        InputError: the table was refused, or the first origin would leave fewer than 26 weeks to learn from.
+    """
+    step = horizon if step is None else step
+    if min(origins, horizon, step) < 1:
+        raise InputError(f"origins, horizon and step must be 1 or more, got {origins}, {horizon}, {step}")
+    weeks = model_data(table, spec, source).sizes["week"]
+    held = [horizon + step * back for back in reversed(range(origins))]
+    if weeks - held[0] < _LEAST_WEEKS:
+        most, longest = (weeks - _LEAST_WEEKS - horizon) // step + 1, weeks - _LEAST_WEEKS
+        if most > 0:
+            remedy = f"ask for {most} origin{'s' * (most > 1)} at most"
+        else:
+            remedy = (
+                f"shorten the horizon, with one origin to {longest} weeks at most"
+                if longest > 0
+                else "use a longer table"
+            )
+        each = f"each of {origins} origins {step} weeks apart" if origins > 1 else "one origin"
+        raise InputError(
+            f"{source}: forecasting {horizon} weeks from {each} takes the last {held[0]} weeks, and at least "
+            f"{_LEAST_WEEKS} before them to learn from; the model has {weeks}: {remedy}"
+        )
+    draws = draws or min(spec.fit.draws, max(DRAWS // spec.fit.chains, 100))
+    parts, approximate = [], ""
+    for number, out in enumerate(held, start=1):
+        said = None if progress is None else _numbered(progress, number, origins)
+        tree = fit(table, spec, said, source, holdout_weeks=out, draws=draws)
+        approximate = str(tree.attrs["approximate"])
+        parts.append(score_origin(tree, horizon))
+    scores = xr.concat(parts, dim="origin", join="exact")
+    return Backtest(spec.model, approximate, scores.transpose("forecast", "origin", "ahead", "geo"))
+
+
+def score_origin(tree: xr.DataTree, horizon: int) -> xr.Dataset:
+    """Scores of one refit's forecast of the first `horizon` weeks it has not seen, and of the simple forecasts."""
+    data = tree["constant_data"].to_dataset()
+    weeks, out = data.sizes["week"], int(data.attrs["holdout_weeks"])
+    first, end = weeks - out, weeks - out + horizon
+    kpi = data["kpi"].to_numpy()
+    actual = kpi[:, first:end]
+    seen = np.where(data["observed"].to_numpy(), kpi, np.nan)[:, :first]
+    at = positions(tree, DRAWS)
+    drawn = with_noise(tree, baseline_and_expected(tree, at)[1], at)[..., first:end]
+    simple = [seasonal_naive(seen, horizon), no_media(seen, data["design"].to_numpy()[:, :end], horizon)]
+    scored = [_scored_draws(drawn, actual), *(_scored_normal(one, actual) for one in simple)]
+    # the naive forecast goes by another name where history is short; a backtest needs one name for all its origins
+    names = [MODEL, "seasonal-naive", "no media"]
+    both = xr.concat(scored, dim=pd.Index(names, name="forecast"), join="exact")
+    both["actual"] = (("geo", "ahead"), actual)
+    both = both.assign_coords(ahead=np.arange(1, horizon + 1), geo=data["geo"].to_numpy())
+    both["naive_is_last_value"] = simple[0].name != "seasonal-naive"
+    return both.expand_dims(origin=[data["week"].to_numpy()[first]])
+
+
+def _scored_draws(draws: np.ndarray, actual: np.ndarray) -> xr.Dataset:
+    ends = {q: np.quantile(draws, [(1 - q / 100) / 2, (1 + q / 100) / 2], axis=0) for q in INTERVALS}
+    return _scored(draws.mean(axis=0), crps_of_draws(draws, actual), ends, actual)
+
+
+def _scored_normal(forecast: Normal, actual: np.ndarray) -> xr.Dataset:
+    ends = {
+        q: forecast.mean + forecast.sd * stats.norm.ppf((1 + q / 100) / 2) * np.array([-1, 1])[:, None, None]
+        for q in INTERVALS
+    }
+    return _scored(forecast.mean, crps_of_normal(forecast.mean, forecast.sd, actual), ends, actual)
+
+
+def _scored(
+    mean: np.ndarray, crps: np.ndarray, ends: dict[int, np.ndarray], actual: np.ndarray
+) -> xr.Dataset:
+    """Scores over (geo, ahead); nan where the KPI is not known."""
+    known = np.isfinite(actual)
+    divisor = np.where(known & (actual != 0), actual, np.nan)
+    values = {"mean": mean, "crps": np.where(known, crps, np.nan), "error": np.abs(mean / divisor - 1)}
+    for q, (low, high) in ends.items():
+        values[f"covered_{q}"] = np.where(known, (low <= actual) & (actual <= high), np.nan)
+    return xr.Dataset({name: (("geo", "ahead"), value) for name, value in values.items()})
+
+
+def _numbered(progress: Callable[[Progress], None], number: int, of: int) -> Callable[[Progress], None]:
+    return lambda at: progress(replace(at, phase=f"origin {number} of {of}, {at.phase}"))

@@ -1,0 +1,131 @@
+"""A quick approximate engine: a normal distribution fitted by automatic differentiation variational inference.
+
+The normal distribution on the unconstrained scale that is nearest to the posterior in the sense of the evidence lower
+bound, ELBO (Kucukelbir, Tran, Ranganath, Gelman and Blei 2017, Journal of Machine Learning Research 18(14)), with a
+full covariance, or a diagonal one where there are many parameters. Adam climbs the bound from the posterior's mode. The
+answer leans to where the posterior's mass is, which its mode need not be; a diagonal covariance makes intervals too
+narrow. What the Gaussian block integrates out is drawn exactly given each draw, as with the default engine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from mmm_core.inference.engines import Posterior, Run
+from mmm_core.spec.model_spec import ModelSpec
+
+if TYPE_CHECKING:
+    from mmm_core.inference.engines.normal_approximation import Normal, Target
+    from mmm_core.inference.engines.report import Report
+
+Bounds = list[tuple[float, float]]
+"""Mean and standard error of the ELBO over each block of steps."""
+
+# Parameters a full covariance is fitted for.
+LARGEST_FULL = 200
+
+STEPS = 6000
+BLOCK = 250
+PARTICLES = 8
+
+_STARTS = 2
+_FIRST_SCALE = 0.1
+_LEARNING_RATE = 0.02
+
+
+def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
+    """See `mmm_core.inference.engines.Engine`.
+
+    Raises:
+        InputError: no mode to start from, or no draw with a finite density.
+    """
+    from mmm_core.inference.engines.normal_approximation import approximate, find_mode
+
+    def find(posterior: Target, arrays: Any, report: Report) -> tuple[Normal, str, dict[str, Any]]:
+        mode, _ = find_mode(posterior, arrays, _STARTS, spec.fit.seed)
+        normal, bounds = climb(posterior, arrays, mode, spec.fit.seed, report)
+        words = convergence(bounds)
+        if posterior.size > LARGEST_FULL:
+            words += "; parameters taken as independent, intervals too narrow"
+        return normal, words, {"elbo": [float(bound) for bound, _ in bounds]}
+
+    return approximate(data, spec, run, STEPS, find)
+
+
+def climb(
+    posterior: Target, arrays: Any, start: np.ndarray, seed: int, report: Report
+) -> tuple[Normal, Bounds]:
+    """The normal distribution with the highest ELBO that Adam finds, and the ELBO on the way.
+
+    Args:
+        arrays: what the posterior's density is given. start: (parameter,) the first mean.
+        report: told of each block.
+    """
+    import jax
+    import jax.numpy as jnp
+    import numpyro
+    from numpyro import handlers
+    from numpyro.distributions import constraints
+    from numpyro.infer import SVI, Trace_ELBO
+    from numpyro.infer.autoguide import AutoDiagonalNormal, AutoMultivariateNormal
+    from numpyro.infer.initialization import init_to_value
+    from numpyro.optim import Adam
+
+    from mmm_core.inference.engines.normal_approximation import Normal
+
+    def flat(arrays: Any) -> None:
+        """The posterior as a model of one vector, in the order of `start`."""
+        unit = numpyro.distributions.ImproperUniform(constraints.real_vector, (), (posterior.size,))
+        vector = numpyro.sample("vector", unit)
+        with handlers.block():  # the model's own sites stay inside
+            density = posterior.log_density(arrays, vector)
+        numpyro.factor("posterior", density)
+
+    full = posterior.size <= LARGEST_FULL
+    guide = (AutoMultivariateNormal if full else AutoDiagonalNormal)(
+        flat, init_loc_fn=init_to_value(values={"vector": jnp.asarray(start)}), init_scale=_FIRST_SCALE
+    )
+    # the last third of the steps shrinks them, which averages the gradient's noise out
+    svi = SVI(
+        flat,
+        guide,
+        Adam(lambda step: _LEARNING_RATE * jnp.minimum(1.0, 20.0 ** (2 - 3 * step / STEPS))),
+        Trace_ELBO(num_particles=PARTICLES),
+    )
+
+    @jax.jit
+    def block(state: Any, arrays: Any) -> tuple[Any, Any]:
+        def step(state: Any, _: None) -> tuple[Any, Any]:
+            state, loss = svi.stable_update(state, arrays)
+            return state, -loss
+
+        return jax.lax.scan(step, state, None, length=BLOCK)
+
+    state = svi.init(jax.random.key(seed), arrays)
+    bounds: Bounds = []
+    for done in range(BLOCK, STEPS + 1, BLOCK):
+        state, trace = block(state, arrays)
+        values = np.asarray(trace, dtype=float)
+        values = values[np.isfinite(values)]
+        mean = float(values.mean()) if len(values) else float("-inf")
+        bounds.append((mean, float(values.std() / np.sqrt(max(len(values), 1)))))
+        report(f"climbing, ELBO {mean:,.1f}", done, STEPS)
+    transform = guide.get_transform(svi.get_params(state))
+    root = transform.scale_tril if full else jnp.diag(transform.scale)
+    return Normal(np.asarray(transform.loc, dtype=float), np.asarray(root, dtype=float)), bounds
+
+
+def convergence(bounds: Bounds) -> str:
+    """Whether the ELBO has stopped rising, from (mean, standard error) of its blocks, in words."""
+    quarter = max(1, len(bounds) // 4)
+    last, before = (np.array(part) for part in (bounds[-quarter:], bounds[-2 * quarter : -quarter]))
+    if not (np.isfinite(last).all() and np.isfinite(before).all()):
+        return "ELBO not finite: not converged"
+    rise = float(last[:, 0].mean() - before[:, 0].mean())
+    noise = float(np.sqrt((last[:, 1] ** 2).sum() + (before[:, 1] ** 2).sum()) / quarter)
+    if rise > max(0.5, 3 * noise):
+        return f"ELBO still rising by {rise:.1f} over the last quarter: not converged"
+    return f"ELBO {last[:, 0].mean():,.1f}, no longer rising: converged"

@@ -1,0 +1,1 @@
+"""The engine `pymc`: the same specification fitted by PyMC-Marketing."""

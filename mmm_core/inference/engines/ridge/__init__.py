@@ -1,0 +1,1 @@
+"""The engine `ridge`: a penalised regression with searched shapes and bootstrapped intervals."""

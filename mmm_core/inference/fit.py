@@ -1,0 +1,101 @@
+"""Fit a model: weekly table and specification in, posterior out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmm_core.data.arrays import model_data
+from mmm_core.inference.engines import ENGINES, Posterior, Run, engine
+from mmm_core.inference.memory import check_memory
+from mmm_core.inference.runtime import only_new_garbage
+from mmm_core.posterior.schema import ENGINE_VERSION, check_posterior
+from mmm_core.spec.model_spec import ModelSpec
+
+if TYPE_CHECKING:
+    from mmm_core.inference.hmc.sampler import Progress
+
+
+def fit(
+    table: pd.DataFrame,
+    spec: ModelSpec,
+    progress: Callable[[Progress], None] | None = None,
+    source: str = "table",
+    holdout_weeks: int = 0,
+    draws: int | None = None,
+    checkpoint: Path | None = None,
+    warm_start: xr.DataTree | None = None,
+) -> xr.DataTree:
+    """Fit `spec` on a weekly table.
+
+    Args:
+        table: one row a week, or a week and geo; see `mmm_core.data.table.check_table` for what is refused.
+        progress: told how far the fit is.
+        source: what to call the table in messages.
+        holdout_weeks: leave the KPI of this many last weeks out of the likelihood.
+        draws: kept draws a chain, where fewer than the specification's will do; compiles nothing anew.
+        checkpoint: a file the sampler's state is kept in; a fit that was cut short goes on from it and gives the same
+            draws as one that was not. Deleted when the fit is done.
+        warm_start: an earlier posterior of the model: its points and mass matrix shorten the warm-up. The answer does
+            not depend on it.
+
+    Returns:
+        The posterior, laid out as `mmm_core.posterior.schema` says.
+
+    Raises:
+        InputError: the table was refused, the engine cannot fit the specification, or memory will not do.
+    """
+    started = time.perf_counter()
+    data = model_data(table, spec, source, holdout_weeks)
+    memory = check_memory(data, spec, draws)
+    if progress is not None:
+        from mmm_core.inference.hmc.sampler import Progress
+
+        progress(Progress("preparing", 0, 0, 0, time.perf_counter() - started, message=memory.words))
+    run = Run(draws, progress, checkpoint, warm_start)
+    with only_new_garbage():
+        tree = posterior_tree(data, spec, engine(spec.fit.engine)(data, spec, run))
+    tree.attrs["memory"] = memory.words
+    tree.attrs["total_seconds"] = time.perf_counter() - started
+    check_posterior(tree)
+    return tree
+
+
+def posterior_tree(data: xr.Dataset, spec: ModelSpec, posterior: Posterior) -> xr.DataTree:
+    """The labelled tree of what an engine returned."""
+    chains, draws = posterior.sample_stats.sizes["chain"], posterior.sample_stats.sizes["draw"]
+    labels = {name: data[name].to_numpy() for name in ("geo", "channel", "paid_channel", "week", "term")}
+    coords = {"chain": np.arange(chains), "draw": np.arange(draws), **labels}
+    variables = {
+        name: (("chain", "draw", *dims), values) for name, (dims, values) in posterior.variables.items()
+    }
+    tree = xr.DataTree.from_dict(
+        {
+            "/posterior": xr.Dataset(variables, coords=coords),
+            "/sample_stats": posterior.sample_stats,
+            "/constant_data": data,
+            **{f"/{name}": group for name, group in posterior.groups.items()},
+        }
+    )
+    tree.attrs = {
+        "model": spec.model,
+        "spec": spec.to_yaml(),
+        "spec_hash": spec.spec_hash,
+        "seed": spec.fit.seed,
+        "engine": spec.fit.engine,
+        "approximate": ENGINES[spec.fit.engine].approximate,
+        "engine_version": ENGINE_VERSION,
+        "versions": json.dumps(
+            {name: package_version(name) for name in ("carryover", "jax", "numpyro", "numpy")}
+        ),
+        **posterior.attrs,
+    }
+    return tree

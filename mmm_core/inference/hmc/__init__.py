@@ -1,0 +1,1 @@
+"""Hamiltonian Monte Carlo: the sampler, its adaptation, its checkpoint."""

@@ -1,0 +1,215 @@
+"""How likely each observed week is under each draw of a posterior: what LOO and power-scaling are made of.
+
+With the media, the sampled treatments and the variances of a draw given, the KPI of a normal likelihood is jointly
+Gaussian, level and coefficients integrated out: y ~ N(m, K). Then the density of a week given all the others,
+
+    y_i | y_-i ~ N(y_i - (K^-1 (y - m))_i / K^-1_ii, 1 / K^-1_ii),
+
+is closed form (Sundararajan and Keerthi 2001; Buerkner, Gabry and Vehtari 2021, section 3). With A_g, V, L and h of
+`mmm_core.model.gaussian_block`, H_g = A_g B V and w_i = (tau/sigma)^2 / (1 + (tau/sigma)^2 L_i),
+
+    sigma^2 K^-1 r = A_g r_g - H_g (w * h),    sigma^2 diag(K^-1) = diag(A_g) - (H_g * H_g) w,
+
+so that a draw costs one matrix-vector product a geo and no factorisation. Only a level with a slope that moves needs
+one. Student-t noise has no such form: its density is then given the level and coefficients drawn.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from scipy import stats
+from scipy.linalg import cho_factor, solve_triangular
+
+from mmm_core.errors import InputError
+from mmm_core.model.gaussian_block import GaussianBlock, Spectrum, gaussian_block, log_likelihood
+from mmm_core.model.level import level_prior
+from mmm_core.model.media import MediaModel
+from mmm_core.model.model import integrated_terms, scaled_kpi
+from mmm_core.posterior.draws import media_effect, media_parameters, of_draws, some_draws
+from mmm_core.posterior.schema import spec_of
+
+_CHUNK = 2_000_000
+_HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
+
+
+class Predictor(NamedTuple):
+    """Draws of the linear predictor in scaled units, each (draw, geo, week)."""
+
+    media: np.ndarray
+    treatment: np.ndarray  # of the treatments that have priors of their own
+    baseline: np.ndarray  # what a normal likelihood integrates out: level and other terms
+
+
+def predictor(tree: xr.DataTree, at: np.ndarray) -> Predictor:
+    """The linear predictor of some draws, without noise."""
+    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    history = data.sizes["media_week"] - data.sizes["week"]
+    unit = MediaModel.of(data, spec).unit[:, None]
+    size = max(1, _CHUNK // data["exposure"].size)
+    with jax.enable_x64(True):
+        parameters = media_parameters(tree, at)
+        media = np.concatenate(
+            [
+                np.asarray(media_effect(tree, some_draws(parameters, slice(i, i + size))).sum(-1))
+                for i in range(0, len(at), size)
+            ]
+        )[..., history:]
+    design, fixed = data["design"].to_numpy(), of_draws(tree, "fixed_effect", at)
+    inside = integrated_terms(data, spec)
+    outside = [i for i in range(design.shape[-1]) if i not in inside]
+    level = of_draws(tree, "level", at)[:, None]
+
+    def of_terms(some: list[int]) -> np.ndarray:
+        return np.asarray(np.einsum("gtk,ngk->ngt", design[..., some], fixed[..., some]))
+
+    return Predictor(media / unit, of_terms(outside), level + of_terms(inside))
+
+
+def is_collapsed(tree: xr.DataTree) -> bool:
+    """Whether the density of a week is that of the model with level and coefficients integrated out."""
+    return spec_of(tree).student_t is None and tree.attrs["engine"] != "pymc"
+
+
+def refuse_without_a_likelihood(tree: xr.DataTree, what: str) -> None:
+    """Raise InputError for an engine whose draws belong to no likelihood."""
+    if tree.attrs["engine"] == "ridge":
+        raise InputError(
+            f"{what} needs draws of a posterior, which the engine ridge has not ({tree.attrs['approximate']}): "
+            "fit the model with `fit: {engine: numpyro}`"
+        )
+
+
+def log_likelihood_of_weeks(tree: xr.DataTree, at: np.ndarray) -> np.ndarray:
+    """log p(y_i | y_-i, theta) of every week in units of the KPI, (draw, geo, week), nan where there is none.
+
+    For Student-t noise, and for the engine `pymc`, log p(y_i | theta, level, coefficients).
+    """
+    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    parts = predictor(tree, at)
+    sigma = of_draws(tree, "sigma", at)
+    error = scaled_kpi(data, spec) - parts.media - parts.treatment
+    if is_collapsed(tree):
+        slope = of_draws(tree, "tau_slope", at) if "tau_slope" in tree["posterior"] else None
+        out = leave_one_out(_block(tree, slope=False), error, sigma, of_draws(tree, "tau", at), slope)
+    else:
+        error = error - (parts.baseline - data["kpi_centre"].to_numpy()[:, None])
+        wide = sigma[:, None, None]
+        if spec.student_t is None:
+            out = stats.norm.logpdf(error, scale=wide)
+        else:
+            out = stats.t.logpdf(error, of_draws(tree, "nu", at)[:, None, None], scale=wide)
+    # the density of the KPI itself, so that models of different scales compare
+    to_kpi = np.broadcast_to(np.log(MediaModel.of(data, spec).unit)[:, None], data["kpi"].shape)
+    observed = data["observed"].to_numpy()
+    if spec.kpi.scale == "log":
+        to_kpi = to_kpi + np.log(np.where(observed, data["kpi"].to_numpy(), 1.0))
+    return np.where(observed, out - to_kpi, np.nan)
+
+
+def log_likelihood_of_draws(tree: xr.DataTree, at: np.ndarray) -> np.ndarray:
+    """log p(y | theta) of all weeks, (draw,); given level and coefficients where they are not integrated out."""
+    if not is_collapsed(tree):
+        return np.asarray(np.nansum(log_likelihood_of_weeks(tree, at), axis=(1, 2)))
+    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    parts = predictor(tree, at)
+    residual = scaled_kpi(data, spec) - parts.media - parts.treatment
+    numbers = [residual, of_draws(tree, "sigma", at), of_draws(tree, "tau", at)]
+    with jax.enable_x64(True):
+        if "tau_slope" in tree["posterior"]:
+            block = _block(tree, slope=True)
+            numbers.append(of_draws(tree, "tau_slope", at))
+            one = jax.vmap(lambda b, r, s, t, k: log_likelihood(b, r, s, t, tau_slope=k), (None, 0, 0, 0, 0))
+        else:
+            block = _block(tree, slope=False)
+            one = jax.vmap(log_likelihood, (None, 0, 0, 0))
+        return np.asarray(jax.jit(one)(block, *map(jnp.asarray, numbers)))
+
+
+def leave_one_out(
+    block: GaussianBlock,
+    residual: np.ndarray,
+    sigma: np.ndarray,
+    tau: np.ndarray,
+    tau_slope: np.ndarray | None = None,
+) -> np.ndarray:
+    """log density of each week's residual given all the other weeks' of all geos.
+
+    Args:
+        block: one with a spectrum, as `gaussian_block` makes by default.
+        residual: (draw, geo, week), KPI less media in scaled units.
+        sigma, tau, tau_slope: (draw,).
+
+    Returns:
+        (draw, geo, week), meaningless where the block has no observation.
+    """
+    observed, whitener = np.asarray(block.observed), np.asarray(block.whitener)
+    residual = residual * observed
+    white = np.einsum("gtk,ngt->ngk", whitener, residual)
+    solved = residual - np.einsum("gtk,ngk->ngt", whitener, white)  # A_g r_g
+    diagonal = np.broadcast_to(observed - (whitener**2).sum(-1), residual.shape)
+    if tau_slope is None:
+        assert isinstance(block.level, Spectrum)
+        basis, eigenvalues = np.asarray(block.level.basis), np.asarray(block.level.eigenvalues)
+        seen = _seen(observed, whitener, basis)
+        ratio = ((tau / sigma) ** 2)[:, None]
+        weight = ratio / (1 + ratio * eigenvalues)
+        summed = np.einsum("gti,ngt->ni", seen, residual, optimize=True)
+        solved = solved - np.einsum("gti,ni->ngt", seen, weight * summed, optimize=True)
+        diagonal = diagonal - np.einsum("gti,ni->ngt", seen**2, weight, optimize=True)
+    else:
+        solved, diagonal = _with_slope(observed, whitener, residual, solved, diagonal, sigma, tau, tau_slope)
+    wide = sigma[:, None, None]
+    precision = np.where(observed > 0, diagonal, 1.0) / wide**2
+    error = solved / wide**2 / precision
+    return np.asarray(0.5 * np.log(precision) - 0.5 * error**2 * precision - _HALF_LOG_TWO_PI)
+
+
+def _seen(observed: np.ndarray, whitener: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """A_g times columns (week, column), (geo, week, column)."""
+    masked = observed[..., None] * columns
+    return np.asarray(masked - whitener @ (whitener.transpose(0, 2, 1) @ masked))
+
+
+def _with_slope(
+    observed: np.ndarray,
+    whitener: np.ndarray,
+    residual: np.ndarray,
+    solved: np.ndarray,
+    diagonal: np.ndarray,
+    sigma: np.ndarray,
+    tau: np.ndarray,
+    tau_slope: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same two quantities where the level's covariance changes its shape with the draw: O(T^3) a draw and geo."""
+    prior = level_prior(observed.shape[1], slope=True).slope
+    assert prior is not None
+    basis, spread = np.asarray(prior.basis), np.asarray(prior.spread)
+    seen = _seen(observed, whitener, basis)
+    inner = np.einsum("ti,gtj->ij", basis, seen, optimize=True)
+    solved, diagonal = solved.copy(), diagonal.copy()
+    for draw in range(len(residual)):
+        scale = np.sqrt(tau[draw] ** 2 + tau_slope[draw] ** 2 * spread) / sigma[draw]
+        root, _ = cho_factor(np.eye(len(scale)) + scale[:, None] * inner * scale, lower=True)
+        columns = (seen * scale).transpose(2, 0, 1)
+        columns = solve_triangular(root, columns.reshape(len(scale), -1), lower=True).reshape(columns.shape)
+        solved[draw] -= np.einsum("igt,i->gt", columns, np.einsum("igt,gt->i", columns, residual[draw]))
+        diagonal[draw] -= (columns**2).sum(0)
+    return solved, diagonal
+
+
+def _block(tree: xr.DataTree, slope: bool) -> GaussianBlock:
+    """The Gaussian block of a posterior, with the deviations of geos given and not integrated out."""
+    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    terms = integrated_terms(data, spec)
+    with jax.enable_x64(True):
+        return gaussian_block(
+            data["design"].to_numpy()[..., terms],
+            data["observed"].to_numpy(),
+            data["design_prior_sd"].to_numpy()[terms],
+            slope=slope,
+        )

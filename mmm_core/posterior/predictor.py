@@ -1,0 +1,178 @@
+"""A posterior as the terms of its linear predictor, a chunk of draws at a time: what every analysis works from.
+
+    predictor_gt = (level_t + design_gt . fixed_effect_g + sum_c coefficient_gc multiplier_tc response_gtc) * unit_g
+    expected KPI = predictor                                          where the KPI is modelled in levels
+                 = population_g * exp(predictor + (sigma unit)^2 / 2)  where its logarithm is
+
+Anything over draws, geos, weeks and channels exists for one chunk only; what is kept is summed or summarised. With
+Student-t noise the mean of the exponential does not exist: the last term is then that of normal noise of the same
+scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+import xarray as xr
+
+from mmm_core.model.media import MediaLayout, MediaModel, MediaParameters
+from mmm_core.posterior.draws import media_parameters, some_draws
+from mmm_core.posterior.schema import spec_of
+from mmm_core.spec.model_spec import ModelSpec
+
+CHUNK = 1_000_000
+"""Numbers an array of a chunk may hold (8 MB)."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The parts of a posterior that an analysis reads, draws flattened, in float64.
+
+    Attributes:
+        log: whether the KPI's logarithm is modelled.
+        history: weeks of media before the first modelled one.
+        parameters: of media, draws on the leading axis.
+        exposure: (geo, media_week, channel) in the table's units.
+        level: (draw, week); fixed_effect: (draw, geo, term); sigma: (draw,), scaled.
+        design: (geo, week, term).
+        worth: (geo, week), revenue of one unit of the KPI, 1 where the KPI is the outcome itself.
+    """
+
+    spec: ModelSpec
+    log: bool
+    history: int
+    media: MediaModel
+    parameters: MediaParameters
+    exposure: np.ndarray
+    level: np.ndarray
+    fixed_effect: np.ndarray
+    sigma: np.ndarray
+    design: np.ndarray
+    worth: np.ndarray
+
+    @classmethod
+    def of(cls, tree: xr.DataTree, draws: np.ndarray | None = None) -> Fitted:
+        """From a posterior: all flattened draws, or those at the positions `draws`."""
+        spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+        posterior = tree["posterior"].to_dataset().stack(sample=("chain", "draw"), create_index=False)
+        kept = posterior if draws is None else posterior.isel(sample=draws)
+        parameters = media_parameters(tree, draws)
+        return cls(
+            spec=spec,
+            log=spec.kpi.scale == "log",
+            history=data.sizes["media_week"] - data.sizes["week"],
+            media=MediaModel.of(data, spec),
+            parameters=jax.tree.map(lambda values: np.asarray(values, dtype=float), parameters),
+            exposure=data["exposure"].to_numpy(),
+            level=kept["level"].transpose("sample", "week").to_numpy(),
+            fixed_effect=kept["fixed_effect"].transpose("sample", "geo", "term").to_numpy(),
+            sigma=kept["sigma"].to_numpy(),
+            design=data["design"].to_numpy(),
+            worth=data["revenue_per_kpi"].to_numpy(),
+        )
+
+    @property
+    def draws(self) -> int:
+        """Number of draws."""
+        return len(self.level)
+
+    @property
+    def weeks(self) -> int:
+        """Number of modelled weeks."""
+        return self.level.shape[1]
+
+    def geo(self, position: int) -> Fitted:
+        """The same for one geo."""
+        at = slice(position, position + 1)
+        return replace(
+            self,
+            media=self.media.geo(position),
+            parameters=self.parameters._replace(coefficient=self.parameters.coefficient[:, at]),
+            exposure=self.exposure[at],
+            fixed_effect=self.fixed_effect[:, at],
+            design=self.design[at],
+            worth=self.worth[at],
+        )
+
+    def chunks(self, terms: int = 0) -> Iterator[slice]:
+        """Slices of the draws, of nearly equal size, for arrays over geos, weeks and channels or `terms`."""
+        geos, weeks, channels = self.exposure.shape
+        most = max(1, CHUNK // (geos * weeks * max(terms, channels)))
+        size = -(-self.draws // -(-self.draws // most))
+        return (slice(start, start + size) for start in range(0, self.draws, size))
+
+    def media_terms(self, at: slice, exposure: np.ndarray | None = None, frequency: Any = None) -> np.ndarray:
+        """What each channel adds to the predictor in the modelled weeks, (draw, geo, week, channel).
+
+        Args:
+            exposure: another path of media, (geo, media_week, channel), which may go on after the fitted weeks: a
+                time-varying effect then stays where it was.
+            frequency: its frequency in the form of `MediaModel.frequency`, the fitted one by default.
+        """
+        path = self.exposure if exposure is None else exposure
+        beyond = path.shape[1] - self.exposure.shape[1]
+        parameters, media = some_draws(self.parameters, at), self.media
+        if beyond and parameters.multiplier is not None:
+            held = np.repeat(parameters.multiplier[:, -1:], beyond, axis=1)
+            parameters = parameters._replace(multiplier=np.concatenate([parameters.multiplier, held], axis=1))
+        frequency = media.frequency if frequency is None else frequency
+        if frequency is not None and frequency.shape[1] < path.shape[1]:
+            more = ((0, 0), (0, path.shape[1] - frequency.shape[1]), (0, 0))
+            frequency = np.pad(frequency, more, mode="edge")
+        with jax.enable_x64(True):
+            terms = _media_terms(
+                media.layout, media.media_scale, media.population, media.unit, parameters, path, frequency
+            )
+            return np.asarray(terms)[:, :, self.history :]
+
+    def baseline_terms(self, at: slice, terms: list[int] | None = None, level: bool = True) -> np.ndarray:
+        """What the level and the terms of the design (all by default) add to the predictor, (draw, geo, week)."""
+        some: Any = slice(None) if terms is None else terms
+        fixed, design = self.fixed_effect[at][..., some], self.design[..., some]
+        out = np.moveaxis(np.moveaxis(fixed, 1, 0) @ np.swapaxes(design, 1, 2), 0, 1)
+        if level:
+            out = out + self.level[at][:, None, :]
+        return np.asarray(out * self.media.unit[:, None])
+
+    def expected(self, predictor: np.ndarray, at: slice) -> np.ndarray:
+        """Expected KPI at a predictor (draw, geo, week) of the draws `at`."""
+        if not self.log:
+            return predictor
+        spread = (self.sigma[at][:, None, None] * self.media.unit[:, None]) ** 2 / 2
+        return np.asarray(self.media.population[:, None] * np.exp(predictor + spread))
+
+    def with_media(self, base: np.ndarray, terms: np.ndarray) -> np.ndarray:
+        """Expected KPI from that without media (draw, geo, week) and the media's terms, channels last."""
+        media = terms.sum(-1)
+        return np.asarray(base * np.exp(media) if self.log else base + media)
+
+    def gain(self, expected: np.ndarray, term: np.ndarray) -> np.ndarray:
+        """How much of the expected KPI would be missing without some terms of its predictor.
+
+        Args:
+            expected: (draw, geo, week), the KPI with the terms; only looked at where the logarithm is modelled.
+            term: (draw, geo, week) or (draw, geo, week, channel), each channel then taken away alone.
+        """
+        if not self.log:
+            return term
+        whole = expected if term.ndim == expected.ndim else expected[..., None]
+        return np.asarray(whole * -np.expm1(-term))
+
+
+@partial(jax.jit, static_argnums=0)
+def _media_terms(
+    layout: MediaLayout,
+    media_scale: Any,
+    population: Any,
+    unit: Any,
+    parameters: MediaParameters,
+    exposure: Any,
+    frequency: Any,
+) -> jax.Array:
+    """`MediaModel.effect` with its arrays as arguments: every geo, path and chunk of one shape shares a program."""
+    return MediaModel(layout, media_scale, frequency, population, unit).effect(parameters, exposure)

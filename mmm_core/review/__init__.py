@@ -1,0 +1,1 @@
+"""The review of a posterior: one check a question, each with its threshold and severity."""

@@ -1,0 +1,530 @@
+"""What a model is: the Pydantic types behind `models/<name>.yaml`, and how a file becomes one.
+
+Everything a user may write is a field here; the JSON Schema and docs/model-spec.md follow from these types. A key that
+nothing knows is refused with the nearest known one, and a key of the specification that this version does not fit yet
+is refused by name, so that no line of a YAML is ever silently ignored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from mmm_core.errors import SpecError, nearest
+from mmm_core.priors import Prior
+from mmm_core.spec.faults import explained
+from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
+
+BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
+"""Parts of the baseline, as components of the outcome beside channels, controls, treatments, events and steps."""
+
+# Keys of the specification that this version refuses by name, with what to write instead.
+NOT_YET: dict[str, str] = {
+    "calibration": "state the experiment's result as the channel's `prior: {roi: ...}`",
+    "long_term": "leave it out: only short-term effects are estimated",
+}
+
+
+class Kpi(Strict):
+    """The outcome: revenue itself, or units with a column that says what one is worth."""
+
+    column: str
+    revenue_per_unit: str | None = None
+    kind: Literal["revenue", "non_revenue"] = Field(
+        default="revenue",
+        description="non_revenue: units nobody can price; effects are then in units, priors common to all channels",
+    )
+    scale: Literal["level", "log"] = Field(
+        default="level", description="log: effects multiply instead of adding up"
+    )
+    gaps: Literal["refuse", "leave_out"] = Field(
+        default="refuse",
+        description="weeks without a KPI: refuse the table, or leave them out of the likelihood",
+    )
+
+
+class Time(Strict):
+    """The week column and the window used, both ends inclusive."""
+
+    column: str = "week_start"
+    from_: date | None = Field(default=None, alias="from")
+    to: date | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Time:
+        if self.from_ and self.to and self.from_ >= self.to:
+            raise ValueError(f"from {self.from_} is not before to {self.to}")
+        return self
+
+
+class Geo(Strict):
+    """A panel of geos; media and KPI are modelled per head where a population column is named."""
+
+    column: str = "geo"
+    pooling: Literal["partial", "complete", "none"] = "partial"
+    effects: Literal["normal", "lognormal"] = Field(
+        default="normal",
+        description="distribution of a channel's effect over geos; normal ones are integrated out, which is faster",
+    )
+    spread: Positive = Field(
+        default=as_prior(gamma=[2, 10]),
+        description="sd over geos of a channel's effect, relative to its mean",
+    )
+    population: str | None = None
+
+
+class Seasonality(Strict):
+    """Fourier terms: `order` pairs of sine and cosine with `period` in weeks."""
+
+    period: float = Field(default=52.18, gt=2)
+    order: int = Field(default=2, ge=0, le=26)
+
+
+class Holidays(Strict):
+    """Public holidays of a country as named events, from the `holidays` package."""
+
+    country: str = Field(description="ISO code such as US, GB, DE")
+    subdivision: str | None = Field(default=None, description="state or province, such as CA")
+    names: tuple[str, ...] = Field(default=(), description="only these; every public holiday where empty")
+    window: tuple[int, int] = Field(
+        default=(0, 0), description="weeks before and after that have an effect of their own"
+    )
+
+    @field_validator("window")
+    @classmethod
+    def _around(cls, window: tuple[int, int]) -> tuple[int, int]:
+        if not -8 <= window[0] <= 0 <= window[1] <= 8:
+            raise ValueError(f"window [{window[0]}, {window[1]}] must hold 0 and reach 8 weeks at most")
+        return window
+
+
+class Baseline(Strict):
+    """What would have sold without media: level, slope, seasonality, holidays, events, steps."""
+
+    level: Literal["random_walk", "linear", "constant"] = "random_walk"
+    level_sd: Positive = Field(
+        default=as_prior(halfnormal=[0.1]),
+        description="weekly step of the level, in robust standard deviations of the KPI",
+    )
+    slope: Literal["none", "constant", "random_walk"] = Field(
+        default="none", description="drift of a random-walk level: none, constant, or moving itself"
+    )
+    slope_sd: Positive = Field(
+        default=as_prior(halfnormal=[0.005]),
+        description="weekly step of a random-walk slope, in robust standard deviations of the KPI a week",
+    )
+    seasonality: Seasonality = Seasonality()
+    holidays: Holidays | None = None
+    events: dict[str, list[date]] = Field(default={}, description="named weeks with an effect of their own")
+    steps: dict[str, date] = Field(default={}, description="named changes of level that stay, from a date on")
+
+    @model_validator(mode="after")
+    def _slope_of_a_walk(self) -> Baseline:
+        if self.slope != "none" and self.level != "random_walk":
+            raise ValueError(f"a slope belongs to `level: random_walk`; `level: {self.level}` has its own")
+        return self
+
+
+class TreatmentPrior(Strict):
+    """What is believed of a treatment's effect; it may have either sign."""
+
+    contribution: Prior | None = Field(
+        default=None, description="share of the modelled weeks' outcome, against the baseline value"
+    )
+    coefficient: Prior | None = Field(
+        default=None,
+        description="robust standard deviations of the KPI per head, for one standard deviation of the column",
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> TreatmentPrior:
+        if (self.contribution is None) == (self.coefficient is None):
+            raise ValueError("state exactly one of contribution, coefficient")
+        return self
+
+
+class Treatment(Strict):
+    """A lever that is not media, such as price or promotion; its effect is against a baseline value."""
+
+    column: str
+    baseline: Literal["min", "max", "mean", "zero"] | float = Field(
+        default="min", description="value that would have been without the treatment"
+    )
+    prior: TreatmentPrior | None = Field(
+        default=None, description="as a control's, too wide to matter, where not stated"
+    )
+
+
+class StudentT(Strict):
+    """Noise with heavy tails, so that outlier weeks weigh little."""
+
+    kind: Literal["student_t"] = "student_t"
+    nu: Positive = Field(default=Prior.model_validate(4.0), description="degrees of freedom")
+
+
+class Fit(Strict):
+    """How the posterior is computed."""
+
+    engine: Literal["numpyro", "laplace", "advi", "pymc", "ridge"] = "numpyro"
+    chains: int = Field(default=4, ge=1, le=64)
+    warmup: int = Field(default=400, ge=100)
+    draws: int = Field(default=1000, ge=100)
+    seed: int = Field(default=7, ge=0, lt=2**32)
+    target_accept: float = Field(default=0.8, gt=0.5, lt=1)
+    precision: Literal["auto", "float64", "float32"] = Field(
+        default="auto", description="auto: float64 on a CPU, float32 on a GPU"
+    )
+    layout: Literal["auto", "devices", "vectorized"] = Field(
+        default="auto",
+        description="devices: chains on devices of their own, auto on a CPU; vectorized: all in one, auto on a GPU",
+    )
+
+
+class Review(Strict):
+    """Thresholds of the review that differ from the defaults; see docs/model-spec.md."""
+
+    rhat: float = Field(default=1.01, gt=1)
+    ess_bulk: float = Field(default=1000, gt=0)
+    ess_tail: float = Field(default=1000, gt=0)
+    divergence_share: float = Field(default=0.01, ge=0, lt=1)
+    e_bfmi: float = Field(default=0.3, gt=0)
+    mape: float = Field(default=0.15, gt=0)
+    r2: float = Field(default=0.80, lt=1)
+    coverage: tuple[float, float] = (0.90, 0.98)
+    holdout_weeks: int = Field(default=13, ge=0)
+    prior_sensitivity: float = Field(default=0.2, gt=0)
+    roi: tuple[float, float] = (0.0, 10.0)
+    negative_baseline: float = Field(default=0.2, gt=0, le=1)
+    share_of_spend: float = Field(default=0.4, gt=0, le=1)
+    contraction: float = Field(default=0.1, lt=1)
+    roi_overlap: float = Field(default=0.5, ge=0, le=1)
+
+
+class Budget(Strict):
+    """The next period's budget question; bounds are relative to the last comparable period."""
+
+    weeks: int = Field(default=13, ge=1, le=104)
+    total: float | None = Field(
+        default=None, gt=0, description="in the currency of spend; default: the last period's"
+    )
+    bounds: dict[str, tuple[float, float]] = Field(default={"default": (0.7, 1.3)})
+    objective: Literal["expected"] = "expected"
+
+    @field_validator("bounds")
+    @classmethod
+    def _ordered(cls, bounds: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        for name, (low, high) in bounds.items():
+            if not 0 <= low <= high:
+                raise ValueError(f"{name}: bounds must satisfy 0 <= lower <= upper, got [{low}, {high}]")
+        return {"default": (0.7, 1.3), **bounds}
+
+    def bounds_of(self, channel: str) -> tuple[float, float]:
+        """Lower and upper spend of a channel, relative to the last comparable period."""
+        return self.bounds.get(channel, self.bounds["default"])
+
+
+class ModelSpec(Strict):
+    """One model: market, KPI, channels, priors, schedule and budget question."""
+
+    model: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="lower case, digits and underscores")
+    table: str = Field(description="a mart, or weekly_tables/<name> for a weekly file of one's own")
+    kpi: Kpi
+    media: Media
+    extensions: tuple[str, ...] = Field(
+        default=(), description="modules that register further adstock and saturation kinds"
+    )
+    filter: dict[str, str] = Field(default={}, description="rows of the table to keep: column -> value")
+    owner: str = "team:marketing-science"
+    schedule: Literal["weekly", "none"] = "weekly"
+    time: Time = Time()
+    geo: Geo | None = None
+    controls: tuple[str, ...] = ()
+    treatments: dict[str, Treatment] = Field(default={})
+    baseline: Baseline = Baseline()
+    likelihood: Literal["normal", "student_t"] | StudentT = "normal"
+    fit: Fit = Fit()
+    review: Review = Review()
+    budget: Budget = Budget()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _common_prior_without_revenue(cls, value: Any) -> Any:
+        """Without revenue an ROI is in units of the KPI, of which no default can know the size."""
+        if not isinstance(value, dict) or not isinstance(value.get("media"), dict):
+            return value
+        if not isinstance(value.get("kpi"), dict) or value["kpi"].get("kind") != "non_revenue":
+            return value
+        defaults = value["media"].get("defaults") or {}
+        if not isinstance(defaults, dict) or "prior" in defaults:
+            return value
+        return {
+            **value,
+            "media": {**value["media"], "defaults": {**defaults, "prior": {"total_share": {}}}},
+        }
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelSpec:
+        if self.kpi.kind == "non_revenue" and self.kpi.revenue_per_unit:
+            raise ValueError("kpi: `kind: non_revenue` contradicts `revenue_per_unit`: leave one out")
+        for name, channel in zip(self.channels, self.channel_specs, strict=True):
+            for shape in (channel.adstock, channel.saturation):
+                module = shape.KINDS[shape.kind].module
+                if not any(f"{module}.".startswith(f"{known}.") for known in ("mmm_core", *self.extensions)):
+                    raise ValueError(
+                        f"{name}: {shape.KINDS.role} '{shape.kind}' comes from module {module}: name it, so that "
+                        f"whoever reads this file has it too: `extensions: [{module}]`"
+                    )
+        unknown = set(self.budget.bounds) - set(self.media.channels) - {"default"}
+        for name in sorted(unknown):
+            raise ValueError(
+                f"budget.bounds names '{name}', no paid channel: {nearest(name, self.media.channels)}"
+            )
+        components = [
+            *self.channels, *self.controls, *self.treatments, *self.baseline.events, *self.baseline.steps
+        ]  # fmt: skip
+        for name in sorted({BASELINE, SEASONALITY, HOLIDAYS} & set(components)):
+            raise ValueError(
+                f"'{name}' is what reports call a part of the baseline: rename the component of yours"
+            )
+        twice = {name for name in components if components.count(name) > 1}
+        if twice:
+            raise ValueError(
+                f"{', '.join(sorted(twice))}: named more than once among channels, controls, treatments, events and "
+                "steps; each is a component of the outcome and needs a name of its own"
+            )
+        for column, keys in self.column_keys.items():
+            _refuse_two_roles(column, keys)
+        return self
+
+    @property
+    def paid(self) -> tuple[str, ...]:
+        """Names of the paid channels, in the order of the file."""
+        return tuple(self.media.channels)
+
+    @property
+    def organic(self) -> tuple[str, ...]:
+        """Names of the organic channels, in the order of the file."""
+        return tuple(self.media.organic)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Every channel: paid first, then organic."""
+        return self.paid + self.organic
+
+    @property
+    def channel_specs(self) -> tuple[Channel | Organic, ...]:
+        """The channels' specifications, in the order of `channels`."""
+        return (*self.media.channels.values(), *self.media.organic.values())
+
+    @property
+    def shape_parameters(self) -> dict[str, tuple[str, ...]]:
+        """Every parameter of adstock and saturation, with the channels that have it."""
+        out: dict[str, list[str]] = {}
+        for name, channel in zip(self.channels, self.channel_specs, strict=True):
+            for parameter in (*channel.adstock.parameters, *channel.saturation.parameters):
+                out.setdefault(parameter, []).append(name)
+        return {parameter: tuple(channels) for parameter, channels in out.items()}
+
+    @property
+    def sampled_treatments(self) -> tuple[str, ...]:
+        """Treatments with a prior of their own; the others are integrated out with the controls."""
+        return tuple(name for name, treatment in self.treatments.items() if treatment.prior)
+
+    @property
+    def student_t(self) -> StudentT | None:
+        """The heavy-tailed noise, where it is asked for."""
+        if isinstance(self.likelihood, StudentT):
+            return self.likelihood
+        return StudentT() if self.likelihood == "student_t" else None
+
+    @property
+    def l_max(self) -> int:
+        """The longest lag of any channel: as many weeks at the start are media history only."""
+        return max(channel.adstock.lags for channel in self.channel_specs)
+
+    @property
+    def _numbers(self) -> list[tuple[str, str]]:
+        """(key of the YAML, column it names) of the columns that must hold numbers."""
+        named: list[tuple[str, str | None]] = [
+            ("kpi.column", self.kpi.column),
+            ("kpi.revenue_per_unit", self.kpi.revenue_per_unit),
+            ("geo.population", self.geo.population if self.geo else None),
+        ]
+        for part, members in (("channels", self.media.channels), ("organic", self.media.organic)):
+            for name, channel in members.items():
+                for key in ("spend", "exposure", "reach", "frequency"):
+                    named.append((f"media.{part}.{name}.{key}", getattr(channel, key, None)))
+        named += [("controls", column) for column in self.controls]
+        named += [(f"treatments.{name}.column", lever.column) for name, lever in self.treatments.items()]
+        return [(key, column) for key, column in named if column]
+
+    @property
+    def numeric_columns(self) -> tuple[str, ...]:
+        """Columns that must hold numbers, without repeats, in a stable order."""
+        return tuple(dict.fromkeys(column for _, column in self._numbers))
+
+    @property
+    def column_keys(self) -> dict[str, tuple[str, ...]]:
+        """Every column of the table that the model reads, with the keys of the YAML that name it."""
+        named = [("time.column", self.time.column)]
+        if self.geo:
+            named.append(("geo.column", self.geo.column))
+        named += [("filter", column) for column in self.filter]
+        out: dict[str, list[str]] = {}
+        for key, column in (*named, *self._numbers):
+            out.setdefault(column, []).append(key)
+        return {column: tuple(keys) for column, keys in out.items()}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column of the table that the model reads, without repeats."""
+        return tuple(self.column_keys)
+
+    @property
+    def spec_hash(self) -> str:
+        """Hash of everything that can change the posterior: not owner, schedule, review or budget."""
+        body = self.model_dump(mode="json", exclude={"owner", "schedule", "review", "budget"})
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+    def to_yaml(self) -> str:
+        """The specification as YAML with every default written out; `parse_spec` reads it back."""
+        return yaml.safe_dump(_short_priors(self.model_dump(mode="json", by_alias=True)), sort_keys=False)
+
+
+def _refuse_two_roles(column: str, keys: tuple[str, ...]) -> None:
+    """Raise ValueError where one column is the outcome and explains it, or is what two parts of the model bring.
+
+    What a unit is worth may be a control or a treatment as well: a price that changes how many are sold.
+    """
+    media = [key for key in keys if key.startswith("media.")]
+    levers = [key for key in keys if key == "controls" or key.startswith("treatments.")]
+    for outcome, explaining in (("kpi.column", media + levers), ("kpi.revenue_per_unit", media)):
+        if outcome in keys and explaining:
+            raise ValueError(
+                f"column '{column}' is {outcome} and {explaining[0]}: the outcome cannot explain itself: name another "
+                f"column under {explaining[0]}, or leave it out"
+            )
+    if media and levers:
+        raise ValueError(
+            f"column '{column}' is {media[0]} and {levers[0]}: nothing tells the two effects apart: leave one out"
+        )
+    of_channels = {key.rpartition(".")[0]: key for key in media if not key.endswith(".frequency")}
+    if len(of_channels) > 1:
+        first, second, *_ = of_channels.values()
+        raise ValueError(
+            f"column '{column}' is {first} and {second}: two channels cannot share it: merge them, or leave one out"
+        )
+
+
+def load_spec(path: str | Path) -> ModelSpec:
+    """Read and validate a model's YAML.
+
+    Raises:
+        SpecError: no such file, not YAML, or a key or value that is refused; all faults are listed at once.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SpecError(f"{path}: no such model file")
+    try:
+        with path.open(encoding="utf-8") as file:
+            mapping = yaml.load(file, _EachKeyOnce)
+    except yaml.YAMLError as error:
+        raise SpecError(f"{path}: not valid YAML: {error}") from None
+    with _importable(path.parent):
+        return parse_spec(mapping, source=str(path))
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """Refuses a key that is written twice, of which YAML readers silently keep the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            written, line = (key.tag, str(key.value)), key.start_mark.line + 1
+            if written in lines:
+                raise SpecError(
+                    f"{self.name}: key '{key.value}' is written twice, on lines {lines[written]} and {line}: keep one"
+                )
+            lines[written] = line
+        return node
+
+
+def parse_spec(mapping: Any, source: str = "spec") -> ModelSpec:
+    """Validate a mapping read from YAML; `source` opens every message.
+
+    Raises:
+        SpecError: as `load_spec`.
+    """
+    if not isinstance(mapping, dict):
+        raise SpecError(f"{source}: expected a mapping with model, table, kpi and media")
+    _load_extensions(mapping.get("extensions"), source)
+    try:
+        return ModelSpec.model_validate(mapping)
+    except ValidationError as error:
+        lines = [f"  {line}" for line in explained(error, ModelSpec, NOT_YET)]
+        raise SpecError(f"{source}: the model specification was refused\n" + "\n".join(lines)) from None
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Modules of a folder can be imported meanwhile, after those of the same name on the Python path."""
+    entry = str(folder.resolve())
+    sys.path.append(entry)
+    try:
+        yield
+    finally:
+        # the last one: what a module put there itself stays
+        del sys.path[len(sys.path) - 1 - sys.path[::-1].index(entry)]
+
+
+def _load_extensions(modules: Any, source: str) -> None:
+    """Import the modules that register further kinds, before anything names one."""
+    with _importable(Path()):
+        for module in modules if isinstance(modules, list | tuple) else ():
+            try:
+                importlib.import_module(str(module))
+            except Exception as error:
+                missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
+                remedy = "put it beside the model's YAML, in the current folder or on the Python path"
+                raise SpecError(
+                    f"{source}: extensions: module '{module}' cannot be imported: "
+                    + (remedy if missing else f"{error}: correct the module")
+                ) from error
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a model's YAML, for editors, with every kind that is registered when it is asked for."""
+    return _defaults_as_written(ModelSpec.model_json_schema(by_alias=True))
+
+
+def _defaults_as_written(schema: Any) -> Any:
+    """Defaults in the form of the YAML."""
+    if isinstance(schema, dict):
+        return {
+            key: _short_priors(value) if key == "default" else _defaults_as_written(value)
+            for key, value in schema.items()
+        }
+    return [_defaults_as_written(value) for value in schema] if isinstance(schema, list) else schema
+
+
+def _short_priors(value: Any) -> Any:
+    """Priors back in the form a user writes."""
+    if isinstance(value, dict):
+        if set(value) == {"family", "parameters"}:
+            numbers = list(value["parameters"])
+            return numbers[0] if value["family"] == "fixed" else {value["family"]: numbers}
+        return {key: _short_priors(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list | tuple):
+        return [_short_priors(inner) for inner in value]
+    return value

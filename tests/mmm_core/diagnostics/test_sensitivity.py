@@ -1,0 +1,200 @@
+"""Power-scaling: against a conjugate model, against NumPyro's own prior densities, and in words."""
+
+import jax
+import numpy as np
+import pytest
+import xarray as xr
+from numpyro import handlers
+
+from mmm_core.data.arrays import model_data
+from mmm_core.diagnostics.sensitivity import (
+    DELTA,
+    GROUPS,
+    LIKELIHOOD,
+    OWN,
+    log_prior,
+    power_scale,
+    sensitivity,
+)
+from mmm_core.errors import InputError
+from mmm_core.forecast.predictive import prior_predictive
+from mmm_core.model.model import Model, model_arrays
+from mmm_core.posterior.draws import positions
+from mmm_core.spec.model_spec import parse_spec
+from mmm_core.transforms.adstock import ADSTOCKS
+from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
+
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
+
+def test_weights_give_the_power_scaled_posterior_of_a_conjugate_model():
+    # x ~ N(m, 1), prior N(0, s): the scaled prior is N(0, s / sqrt(power)), so the scaled posterior is known
+    rng = np.random.default_rng(1)
+    data, s = rng.normal(2.0, 1.0, size=4), 1.0
+
+    def exact(prior_power, likelihood_power):
+        precision = prior_power / s**2 + likelihood_power * len(data)
+        return likelihood_power * data.sum() / precision, precision**-0.5
+
+    mean, sd = exact(1, 1)
+    draws = rng.normal(mean, sd, size=(4, 10_000))
+    prior = power_scale(-0.5 * draws**2 / s**2, draws)
+    likelihood = power_scale(-0.5 * ((data[:, None, None] - draws) ** 2).sum(0), draws)
+    for power, name in ((1 / (1 + DELTA), "weaker"), (1 + DELTA, "stronger")):
+        assert prior[name] == pytest.approx(exact(power, 1)[0] / mean - 1, abs=0.003)
+        assert likelihood[name] == pytest.approx(exact(1, power)[0] / mean - 1, abs=0.003)
+    # the prior pulls to 0 and the data away from it: both matter, in opposite directions
+    assert prior["sensitive"]
+    assert likelihood["sensitive"]
+    assert prior["stronger"] < 0 < likelihood["stronger"]
+    assert prior["khat"] < 0.7
+
+
+def test_a_component_that_has_nothing_to_do_with_a_quantity_moves_it_by_chance_only():
+    rng = np.random.default_rng(2)
+    draws = rng.normal(5, 1, size=(2, 500))
+    # weights so uneven that even this distance is above 0.05: it is the floor that tells
+    unrelated = power_scale(10 * rng.normal(size=(2, 500)), draws)
+    assert 0.05 < unrelated["distance"] < 1.5 * unrelated["floor"]
+    assert not power_scale(0.1 * rng.normal(size=(2, 500)), draws)["sensitive"]
+    still = power_scale(np.zeros((2, 500)), draws)
+    assert (still["distance"], still["weaker"], still["khat"], still["sensitive"]) == (0, 0, 0, False)
+
+
+def channels(**changes):
+    """SPEC with some of the paid channels' keys changed."""
+    media = SPEC["media"]
+    new = {name: {**body, **changes.get(name, {})} for name, body in media["channels"].items()}
+    return {**media, "channels": new}
+
+
+FAMILY = {
+    "roi": {},
+    "mroi and coefficient": {
+        "media": channels(
+            tv={"prior": {"mroi": {"lognormal": [0, 0.5]}}},
+            search={"prior": {"coefficient": {"halfnormal": [1.0]}}},
+        )
+    },
+    "share, other shapes": {
+        "media": channels(
+            tv={"adstock": {"kind": "weibull_pdf", "l_max": 3}, "saturation": {"kind": "logistic"}},
+            search={"prior": {"contribution": {"beta": [2, 20]}}, "adstock": {"kind": "none"}},
+        )
+    },
+    "varying": {"media": channels(search={"time_varying": {"every": 8, "spread": {"gamma": [4, 40]}}})},
+    "grouped": {
+        "media": {**channels(tv={"group": "g"}, search={"group": "g"}), "pooling": {}},
+    },
+    "slope and tails": {
+        "baseline": {"slope": "random_walk"},
+        "likelihood": {"kind": "student_t", "nu": {"gamma": [4, 1]}},
+    },
+    "log": {"kpi": {"column": "revenue", "scale": "log"}},
+    "treatment": {
+        "controls": [],
+        "treatments": {"cut": {"column": "price", "prior": {"coefficient": {"normal": [0, 1]}}}},
+    },
+    "lognormal geos": panel_spec(geo={"column": "geo", "effects": "lognormal"}),
+    "unpooled geos": panel_spec(geo={"column": "geo", "pooling": "none"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=pytest.mark.slow) if part != "roi" else part for part in FAMILY]
+)
+def test_log_prior_worked_out_from_a_posterior_is_that_of_the_model(part):
+    spec = parse_spec({**SPEC, **FAMILY[part]})
+    table = weekly_table(geos=("a", "b") if spec.geo else ("all",))
+    with jax.enable_x64(True):
+        tree = _as_posterior(prior_predictive(table, spec, draws=12))
+        data = model_data(table, spec)
+        model, arrays = Model.of(data, spec), model_arrays(data, spec)
+        found, own = log_prior(tree, positions(tree, 12))
+        for groups in own.values():
+            for group, values in groups.items():
+                found[group] = found.get(group, 0.0) + values
+        found["effect"] = found["effect"] + found.pop("groups", 0.0)
+        keys = jax.random.split(jax.random.key(spec.fit.seed), 12)
+        for draw in (0, 5):
+            sites = handlers.trace(handlers.seed(model.effects, keys[draw])).get_trace(arrays)
+            expected: dict[str, float] = {}
+            for name, site in sites.items():
+                if site["type"] == "sample" and _group(name) is not None:
+                    log_prob = float(site["fn"].log_prob(site["value"]).sum())
+                    expected[_group(name)] = expected.get(_group(name), 0.0) + log_prob
+            if (
+                "effect_grouped" in sites
+            ):  # sampled as a standard normal: the effect's density has its Jacobian
+                at = np.flatnonzero(model.groups >= 0)
+                location = np.array([model.priors["effect"][i].parameters for i in at])
+                z = np.asarray(sites["effect_grouped"]["value"])
+                expected["effect"] -= float(
+                    (location[:, 0] + location[:, 1] * z + np.log(location[:, 1])).sum()
+                )
+            assert set(found) == set(expected)
+            for group, value in expected.items():
+                assert found[group][draw] == pytest.approx(value, rel=1e-4, abs=1e-4), group
+
+
+def _group(site):
+    """The group of priors a site belongs to; None for what is inside the hierarchy."""
+    name = (
+        site.removesuffix("_lognormal")
+        .removesuffix("_beta")
+        .removesuffix("_gamma")
+        .removesuffix("_halfnormal")
+    )
+    name = name.removesuffix("_uniform").removesuffix("_exponential").removesuffix("_normal")
+    if name in ("geo_deviation", "noise_weight", "multiplier_knot"):
+        return None
+    known = {
+        "effect": "effect", "effect_grouped": "effect", "correlation": "effect", "tau": "level", "tau_slope": "level",
+        "sigma": "noise", "nu": "noise", "geo_spread": "geos", "treatment": "treatments",
+        "multiplier_spread": "variation",
+    }  # fmt: skip
+    if name in known:
+        return known[name]
+    return "adstock" if any(name in kind.parameters for kind in ADSTOCKS.values()) else "saturation"
+
+
+def _as_posterior(tree):
+    out = xr.DataTree.from_dict(
+        {"/posterior": tree["prior"].to_dataset(), "/constant_data": tree["constant_data"].to_dataset()}
+    )
+    out.attrs = tree.attrs
+    return out
+
+
+def test_every_channel_gets_figures_for_every_group_and_a_sentence():
+    tree = posterior(draws=200)
+    group = tree["posterior"].to_dataset()
+    roi = np.random.default_rng(4).lognormal(size=group["roi"].shape)
+    tree["posterior"] = group.assign(roi=group["roi"].copy(data=roi))
+    found = sensitivity(tree)
+    assert set(found.table["component"]) == {
+        "effect", "adstock", "saturation", "level", "noise", OWN, LIKELIHOOD
+    }  # fmt: skip
+    assert set(found.diagnosis) == {"tv", "search"}
+    change, channel, group = found.largest
+    assert change > 0
+    assert channel in ("tv", "search")
+    assert group in GROUPS
+
+
+def test_a_posterior_that_is_its_prior_is_called_weak():
+    # draws of the prior, scored by a KPI without any noise model to speak of: the likelihood hardly varies
+    tree = _as_posterior(prior_predictive(weekly_table(), parse_spec(SPEC), draws=1500))
+    vague = tree["posterior"].to_dataset()
+    vague["sigma"] = xr.full_like(vague["sigma"], 1e4)
+    tree["posterior"] = vague
+    found = sensitivity(tree)
+    assert found.largest[0] > 0.05
+    assert all("strong prior or weak data" in said for said in found.diagnosis.values())
+
+
+def test_a_bootstrap_is_refused():
+    tree = posterior(draws=20)
+    tree.attrs.update(engine="ridge", approximate="no posterior")
+    with pytest.raises(InputError, match="power-scaling"):
+        sensitivity(tree)

@@ -1,0 +1,317 @@
+"""Every check passes on a posterior made to be sound, and fails on one made to be at fault."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from mmm_core.data.arrays import model_data
+from mmm_core.diagnostics.convergence import worst
+from mmm_core.posterior.schema import spec_of
+from mmm_core.review.review import CHECKS, REGISTRY, checks, review
+from mmm_core.review.subject import Evidence, score_holdout
+from mmm_core.spec.model_spec import Review, parse_spec
+from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
+
+
+def sound(draws=400, spec=None, table=None, holdout_weeks=0, **fixed):
+    """A posterior that explains its table: baseline and noise by least squares, media as fixed."""
+    spec = parse_spec(SPEC if spec is None else spec)
+    table = weekly_table() if table is None else table
+    fixed = {"alpha": 0.5, "half_saturation": 1.0, "slope": 1.0, "coefficient": [[0.6, 0.9, 0.1]], **fixed}
+    tree = posterior(spec, table, draws=draws, level=0.0, sigma=0.3, holdout_weeks=holdout_weeks, **fixed)
+    evidence = Evidence(tree, spec)
+    data = model_data(table, spec, holdout_weeks=holdout_weeks)
+    media = (evidence.baseline_and_mean[1] - evidence.baseline_and_mean[0])[0, 0]
+    seen = data["observed"].to_numpy()[0]
+    unexplained = (data["kpi"].to_numpy()[0] - media) / float(data["kpi_scale"])
+    design = data["design"].to_numpy()[0]
+    best, *_ = np.linalg.lstsq(design[seen], unexplained[seen], rcond=None)
+    sigma = (unexplained - design @ best)[seen].std()
+    group = tree["posterior"].to_dataset()
+    rng = np.random.default_rng(3)
+    spread = 0.02 * rng.standard_normal(group["fixed_effect"].shape)
+    group["fixed_effect"] = group["fixed_effect"].copy(data=best + spread)
+    group["sigma"] = group["sigma"].copy(
+        data=sigma * np.exp(0.05 * rng.standard_normal(group["sigma"].shape))
+    )
+    # A few per cent of posterior spread in the media too, so that their diagnostics are defined.
+    noise = np.exp(0.05 * rng.standard_normal(group["coefficient"].shape))
+    group["coefficient"] = group["coefficient"] * noise
+    return _with(tree, posterior=group)
+
+
+def _with(tree, **groups):
+    """The tree with some groups replaced."""
+    parts = {name: groups.get(name, tree[name].to_dataset()) for name in tree.children}
+    out = xr.DataTree.from_dict({f"/{name}": part for name, part in parts.items()})
+    out.attrs = dict(tree.attrs)
+    return out
+
+
+def verdict(name, tree, thresholds=None, **more):
+    """The verdict of one check."""
+    spec = spec_of(tree)
+    (check,) = [
+        check for check in checks(spec.review.model_copy(update=thresholds or {})) if check.name == name
+    ]
+    return check.run(Evidence(tree, spec, **more))
+
+
+@pytest.fixture(scope="module")
+def good():
+    return sound()
+
+
+@pytest.fixture(scope="module")
+def held_out():
+    return sound(holdout_weeks=8)
+
+
+# The table is noisy, so R2 is low however good the model.
+QUICK = {"r2": 0.4, "ess_bulk": 300, "ess_tail": 200, "holdout_weeks": 8}
+
+
+def test_a_sound_posterior_passes_every_check(good, held_out):
+    found = review(good, QUICK, holdout=held_out, previous=good)
+    assert [result.name for result in found] == [check.name for check in CHECKS]
+    assert [result.message for result in found if not result.passed] == []
+    assert all(np.isfinite(result.figure) for result in found)
+
+
+def test_the_checks_are_known_without_heavy_imports():
+    heavy = "{'jax', 'arviz', 'numpyro', 'xarray'}"
+    code = f"import sys, mmm_core.review.review as r; print(len(r.CHECKS), {heavy} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split(maxsplit=1) == [str(len(REGISTRY)), "set()\n"]
+
+
+def test_thresholds_come_from_the_specification_and_a_mapping_replaces_some():
+    spec = {**SPEC, "review": {"ess_bulk": 123, "coverage": [0.8, 0.99], "holdout_weeks": 0}}
+    tree = sound(draws=50, spec=spec)
+    assert {result.name: result.threshold for result in review(tree)}["ess_bulk"] == 123
+    assert {result.name: result.threshold for result in review(tree, {"ess_bulk": 7})}["ess_bulk"] == 7
+    assert [check.name for check in checks(Review())] == [info.name for info in CHECKS]
+    with pytest.raises(ValueError, match="ess_bluk"):
+        review(tree, {"ess_bluk": 7})
+
+
+def test_rhat_finds_one_week_of_the_level_on_which_chains_disagree(good):
+    group = good["posterior"].to_dataset()
+    level = group["level"].to_numpy() + 0.01 * np.random.default_rng(0).standard_normal(group["level"].shape)
+    level[1, :, 7] += 1.0
+    found = verdict("rhat", _with(good, posterior=group.assign(level=group["level"].copy(data=level))), QUICK)
+    assert not found.passed
+    assert found.severity == "ERROR"
+    assert found.figure > 1.5
+    week = str(good["posterior"]["week"].to_numpy()[7].astype("datetime64[D]"))
+    assert f"level[{week}]" in found.message
+    assert "raise `fit: warmup`" in found.message
+
+
+def test_rhat_of_a_single_chain_is_not_defined_and_fails(good):
+    single = _with(
+        good,
+        posterior=good["posterior"].to_dataset().isel(chain=[0]),
+        sample_stats=good["sample_stats"].to_dataset().isel(chain=[0]),
+    )
+    assert not verdict("rhat", single, QUICK).passed
+
+
+def test_rank_normalised_rhat_sees_chains_of_different_spread(good):
+    group = good["posterior"].to_dataset()
+    sigma = np.random.default_rng(1).standard_normal(group["sigma"].shape) * np.array([[1.0], [5.0]]) + 100
+    figure, at = worst(
+        _with(good, posterior=group.assign(sigma=group["sigma"].copy(data=sigma))), "rhat", True
+    )
+    assert figure > 1.05
+    assert at == "sigma"
+
+
+@pytest.mark.parametrize("name", ["ess_bulk", "ess_tail"])
+def test_ess_fails_on_draws_that_hardly_move(good, name):
+    group = good["posterior"].to_dataset()
+    walk = np.cumsum(np.random.default_rng(2).standard_normal(group["sigma"].shape), axis=1)
+    found = verdict(name, _with(good, posterior=group.assign(sigma=group["sigma"].copy(data=walk))), QUICK)
+    assert not found.passed
+    assert "(sigma)" in found.message
+
+
+@pytest.mark.parametrize(("count", "severity"), [(1, "WARN"), (40, "ERROR")])
+def test_divergences_warn_and_then_fail(good, count, severity):
+    stats = good["sample_stats"].to_dataset()
+    diverging = stats["diverging"].to_numpy().copy()
+    diverging.flat[:count] = True
+    found = verdict(
+        "divergences",
+        _with(good, sample_stats=stats.assign(diverging=stats["diverging"].copy(data=diverging))),
+        QUICK,
+    )
+    assert not found.passed
+    assert found.severity == severity
+    assert f"{count} of 800" in found.message
+
+
+def test_e_bfmi_fails_on_energy_that_creeps(good):
+    stats = good["sample_stats"].to_dataset()
+    energy = np.cumsum(np.random.default_rng(5).standard_normal(stats["energy"].shape), axis=1)
+    found = verdict(
+        "e_bfmi", _with(good, sample_stats=stats.assign(energy=stats["energy"].copy(data=energy))), QUICK
+    )
+    assert not found.passed
+
+
+def test_a_fit_that_misses_the_kpi_fails_mape_r2_and_coverage(good):
+    group = good["posterior"].to_dataset()
+    shifted = group["fixed_effect"].to_numpy().copy()
+    shifted[..., 0] += 4.0
+    tree = _with(good, posterior=group.assign(fixed_effect=group["fixed_effect"].copy(data=shifted)))
+    for name in ("mape", "r2", "coverage"):
+        assert not verdict(name, tree, QUICK).passed, name
+    assert "too sure of itself" in verdict("coverage", tree, QUICK).message
+
+
+def test_too_much_noise_fails_coverage_from_above(good):
+    group = good["posterior"].to_dataset()
+    found = verdict("coverage", _with(good, posterior=group.assign(sigma=group["sigma"] * 3)), QUICK)
+    assert not found.passed
+    assert found.threshold == 0.98
+    assert "too much noise" in found.message
+
+
+def test_a_model_that_forecasts_worse_than_none_fails_the_holdout(good, held_out):
+    group = held_out["posterior"].to_dataset()
+    level = group["level"].to_numpy().copy()
+    level[..., -8:] += 3.0
+    poor = _with(held_out, posterior=group.assign(level=group["level"].copy(data=level)))
+    found = verdict("holdout", good, QUICK, holdout=poor)
+    assert not found.passed
+    assert found.figure > 1.5
+    assert "no media" in found.message
+    assert "fewer than two seasons" in found.message
+
+
+def test_holdout_scores_only_look_at_the_weeks_left_out(held_out):
+    model, naive, no_media = score_holdout(held_out)
+    assert (model.name, no_media.name) == ("model", "no media")
+    data = held_out["constant_data"].to_dataset()
+    kpi = data["kpi"].to_numpy()
+    assert naive.mape == pytest.approx(np.abs(kpi[0, -9] / kpi[0, -8:] - 1).mean())
+    assert 0 < model.crps < naive.crps
+
+
+def test_a_holdout_that_was_not_run_is_no_pass_and_one_turned_off_says_so(good):
+    found = verdict("holdout", good, QUICK)
+    assert not found.passed
+    assert found.severity == "ERROR"
+    assert "weekly table" in found.message
+    off = verdict("holdout", good, {**QUICK, "holdout_weeks": 0})
+    assert off.passed
+    assert "turned off" in off.message
+
+
+def test_media_credited_with_more_than_was_sold_fail_the_baseline_check(good):
+    found = verdict("negative_baseline", sound(draws=50, coefficient=[[0.0, 60.0, 0.0]]), QUICK)
+    assert not found.passed
+    assert found.figure == 1.0
+    assert "Q" in found.message
+    assert verdict("negative_baseline", good, QUICK).figure == 0.0
+
+
+def test_a_return_that_nobody_would_believe_is_named():
+    found = verdict("roi_plausible", sound(draws=50, coefficient=[[60.0, 0.5, 0.1]]), QUICK)
+    assert not found.passed
+    assert found.figure > 10
+    assert "tv" in found.message
+    assert "search" not in found.message.split(";")[0]
+    none = verdict("roi_plausible", sound(draws=50, coefficient=[[0.0, 0.5, 0.1]]), QUICK)
+    assert not none.passed
+    assert none.figure == none.threshold == 0
+
+
+def test_effect_far_from_spend_is_named():
+    found = verdict("share_of_spend", sound(draws=50, coefficient=[[0.01, 3.0, 0.0]]), QUICK)
+    assert not found.passed
+    assert 0.4 < found.figure < 1
+
+
+def test_a_channel_whose_posterior_is_its_prior_is_called_not_identified(good):
+    group = good["posterior"].to_dataset()
+    prior = np.exp(0.2 + 0.9 * np.random.default_rng(6).standard_normal(group["sigma"].shape))
+    coefficient = group["coefficient"].to_numpy().copy()
+    coefficient[..., 0, 0] = prior
+    tree = _with(good, posterior=group.assign(coefficient=group["coefficient"].copy(data=coefficient)))
+    found = verdict("identifiability", tree, QUICK)
+    assert not found.passed
+    assert found.figure == pytest.approx(0, abs=0.1)
+    assert "not identified, its figure is its prior's: tv." in found.message
+    assert verdict("identifiability", good, QUICK).figure > 0.9
+
+
+def test_channels_that_cannot_be_told_apart_are_named_however_narrow(good):
+    group = good["posterior"].to_dataset()
+    coefficient = group["coefficient"].to_numpy().copy()
+    shift = 0.05 * np.random.default_rng(7).standard_normal(coefficient.shape[:2])
+    brought = Evidence(good, spec_of(good)).roi["contribution"].mean("draw").to_numpy()
+    per_unit = brought / coefficient.mean((0, 1, 2))
+    coefficient[..., 0, 0] = 0.6 + shift
+    coefficient[..., 0, 1] = 0.9 - shift * per_unit[0] / per_unit[1]
+    tree = _with(good, posterior=group.assign(coefficient=group["coefficient"].copy(data=coefficient)))
+    found = verdict("identifiability", tree, QUICK)
+    assert found.figure > 0.5
+    assert not found.passed
+    assert "tv cannot be told apart from search (correlation -" in found.message
+
+
+def test_an_approximate_engine_is_no_answer_and_its_chains_are_not_judged(good):
+    quick = _with(good)
+    quick.attrs.update(engine="laplace", approximate="normal approximation at the mode")
+    found = {result.name: result for result in review(quick, QUICK)}
+    assert not found["exact"].passed
+    assert found["exact"].severity == "ERROR"
+    assert "engine: numpyro" in found["exact"].message
+    for name in ("rhat", "ess_bulk", "ess_tail", "divergences", "e_bfmi", "prior_sensitivity"):
+        assert found[name].passed
+        assert np.isnan(found[name].figure)
+        assert found[name].message == "not applicable: approximate engine laplace"
+    assert verdict("exact", good).passed
+
+
+def test_an_answer_that_hangs_on_its_prior_is_named(good):
+    # tv's ROI drawn from a prior wider than the specification's: any power of that prior moves it
+    group = good["posterior"].to_dataset()
+    wide = np.exp(0.5 + 1.2 * np.random.default_rng(8).standard_normal(group["sigma"].shape))
+    coefficient, roi = group["coefficient"].to_numpy().copy(), group["roi"].to_numpy().copy()
+    per_roi = 0.6 / float(Evidence(good, spec_of(good)).roi["roi"].sel(channel="tv").mean())
+    coefficient[..., 0, 0], roi[..., 0] = wide * per_roi, wide
+    tree = _with(
+        good,
+        posterior=group.assign(
+            coefficient=group["coefficient"].copy(data=coefficient), roi=group["roi"].copy(data=roi)
+        ),
+    )
+    found = verdict("prior_sensitivity", tree, {"prior_sensitivity": 0.1})
+    assert not found.passed
+    assert found.severity == "WARN"
+    assert found.figure > 0.1
+    assert "at most (tv, with" in found.message
+    assert "the prior of its effect" in found.message
+    assert verdict("prior_sensitivity", good).passed
+
+
+def test_an_answer_that_moved_since_last_time_is_named(good):
+    moved = verdict("stability", sound(draws=50, coefficient=[[1.2, 0.9, 0.1]]), QUICK, previous=good)
+    assert not moved.passed
+    assert moved.figure == 0
+    assert "tv from [" in moved.message
+    assert "search from" not in moved.message
+    assert verdict("stability", good, QUICK).passed  # nothing to compare with
+
+
+def test_a_panel_is_reviewed_geo_by_geo():
+    table = weekly_table(geos=("a", "b"))
+    tree = posterior(panel_spec(), table, draws=50)
+    found = {result.name: result for result in review(tree, {"holdout_weeks": 0})}
+    assert set(found) == {check.name for check in CHECKS}

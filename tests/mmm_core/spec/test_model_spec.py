@@ -1,0 +1,494 @@
+"""The model specification: what is read, what is filled in, what is refused and how it is said."""
+
+import copy
+import json
+import re
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from mmm_core.errors import SpecError
+from mmm_core.inference.engines import ENGINES
+from mmm_core.priors import FAMILIES
+from mmm_core.spec.model_spec import NOT_YET, json_schema, load_spec, parse_spec
+from mmm_core.transforms.adstock import ADSTOCKS
+from mmm_core.transforms.saturation import SATURATIONS
+
+MINIMAL = {
+    "model": "small",
+    "table": "weekly",
+    "kpi": {"column": "revenue"},
+    "media": {"channels": {"tv": {"spend": "tv_spend"}}},
+}
+
+
+def changed(path, value):
+    spec = copy.deepcopy(MINIMAL)
+    here = spec
+    for key in path[:-1]:
+        here = here.setdefault(key, {})
+    here[path[-1]] = value
+    return spec
+
+
+def test_five_lines_are_a_model():
+    spec = parse_spec(MINIMAL)
+    assert spec.paid == ("tv",)
+    assert spec.columns == ("week_start", "revenue", "tv_spend")
+    assert spec.l_max == 8
+
+
+def test_what_a_channel_leaves_out_comes_from_the_defaults():
+    spec = parse_spec(
+        {
+            **MINIMAL,
+            "media": {
+                "defaults": {
+                    "adstock": {"l_max": 6, "alpha": {"beta": [2, 5]}},
+                    "saturation": {"slope": 1.0},
+                    "prior": {"roi": {"lognormal": [0.5, 0.5]}},
+                },
+                "channels": {
+                    "tv": {"spend": "tv_spend", "adstock": {"l_max": 13}},
+                    "search": {"spend": "search_spend", "prior": {"contribution": {"beta": [2, 20]}}},
+                },
+                "organic": {"newsletter": {"exposure": "sends"}},
+            },
+        }
+    )
+    tv, search = spec.media.channels["tv"], spec.media.channels["search"]
+    assert (tv.adstock.l_max, tv.adstock.parameters["alpha"].parameters) == (13, (2, 5))
+    assert search.adstock.l_max == 6
+    assert tv.saturation.parameters["slope"].family == "fixed"
+    assert tv.prior.prior.parameters == (0.5, 0.5)
+    assert search.prior.kind == "contribution"
+    assert spec.media.organic["newsletter"].adstock.l_max == 6
+    assert spec.media.organic["newsletter"].prior.kind == "contribution"
+
+
+def test_a_channel_of_another_kind_keeps_the_defaults_that_all_kinds_share():
+    spec = parse_spec(
+        {
+            **MINIMAL,
+            "media": {
+                "defaults": {
+                    "adstock": {"l_max": 5, "alpha": {"beta": [2, 5]}},
+                    "saturation": {"before_adstock": True, "slope": 1.0},
+                },
+                "channels": {
+                    "tv": {
+                        "spend": "tv_spend",
+                        "adstock": {"kind": "weibull_cdf"},
+                        "saturation": {"kind": "tanh"},
+                    }
+                },
+            },
+        }
+    )
+    tv = spec.media.channels["tv"]
+    assert (tv.adstock.kind, tv.adstock.l_max, set(tv.adstock.parameters)) == (
+        "weibull_cdf",
+        5,
+        {"shape", "scale"},
+    )
+    assert tv.saturation.before_adstock
+    assert set(tv.saturation.parameters) == {"half_saturation"}
+    assert spec.shape_parameters == {"shape": ("tv",), "scale": ("tv",), "half_saturation": ("tv",)}
+
+
+FULL = {
+    "kpi": {"column": "orders", "kind": "non_revenue", "scale": "log"},
+    "media": {
+        "defaults": {"time_varying": {"every": 26, "spread": {"halfnormal": [0.1]}}},
+        "channels": {
+            "tv": {"spend": "tv_spend", "group": "offline", "adstock": {"kind": "delayed", "peak": 1.5}},
+            "video": {"spend": "s", "reach": "r", "frequency": "f", "prior": {"mroi": {"lognormal": [0, 1]}}},
+        },
+        "pooling": {"correlation": {"beta": [4, 2]}},
+    },
+    "geo": {"pooling": "none", "effects": "lognormal"},
+    "treatments": {
+        "promotion": {"column": "p", "baseline": "zero", "prior": {"contribution": {"normal": [0, 0.1]}}},
+        "price": {"column": "q", "baseline": 9.99},
+    },
+    "baseline": {
+        "slope": "random_walk",
+        "holidays": {"country": "US", "subdivision": "CA", "names": ["Labor Day"], "window": [-1, 1]},
+        "steps": {"new_shop": "2024-05-01"},
+    },
+    "likelihood": {"kind": "student_t", "nu": {"gamma": [2, 0.1]}},
+    "fit": {"engine": "laplace", "precision": "float32", "layout": "vectorized"},
+}
+
+
+def test_the_whole_family_is_read_and_written_back():
+    spec = parse_spec({**MINIMAL, **FULL})
+    assert parse_spec(yaml.safe_load(spec.to_yaml())) == spec
+    assert spec.columns == ("week_start", "geo", "orders", "tv_spend", "s", "r", "f", "p", "q")
+    assert spec.sampled_treatments == ("promotion",)
+    assert spec.student_t.nu.family == "gamma"
+    assert spec.media.channels["tv"].prior.kind == "total_share"
+    assert spec.media.channels["video"].prior.kind == "mroi"
+    assert spec.media.channels["tv"].time_varying.every == 26
+    assert parse_spec(changed(["likelihood"], "student_t")).student_t.nu.median() == 4
+
+
+def test_yaml_round_trip_and_hash():
+    spec = parse_spec(changed(["fit", "seed"], 11))
+    again = parse_spec(yaml.safe_load(spec.to_yaml()))
+    assert again == spec
+    assert again.spec_hash == spec.spec_hash
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "same"),
+    [
+        (["owner"], "team:other", True),
+        (["review", "ess_bulk"], 400, True),
+        (["budget", "weeks"], 26, True),
+        (["fit", "seed"], 8, False),
+        (["media", "channels", "tv", "spend"], "tv_cost", False),
+        (["baseline", "seasonality"], {"order": 3}, False),
+    ],
+)
+def test_hash_changes_with_what_can_change_the_posterior(path, value, same):
+    assert (parse_spec(changed(path, value)).spec_hash == parse_spec(MINIMAL).spec_hash) is same
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (["kpl"], {}, "kpl: unknown key 'kpl': did you mean 'kpi'?"),
+        (["media", "channels", "tv", "adstok"], {}, "did you mean 'adstock'?"),
+        (
+            ["media", "channels", "tv", "reach"],
+            "tv_reach",
+            "reach and frequency go together: name both columns",
+        ),
+        (["calibration"], {}, "calibration: not supported yet"),
+        (["long_term"], {}, "long_term: not supported yet"),
+        (["baseline", "slop"], "constant", "did you mean 'slope'?"),
+        (["baseline", "holidays"], {}, "baseline.holidays.country: required"),
+        (["baseline", "holidays"], {"country": "US", "window": [1, 2]}, "window [1, 2] must hold 0"),
+        (["baseline"], {"level": "linear", "slope": "constant"}, "a slope belongs to `level: random_walk`"),
+        (["treatments"], {"promo": {"colum": "x"}}, "did you mean 'column'?"),
+        (["treatments"], {"promo": {"column": "x", "baseline": "mni"}}, "did you mean 'min'?"),
+        (["treatments"], {"promo": {"column": "x", "prior": {}}}, "exactly one of contribution, coefficient"),
+        (["geo"], {"pooling": "partail"}, "did you mean 'partial'?"),
+        (["baseline", "level"], "randomwalk", "did you mean 'random_walk'?"),
+        (["likelihood"], "studentt", "did you mean 'student_t'?"),
+        (["likelihood"], {"kind": "student_t", "mu": 4}, "likelihood.mu: unknown key 'mu': known: kind, nu"),
+        (["fit", "engine"], "nutpie", "fit.engine: "),
+        (["budget", "objective"], "cvar", "budget.objective: "),
+        (["kpi"], {"column": "x", "kind": "non_revenue", "revenue_per_unit": "y"}, "leave one out"),
+        (["media", "pooling"], {"by": "channel"}, "got 'channel': known: group"),
+        (["media", "pooling"], {"correlation": 1}, "fix it below 1"),
+        (
+            ["media", "channels", "tv", "saturation"],
+            {"kind": "hil"},
+            "unknown saturation 'hil': did you mean 'hill'?",
+        ),
+        (
+            ["media", "channels", "tv", "saturation"],
+            {"kind": "tanh", "slope": 1},
+            "saturation 'tanh' has no 'slope'",
+        ),
+        (["media", "channels", "tv", "adstock"], {"alpha": {"gamma": [2, 1]}}, "must stay within [0, 1]"),
+        (["media", "channels", "tv", "adstock"], {"alpha": "high"}, "{family: [parameters]} or a number"),
+        (["media", "channels", "tv", "adstock"], {"kind": "geomtric"}, "did you mean 'geometric'?"),
+        (["media", "channels", "tv", "prior"], {"roi": {"lognorml": [0, 1]}}, "did you mean 'lognormal'?"),
+        (["media", "channels", "tv", "prior"], {"roi": {"lognormal": [0]}}, "takes ['loc', 'scale']"),
+        (["media", "channels", "tv", "prior"], {"roi": {"normal": [0, 1]}}, "must stay within [0, inf]"),
+        (["media", "channels", "tv", "prior"], {"mroi": 1.0, "roi": 1.0}, "exactly one of roi, mroi"),
+        (["extensions"], ["no_such_module"], "module 'no_such_module' cannot be imported"),
+        (
+            ["media", "channels", "tv", "adstock"],
+            {"alpha": {"beta": [0, 3]}},
+            "concentration1 must be positive",
+        ),
+        (
+            ["media", "organic"],
+            {"mail": {"exposure": "m", "prior": {"roi": {"lognormal": [0, 1]}}}},
+            "no roi",
+        ),
+        (["budget", "bounds"], {"tvv": [0.5, 1.5]}, "did you mean 'tv'?"),
+        (["budget", "bounds"], {"tv": [1.5, 0.5]}, "0 <= lower <= upper"),
+        (["time"], {"from": "2024-01-01", "to": "2023-01-01"}, "is not before"),
+        (["model"], "Small Model", "write lower case, digits and underscores"),
+        (
+            ["baseline", "events"],
+            {"sale": "2024-01-01"},
+            "events.sale: input should be a valid list, got '2024-01-01'",
+        ),
+        (["baseline", "steps"], {"shop": "1/2/24"}, "write YYYY-MM-DD"),
+        (["baseline", "holidays"], {"country": False}, "got False: put it in quotes"),
+        (["treatments"], {"promo": "column"}, "write a mapping: {key: value}"),
+        (["fit", "chains"], 0, "fit.chains: write a whole number from 1 to 64, got 0"),
+        (["fit", "chains"], None, "fit.chains: write a whole number from 1 to 64, got None"),
+        (["fit", "draws"], "many", "fit.draws: write a whole number of at least 100, got 'many'"),
+        (["fit", "target_accept"], 2, "write a number above 0.5 and below 1, got 2"),
+        (["budget"], {"total": "lots"}, "budget.total: write a number above 0, got 'lots'"),
+        (
+            ["media", "channels", "tv", "adstock"],
+            {"l_max": "eight"},
+            "media.channels.tv.adstock.l_max: write a whole number from 0 to 52, got 'eight'",
+        ),
+        (["media", "channels", "tv", "adstock"], {"l_max": 2.5}, "a whole number from 0 to 52, got 2.5"),
+        (["baseline", "holidays"], {"country": "US", "window": ["a", 1]}, "write a whole number, got 'a'"),
+        (
+            ["media", "channels", "tv", "saturation"],
+            {"before_adstock": "maybe"},
+            "before_adstock: write true or false, got 'maybe'",
+        ),
+        (["media", "channels"], {}, "media.channels: write at least 1, got {}"),
+        (["budget", "bounds"], {"tv": [1, 2, 3]}, "budget.bounds.tv: write at most 2, got [1, 2, 3]"),
+        (
+            ["media", "channels", "tv", "prior"],
+            {"roi": {"normal": [0, 1]}},
+            "its support is [-inf, inf]: write lognormal, halfnormal or gamma, or a number in it",
+        ),
+        (
+            ["media", "channels", "tv", "adstock"],
+            {"alpha": 2},
+            "its support is [2, 2]: write beta, or a number",
+        ),
+    ],
+)
+def test_refused_and_said_why(path, value, says):
+    with pytest.raises(SpecError) as error:
+        parse_spec(changed(path, value), source="models/small.yaml")
+    assert says in str(error.value)
+    assert str(error.value).startswith("models/small.yaml")
+
+
+def test_a_key_that_takes_several_forms_is_explained_once():
+    for path, value in (
+        (["likelihood"], "studentt"),
+        (["treatments"], {"p": {"column": "x", "baseline": "mni"}}),
+    ):
+        with pytest.raises(SpecError) as error:
+            parse_spec(changed(path, value))
+        assert len(str(error.value).splitlines()) == 2
+        assert "literal[" not in str(error.value)
+
+
+def test_every_fault_is_listed_at_once():
+    spec = changed(["kpl"], {})
+    spec["fit"] = {"warmpu": 3}
+    with pytest.raises(SpecError, match="kpl") as error:
+        parse_spec(spec)
+    assert "did you mean 'warmup'?" in str(error.value)
+
+
+def test_files_that_are_no_specification(tmp_path):
+    with pytest.raises(SpecError, match="no such model file"):
+        load_spec(tmp_path / "absent.yaml")
+    (tmp_path / "broken.yaml").write_text("model: [")
+    with pytest.raises(SpecError, match="not valid YAML"):
+        load_spec(tmp_path / "broken.yaml")
+    (tmp_path / "list.yaml").write_text("- a")
+    with pytest.raises(SpecError, match="expected a mapping"):
+        load_spec(tmp_path / "list.yaml")
+
+
+def test_a_key_that_is_written_twice_is_refused_where_it_stands(tmp_path):
+    path, whole = tmp_path / "small.yaml", yaml.safe_dump(MINIMAL, sort_keys=False)
+    path.write_text(f"{whole}fit: {{seed: 1}}\nbaseline: {{}}\nfit: {{draws: 500}}\n")
+    lines = len(whole.splitlines()) + 1, len(whole.splitlines()) + 3
+    with pytest.raises(SpecError) as error:
+        load_spec(path)
+    assert str(error.value) == (
+        f"{path}: key 'fit' is written twice, on lines {lines[0]} and {lines[1]}: keep one"
+    )
+    path.write_text(whole.replace("    tv:", "    tv: {spend: tv_cost}\n    tv:"))
+    with pytest.raises(SpecError, match="key 'tv' is written twice, on lines 7 and 8"):
+        load_spec(path)
+    # one entry taken over from another, and changed there, is no repetition
+    path.write_text(whole + "treatments:\n  a: &a {column: p, baseline: zero}\n  b: {<<: *a, column: q}\n")
+    assert load_spec(path).treatments["b"].column == "q"
+
+
+SHAPES = """
+from mmm_core.transforms.adstock import ADSTOCKS
+from mmm_core.transforms.registry import parameter
+
+
+@ADSTOCKS.register("{name}", span=parameter("weeks", uniform=[1, 8]))
+def {name}(lags, span):
+    return 1 - lags / span
+"""
+
+
+@pytest.fixture
+def registered():
+    """Names of modules and kinds of a test, which are forgotten afterwards."""
+    names = []
+    yield names
+    for name in names:
+        sys.modules.pop(f"shapes_{name}", None)
+        ADSTOCKS.pop(name, None)
+
+
+def test_extensions_stand_beside_the_file_or_in_the_current_folder(tmp_path, monkeypatch, registered):
+    beside, current = tmp_path / "models", tmp_path / "current"
+    path_before = list(sys.path)
+    for folder, name in ((beside, "near"), (current, "here")):
+        registered.append(name)
+        folder.mkdir()
+        (folder / f"shapes_{name}.py").write_text(SHAPES.format(name=name))
+        spec = {
+            **changed(["media", "defaults"], {"adstock": {"kind": name}}),
+            "extensions": [f"shapes_{name}"],
+        }
+        (beside / f"{name}.yaml").write_text(yaml.safe_dump(spec))
+    with pytest.raises(SpecError, match="put it beside the model's YAML, in the current folder or on the Py"):
+        load_spec(beside / "here.yaml")
+    assert load_spec(beside / "near.yaml").media.channels["tv"].adstock.kind == "near"
+    monkeypatch.chdir(current)
+    assert load_spec(beside / "here.yaml").media.channels["tv"].adstock.kind == "here"
+    assert sys.path == path_before
+
+
+DOCUMENTED = (Path(__file__).parents[3] / "docs" / "model-spec.md").read_text()
+
+
+def blocks(language):
+    """The code blocks of docs/model-spec.md in a language."""
+    return [block.split("```")[0] for block in DOCUMENTED.split(f"```{language}\n")[1:]]
+
+
+def as_json(mapping):
+    """Dates as the text that a user wrote."""
+    return json.loads(json.dumps(mapping, default=str))
+
+
+def test_json_schema_names_the_keys_a_user_writes():
+    schema = json_schema()
+    assert {"model", "table", "kpi", "media", "time", "budget"} <= set(schema["properties"])
+    assert "from" in schema["$defs"]["Time"]["properties"]
+
+
+def test_json_schema_lists_every_kind_with_its_parameters_and_shows_priors_as_they_are_written():
+    parts = json_schema()["$defs"]
+    assert parts["Adstock"]["properties"]["kind"]["enum"] == list(ADSTOCKS)
+    assert parts["Saturation"]["properties"]["kind"]["enum"] == list(SATURATIONS)
+    assert {"l_max", "alpha", "peak", "shape", "scale"} <= set(parts["Adstock"]["properties"])
+    assert "default {gamma: [2, 1]}" in parts["Adstock"]["properties"]["peak"]["description"]
+    assert parts["MediaDefaults"]["properties"]["prior"]["default"] == {"roi": {"lognormal": [0.2, 0.9]}}
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_the_documented_examples_are_read_and_agree_with_the_schema(text):
+    """An example that is no whole model is one with the four required keys of MINIMAL."""
+    mapping = {**MINIMAL, **yaml.safe_load(text)}
+    if "extensions" in mapping:
+        pytest.skip("read where its module is at hand")
+    assert parse_spec(mapping).channels
+    jsonschema.validate(as_json(mapping), json_schema())
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        changed(["kpl"], {}),
+        changed(["media", "channels", "tv", "adstock"], {"kind": "geomtric"}),
+        changed(["media", "channels", "tv", "adstock"], {"alhpa": 0.5}),
+        changed(["media", "channels", "tv", "prior"], {"roi": {"lognorml": [0, 1]}}),
+        changed(["media", "channels", "tv", "prior"], {"roi": {"lognormal": [0]}}),
+    ],
+)
+def test_the_schema_refuses_what_the_library_refuses(spoilt):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(spoilt, json_schema())
+
+
+def test_every_key_is_documented():
+    """docs/model-spec.md against the types: a key, a kind or an engine added here must be explained there."""
+    schema = json_schema()
+    for definition in [schema, *schema["$defs"].values()]:
+        for key in definition.get("properties", {}):
+            assert re.search(rf"`[^`\n]*\b{key}\b[^`\n]*`", DOCUMENTED), (
+                f"docs/model-spec.md does not explain {key}"
+            )
+    for name in (*ADSTOCKS, *SATURATIONS, *ENGINES, *NOT_YET, *FAMILIES):
+        assert f"`{name}`" in DOCUMENTED, f"docs/model-spec.md does not explain {name}"
+
+
+def test_the_documented_defaults_of_shapes_are_those_of_the_registry():
+    for kinds in (ADSTOCKS, SATURATIONS):
+        for kind in kinds.values():
+            for name, value in kind.parameters.items():
+                row = f"| `{kind.name}` | `{name}` | `{value.prior.words}` |"
+                assert row in DOCUMENTED, f"docs/model-spec.md lacks {row} of {kinds.role} {kind.name}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[3] / "models").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_the_models_of_the_project_are_read(path):
+    assert load_spec(path).model == path.stem
+    jsonschema.validate(as_json(yaml.safe_load(path.read_text())), json_schema())
+
+
+def test_a_component_needs_a_name_of_its_own():
+    with pytest.raises(SpecError, match="tv: named more than once"):
+        parse_spec({**MINIMAL, "controls": ["tv"]})
+    with pytest.raises(SpecError, match="price: named more than once"):
+        parse_spec({**MINIMAL, "controls": ["price"], "baseline": {"events": {"price": ["2024-01-01"]}}})
+    with pytest.raises(SpecError, match="'holidays' is what reports call a part of the baseline"):
+        parse_spec({**MINIMAL, "controls": ["holidays"]})
+
+
+CHANNELS = {"tv": {"spend": "tv_spend"}, "search": {"spend": "search_spend", "exposure": "clicks"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"controls": ["revenue"]},
+            "column 'revenue' is kpi.column and controls: the outcome cannot explain",
+        ),
+        ({"treatments": {"p": {"column": "revenue"}}}, "is kpi.column and treatments.p.column"),
+        ({"media": {"channels": {"tv": {"spend": "revenue"}}}}, "kpi.column and media.channels.tv.spend"),
+        (
+            {
+                "kpi": {"column": "orders", "revenue_per_unit": "price"},
+                "media": {"channels": CHANNELS, "organic": {"mail": {"exposure": "price"}}},
+            },
+            "column 'price' is kpi.revenue_per_unit and media.organic.mail.exposure",
+        ),
+        (
+            {"media": {"channels": CHANNELS}, "controls": ["clicks"]},
+            "media.channels.search.exposure and controls: nothing tells the two effects apart: leave one out",
+        ),
+        (
+            {"media": {"channels": CHANNELS}, "treatments": {"p": {"column": "tv_spend"}}},
+            "column 'tv_spend' is media.channels.tv.spend and treatments.p.column",
+        ),
+        (
+            {"media": {"channels": {**CHANNELS, "radio": {"spend": "tv_spend"}}}},
+            "column 'tv_spend' is media.channels.tv.spend and media.channels.radio.spend: two channels cannot share "
+            "it: merge them, or leave one out",
+        ),
+        (
+            {"media": {"channels": CHANNELS, "organic": {"posts": {"exposure": "clicks"}}}},
+            "column 'clicks' is media.channels.search.exposure and media.organic.posts.exposure",
+        ),
+    ],
+)
+def test_a_column_has_one_role(changes, says):
+    with pytest.raises(SpecError, match=re.escape(says)):
+        parse_spec({**MINIMAL, **changes})
+
+
+def test_a_column_may_be_spend_and_exposure_of_one_channel_and_a_price_both_worth_and_lever():
+    parse_spec({**MINIMAL, "media": {"channels": {"tv": {"spend": "tv_spend", "exposure": "tv_spend"}}}})
+    kpi = {"column": "orders", "revenue_per_unit": "price"}
+    assert parse_spec({**MINIMAL, "kpi": kpi, "controls": ["price"]}).column_keys["price"] == (
+        "kpi.revenue_per_unit",
+        "controls",
+    )
