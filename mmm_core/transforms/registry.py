@@ -6,8 +6,7 @@ under `extensions`:
 
     import jax.numpy as jnp
 
-    from mmm_core.transforms.adstock import ADSTOCKS
-    from mmm_core.transforms.registry import parameter
+    from mmm_core import ADSTOCKS, parameter
 
 
     @ADSTOCKS.register("linear", span=parameter("weeks until nothing is left", uniform=[1, 8]))
