@@ -25,6 +25,25 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def listed(items: Iterable[object], limit: int = 5) -> str:
     """The first `limit` items, comma separated, and how many more there are."""
-    shown = [str(item) for item in items]
-    rest = len(shown) - limit
-    return ", ".join(shown[:limit]) + (f" and {rest} more" if rest > 0 else "")
+    words = [str(item) for item in items]
+    rest = len(words) - limit
+    return ", ".join(words[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """A value for a message as its file shows it: in quotes, on one line, and never longer than a message may be."""
+    text = shortened(
+        "".join(letter if letter.isprintable() else _escaped(letter) for letter in str(value)[: 2 * limit]),
+        limit,
+    )
+    return f"'{text}'"
+
+
+def shortened(text: str, limit: int) -> str:
+    """Text of at most `limit` characters, with an ellipsis where some are left out."""
+    return text if len(text) <= limit else text[: limit - 1] + "\u2026"
+
+
+def _escaped(letter: str) -> str:
+    """A character nobody sees, as Python writes it."""
+    return letter.encode("unicode_escape").decode("ascii")

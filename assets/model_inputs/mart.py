@@ -21,6 +21,8 @@ def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.
     Raises:
         InputError: no such mart, weekly table, column or filter value, with the nearest one there is.
     """
+    from mmm_core.data.table import matching
+
     source = f"{mart_name(spec)} (for model {spec.model})"
     if spec.table.startswith(WEEKLY_TABLES):
         table = _weekly_table(warehouse, spec)
@@ -31,10 +33,7 @@ def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.
         faults = "; ".join(f"'{column}': {nearest(column, map(str, table.columns))}" for column in missing)
         raise InputError(f"{source}: columns that the model's YAML names are not there: {faults}")
     for column, value in spec.filter.items():
-        known = table[column].astype(str)
-        if not (known == value).any():
-            raise InputError(f"{source}: no row has {column} = '{value}': {nearest(value, known.unique())}")
-        table = table[known == value]
+        table = matching(table, column, value, source)
     weeks = table[spec.time.column].astype("datetime64[ns]")
     table = table.assign(**{spec.time.column: weeks})[weeks <= vintage.as_of_week]
     if table.empty:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mmm_core.data.cells import ROW, rows_named
 from mmm_core.errors import InputError, listed
 from mmm_core.spec.media_spec import Channel
 from mmm_core.spec.model_spec import ModelSpec
@@ -102,11 +103,12 @@ def hold_to_contract(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
 
 
 def weeks_of(rows: pd.DataFrame, spec: ModelSpec) -> str:
-    """The weeks (and geos) of some rows, for a message."""
+    """The weeks (and geos) of some rows, for a message, and where they are in the file that they were read from."""
     days = rows[spec.time.column].dt.strftime("%Y-%m-%d")
     if spec.geo:
         days = days + " (" + rows[spec.geo.column].astype(str) + ")"
-    return listed(days.drop_duplicates())
+    weeks = listed(days.drop_duplicates())
+    return f"{weeks} ({rows_named(rows.index)})" if rows.index.name == ROW else weeks
 
 
 def _levers(spec: ModelSpec) -> tuple[str, ...]:
@@ -141,5 +143,5 @@ def _remedy(column: str, what: str, spec: ModelSpec) -> str:
     if column in _levers(spec):
         if what == CONSTANT:
             return f"take the {'control' if column in spec.controls else 'treatment'} out of the model"
-        return "fill it in the mart, where the rule can be read and tested"
+        return "fill it in the table, by a rule that can be read and tested"
     return "state it for every week" if what == MISSING else "it must be above 0"

@@ -11,8 +11,10 @@ import xarray as xr
 
 from mmm_core.data.arrays import NATIONAL
 from mmm_core.data.calendar import dated_values
+from mmm_core.data.cells import DECIMAL_COMMAS, text_of
 from mmm_core.data.contract import weeks_of
-from mmm_core.data.table import as_numbers, dates
+from mmm_core.data.table import as_numbers, by_name, week_column
+from mmm_core.data.weeks import not_weekly
 from mmm_core.errors import InputError, listed
 from mmm_core.spec.media_spec import Channel
 from mmm_core.spec.model_spec import ModelSpec
@@ -54,21 +56,21 @@ def _plan_rows(
 ) -> tuple[pd.DataFrame, pd.DatetimeIndex]:
     """The plan sorted by geo and week, held against the model's calendar and geos."""
     time = spec.time.column
-    if time not in plan.columns:
+    rows = by_name(plan, "plan").copy()
+    if time not in rows.columns:
         raise InputError(
             f"plan: column {time} is missing: add the first day of each week, written YYYY-MM-DD"
         )
-    rows = plan.copy()
-    rows[time] = dates(rows[time])
-    if rows.empty or rows[time].isna().any():
-        raise InputError(f"plan: column {time}: no rows, or a value that is not a date written YYYY-MM-DD")
+    if rows.empty:
+        raise InputError("plan: it has no rows: write one for every week to forecast")
+    rows[time] = week_column(rows, spec, "plan")
     geos = [str(geo) for geo in data["geo"].to_numpy()]
     if spec.geo:
         if spec.geo.column not in rows.columns:
             raise InputError(
                 f"plan: column {spec.geo.column} is missing: {spec.model} is a model of {len(geos)} geos"
             )
-        rows["_geo"] = rows[spec.geo.column].astype(str)
+        rows["_geo"] = text_of(rows[spec.geo.column])
     else:
         rows["_geo"] = NATIONAL
     strange, absent = set(rows["_geo"]) - set(geos), set(geos) - set(rows["_geo"])
@@ -78,6 +80,8 @@ def _plan_rows(
             f"geos left out: {listed(sorted(absent)) or 'none'}"
         )
     weeks = pd.DatetimeIndex(np.sort(rows[time].unique()))
+    if fault := not_weekly(weeks, time):
+        raise InputError(f"plan: {fault}")
     first = pd.Timestamp(data["week"].to_numpy()[-1]) + pd.Timedelta(days=7)
     expected = pd.date_range(first, periods=len(weeks), freq="7D")
     if not weeks.equals(expected):
@@ -88,7 +92,7 @@ def _plan_rows(
     if rows.duplicated(["_geo", time]).any() or len(rows) != len(geos) * len(weeks):
         raise InputError("plan: expected one row for every week and geo")
     rows["_geo"] = pd.Categorical(rows["_geo"], geos)
-    return rows.sort_values(["_geo", time]).reset_index(drop=True), weeks
+    return rows.sort_values(["_geo", time]), weeks
 
 
 def _refuse_misspelt(rows: pd.DataFrame, spec: ModelSpec) -> None:
@@ -105,7 +109,7 @@ def _refuse_misspelt(rows: pd.DataFrame, spec: ModelSpec) -> None:
 
 def _numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, shape: tuple[int, int]) -> np.ndarray:
     """A column of the plan as (geo, week)."""
-    numbers = as_numbers(rows, column, spec, "plan")
+    numbers = as_numbers(rows, column, spec, "plan", bool(rows.attrs.get(DECIMAL_COMMAS, False)))
     unusable = ~np.isfinite(numbers)
     if unusable.any():
         raise InputError(

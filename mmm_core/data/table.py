@@ -1,82 +1,113 @@
-"""The weekly table a model is fitted on: reading it, refusing a bad one, and its fingerprint."""
+"""The weekly table a model is fitted on: refusing a bad one, typing a good one, and its fingerprint."""
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from collections import Counter
 
 import numpy as np
 import pandas as pd
 
+from mmm_core.data.cells import DECIMAL_COMMAS, ROW, days, numbers, rows_named, same_value, text_of
 from mmm_core.data.contract import hold_to_contract, weeks_of
-from mmm_core.errors import InputError, listed, nearest
+from mmm_core.data.reader import read_table as read_table
+from mmm_core.data.weeks import months_written, not_weekly
+from mmm_core.errors import InputError, listed, nearest, shown
+from mmm_core.names import normal_name
 from mmm_core.spec.model_spec import ModelSpec
-
-
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a weekly table from CSV or Parquet.
-
-    Raises:
-        InputError: no such file, an empty one, or another format.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        if path.suffix in {".csv", ".gz"}:
-            return pd.read_csv(path, float_precision="round_trip")  # the digits written are the number read
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{path}: the file is empty") from None
-    except (pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    raise InputError(f"{path}: unknown format '{path.suffix}': write .csv or .parquet")
 
 
 def check_table(table: pd.DataFrame, spec: ModelSpec, source: str = "table") -> pd.DataFrame:
     """The rows and columns the model reads, typed and sorted by geo and week.
 
     Args:
-        table: one row a week, or a week and geo.
+        table: one row a week, or a week and geo; of text, as `read_table` returns it, or of Python values.
         source: what to call the table in messages.
 
     Returns:
         Columns `spec.columns` without the filters: the week as datetime64, the geo as text, the rest float64.
 
     Raises:
-        InputError: a missing column, text among numbers, a duplicated or missing week, negative or missing media,
-            a missing control, a KPI gap, a channel without any media, or no rows left.
+        InputError: a missing or repeated column, text among numbers, rows that are not weeks, a duplicated or missing
+            week, negative or missing media, a missing control, a KPI gap, a channel without any media, a geo whose KPI
+            never changes or whose population jumps, weeks that were closed, or no rows left.
     """
-    _require_columns(table, spec, source)
-    rows = table
+    rows = by_name(table, source)
+    _require_columns(rows, spec, source)
     for column, value in spec.filter.items():
-        kept = rows[rows[column].astype(str) == value]
-        if kept.empty:
-            raise InputError(
-                f"{source}: no row has {column} = '{value}': {nearest(value, rows[column].astype(str).unique())}"
-            )
-        rows = kept
+        rows = matching(rows, column, value, source)
+    decimal_commas = bool(table.attrs.get(DECIMAL_COMMAS, False))
     rows = rows[[column for column in spec.columns if column not in spec.filter]].copy()
-    rows[spec.time.column] = _weeks(rows[spec.time.column], spec, source)
+    rows[spec.time.column] = week_column(rows, spec, source)
     rows = _within_window(rows, spec)
     if rows.empty:
         raise InputError(f"{source}: no rows between time.from {spec.time.from_} and time.to {spec.time.to}")
-    for column in spec.numeric_columns:
-        rows[column] = _finite_numbers(rows, column, spec, source)
-    _check_calendar(rows, spec, source)
     if spec.geo:
-        rows[spec.geo.column] = rows[spec.geo.column].astype(str)
-    rows = rows.reset_index(drop=True)
-    hold_to_contract(rows, spec, source)
+        rows[spec.geo.column] = _geos(rows, spec, source)
+    for column in spec.numeric_columns:
+        rows[column] = _finite_numbers(rows, column, spec, source, decimal_commas)
+    _check_calendar(rows, spec, source)
     keys = [spec.geo.column, spec.time.column] if spec.geo else [spec.time.column]
-    return rows.sort_values(keys).reset_index(drop=True)
+    rows = rows.sort_values(keys)
+    hold_to_contract(rows, spec, source)
+    return rows.reset_index(drop=True)
 
 
-def dates(values: pd.Series) -> pd.Series:
-    """ISO dates as datetime64[ns] at midnight; NaT where a value is none (5/1/2024 is a guess, not a date)."""
-    parsed = pd.to_datetime(values, errors="coerce", format="ISO8601")
-    return parsed.dt.normalize().astype("datetime64[ns]")
+def by_name(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """The table under normalised names, its rows told apart by their index.
+
+    Raises:
+        InputError: a column that is there twice.
+    """
+    names = [normal_name(str(column)) for column in table.columns]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(
+            f"{source}: column {listed(map(shown, twice))} is there twice: keep one, or rename the other"
+        )
+    rows = table.set_axis(names, axis=1)
+    return rows if table.index.name == ROW and table.index.is_unique else rows.reset_index(drop=True)
+
+
+def matching(rows: pd.DataFrame, column: str, value: str, source: str) -> pd.DataFrame:
+    """The rows that a filter keeps: where the column is the value, as text or as a number.
+
+    Raises:
+        InputError: there is none; the values there are follow.
+    """
+    kept = rows[same_value(rows[column], value)]
+    if kept.empty:
+        known = [text for text in text_of(rows[column]).unique() if text]
+        raise InputError(f"{source}: no row has {column} = {shown(value)}: {nearest(value, known)}")
+    return kept
+
+
+def week_column(rows: pd.DataFrame, spec: ModelSpec, source: str) -> pd.Series:
+    """The weeks of a table as datetime64[ns].
+
+    Raises:
+        InputError: a cell that is blank or no day, with its rows.
+    """
+    column = spec.time.column
+    cells = rows[column]
+    read = days(cells)
+    bad = read.wrong | read.values.isna()
+    if not bad.any():
+        return read.values
+    if months_written(cells):
+        raise InputError(
+            f"{source}: column {column}: the rows are months ({listed(map(shown, cells), 3)}): a weekly table is "
+            f"needed, its weeks written YYYY-MM-DD"
+        )
+    blank = bad & ~read.wrong
+    if blank.any():
+        raise InputError(
+            f"{source}: column {column}: no week{_rows_of(cells[blank])}: state it, or delete the row"
+        )
+    raise InputError(
+        f"{source}: column {column}: not a date written YYYY-MM-DD: {listed(map(shown, cells[bad].unique()))}"
+        f"{_rows_of(cells[bad])}: {read.remedy}"
+    )
 
 
 def fingerprint(table: pd.DataFrame) -> str:
@@ -109,14 +140,11 @@ def _require_columns(table: pd.DataFrame, spec: ModelSpec, source: str) -> None:
         raise InputError(f"{source}: the table has no rows")
 
 
-def _weeks(values: pd.Series, spec: ModelSpec, source: str) -> pd.Series:
-    weeks = dates(values)
-    if weeks.isna().any():
-        raise InputError(
-            f"{source}: column {spec.time.column}: not a date written YYYY-MM-DD: "
-            f"{listed(map(repr, values[weeks.isna()].unique()))}"
-        )
-    return weeks
+def _rows_of(cells: pd.Series) -> str:
+    """Where cells are, for a message: the rows of the file, or of the data frame."""
+    if cells.index.name == ROW:
+        return f" ({rows_named(cells.index)})"
+    return f" (at positions {listed(cells.index)})"
 
 
 def _within_window(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
@@ -129,31 +157,47 @@ def _within_window(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
     return rows[keep].copy()
 
 
-def as_numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str) -> pd.Series:
+def as_numbers(
+    rows: pd.DataFrame, column: str, spec: ModelSpec, source: str, decimal_commas: bool = False
+) -> pd.Series:
     """A column as floats, nan where a value is missing.
 
     Raises:
         InputError: text among the values, with the weeks it is in.
     """
-    values = rows[column]
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-    text = numbers.isna() & values.notna()
-    if text.any():
+    read = numbers(rows[column], decimal_commas)
+    if read.wrong.any():
+        values = rows[column][read.wrong]
+        remedy = "write 1 or 0" if set(values.astype(str).str.lower()) <= {"true", "false"} else read.remedy
         raise InputError(
-            f"{source}: column {column}: not a number in weeks {weeks_of(rows[text], spec)}: "
-            f"{listed(map(repr, values[text].unique()), 3)}: write digits only, with a point for decimals"
+            f"{source}: column {column}: not a number in weeks {weeks_of(rows[read.wrong], spec)}: "
+            f"{listed(map(shown, values.unique()), 3)}: {remedy}"
         )
-    return numbers
+    return read.values
 
 
-def _finite_numbers(rows: pd.DataFrame, column: str, spec: ModelSpec, source: str) -> pd.Series:
-    numbers = as_numbers(rows, column, spec, source)
-    if np.isinf(numbers).any():
+def _finite_numbers(
+    rows: pd.DataFrame, column: str, spec: ModelSpec, source: str, decimal_commas: bool
+) -> pd.Series:
+    values = as_numbers(rows, column, spec, source, decimal_commas)
+    if np.isinf(values).any():
         raise InputError(
-            f"{source}: column {column}: infinite in weeks {weeks_of(rows[np.isinf(numbers)], spec)}: correct "
+            f"{source}: column {column}: infinite in weeks {weeks_of(rows[np.isinf(values)], spec)}: correct "
             "the division by 0 behind it"
         )
-    return numbers
+    return values
+
+
+def _geos(rows: pd.DataFrame, spec: ModelSpec, source: str) -> pd.Series:
+    assert spec.geo
+    geos = text_of(rows[spec.geo.column])
+    blank = geos == ""
+    if blank.any():
+        raise InputError(
+            f"{source}: column {spec.geo.column}: no geo in weeks {weeks_of(rows[blank], spec)}: name it, or delete "
+            "the row"
+        )
+    return geos
 
 
 def _check_calendar(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
@@ -168,27 +212,19 @@ def _check_calendar(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
             else "keep one row a week, choose rows with `filter:`, or name the `geo:` column"
         )
         raise InputError(f"{source}: more than one row for {weeks_of(twice, spec)}: {hint}")
-    weeks = np.sort(rows[time].unique())
+    weeks = pd.DatetimeIndex(np.sort(rows[time].unique()))
+    if fault := not_weekly(weeks, time):
+        raise InputError(f"{source}: {fault}")
     if len(weeks) < spec.l_max + 26:
         raise InputError(
             f"{source}: {len(weeks)} weeks; at least {spec.l_max + 26} are needed "
             f"({spec.l_max} of media history for l_max {spec.l_max}, and 26 to learn from)"
-        )
-    expected = pd.date_range(weeks[0], weeks[-1], freq="7D")
-    absent = expected.difference(pd.DatetimeIndex(weeks))
-    if len(absent):
-        raise InputError(f"{source}: missing weeks {listed(absent.strftime('%Y-%m-%d'))}: add a row for each")
-    irregular = pd.DatetimeIndex(weeks).difference(expected)
-    if len(irregular):
-        raise InputError(
-            f"{source}: weeks that are not 7 days apart: {listed(irregular.strftime('%Y-%m-%d'))}: "
-            f"every {time} must fall on the same weekday"
         )
     if spec.geo:
         count = rows.groupby(spec.geo.column)[time].count()
         short = count[count < len(weeks)]
         if len(short):
             geo = str(short.index[0])
-            held = pd.DatetimeIndex(rows.loc[rows[spec.geo.column] == short.index[0], time])
-            lost = listed(expected.difference(held).strftime("%Y-%m-%d"))
-            raise InputError(f"{source}: missing weeks {lost} in geo '{geo}': add a row for each")
+            held = pd.DatetimeIndex(rows.loc[rows[spec.geo.column] == geo, time])
+            lost = listed(weeks.difference(held).strftime("%Y-%m-%d"))
+            raise InputError(f"{source}: missing weeks {lost} in geo {shown(geo)}: add a row for each")

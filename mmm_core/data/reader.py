@@ -1,0 +1,320 @@
+"""Reading a table from a file: every cell as text, with its row, or a refusal that says which row and what to do.
+
+The landing folder, `--table` and `--plan` read with these functions, so a file means the same wherever it is read.
+What is read: UTF-8, and UTF-16 with a byte-order mark; commas, semicolons, tabs or bars between the cells; gzip;
+Parquet. Nothing is inferred from a cell here: `mmm_core.data.cells` types a column once its role is known.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import os
+import stat
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+
+from mmm_core.data.cells import DECIMAL_COMMAS, ROW, may_have_decimal_commas, missing, rows_named
+from mmm_core.errors import InputError, listed, shown
+from mmm_core.names import normal_name
+
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet")
+"""How a file that can be read is named, in lower or upper case."""
+
+MAX_BYTES = 2**31
+"""Bytes of a file, unpacked: what lies beyond is no weekly table, and gzip packs a thousand to one."""
+
+MAX_NAME, MAX_CELL = 300, 100_000
+"""Characters of a column's name and of a cell: a longer one is a quote that was never closed."""
+
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_ROWS_LOOKED_AT = 20
+_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
+          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods, .xls
+
+
+class UnreadableFile(InputError):
+    """A file that cannot be read as a table; `fault` says why and what to do, the message names the file too."""
+
+    def __init__(self, source: str, fault: str):
+        self.source, self.fault = source, fault
+        super().__init__(f"{source}: {fault}")
+
+
+def readable(path: str | Path) -> bool:
+    """Whether a file's name is that of a table that `read_table` reads."""
+    return Path(path).name.lower().endswith(ENDINGS)
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table from delimited text or Parquet.
+
+    Returns:
+        Every cell as text without blanks around it, "" where it is blank; names of columns as `normal_name` has them.
+        The index, named `row`, is the row in the file as a spreadsheet counts: the header is row 1, and rows that are
+        blank throughout are left out. Of Parquet the first row is row 1.
+
+    Raises:
+        UnreadableFile: no such file, no regular file, an unknown kind, encoding or separator, a name that is there
+            twice or missing, a row of another length than the header, a NUL, or nothing in it.
+    """
+    source = name_of(path)
+    if not readable(path) and Path(path).is_file():
+        raise UnreadableFile(
+            source, f"unknown format '{Path(path).suffix}': write {', '.join(ENDINGS)}{_workbook_hint(path)}"
+        )
+    return table_from(read_bytes(path), source)
+
+
+def table_from(content: bytes, source: str) -> pd.DataFrame:
+    """The table in the bytes of a file, as `read_table` returns it; `source` opens every message."""
+    content = _unpacked(content, source)
+    if content[:4] == b"PAR1":
+        return _from_parquet(content, source)
+    if content.startswith(_WORKBOOKS):
+        raise UnreadableFile(source, f"is a workbook or an archive, no text{_SAVE_AS_CSV}")
+    return _from_text(_decoded(content, source), source)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a regular file; never waits, as a pipe would have it.
+
+    Raises:
+        UnreadableFile: no such file, a folder, a pipe, a broken link, or one that may not be read.
+    """
+    source = name_of(path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        what = (
+            "a link to a file that is not there: put the file back"
+            if os.path.islink(path)
+            else "no such file"
+        )
+        raise UnreadableFile(source, what) from None
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(source, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise UnreadableFile(source, "is a folder: name a file")
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableFile(source, "is a pipe or a device: write its content to a file")
+        if status.st_size > MAX_BYTES:
+            raise UnreadableFile(source, f"has {status.st_size:,} bytes; {MAX_BYTES:,} are read at most")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    except OSError as error:
+        raise UnreadableFile(source, f"cannot be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
+
+
+def name_of(path: str | Path) -> str:
+    """A file's name for a message, whatever bytes it is made of."""
+    name = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
+
+
+_SAVE_AS_CSV = ": save the sheet as CSV (UTF-8)"
+
+
+def _workbook_hint(path: str | Path) -> str:
+    workbook = Path(path).suffix.lower() in (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods")
+    return _SAVE_AS_CSV if workbook else ""
+
+
+def _unpacked(content: bytes, source: str) -> bytes:
+    if not content:
+        raise UnreadableFile(source, "the file is empty: export it again")
+    if content[:2] != b"\x1f\x8b":
+        return content
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            unpacked = packed.read(MAX_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFile(source, f"is not whole: {error}: export or copy it again") from None
+    if len(unpacked) > MAX_BYTES:
+        raise UnreadableFile(source, f"unpacks to more than {MAX_BYTES:,} bytes, which are read at most")
+    if not unpacked:
+        raise UnreadableFile(source, "the file is empty: export it again")
+    return unpacked
+
+
+def _decoded(content: bytes, source: str) -> str:
+    """The text of a file: UTF-8, or what its byte-order mark says."""
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding in ("utf-8", "utf-8-sig"):
+            row = content.count(b"\n", 0, error.start) + 1
+            fault = f"byte {error.start} (row {row}) is not UTF-8"
+        else:
+            fault = f"byte {error.start} is not {encoding.upper()}, as its first bytes say"
+        raise UnreadableFile(source, f"{fault}: export the file as UTF-8") from None
+    if "\0" in text:
+        half = content[:1000].count(0) > len(content[:1000]) / 4
+        what = "is UTF-16 without a mark that says so" if half else (
+            f"row {text.count(chr(10), 0, text.index(chr(0))) + 1} holds a NUL character"
+        )  # fmt: skip
+        raise UnreadableFile(source, f"{what}: export the file as UTF-8")
+    return text
+
+
+def _from_text(text: str, source: str) -> pd.DataFrame:
+    separator = _separator(text, source)
+    records = _records(text, separator, source)
+    header_row, header = next(records, (0, []))
+    if not header:
+        raise UnreadableFile(source, "the file is empty: export it again")
+    width, index, rows, ragged = len(header), [], [], {}
+    for row, cells in records:
+        if len(cells) > width and not any(cells[width:]):
+            cells = cells[:width]
+        if len(cells) != width:
+            ragged[row] = len(cells)
+            continue
+        index.append(row)
+        rows.append(cells)
+    if ragged:
+        row, count = next(iter(ragged.items()))
+        remedy = (
+            "quote cells that hold a comma" if count > width and separator == "," else "export the file again"
+        )
+        raise UnreadableFile(
+            source,
+            f"{rows_named(ragged)}: {count} cells in row {row}, where the header (row {header_row}) has {width}: "
+            f"{remedy}",
+        )
+    columns = dict(enumerate(zip(*rows, strict=True))) if rows else dict.fromkeys(range(width), ())
+    table = _table(header, columns, index, source)
+    table.attrs[DECIMAL_COMMAS] = may_have_decimal_commas(
+        (cell for cells in rows for cell in cells), separator
+    )
+    return table
+
+
+def _records(text: str, separator: str, source: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, numbered as a spreadsheet does: a cell of several lines is in one row."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    row = 0
+    while True:
+        row += 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise UnreadableFile(
+                source, f"row {row} is not well-formed: {error}: look for a quote that is not closed"
+            ) from None
+        if cells is None:
+            return
+        cells = [_cell(cell) for cell in cells]
+        longest = max(map(len, cells), default=0)
+        if longest > MAX_CELL:
+            raise UnreadableFile(
+                source, f"row {row} has a cell of {longest:,} characters: look for a quote that is not closed"
+            )
+        if any(cells):
+            yield row, cells
+
+
+def _cell(text: str) -> str:
+    return text.strip() if text.isascii() else normal_name(text)
+
+
+def _separator(text: str, source: str) -> str:
+    """What stands between the cells: of the characters that may, the one that cuts every row into as many cells."""
+    first = next((line for line in io.StringIO(text) if line.strip()), "")
+    candidates = [character for character in _SEPARATORS if character in first]
+    if len(candidates) < 2:
+        return candidates[0] if candidates else ","
+    widths = {}
+    for character in candidates:
+        try:
+            lengths = {len(cells) for _, cells in islice(_records(text, character, source), _ROWS_LOOKED_AT)}
+        except UnreadableFile:
+            continue
+        if len(lengths) == 1 and lengths != {1}:
+            widths[character] = lengths.pop()
+    if not widths:
+        return candidates[0]
+    best = [character for character, width in widths.items() if width == max(widths.values())]
+    if len(best) > 1:
+        words = " or ".join(_SEPARATORS[character] for character in best)
+        raise UnreadableFile(
+            source, f"its cells may be separated by {words}: quote the names that hold either"
+        )
+    return best[0]
+
+
+def _table(
+    header: list[str], columns: dict[int, tuple[str, ...]], index: list[int], source: str
+) -> pd.DataFrame:
+    """The cells under their names. A column without name and cells, as spreadsheets leave it, is left out."""
+    names = [normal_name(name) for name in header]
+    for position, name in enumerate(names):
+        if len(name) > MAX_NAME:
+            raise UnreadableFile(
+                source,
+                f"the name of column {position + 1} has {len(name):,} characters, {MAX_NAME} at most are read: "
+                f"{shown(name)}: look for a quote that is not closed",
+            )
+    nameless = [position for position, name in enumerate(names) if not name and any(columns[position])]
+    if nameless:
+        raise UnreadableFile(
+            source,
+            f"column {listed(position + 1 for position in nameless)} has cells and no name: name it in the header, or "
+            "take it out",
+        )
+    named = [position for position, name in enumerate(names) if name]
+    twice = [name for name, count in Counter(names[position] for position in named).items() if count > 1]
+    if twice:
+        raise UnreadableFile(
+            source, f"column {listed(map(shown, twice))} is there twice: keep one, or rename the other"
+        )
+    if not index:
+        raise UnreadableFile(source, "the file has a header but no rows: export it again")
+    return pd.DataFrame(
+        {names[position]: list(columns[position]) for position in named},
+        index=pd.Index(index, name=ROW),
+        dtype=object,
+    )
+
+
+def _from_parquet(content: bytes, source: str) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    try:
+        stored = parquet.read_table(pa.BufferReader(content))
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableFile(
+            source, f"cannot be read as Parquet: {shown(error, 200)}: write it again"
+        ) from None
+    columns = {}
+    for position, name in enumerate(stored.column_names):
+        if pa.types.is_nested(stored.column(position).type):
+            raise UnreadableFile(
+                source, f"column {shown(name)} holds lists or records: write one value a cell"
+            )
+        columns[position] = tuple(_cell(_as_text(value)) for value in stored.column(position).to_pylist())
+    index = list(range(1, stored.num_rows + 1))
+    return _table(list(stored.column_names), columns, index, source)
+
+
+def _as_text(value: object) -> str:
+    """A value of a Parquet file as text would have it: a number so that it is read back to the last digit."""
+    if missing(value):
+        return ""
+    if isinstance(value, bool):
+        return str(int(value))
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

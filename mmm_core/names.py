@@ -1,0 +1,19 @@
+"""Names as they are compared: the same letters are the same name, however a program composed or padded them."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+"""Characters of no width, which copying from a web page or a spreadsheet leaves in a cell."""
+
+
+def normal_name(text: str) -> str:
+    """The text composed (Unicode NFC), every blank an ordinary one, none around it, no invisible characters.
+
+    A Mac writes an umlaut as two characters and a web page a blank that does not break; a reader sees neither.
+    """
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    visible = unicodedata.normalize("NFC", text).translate(_INVISIBLE)
+    return "".join(" " if character.isspace() else character for character in visible.strip())
