@@ -1,10 +1,26 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, that know whether they are still what was written, and that are put aside
+when they are not.
+
+A checksum lies beside its file as `<name>.sha256`, in the form that `sha256sum --check` reads.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
-from collections.abc import Callable
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+CHECKSUM_SUFFIX = ".sha256"
+HOST = re.sub(r"\W", "-", socket.gethostname()) or "host"
+ABANDONED_SECONDS = 24 * 3600.0
+"""Age from which a half-written file counts as abandoned where its process cannot be asked after."""
+
+_PARTIAL = re.compile(r"^\..+\.(?P<host>[\w-]+)\.(?P<process>\d+)\.partial(\.\w+)?$")
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
@@ -13,12 +29,95 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     temporary = partial_name(path, str(os.getpid()))
     try:
         write(temporary)
+        to_disk(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return path
 
 
+def write_checked(path: Path, write: Callable[[Path], object]) -> Path:
+    """`write_whole` with a checksum beside the file, which is there before the file is."""
+
+    def with_checksum(temporary: Path) -> None:
+        write(temporary)
+        line = f"{sha256(temporary)}  {path.name}\n"
+        write_whole(checksum_path(path), lambda partial: partial.write_text(line))
+
+    return write_whole(path, with_checksum)
+
+
+def is_damaged(path: Path) -> bool:
+    """Whether a file differs from its checksum; one without a checksum is taken as it is.
+
+    Raises:
+        FileNotFoundError: no such file.
+    """
+    found = sha256(path)
+    try:
+        words = checksum_path(path).read_text(errors="replace").split()
+    except FileNotFoundError:
+        return False
+    return not words or words[0] != found
+
+
+def checksum_path(path: Path) -> Path:
+    """Where the checksum of a file lies."""
+    return path.with_name(path.name + CHECKSUM_SUFFIX)
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def put_aside(path: Path) -> Path:
+    """Rename a damaged file, its checksum with it, to `<name>.damaged-<time>`, so that another can take its place."""
+    moment = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}{time.time_ns() % 10**9:09d}"
+    aside = path.with_name(f"{path.name}.damaged-{moment}")
+    path.rename(aside)
+    with contextlib.suppress(FileNotFoundError):  # not every file has one
+        checksum_path(path).rename(checksum_path(aside))
+    return aside
+
+
+def to_disk(path: Path) -> None:
+    """Have the system write out a file, so that a power cut after the rename does not leave an empty one."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def partial_name(path: Path, process: str) -> Path:
     """The name under which a process writes a file; with "*" for the process a pattern of all such names."""
-    return path.with_name(f".{path.name}.{process}.partial{path.suffix}")
+    host = "*" if process == "*" else HOST
+    return path.with_name(f".{path.name}.{host}.{process}.partial{path.suffix}")
+
+
+def abandoned(folder: Path) -> Iterator[Path]:
+    """Half-written files and folders below `folder` whose process was killed, here or long ago elsewhere."""
+    for path in folder.rglob(".*.partial*"):
+        match = _PARTIAL.match(path.name)
+        if match and not _is_being_written(path, match["host"], int(match["process"])):
+            yield path
+
+
+def _is_being_written(path: Path, host: str, process: int) -> bool:
+    try:
+        recent = time.time() - path.lstat().st_mtime < ABANDONED_SECONDS
+    except FileNotFoundError:
+        return True  # just renamed
+    return recent and (host != HOST or _is_alive(process))
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

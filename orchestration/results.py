@@ -89,7 +89,7 @@ def show_review(console: Console, review: pd.DataFrame) -> None:
 def show_places(console: Console) -> None:
     paths = env.paths()
     table = Table(title="Where things are", title_justify="left", show_header=False, box=None)
-    table.add_row("marts to query, read-only", str(paths.published / "marts.duckdb"))
+    table.add_row("marts to query, read-only", str(paths.published / "current" / "marts.duckdb"))
     table.add_row("warehouse", str(paths.warehouse))
     table.add_row("posteriors", str(paths.posteriors))
     table.add_row("MLflow", env.mlflow_uri())

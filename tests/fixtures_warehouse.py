@@ -54,10 +54,17 @@ class Platform:
             "dbt": dbt_cli(),
         }
 
-    def run(self, *assets: dg.AssetsDefinition, selection: Any = None) -> dg.ExecuteInProcessResult:
-        """Materialize in this process; a failed run is returned, not raised."""
+    def run(
+        self, *assets: dg.AssetsDefinition, selection: Any = None, config: Any = None
+    ) -> dg.ExecuteInProcessResult:
+        """Materialize in this process; a failed run is returned, not raised. `config` is of the only asset."""
+        ops = {asset.op.name: {"config": config} for asset in assets} if config else {}
         return dg.materialize(
-            list(assets), resources=self.resources(), selection=selection, raise_on_error=False
+            list(assets),
+            resources=self.resources(),
+            selection=selection,
+            run_config={"ops": ops},
+            raise_on_error=False,
         )
 
     def query(self, sql: str) -> pd.DataFrame:

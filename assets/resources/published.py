@@ -4,6 +4,6 @@ import dagster as dg
 
 
 class Published(dg.ConfigurableResource):
-    """`<folder>/marts.duckdb`, and one Parquet file a table beside it."""
+    """`<folder>/current/marts.duckdb`, and one Parquet file a table beside it: see `assets.publish.publication`."""
 
     folder: str

@@ -1,8 +1,22 @@
-"""Files are whole or absent."""
+"""Files are whole or absent, and known to be what was written."""
+
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 
-from mmm_core.files import partial_name, write_whole
+from mmm_core.files import (
+    ABANDONED_SECONDS,
+    abandoned,
+    checksum_path,
+    is_damaged,
+    partial_name,
+    put_aside,
+    write_checked,
+    write_whole,
+)
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):
@@ -25,3 +39,50 @@ def test_the_pattern_of_partial_names_finds_them(tmp_path):
     left.write_text("half")
     (tmp_path / "other.nc").write_text("another")
     assert list(tmp_path.glob(partial_name(path, "*").name)) == [left]
+
+
+def test_a_file_knows_whether_it_is_what_was_written(tmp_path):
+    path = write_checked(tmp_path / "table.parquet", lambda partial: partial.write_bytes(bytes(range(256))))
+    assert not is_damaged(path)
+    if shutil.which("sha256sum"):
+        checked = subprocess.run(
+            ["sha256sum", "--check", checksum_path(path).name], cwd=tmp_path, check=False
+        )
+        assert checked.returncode == 0
+    for place in (0, 100, 255):
+        damaged = bytearray(range(256))
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        assert is_damaged(path)
+    path.write_bytes(bytes(range(256)))
+    checksum_path(path).write_text("")
+    assert is_damaged(path)
+    checksum_path(path).unlink()
+    assert not is_damaged(path)  # of a time before checksums
+
+
+def test_a_damaged_file_makes_way_and_can_still_be_looked_at(tmp_path):
+    path = write_checked(tmp_path / "table.parquet", lambda partial: partial.write_text("one"))
+    first = put_aside(path)
+    write_checked(path, lambda partial: partial.write_text("two"))
+    second = put_aside(path)
+    assert not path.exists()
+    assert not checksum_path(path).exists()
+    assert [first.read_text(), second.read_text()] == ["one", "two"]
+    assert first.name.startswith("table.parquet.damaged-")
+    assert checksum_path(second).is_file()
+
+
+def test_what_killed_processes_left_is_told_from_what_is_being_written(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], stdout=subprocess.PIPE, text=True
+    )
+    (tmp_path / "folder").mkdir()
+    path = tmp_path / "folder" / "posterior.nc"
+    left = partial_name(path, ended.stdout.strip())
+    living, old = partial_name(path, str(os.getpid())), partial_name(tmp_path / "old.nc", str(os.getpid()))
+    elsewhere = path.with_name(".posterior.nc.another-machine.17.partial.nc")
+    for file in (left, living, old, elsewhere, path, tmp_path / ".partial", tmp_path / ".my.partial.notes"):
+        file.write_text("half")
+    os.utime(old, (0, os.stat(old).st_mtime - 2 * ABANDONED_SECONDS))
+    assert set(abandoned(tmp_path)) == {left, old}

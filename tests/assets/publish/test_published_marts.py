@@ -1,6 +1,5 @@
 """The published copy: whole, documented, and readable at any time."""
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -11,8 +10,11 @@ import pandas as pd
 import pytest
 
 from assets.marts.assets import dbt_reporting
-from assets.publish.published_marts import publish, published_marts, published_rows
-from tests.fixtures_warehouse import Platform, checks, execute, materializations
+from assets.publish.publication import publications
+from assets.publish.publish import PublicationLoses, publish
+from assets.publish.published_marts import published_marts
+from assets.publish.tables import published_rows
+from tests.fixtures_warehouse import Platform, checks, execute, failure, materializations
 
 WEEK = "2026-11-09"
 
@@ -32,15 +34,15 @@ def small(tmp_path):
 
 
 def test_the_copy_holds_what_is_published_and_nothing_else(small):
-    rows = publish(small.warehouse, small.published)
-    assert rows == {"marts.dim_channel": 1, "reporting.rpt_channel_roi": 1}
-    assert published_rows(small.published / "marts.duckdb") == rows
-    assert {path.name for path in small.published.iterdir()} == {
-        "marts.duckdb",
-        "dim_channel.parquet",
-        "rpt_channel_roi.parquet",
-    }
-    assert pd.read_parquet(small.published / "dim_channel.parquet")["label"].tolist() == ["Television"]
+    publication = publish(small.warehouse, small.published)
+    assert publication.rows == {"marts.dim_channel": 1, "reporting.rpt_channel_roi": 1}
+    folder = small.published / publication.version
+    assert published_rows(folder / "marts.duckdb") == publication.rows
+    tables = {"marts.duckdb", "dim_channel.parquet", "rpt_channel_roi.parquet"}
+    assert {path.name for path in folder.iterdir()} == {*tables, "publication.json"}
+    assert {path.name for path in small.published.iterdir()} == {*tables, "current", publication.version}
+    for path in ("current/dim_channel.parquet", "dim_channel.parquet"):
+        assert pd.read_parquet(small.published / path)["label"].tolist() == ["Television"]
 
 
 def test_the_same_query_reads_the_warehouse_and_the_copy(small):
@@ -59,34 +61,97 @@ def test_columns_are_documented_in_the_copy(small):
     assert "one dollar of spend" in comments["roi"]
 
 
-def test_a_table_that_is_gone_leaves_the_copy(small):
-    publish(small.warehouse, small.published)
+def test_a_table_that_is_gone_leaves_the_copy_once_that_is_accepted(small):
+    first = publish(small.warehouse, small.published)
     execute(small, "drop table reporting.rpt_channel_roi")
-    publish(small.warehouse, small.published)
-    assert {path.name for path in small.published.iterdir()} == {"marts.duckdb", "dim_channel.parquet"}
+    with pytest.raises(PublicationLoses, match=r"Lost: reporting\.rpt_channel_roi itself"):
+        publish(small.warehouse, small.published)
+    assert (small.published / "current").resolve().name == first.version
+    publication = publish(small.warehouse, small.published, accepted=["reporting.rpt_channel_roi"])
+    assert publication.accepted == ["reporting.rpt_channel_roi itself"]
+    assert set(names(small.published / "current")) == {
+        "marts.duckdb",
+        "dim_channel.parquet",
+        "publication.json",
+    }
+    assert {path.name for path in small.published.glob("*.*")} == {"marts.duckdb", "dim_channel.parquet"}
 
 
-def test_an_open_reader_keeps_the_old_copy(small):
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("path", ["marts.duckdb", "current/marts.duckdb"])
+def test_the_process_that_has_the_old_copy_open_sees_the_new_one_by_the_same_path(small, path):
     publish(small.warehouse, small.published)
-    with duckdb.connect(small.published / "marts.duckdb", read_only=True) as reader:
+    with duckdb.connect(small.published / path, read_only=True) as old:
         execute(small, "update marts.dim_channel set label = 'TV'")
         publish(small.warehouse, small.published)
-        assert reader.execute("select label from dim_channel").fetchall() == [("Television",)]
+        with duckdb.connect(small.published / path, read_only=True) as new:
+            assert new.execute("select label from dim_channel").fetchall() == [("TV",)]
+        assert old.execute("select label from dim_channel").fetchall() == [("Television",)]
+
+
+def test_files_of_an_earlier_layout_become_links(small):
+    small.published.mkdir()
+    (small.published / "dropped.parquet").write_bytes(b"of a table that is gone")
+    with duckdb.connect(small.published / "marts.duckdb") as old:
+        old.execute("create table dim_channel as select 'old' as label")
     with duckdb.connect(small.published / "marts.duckdb", read_only=True) as reader:
-        assert reader.execute("select label from dim_channel").fetchall() == [("TV",)]
-
-
-def test_a_failure_half_way_leaves_the_old_copy(small, monkeypatch):
-    publish(small.warehouse, small.published)
-    before = (small.published / "marts.duckdb").read_bytes()
-    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    execute(small, "update marts.dim_channel set label = 'TV'")
-    with pytest.raises(OSError, match="disk full"):
         publish(small.warehouse, small.published)
-    monkeypatch.undo()
-    assert (small.published / "marts.duckdb").read_bytes() == before
-    publish(small.warehouse, small.published)  # and what was left lying does not disturb the next one
-    assert pd.read_parquet(small.published / "dim_channel.parquet")["label"].tolist() == ["TV"]
+        assert reader.execute("select label from dim_channel").fetchall() == [("old",)]
+    with duckdb.connect(small.published / "marts.duckdb", read_only=True) as reader:
+        assert reader.execute("select label from dim_channel").fetchall() == [("Television",)]
+    assert not (small.published / "dropped.parquet").exists()
+
+
+def test_models_and_weeks_are_not_lost_in_silence(small):
+    """A warehouse made again holds one vintage; the publication of two stays in force, and the message says why."""
+    execute(
+        small,
+        "insert into reporting.rpt_channel_roi values ('us', '2026-11-02', 1.4), ('uk', '2026-11-02', 2.0)",
+    )
+    before = publish(small.warehouse, small.published)
+    execute(small, "delete from reporting.rpt_channel_roi where as_of_week < '2026-11-09'")
+    result = small.run(published_marts)
+    assert not result.success
+    found = checks(result)["keeps_models_and_weeks"]
+    assert not found.passed
+    message = found.description
+    assert message == failure(result)
+    assert "holds 2 models in 3 vintages" in message
+    assert "would hold 1 models in 1 vintages" in message
+    assert "reporting.rpt_channel_roi: 1 weeks of us (2026-11-02)" in message
+    assert 'make publish ACCEPT="uk us"' in message
+    assert "published_marts" not in materializations(result)
+    assert [path.name for path in publications(small.published)] == [before.version]
+
+    with pytest.raises(PublicationLoses, match=r"weeks of us") as refused:
+        publish(small.warehouse, small.published, accepted=["uk"])
+    assert "weeks of uk" not in str(refused.value)
+    result = small.run(published_marts, config={"accept_losses": ["uk", "us"]})
+    assert result.success
+    assert (
+        "let go: reporting.rpt_channel_roi: 1 weeks of uk"
+        in checks(result)["keeps_models_and_weeks"].description
+    )
+    assert (
+        publish(small.warehouse, small.published).accepted == []
+    )  # what was let go is not asked about again
+
+
+def test_weeks_of_a_mart_are_not_lost_in_silence(small):
+    execute(
+        small,
+        "create table marts.fct_kpi_weekly as select 'us' as market, week_start::date as week_start, 1.0 as revenue "
+        "from range(timestamp '2026-01-05', timestamp '2026-03-02', interval 7 day) weeks(week_start)",
+    )
+    publish(small.warehouse, small.published)
+    execute(small, "delete from marts.fct_kpi_weekly where week_start < '2026-01-19'")
+    with pytest.raises(
+        PublicationLoses, match=r"fct_kpi_weekly: 2 weeks of us \(2026-01-05 to 2026-01-12\).*landed again"
+    ):
+        publish(small.warehouse, small.published)
 
 
 READER = """
