@@ -1,54 +1,33 @@
-"""Code versions: a hash of the `mmm_core` source behind an asset, and a number bumped by hand.
+"""Code versions: a hash of the source behind an asset, so that the UI calls it outdated when that changed.
 
-The source behind a module is the module and all of `mmm_core` that it imports, read from the import statements:
-a change in a plot does not call a posterior outdated, a change in the sampler does.
+The source is the asset's own module and, of `mmm_core`, the modules that compute it with all that they import: a
+change in a plot does not call a posterior outdated, a change in the model does.
 """
 
-import ast
 import hashlib
-from functools import cache
+import sys
 from pathlib import Path
 
-import mmm_core
 
-SOURCE = Path(mmm_core.__file__).parent
+def code_version(asset_module: str, *computed_by: str) -> str:
+    """Version of the asset that a module defines.
 
+    Args:
+        asset_module: its `__name__`.
+        computed_by: modules of `mmm_core`, such as "effects.roi".
 
-def code_version(*modules: str, bump: int = 1) -> str:
-    """Version of an asset computed by `modules` of `mmm_core`; bump it when code around the library changes."""
-    digest = hashlib.sha256()
-    for path in sorted(_sources(frozenset(modules))):
-        digest.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
-    return f"{bump}-{digest.hexdigest()[:12]}"
+    Raises:
+        ValueError: `mmm_core` has no such module.
+    """
+    from mmm_core.source import source_hash
 
-
-def _sources(modules: frozenset[str]) -> set[Path]:
-    found: set[Path] = set()
-    waiting = {path for module in modules for path in _files(f"mmm_core.{module}")}
-    while waiting:
-        path = waiting.pop()
-        found.add(path)
-        waiting |= _imports(path) - found
-    return found
+    digest = hashlib.sha256(Path(str(sys.modules[asset_module].__file__)).read_bytes())
+    digest.update(source_hash(f"mmm_core.{module}" for module in computed_by).encode())
+    return digest.hexdigest()[:16]
 
 
-@cache
-def _imports(path: Path) -> frozenset[Path]:
-    """Source files of `mmm_core` that a source file imports, at its top or inside a function."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    return frozenset(file for name in names for file in _files(name))
+def engine_modules() -> list[str]:
+    """Where the engines are, in the form of `computed_by`: which of them computes is for each specification to say."""
+    from mmm_core.inference.engines import ENGINES
 
-
-def _files(name: str) -> set[Path]:
-    """Files of the module that a dotted name is, or lies in, and of the packages around it."""
-    parts = name.split(".")
-    if parts[0] != SOURCE.name:
-        return set()
-    around = [SOURCE.joinpath(*parts[1:n]) for n in range(1, len(parts) + 1)]
-    candidates = [file for place in around for file in (place / "__init__.py", place.with_suffix(".py"))]
-    return {file for file in candidates if file.is_file()}
+    return [engine.module.removeprefix("mmm_core.") for engine in ENGINES.values()]

@@ -30,7 +30,7 @@ FIGURES = (
         "(`mmm_core.budget.allocation.allocate`).\n\nGrain: one row a paid channel."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version("budget.allocation"),
+    code_version=code_version(__name__, "budget.allocation"),
     io_manager_key="results",
     checks={
         "keeps_total_and_bounds": "The plan spends the total, every channel within its bounds.",

@@ -17,7 +17,7 @@ from assets.stage import check, model_asset, stage
         "its 90 % interval (`mmm_core.effects.contributions.contributions`).\n\nGrain: one row a week and component."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version("effects.contributions"),
+    code_version=code_version(__name__, "effects.contributions"),
     io_manager_key="results",
     checks={
         "adds_up_to_the_prediction": "The components' means add up to the predicted revenue of every week."

@@ -17,7 +17,7 @@ from assets.stage import check, model_asset, stage
         "(`mmm_core.effects.curves.response_curves`).\n\nGrain: one row a channel and multiplier."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version("effects.curves"),
+    code_version=code_version(__name__, "effects.curves"),
     io_manager_key="results",
     checks={"never_falls": "More spend of a channel never brings less revenue, and none brings none."},
 )

@@ -17,7 +17,7 @@ from assets.stage import check, model_asset, stage
         "(`mmm_core.effects.roi.roi_table`).\n\nGrain: one row a channel and metric."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version("effects.roi"),
+    code_version=code_version(__name__, "effects.roi"),
     io_manager_key="results",
     checks={
         "is_finite_and_ordered": (

@@ -26,7 +26,7 @@ WARN_WEEKS = 104
     ),
     kinds={"duckdb", "parquet"},
     pool=POOL,
-    code_version=code_version("data.table", "spec.model_spec"),
+    code_version=code_version(__name__, "data.table", "spec.model_spec"),
     io_manager_key="vintages",
     check_specs=[
         dg.AssetCheckSpec(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.code import code_version
+from assets.code import code_version, engine_modules
 from assets.metadata import rounded
 from assets.models import load_model, spec_path, vintage_of
 from assets.resources.fitting import FitProcess
@@ -23,11 +23,11 @@ FIGURES = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "compile_s
         "Draws from the posterior of the marketing mix model, fitted by `mmm_core.inference.fit.fit` on the frozen "
         "table.\n\n"
         "Grain: one file of draws a model and as-of week, named by its version: the hash of table, specification, "
-        "seed and engine. The same inputs give the same version, and a version that is there is not fitted again."
+        "seed and source. The same inputs give the same version, and a version that is there is not fitted again."
     ),
     kinds={"numpyro", "jax"},
     pool="mcmc",
-    code_version=code_version("inference.fit", "posterior.schema"),
+    code_version=code_version(__name__, "inference.fit", *engine_modules()),
     io_manager_key="posteriors",
     checks={"posterior_is_whole": "Every group and variable is there, in its dimensions, and finite."},
 )
@@ -39,12 +39,12 @@ def mmm_posterior(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     from mmm_core.diagnostics.summary import summary
-    from mmm_core.posterior.schema import version
+    from mmm_core.inference.version import posterior_version as version_of
 
     vintage = vintage_of(context.partition_key)
     spec = load_model(vintage.model)
     table_version = vintages.current(vintage)
-    posterior_version = version(table_version, spec)
+    posterior_version = version_of(table_version, spec)
     wanted = {0: posteriors.path(vintage, posterior_version)}
     if spec.review.holdout_weeks:  # the review's refit: the compiled program is at hand, and so are the cores
         weeks = spec.review.holdout_weeks

@@ -26,7 +26,7 @@ SEVERITY = {"ERROR": dg.AssetCheckSeverity.ERROR, "WARN": dg.AssetCheckSeverity.
     ),
     kinds={"arviz", "duckdb"},
     pool=POOL,
-    code_version=code_version("review.review"),
+    code_version=code_version(__name__, "review.review"),
     io_manager_key="results",
     check_specs=[
         dg.AssetCheckSpec(

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.code import code_version
 from assets.models import load_model, vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
@@ -20,7 +21,7 @@ from assets.stage import check, model_asset, stage
     ),
     kinds={"duckdb"},
     pool=POOL,
-    code_version="1",
+    code_version=code_version(__name__),
     checks={
         "is_of_one_posterior": "Every table comes from the vintage's current posterior.",
         "is_in_the_warehouse": "The warehouse holds as many rows as were written.",

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.code import code_version
 from assets.models import vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
@@ -19,7 +20,7 @@ ALIASES = ("champion", "challenger", "previous")
         "to the one it replaces. A past week's backfill leaves both where they are.\n\nGrain: one promotion a vintage."
     ),
     kinds={"mlflow"},
-    code_version="1",
+    code_version=code_version(__name__),
     checks={"serves_a_reviewed_model": "The champion's version is tagged as having passed the review."},
 )
 def champion(

@@ -26,7 +26,7 @@ REQUIREMENTS = ("numpy", "scipy", "pandas", "xarray", "h5netcdf", "jax", "pydant
         "that is registered already keeps its version.\n\nGrain: one model version a posterior version."
     ),
     kinds={"mlflow"},
-    code_version=code_version("posterior.schema"),
+    code_version=code_version(__name__, "posterior.schema"),
     checks={
         "holds_this_posterior": "The registered version carries this posterior, table and specification."
     },

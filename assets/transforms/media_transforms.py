@@ -17,7 +17,7 @@ from assets.stage import check, model_asset, stage
         "(`mmm_core.effects.media_transforms.media_transforms`).\n\nGrain: one row a week, geo and channel."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version("effects.media_transforms"),
+    code_version=code_version(__name__, "effects.media_transforms"),
     io_manager_key="results",
     checks={"is_finite_and_not_negative": "Adstocked and saturated media are finite and not negative."},
 )

@@ -11,7 +11,7 @@ import xarray as xr
 
 from mmm_core.data.calendar import INTERCEPT as INTERCEPT
 from mmm_core.data.calendar import TREND, dated_terms, holiday_terms, refuse_repeated
-from mmm_core.data.table import check_table
+from mmm_core.data.table import check_table, fingerprint
 from mmm_core.errors import InputError, listed
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -49,6 +49,7 @@ def model_data(
         kpi, revenue_per_kpi, observed (geo, week); population (geo), relative to its mean;
         design (geo, week, term), standardised, with design_centre, design_scale, design_prior_sd (term);
         media_scale (channel); kpi_centre (geo) and kpi_scale (), of the KPI per head or of its logarithm.
+        Attributes: model, table (fingerprint of the checked table), l_max, holdout_weeks.
 
     Raises:
         InputError: whatever `check_table` refuses, a channel without media in the window, an event or step outside of
@@ -123,7 +124,12 @@ def model_data(
             "paid_channel": list(spec.paid),
             "term": list(design.terms),
         },
-        attrs={"model": spec.model, "l_max": spec.l_max, "holdout_weeks": holdout_weeks},
+        attrs={
+            "model": spec.model,
+            "table": fingerprint(rows),
+            "l_max": spec.l_max,
+            "holdout_weeks": holdout_weeks,
+        },
     )
 
 

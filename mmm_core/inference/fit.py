@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,9 @@ from mmm_core.data.arrays import model_data
 from mmm_core.inference.engines import ENGINES, Posterior, Run, engine
 from mmm_core.inference.memory import check_memory
 from mmm_core.inference.runtime import only_new_garbage
-from mmm_core.posterior.schema import ENGINE_VERSION, check_posterior
+from mmm_core.inference.version import fit_source
+from mmm_core.posterior.schema import FORMAT, check_posterior
+from mmm_core.spec.extensions import refuse_changed
 from mmm_core.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ def fit(
         InputError: the table was refused, the engine cannot fit the specification, or memory will not do.
     """
     started = time.perf_counter()
+    refuse_changed(spec.extensions)
+    fit_source(spec)  # read now, so that a file edited while the fit runs does not pass for what ran
     data = model_data(table, spec, source, holdout_weeks)
     memory = check_memory(data, spec, draws)
     if progress is not None:
@@ -85,17 +89,22 @@ def posterior_tree(data: xr.Dataset, spec: ModelSpec, posterior: Posterior) -> x
             **{f"/{name}": group for name, group in posterior.groups.items()},
         }
     )
-    tree.attrs = {
+    tree.attrs = {**origin(data, spec), **posterior.attrs}
+    return tree
+
+
+def origin(data: xr.Dataset, spec: ModelSpec) -> dict[str, Any]:
+    """Root attributes of a posterior: what it was made of, and by what."""
+    packages = ("carryover", "jax", "numpyro", "numpy")
+    return {
+        "format": FORMAT,
         "model": spec.model,
         "spec": spec.to_yaml(),
         "spec_hash": spec.spec_hash,
+        "table": data.attrs["table"],
         "seed": spec.fit.seed,
         "engine": spec.fit.engine,
         "approximate": ENGINES[spec.fit.engine].approximate,
-        "engine_version": ENGINE_VERSION,
-        "versions": json.dumps(
-            {name: package_version(name) for name in ("carryover", "jax", "numpyro", "numpy")}
-        ),
-        **posterior.attrs,
+        "source": fit_source(spec),
+        "versions": json.dumps({name: package_version(name) for name in packages}),
     }
-    return tree

@@ -1,26 +1,33 @@
-"""The posterior as one labelled DataTree: its schema, its version, its file.
+"""The posterior as one labelled DataTree: its schema and its file.
 
 Groups: `posterior` (chain, draw, ...), `sample_stats` (chain, draw) and `constant_data`, the arrays of
 `mmm_core.data.arrays.model_data`. A parameter of adstock or saturation is nan for the channels that do not have it.
-Root attributes hold the model's name, its specification as YAML, engine, seed and versions, so that a file is enough
-to carry on from.
+Root attributes hold the model's name, its specification as YAML, the fingerprint of the table it was fitted on, engine,
+seed, the hash of the source that computed it and versions, so that a file is enough to carry on from. Extension modules
+are kept in a folder beside the file. `mmm_core.inference.version` says what makes a version.
 """
 
 from __future__ import annotations
 
-import hashlib
+import json
+from importlib.metadata import version as package_version
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import xarray as xr
 import yaml
 
-from mmm_core.errors import InputError
+from mmm_core.errors import InputError, SpecError
 from mmm_core.files import write_whole
+from mmm_core.spec.extensions import extension, extensions_folder, load_extensions
 from mmm_core.spec.model_spec import ModelSpec, parse_spec
 
-# Raised by hand when the posterior of the same specification and data changes on purpose.
-ENGINE_VERSION = 2
+FORMAT = 3
+"""Raised when groups, variables or attributes change so that an older reader, or a newer one, would misread a file.
+
+1 and 2 stand in files as `engine_version`.
+"""
 
 POSTERIOR_DIMS: dict[str, tuple[str, ...]] = {
     "roi": ("paid_channel",),
@@ -49,13 +56,15 @@ CONSTANT_DATA = (
     "design_scale", "design_prior_sd", "media_scale", "kpi_centre", "kpi_scale",
 )  # fmt: skip
 ROOT_ATTRIBUTES = (
+    "format",
     "model",
     "spec",
     "spec_hash",
+    "table",
     "seed",
     "engine",
     "approximate",
-    "engine_version",
+    "source",
     "versions",
 )
 
@@ -67,24 +76,50 @@ def spec_of(tree: xr.DataTree) -> ModelSpec:
     )
 
 
-def version(table_fingerprint: str, spec: ModelSpec) -> str:
-    """The version of a posterior: a hash of its data, specification (seed included) and engine."""
-    body = f"{table_fingerprint}|{spec.spec_hash}|{spec.fit.seed}|{ENGINE_VERSION}"
-    return hashlib.sha256(body.encode()).hexdigest()[:16]
+def written_by(tree: xr.DataTree) -> str:
+    """What wrote a posterior: the library's version, and its source where that is known."""
+    try:
+        release = json.loads(tree.attrs["versions"])["carryover"]
+    except (KeyError, TypeError, ValueError):
+        release = "of an unknown version"
+    return f"carryover {release}" + (f", source {tree.attrs['source']}" if "source" in tree.attrs else "")
 
 
-def check_posterior(tree: xr.DataTree, source: str = "posterior") -> None:
-    """Raise InputError unless the tree has the groups, variables and dimensions of a posterior, all draws finite."""
+def refuse_another_table(tree: xr.DataTree, fingerprint: str, posterior: str, table: str) -> None:
+    """Raise InputError unless a table is the one that a posterior was fitted on.
+
+    Args:
+        fingerprint: of the checked table.
+        posterior, table: what to call them.
+    """
+    fitted = str(tree.attrs["table"])
+    if fingerprint != fitted:
+        weeks = tree["constant_data"]["media_week"].to_numpy()
+        first, last = (np.datetime_as_string(week, "D") for week in (weeks[0], weeks[-1]))
+        raise InputError(
+            f"{table} is not the table that {posterior} was fitted on (fingerprint {fingerprint}, not {fitted}, whose "
+            f"weeks are {first} to {last}): name that table, or fit again on this one"
+        )
+
+
+def check_posterior(tree: xr.DataTree, source: str = "posterior", kept: Path | None = None) -> None:
+    """Raise InputError unless the tree has the groups, variables and dimensions of a posterior, all draws finite.
+
+    Args:
+        source: what to call it in messages, its file.
+        kept: folder of the extension modules it was fitted with.
+    """
     for group in ("posterior", "sample_stats", "constant_data"):
         if group not in tree.children:
             raise InputError(f"{source}: group {group} is missing: this is not a posterior of this library")
+    _refuse_another_format(tree, source)
     for name in ROOT_ATTRIBUTES:
         if name not in tree.attrs:
             raise InputError(
                 f"{source}: attribute {name} is missing: the file was not written by this library"
             )
     draws = tree["posterior"].to_dataset()
-    shapes = spec_of(tree).shape_parameters
+    shapes = _read_spec(tree, source, kept).shape_parameters
     optional = {name: dims for name, dims in OPTIONAL_DIMS.items() if name in draws}
     for name, dims in {**POSTERIOR_DIMS, **optional, **dict.fromkeys(shapes, ("channel",))}.items():
         if name not in draws:
@@ -103,16 +138,20 @@ def check_posterior(tree: xr.DataTree, source: str = "posterior") -> None:
 
 
 def save_posterior(tree: xr.DataTree, path: str | Path) -> Path:
-    """Write a posterior as netCDF, whole or not at all."""
+    """Write a posterior as netCDF, whole or not at all; its extension modules into a folder beside it."""
     check_posterior(tree)
-    return write_whole(Path(path), lambda partial: tree.to_netcdf(partial, engine="h5netcdf"))
+    path = Path(path)
+    _keep_extensions(spec_of(tree), extensions_folder(path))
+    return write_whole(path, lambda partial: tree.to_netcdf(partial, engine="h5netcdf"))
 
 
 def load_posterior(path: str | Path) -> xr.DataTree:
     """Read a posterior into memory; the file is closed again.
 
+    Its extension modules are taken from the folder beside it, where this process has not imported them yet.
+
     Raises:
-        InputError: no such file, or not a posterior of this library.
+        InputError: no such file, not a posterior of this library, or one in another format.
     """
     path = Path(path)
     if not path.is_file():
@@ -129,5 +168,42 @@ def load_posterior(path: str | Path) -> xr.DataTree:
             f"{path}: not a netCDF file, or a damaged one: name the posterior.nc that `mmm fit ... --out FOLDER` "
             "wrote, or fit again"
         ) from None
-    check_posterior(tree, str(path))
+    check_posterior(tree, str(path), extensions_folder(path))
     return tree
+
+
+def _refuse_another_format(tree: xr.DataTree, source: str) -> None:
+    found = str(tree.attrs.get("engine_version", tree.attrs.get("format", FORMAT)))
+    if found != str(FORMAT):
+        newer = not found.isdigit() or int(found) > FORMAT
+        remedy = "fit again, or read it with the version that wrote it" if newer else "fit again"
+        raise InputError(
+            f"{source} was written by {written_by(tree)}, in format {found}; this is carryover "
+            f"{package_version('carryover')}, which reads format {FORMAT}: {remedy}"
+        )
+
+
+def _read_spec(tree: xr.DataTree, source: str, kept: Path | None) -> ModelSpec:
+    """The specification in a posterior's file: what is refused in it is no fault of a user's YAML."""
+    try:
+        mapping = yaml.safe_load(tree.attrs["spec"])
+    except yaml.YAMLError:
+        mapping = None
+    extensions = mapping.get("extensions") if isinstance(mapping, dict) else None
+    load_extensions(extensions, source, kept=kept)
+    try:
+        return parse_spec(mapping, "its specification")
+    except SpecError as error:
+        raise InputError(
+            f"{source} was written by {written_by(tree)}; this is carryover {package_version('carryover')}, which "
+            f"refuses the specification in it: fit again, or read it with the version that wrote it\n{error}"
+        ) from None
+
+
+def _keep_extensions(spec: ModelSpec, folder: Path) -> None:
+    if folder.is_dir():
+        rmtree(folder)
+    for name in spec.extensions:
+        for file, source in extension(name).files.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_bytes(source)

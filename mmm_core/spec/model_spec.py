@@ -8,11 +8,8 @@ is refused by name, so that no line of a YAML is ever silently ignored.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
@@ -22,11 +19,17 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mmm_core.errors import SpecError, nearest
 from mmm_core.priors import Prior
+from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 
 BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 """Parts of the baseline, as components of the outcome beside channels, controls, treatments, events and steps."""
+
+# `media.defaults` is read, but where the channels took it over.
+NOT_READ_BY_A_FIT: Any = {
+    "owner": True, "schedule": True, "review": True, "budget": True, "table": True, "media": {"defaults": True},
+}  # fmt: skip
 
 # Keys of the specification that this version refuses by name, with what to write instead.
 NOT_YET: dict[str, str] = {
@@ -392,8 +395,12 @@ class ModelSpec(Strict):
 
     @property
     def spec_hash(self) -> str:
-        """Hash of everything that can change the posterior: not owner, schedule, review or budget."""
-        body = self.model_dump(mode="json", exclude={"owner", "schedule", "review", "budget"})
+        """Hash of what a fit reads of the specification, as far as it differs from the defaults.
+
+        A key that is new and left at its default changes no hash. A default that is changed does not either: it is part
+        of the source, which counts beside this hash in the version of a posterior.
+        """
+        body = self.model_dump(mode="json", exclude_defaults=True, exclude=NOT_READ_BY_A_FIT)
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_yaml(self) -> str:
@@ -440,8 +447,7 @@ def load_spec(path: str | Path) -> ModelSpec:
             mapping = yaml.load(file, _EachKeyOnce)
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: not valid YAML: {error}") from None
-    with _importable(path.parent):
-        return parse_spec(mapping, source=str(path))
+    return parse_spec(mapping, str(path), [path.parent])
 
 
 class _EachKeyOnce(yaml.SafeLoader):
@@ -460,47 +466,24 @@ class _EachKeyOnce(yaml.SafeLoader):
         return node
 
 
-def parse_spec(mapping: Any, source: str = "spec") -> ModelSpec:
-    """Validate a mapping read from YAML; `source` opens every message.
+def parse_spec(mapping: Any, source: str = "spec", folders: Iterable[Path] = ()) -> ModelSpec:
+    """Validate a mapping read from YAML.
+
+    Args:
+        source: opens every message.
+        folders: where extension modules may lie, beside the Python path and the current folder.
 
     Raises:
         SpecError: as `load_spec`.
     """
     if not isinstance(mapping, dict):
         raise SpecError(f"{source}: expected a mapping with model, table, kpi and media")
-    _load_extensions(mapping.get("extensions"), source)
+    load_extensions(mapping.get("extensions"), source, folders)
     try:
         return ModelSpec.model_validate(mapping)
     except ValidationError as error:
         lines = [f"  {line}" for line in explained(error, ModelSpec, NOT_YET)]
         raise SpecError(f"{source}: the model specification was refused\n" + "\n".join(lines)) from None
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    """Modules of a folder can be imported meanwhile, after those of the same name on the Python path."""
-    entry = str(folder.resolve())
-    sys.path.append(entry)
-    try:
-        yield
-    finally:
-        # the last one: what a module put there itself stays
-        del sys.path[len(sys.path) - 1 - sys.path[::-1].index(entry)]
-
-
-def _load_extensions(modules: Any, source: str) -> None:
-    """Import the modules that register further kinds, before anything names one."""
-    with _importable(Path()):
-        for module in modules if isinstance(modules, list | tuple) else ():
-            try:
-                importlib.import_module(str(module))
-            except Exception as error:
-                missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
-                remedy = "put it beside the model's YAML, in the current folder or on the Python path"
-                raise SpecError(
-                    f"{source}: extensions: module '{module}' cannot be imported: "
-                    + (remedy if missing else f"{error}: correct the module")
-                ) from error
 
 
 def json_schema() -> dict[str, Any]:

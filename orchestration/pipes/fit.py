@@ -38,14 +38,15 @@ def fit_model(pipes: PipesContext) -> None:
     """
     from mmm_core.data.table import check_table, fingerprint, read_table
     from mmm_core.errors import InputError
-    from mmm_core.posterior.schema import version
+    from mmm_core.inference.version import posterior_version
     from mmm_core.spec.model_spec import load_spec
 
     source = pipes.get_extra("table")
     spec, table = load_spec(pipes.get_extra("spec")), read_table(source)
-    if version(fingerprint(check_table(table, spec, source)), spec) != pipes.get_extra("version"):
+    if posterior_version(fingerprint(check_table(table, spec, source)), spec) != pipes.get_extra("version"):
         raise InputError(
-            f"{source} or the specification of {spec.model} changed since the run began: start it again"
+            f"{source}, the specification of {spec.model} or the source of the library changed since the run began: "
+            "start it again"
         )
     for wanted in pipes.get_extra("fits"):
         holdout_weeks, target = wanted["holdout_weeks"], Path(wanted["posterior"])

@@ -5,7 +5,8 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.data.arrays import model_data
-from mmm_core.posterior.schema import ENGINE_VERSION, check_posterior
+from mmm_core.inference.fit import origin
+from mmm_core.posterior.schema import check_posterior
 from mmm_core.spec.model_spec import parse_spec
 
 SPEC = {
@@ -166,16 +167,7 @@ def posterior(spec=None, table=None, draws=20, chains=2, seed=1, holdout_weeks=0
         attrs={"compile_seconds": 1.0, "sampling_seconds": 2.0, "warmup": 200},
     )
     tree = xr.DataTree.from_dict({"/posterior": group, "/sample_stats": stats, "/constant_data": data})
-    tree.attrs = {
-        "model": spec.model,
-        "spec": spec.to_yaml(),
-        "spec_hash": spec.spec_hash,
-        "seed": spec.fit.seed,
-        "engine": spec.fit.engine,
-        "approximate": "",
-        "engine_version": ENGINE_VERSION,
-        "versions": "{}",
-    }
+    tree.attrs = {**origin(data, spec), "approximate": ""}
     check_posterior(tree)
     return tree
 

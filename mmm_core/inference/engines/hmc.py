@@ -14,7 +14,7 @@ import xarray as xr
 
 from mmm_core.errors import InputError
 from mmm_core.inference.engines import Posterior, Run
-from mmm_core.posterior.schema import ENGINE_VERSION
+from mmm_core.inference.version import fit_source
 from mmm_core.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _identity(data: xr.Dataset, spec: ModelSpec, schedule: Schedule) -> str:
     for name in sorted(map(str, data.data_vars)):
         digest.update(np.ascontiguousarray(data[name].to_numpy()).tobytes())
     length = f"{schedule.chains} {schedule.warmup} {schedule.draws}"  # on whatever devices
-    return f"{spec.spec_hash} {digest.hexdigest()} {length} {ENGINE_VERSION}"
+    return f"{spec.spec_hash} {digest.hexdigest()} {length} {fit_source(spec)}"
 
 
 def _parametrisation(spec: ModelSpec) -> str:

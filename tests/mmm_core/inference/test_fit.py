@@ -10,10 +10,9 @@ import pytest
 import xarray as xr
 
 from mmm_core.data.arrays import model_data
-from mmm_core.data.table import fingerprint
 from mmm_core.errors import InputError
 from mmm_core.inference.fit import fit
-from mmm_core.posterior.schema import check_posterior, load_posterior, save_posterior, spec_of, version
+from mmm_core.posterior.schema import check_posterior, load_posterior, save_posterior, spec_of
 from mmm_core.spec.model_spec import ModelSpec, parse_spec
 from tests.mmm_core.definitions import family_spec, family_table, response
 from tests.mmm_core.posteriors import SPEC, panel_spec, weekly_table
@@ -101,13 +100,6 @@ def test_a_posterior_with_a_fault_is_not_saved(tree, tmp_path):
     with pytest.raises(InputError, match="sigma holds draws that are not finite"):
         save_posterior(broken, tmp_path / "posterior.nc")
     assert not list(tmp_path.iterdir())
-
-
-def test_version_follows_data_specification_and_seed():
-    spec, data = parse_spec(SPEC), fingerprint(weekly_table())
-    assert version(data, spec) == version(data, parse_spec(SPEC))
-    assert version(fingerprint(weekly_table(seed=2)), spec) != version(data, spec)
-    assert version(data, parse_spec({**SPEC, "fit": {"seed": 9}})) != version(data, spec)
 
 
 def test_kpi_of_a_holdout_does_not_reach_the_posterior():

@@ -9,11 +9,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from pydantic import Field
 
 from mmm_core.errors import SpecError
 from mmm_core.inference.engines import ENGINES
 from mmm_core.priors import FAMILIES
-from mmm_core.spec.model_spec import NOT_YET, json_schema, load_spec, parse_spec
+from mmm_core.spec.media_spec import Channel, Media
+from mmm_core.spec.model_spec import NOT_YET, Fit, ModelSpec, json_schema, load_spec, parse_spec
 from mmm_core.transforms.adstock import ADSTOCKS
 from mmm_core.transforms.saturation import SATURATIONS
 
@@ -156,6 +158,36 @@ def test_yaml_round_trip_and_hash():
 )
 def test_hash_changes_with_what_can_change_the_posterior(path, value, same):
     assert (parse_spec(changed(path, value)).spec_hash == parse_spec(MINIMAL).spec_hash) is same
+
+
+class NewerFit(Fit):
+    pacing: str = "even"
+
+
+class NewerChannel(Channel):
+    weight: float = 1.0
+
+
+class NewerMedia(Media):
+    channels: dict[str, NewerChannel]
+    order: tuple[str, ...] = ()
+
+
+class Newer(ModelSpec):
+    """A specification of a later version, with keys that this one has not."""
+
+    media: NewerMedia
+    fit: NewerFit = NewerFit()
+    evidence: dict[str, str] = Field(default={})
+
+
+def test_a_new_key_at_its_default_changes_no_hash():
+    mapping = {**MINIMAL, **FULL}
+    known = parse_spec(mapping).spec_hash
+    assert Newer.model_validate(mapping).spec_hash == known
+    assert Newer.model_validate(MINIMAL).spec_hash == parse_spec(MINIMAL).spec_hash
+    assert Newer.model_validate({**mapping, "evidence": {"a": "b"}}).spec_hash != known
+    assert Newer.model_validate({**mapping, "fit": {**FULL["fit"], "pacing": "front"}}).spec_hash != known
 
 
 @pytest.mark.parametrize(
