@@ -1,0 +1,98 @@
+"""The event log keeps its connections and loses nothing by it: other processes, other classes, a killed writer."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import dagster as dg
+import pytest
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
+from orchestration.event_log import FILES_OPEN, EventLog
+from orchestration.instance import prepare_home
+
+CHECKS = 5
+
+
+@dg.asset(check_specs=[dg.AssetCheckSpec(f"check_{i}", asset="counted") for i in range(CHECKS)])
+def counted():
+    return dg.MaterializeResult(
+        check_results=[dg.AssetCheckResult(check_name=f"check_{i}", passed=True) for i in range(CHECKS)]
+    )
+
+
+@pytest.fixture
+def instance(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    prepare_home()
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def test_the_event_log_of_a_new_home_is_ours_and_dagsters_own_class_reads_it(instance, tmp_path):
+    log = instance.event_log_storage
+    assert isinstance(log, EventLog)
+    result = dg.materialize([counted], instance=instance)
+    own = [entry.message for entry in log.get_logs_for_run(result.run_id)]
+    plain = SqliteEventLogStorage(str(tmp_path / "home" / "history" / "runs"))
+    assert [entry.message for entry in plain.get_logs_for_run(result.run_id)] == own
+    assert instance.get_latest_materialization_event(dg.AssetKey("counted")).run_id == result.run_id
+
+
+def test_a_watcher_hears_of_events_while_the_writer_keeps_the_file_open(instance, tmp_path):
+    reader = EventLog(str(tmp_path / "home" / "history" / "runs"))
+    result = dg.materialize([counted], instance=instance)
+    ended = threading.Event()
+
+    def hear(event, _cursor):
+        if event.is_dagster_event and event.dagster_event_type == dg.DagsterEventType.RUN_SUCCESS:
+            ended.set()
+
+    reader.watch(result.run_id, None, hear)
+    assert ended.wait(timeout=20)
+    reader.end_watch(result.run_id, hear)
+    reader.dispose()
+
+
+def test_few_files_stay_open_however_many_runs_there_were(instance, tmp_path):
+    empty = dg.job(name="empty")(lambda: None)
+    for _ in range(FILES_OPEN + 3):
+        run = instance.create_run_for_job(empty)
+        instance.report_engine_event("an event", run)
+    history = str(tmp_path / "home" / "history" / "runs")
+    held = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
+    assert len({path for path in held if path.startswith(history) and path.endswith(".db")}) == FILES_OPEN
+
+
+def test_a_log_that_was_wiped_is_made_again(instance):
+    dg.materialize([counted], instance=instance)
+    instance.event_log_storage.wipe()
+    result = dg.materialize([counted], instance=instance)
+    last = [entry.dagster_event.event_type_value for entry in instance.all_logs(result.run_id)][-1]
+    assert last == "PIPELINE_SUCCESS"
+
+
+WRITER = """
+import sys, dagster as dg
+with dg.DagsterInstance.get() as instance:
+    run = instance.create_run_for_job(dg.job(name="empty")(lambda: None))
+    for i in range(int(sys.argv[1])):
+        instance.report_engine_event(f"event {i}", run)
+    print(run.run_id, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_was_written_is_there_after_the_writer_was_killed(instance):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, "20"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    run_id = process.stdout.readline().strip()
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+    messages = [entry.message for entry in instance.all_logs(run_id)]
+    assert [m for m in messages if m.startswith("event ")] == [f"event {i}" for i in range(20)]
