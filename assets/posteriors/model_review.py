@@ -10,7 +10,7 @@ from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import model_asset, stage
-from mmm_core.review.review import CHECKS
+from mmm_core.review import CHECKS
 
 SEVERITY = {"ERROR": dg.AssetCheckSeverity.ERROR, "WARN": dg.AssetCheckSeverity.WARN}
 
@@ -21,12 +21,12 @@ SEVERITY = {"ERROR": dg.AssetCheckSeverity.ERROR, "WARN": dg.AssetCheckSeverity.
     deps=["registered_model"],
     description=(
         "Convergence, fit, coverage and plausibility of a posterior, each figure against its threshold "
-        "(`mmm_core.review.review.review`). A failed ERROR check stops promotion and publication, not the budget; the "
+        "(`mmm_core.review.review`). A failed ERROR check stops promotion and publication, not the budget; the "
         "findings reach the warehouse either way.\n\nGrain: one row a check."
     ),
     kinds={"arviz", "duckdb"},
     pool=POOL,
-    code_version=code_version(__name__, "review.review"),
+    code_version=code_version(__name__, "review.gate"),
     io_manager_key="results",
     check_specs=[
         dg.AssetCheckSpec(
@@ -46,7 +46,7 @@ def model_review(
 
     from mmm_core.plots import plots
     from mmm_core.posterior.schema import load_posterior
-    from mmm_core.review.review import review
+    from mmm_core.review import review
 
     vintage = vintage_of(context.partition_key)
     thresholds = load_model(vintage.model).review  # as the YAML has them now; the fit does not depend on them

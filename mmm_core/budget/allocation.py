@@ -21,8 +21,8 @@ import xarray as xr
 from mmm_core.budget.optimum import maximise
 from mmm_core.effects.curves import PlanResponse, plan_response
 from mmm_core.errors import InputError, nearest
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled
-from mmm_core.posterior.schema import spec_of
 from mmm_core.spec.model_spec import Budget
 
 
@@ -82,7 +82,7 @@ def allocate(
         InputError: bounds that name no paid channel, a total outside what they allow (the message says which ones),
             no spend at all in the last comparable period, or a horizon longer than the data.
     """
-    spec = spec_of(tree)
+    spec = Posterior.of(tree).spec
     budget = budget or spec.budget
     with jax.enable_x64(True):
         response = plan_response(tree, budget.weeks)

@@ -243,7 +243,7 @@ def review(
     with sampling("Reviewing") as progress:
         from mmm_core.data.table import read_table
         from mmm_core.posterior.schema import load_posterior, spec_of
-        from mmm_core.review.review import review as examine
+        from mmm_core.review import review as examine
         from mmm_core.spec.model_spec import load_spec
 
         tree = load_posterior(posterior)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mmm_core.diagnostics.loo import Loo
     from mmm_core.diagnostics.sensitivity import Sensitivity
     from mmm_core.forecast.backtest import Backtest
-    from mmm_core.review.review import CheckResult
+    from mmm_core.review import CheckResult
 
 
 INTERVAL = "90 % interval"

@@ -19,12 +19,9 @@ from mmm_core.effects.roi import roi_draws
 from mmm_core.forecast.predictive import baseline_and_expected
 from mmm_core.model.beliefs import EffectBelief, effect_beliefs
 from mmm_core.model.media import MediaModel, MediaParameters
-from mmm_core.posterior.draws import media_parameters, positions
-from mmm_core.posterior.schema import spec_of
+from mmm_core.posterior.handle import Posterior
 
 DRAWS = 1000
-WEAK = 0.1
-"""A contraction below says that the data told nothing."""
 CONFUSED = -0.7
 """A correlation of contributions below says that the data cannot tell two parts apart."""
 COLLINEAR = 10.0
@@ -49,6 +46,7 @@ class Identification:
         inflation: variance inflation factor of its saturated, carried-over media beside the other channels' and the
             baseline's terms.
         changed, weeks: in how many weeks its media changed, and of how many.
+        weak: a contraction below says that the data told nothing.
         twin: the channel whose media move as its own do, "" without one.
         twin_correlation: over the weeks, of their media before or after carryover, whichever is higher; nan without.
     """
@@ -61,9 +59,9 @@ class Identification:
     inflation: float
     changed: int
     weeks: int
+    weak: float
     twin: str = ""
     twin_correlation: float = float("nan")
-    weak: float = WEAK
 
     @property
     def identified(self) -> bool:
@@ -83,23 +81,26 @@ class Identification:
             return f"{name}: its effect is fixed by its prior"
         known = f"contraction {self.contraction:.2f}"
         if self.twin:
-            said = f"{name} cannot be told apart from {self.twin} (their media correlate {self.twin_correlation:.2f}): "
-            said += f"only their sum is known; merge them, vary them at different times or test one ({known})"
+            words = f"{name} cannot be told apart from {self.twin} (their media correlate "
+            words += (
+                f"{self.twin_correlation:.2f}): only their sum is known; merge them, vary them at different "
+            )
+            words += f"times or test one ({known})"
         elif self.confused:
-            said = (
+            words = (
                 f"{name} cannot be told apart from {self.rival} (correlation {self.rival_correlation:.2f}): "
             )
-            said += f"what one is credited with the other loses; vary them at different times or test one ({known})"
+            words += f"what one is credited with the other loses; vary them at different times or test one ({known})"
         elif not self.identified:
-            said = f"{name} is not identified ({known}): its figure is its prior's"
+            words = f"{name} is not identified ({known}): its figure is its prior's"
         elif self.baseline_correlation < CONFUSED and self.contraction < 0.5:
-            said = f"{name} is hard to tell from the baseline (correlation {self.baseline_correlation:.2f}, {known}): "
-            said += "a lift test or weeks without it would"
+            words = f"{name} is hard to tell from the baseline (correlation {self.baseline_correlation:.2f}, {known}): "
+            words += "a lift test or weeks without it would"
         elif self.contraction < 0.5:
-            said = f"{name}: the data say little ({known}), its prior still decides"
+            words = f"{name}: the data say little ({known}), its prior still decides"
         else:
             return f"{name}: the data tell its effect ({known})"
-        return said + (f"; {' and '.join(self.reasons)}" if self.reasons else "")
+        return words + (f"; {' and '.join(self.reasons)}" if self.reasons else "")
 
     @property
     def reasons(self) -> list[str]:
@@ -114,23 +115,22 @@ class Identification:
         return why
 
 
-def identify(
-    tree: xr.DataTree, weak: float = WEAK, roi: xr.Dataset | None = None
-) -> tuple[Identification, ...]:
+def identify(tree: xr.DataTree | Posterior, weak: float | None = None) -> tuple[Identification, ...]:
     """What the data could tell of every channel.
 
     Args:
         tree: a posterior.
-        weak: contraction below which a channel is not identified.
-        roi: its `roi_draws`, where they are at hand.
+        weak: contraction below which a channel is not identified; that of the specification's `review` by default.
     """
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-    metrics = roi_draws(tree) if roi is None else roi
-    at = positions(tree, DRAWS)
-    baseline = (baseline_and_expected(tree, at)[0] * data["revenue_per_kpi"].to_numpy()).sum((1, 2))
-    parts = np.column_stack([metrics["contribution"].to_numpy()[at], baseline])
+    posterior = Posterior.of(tree)
+    spec, data, metrics = posterior.spec, posterior.data, roi_draws(posterior)
+    weak = spec.review.contraction if weak is None else weak
+    positions = posterior.thinned(DRAWS)
+    baseline = baseline_and_expected(posterior, positions)[0]
+    baseline = (baseline * data["revenue_per_kpi"].to_numpy()).sum((1, 2))
+    parts = np.column_stack([metrics["contribution"].to_numpy()[positions], baseline])
     correlation = _correlation(parts)
-    inflation, alike = _inflation(tree), _media_correlation(tree)
+    inflation, alike = _inflation(posterior), _media_correlation(posterior)
     exposure = data["exposure"].to_numpy()
     steps = np.abs(np.diff(exposure, axis=1, prepend=exposure[:, :1]))[:, -data.sizes["week"] :]
     moved = steps > MOVED * exposure.mean(axis=1, keepdims=True)
@@ -143,30 +143,30 @@ def identify(
         out.append(
             Identification(
                 name,
-                contraction(tree, metrics, name, belief),
+                contraction(posterior, name, belief),
                 "" if rival is None else spec.channels[rival],
                 float("nan") if rival is None else float(correlation[i, rival]),
                 float(correlation[i, -1]),
                 float(inflation[i]),
                 int(moved[..., i].any(axis=0).sum()),
                 data.sizes["week"],
+                weak,
                 "" if twin is None else spec.channels[twin],
                 float("nan") if twin is None else float(alike[i, twin]),
-                weak,
             )
         )
     return tuple(out)
 
 
-def contraction(tree: xr.DataTree, metrics: xr.Dataset, channel: str, belief: EffectBelief) -> float:
+def contraction(posterior: Posterior, channel: str, belief: EffectBelief) -> float:
     """1 - (posterior width / prior width)^2, of 90 % intervals, on the log scale for an effect that is positive."""
     if belief.prior.family == "fixed":
         return float("nan")
     if belief.kind == "coefficient":
-        draws = tree["posterior"]["coefficient"].sel(channel=channel).mean("geo").to_numpy()
+        draws = posterior.variables["coefficient"].sel(channel=channel).mean("geo").to_numpy()
     else:
         metric = {"roi": "roi", "mroi": "mroi", "contribution": "contribution_share"}[belief.kind]
-        draws = metrics[metric].sel(channel=channel).to_numpy()
+        draws = roi_draws(posterior)[metric].sel(channel=channel).to_numpy()
     before, after = belief.prior.frozen().ppf([0.05, 0.95]), np.quantile(draws, [0.05, 0.95])
     if belief.prior.support()[0] >= 0:
         before, after = np.log(np.maximum(before, 1e-12)), np.log(np.maximum(after, 1e-12))
@@ -176,7 +176,10 @@ def contraction(tree: xr.DataTree, metrics: xr.Dataset, channel: str, belief: Ef
 def identification_table(found: tuple[Identification, ...]) -> pd.DataFrame:
     """A row a channel: every figure and the sentence."""
     names = [name for name in Identification.__dataclass_fields__ if name != "weak"]
-    rows = [{**{name: getattr(one, name) for name in names}, "sentence": one.sentence} for one in found]
+    rows = [
+        {**{name: getattr(channel, name) for name in names}, "sentence": channel.sentence}
+        for channel in found
+    ]
     return pd.DataFrame(rows)
 
 
@@ -189,37 +192,35 @@ def _correlation(draws: np.ndarray) -> np.ndarray:
     return np.asarray(scaled.T @ scaled / len(draws))
 
 
-def _media_correlation(tree: xr.DataTree) -> np.ndarray:
+def _media_correlation(posterior: Posterior) -> np.ndarray:
     """Correlation over the weeks of two channels' media, (channel, channel), around each geo's mean.
 
     The higher of before and after carryover: channels with the same media differ in shape by their priors alone.
     """
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-    model = MediaModel.of(data, spec)
+    model = posterior.media
     none = ("none",) * model.layout.channels
     found = []
     for carryover in (none, model.layout.adstock_kind):
         layout = replace(model.layout, adstock_kind=carryover, saturation_kind=none)
-        media = _response(tree, replace(model, layout=layout))
+        media = _response(posterior, replace(model, layout=layout))
         found.append(_correlation(np.concatenate([geo - geo.mean(0) for geo in media])))
     return np.asarray(np.fmax(*found))
 
 
-def _response(tree: xr.DataTree, model: MediaModel) -> np.ndarray:
+def _response(posterior: Posterior, model: MediaModel) -> np.ndarray:
     """Media as the KPI sees them, (geo, week, channel), at the posterior's mean parameters and a coefficient of 1."""
-    data = tree["constant_data"].to_dataset()
-    everything = media_parameters(tree)
+    everything, exposure = posterior.media_parameters(), posterior.data["exposure"].to_numpy()
     with jax.enable_x64(True):
-        shape = {name: np.asarray(values).mean(0) for name, values in everything.shape.items()}
-        ones = np.ones(np.asarray(everything.coefficient).shape[1:])
-        response = np.asarray(model.effect(MediaParameters(shape, ones), data["exposure"].to_numpy()))
-    return response[:, data.sizes["media_week"] - data.sizes["week"] :] / model.unit[:, None, None]
+        shape = {name: values.mean(0) for name, values in everything.shape.items()}
+        ones = np.ones(everything.coefficient.shape[1:])
+        response = np.asarray(model.effect(MediaParameters(shape, ones), exposure))
+    return response[:, posterior.history :] / model.unit[:, None, None]
 
 
-def _inflation(tree: xr.DataTree) -> np.ndarray:
+def _inflation(posterior: Posterior) -> np.ndarray:
     """Variance inflation factor of each channel's media as the KPI sees them, at the posterior's mean parameters."""
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-    response = _response(tree, MediaModel.of(data, spec))
+    data = posterior.data
+    response = _response(posterior, posterior.media)
     design = data["design"].to_numpy()
     known = data["observed"].to_numpy()
     # every geo has a baseline of its own: take it out of the media geo by geo
@@ -229,7 +230,7 @@ def _inflation(tree: xr.DataTree) -> np.ndarray:
     whole = np.concatenate(
         [response[g][known[g]] - response[g][known[g]].mean(0) for g in range(len(response))]
     )
-    out = np.full(len(spec.channels), np.inf)
+    out = np.full(response.shape[-1], np.inf)
     for i in range(len(out)):
         left = _residual(rest[:, [i]], np.delete(rest, i, axis=1))
         if (left**2).sum() > 0:

@@ -16,9 +16,9 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.errors import InputError, listed
-from mmm_core.posterior.draws import of_draws, positions
+from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.mixing import effective_sample_size_of_mean
 from mmm_core.posterior.pointwise import is_collapsed, log_likelihood_of_weeks, refuse_without_a_likelihood
-from mmm_core.posterior.schema import spec_of
 
 DRAWS = 2000
 """Draws behind the estimate, at most."""
@@ -58,46 +58,47 @@ class Loo:
         """What the figures mean, in words."""
         count = int(self.weeks["khat"].notnull().sum())
         many = "weeks" if self.weeks.sizes["geo"] == 1 else "weeks of geos"
-        said = f"elpd {self.elpd:,.1f} (standard error {self.se:,.1f}) over {count} {many}"
+        words = f"elpd {self.elpd:,.1f} (standard error {self.se:,.1f}) over {count} {many}"
         if self.approximate:
-            said += f"; approximate: {self.approximate}"
+            words += f"; approximate: {self.approximate}"
         if not self.unreliable:
-            return f"{said}; every k-hat below {self.good_k:.2f}, the estimate is reliable"
+            return f"{words}; every k-hat below {self.good_k:.2f}, the estimate is reliable"
         khat = self.weeks["khat"].to_numpy()
         order = np.argsort(np.nan_to_num(-khat, nan=np.inf), axis=None)[: min(self.unreliable, 5)]
-        at = zip(*np.unravel_index(order, khat.shape), strict=True)
+        places = zip(*np.unravel_index(order, khat.shape), strict=True)
         names = [
             f"{np.datetime_as_string(self.weeks['week'].to_numpy()[week], 'D')}"
             + (f" {self.weeks['geo'].to_numpy()[geo]}" if len(khat) > 1 else "")
             + f" ({khat[geo, week]:.2f})"
-            for geo, week in at
+            for geo, week in places
         ]
         rest = self.unreliable - len(names)
-        said += f"; {self.unreliable} of {count} k-hats above {self.good_k:.2f}: {listed(names, 5)}"
-        said += f" and {rest} more" if rest else ""
+        words += f"; {self.unreliable} of {count} k-hats above {self.good_k:.2f}: {listed(names, 5)}"
+        words += f" and {rest} more" if rest else ""
         if self.given_the_level:
-            return (
-                f"{said}; given its level a week is hardly left out at all: go by the rolling-origin backtest"
-            )
+            return f"{words}; given its level a week is hardly left out at all: go by the rolling-origin backtest"
         return (
-            f"{said}; such a week moves the posterior by itself and its figure is too good: look at the week, name it "
+            f"{words}; such a week moves the posterior by itself and its figure is too good: look at the week, name it "
             "as an event, or let the noise have heavy tails (`likelihood: student_t`)"
         )
 
 
-def loo(tree: xr.DataTree) -> Loo:
+def loo(tree: xr.DataTree | Posterior) -> Loo:
     """Estimate a posterior's leave-one-out predictive density.
 
     Raises:
         InputError: the engine has no likelihood (ridge).
     """
-    refuse_without_a_likelihood(tree, "leave-one-out")
-    at = positions(tree, DRAWS)
-    density = log_likelihood_of_weeks(tree, at)
-    data = tree["constant_data"].to_dataset()
+    posterior = Posterior.of(tree)
+    refuse_without_a_likelihood(posterior, "leave-one-out")
+    positions = posterior.thinned(DRAWS)
+    density = log_likelihood_of_weeks(posterior, positions)
+    data = posterior.data
     observed = data["observed"].to_numpy()
-    chains = tree["posterior"].sizes["chain"]
-    found = psis_loo(density[:, observed].reshape(chains, -1, int(observed.sum())), _relative(tree, at))
+    found = psis_loo(
+        density[:, observed].reshape(posterior.chains, -1, int(observed.sum())),
+        _relative_efficiency(posterior, positions),
+    )
     weeks = xr.Dataset(
         {name: (("geo", "week"), np.full(observed.shape, np.nan)) for name in ("elpd", "khat")},
         coords={"geo": data["geo"].to_numpy(), "week": data["week"].to_numpy()},
@@ -105,15 +106,15 @@ def loo(tree: xr.DataTree) -> Loo:
     weeks["elpd"].to_numpy()[observed] = found["loo_i"]
     weeks["khat"].to_numpy()[observed] = found["pareto_k"]
     return Loo(
-        str(tree.attrs["model"]),
-        str(tree.attrs["approximate"]),
+        posterior.model,
+        posterior.approximate,
         float(found["elpd_loo"]),
         float(found["se"]),
         float(found["p_loo"]),
         float(found["good_k"]),
-        not is_collapsed(tree),
+        not is_collapsed(posterior),
         weeks,
-        data["kpi"].rename(spec_of(tree).kpi.column),
+        data["kpi"].rename(posterior.spec.kpi.column),
     )
 
 
@@ -129,21 +130,17 @@ def psis_loo(density: np.ndarray, relative_efficiency: float) -> pd.Series:
         return arviz.loo(draws, pointwise=True, reff=relative_efficiency)
 
 
-def _relative(tree: xr.DataTree, at: np.ndarray) -> float:
+def _relative_efficiency(posterior: Posterior, positions: np.ndarray) -> float:
     """Effective draws to draws, of what a week can move."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import arviz
-
-    chains = tree["posterior"].sizes["chain"]
-    values = [of_draws(tree, name, at).reshape(chains, len(at) // chains, -1) for name in ("roi", "sigma")]
-    some = np.concatenate(values, axis=-1)
-    sizes = [
-        float(arviz.ess(some[..., i], method="mean"))
-        for i in range(some.shape[-1])
-        if np.ptp(some[..., i]) > 0
+    chains, count = posterior.chains, len(positions)
+    values = [
+        posterior.draws(name, positions).reshape(chains, count // chains, -1) for name in ("roi", "sigma")
     ]
-    return float(np.clip(np.nanmean(sizes) / len(at), 0.01, 1.0)) if sizes else 1.0
+    some = np.moveaxis(np.concatenate(values, axis=-1), -1, 0)
+    varying = some[np.ptp(some, axis=(1, 2)) > 0]
+    if not len(varying):
+        return 1.0
+    return float(np.clip(np.nanmean(effective_sample_size_of_mean(varying)) / count, 0.01, 1.0))
 
 
 def compare(found: Mapping[str, Loo]) -> pd.DataFrame:
@@ -167,26 +164,26 @@ def compare(found: Mapping[str, Loo]) -> pd.DataFrame:
     best = found[names[0]]
     rows = []
     for name in names:
-        one = found[name]
-        known = one.weeks["elpd"].notnull()
+        model = found[name]
+        known = model.weeks["elpd"].notnull()
         if not known.equals(best.weeks["elpd"].notnull()):
             raise InputError(
                 f"{name} and {names[0]} were not fitted on the same weeks and geos: compare models of the same table, "
                 "window, l_max and holdout"
             )
-        _refuse_another_kpi(name, one.kpi.where(known), names[0], best.kpi.where(known))
-        gap = (one.weeks["elpd"] - best.weeks["elpd"]).to_numpy()[known.to_numpy()]
+        _refuse_another_kpi(name, model.kpi.where(known), names[0], best.kpi.where(known))
+        gap = (model.weeks["elpd"] - best.weeks["elpd"]).to_numpy()[known.to_numpy()]
         difference, error = float(gap.sum()), float(np.sqrt(len(gap) * gap.var()))
         rows.append(
             {
                 "model": name,
-                "elpd": one.elpd,
-                "se": one.se,
-                "p_loo": one.p_loo,
+                "elpd": model.elpd,
+                "se": model.se,
+                "p_loo": model.p_loo,
                 "difference": difference,
                 "difference_se": error,
-                "unreliable": one.unreliable,
-                "approximate": one.approximate,
+                "unreliable": model.unreliable,
+                "approximate": model.approximate,
                 "verdict": _verdict(name, names[0], difference, error),
             }
         )
@@ -203,11 +200,11 @@ def _refuse_another_kpi(name: str, kpi: xr.DataArray, best: str, its_kpi: xr.Dat
     differ = ~np.isclose(kpi.to_numpy(), its_kpi.to_numpy(), rtol=1e-6, equal_nan=True)
     if differ.any():
         geo, week = np.argwhere(differ)[0]
-        at = np.datetime_as_string(kpi["week"].to_numpy()[week], "D")
-        at += f" {kpi['geo'].to_numpy()[geo]}" if len(differ) > 1 else ""
+        place = np.datetime_as_string(kpi["week"].to_numpy()[week], "D")
+        place += f" {kpi['geo'].to_numpy()[geo]}" if len(differ) > 1 else ""
         raise InputError(
             f"{name} and {best} were fitted on different values of {kpi.name}, {float(kpi[geo, week]):,.6g} and "
-            f"{float(its_kpi[geo, week]):,.6g} in {at}, and so in {int(differ.sum())} of {int(kpi.notnull().sum())} "
+            f"{float(its_kpi[geo, week]):,.6g} in {place}, and so in {int(differ.sum())} of {int(kpi.notnull().sum())} "
             "weeks: fit both on the same table, with the KPI in the same unit"
         )
 

@@ -19,6 +19,7 @@ from mmm_core.effects.roi import roi_draws, summarise
 from mmm_core.errors import InputError, nearest
 from mmm_core.inference.fit import fit
 from mmm_core.model.beliefs import effect_beliefs
+from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -59,18 +60,18 @@ class Placebo:
     def words(self) -> str:
         """What it comes to."""
         names = {"roi": "ROI", "mroi": "marginal ROI", "contribution": "share", "coefficient": "coefficient"}
-        said = f"a channel of noise with the media of {self.like}: median {names[self.kind]} "
-        said += f"{self.posterior['median']:.2f} (90 % interval {self.posterior['q05']:.2f} to "
-        said += f"{self.posterior['q95']:.2f}) from a prior of {self.prior['median']:.2f} ({self.prior['q05']:.2f} to "
-        said += f"{self.prior['q95']:.2f}), {self.share:.1%} of the outcome: "
+        words = f"a channel of noise with the media of {self.like}: median {names[self.kind]} "
+        words += f"{self.posterior['median']:.2f} (90 % interval {self.posterior['q05']:.2f} to "
+        words += f"{self.posterior['q95']:.2f}) from a prior of {self.prior['median']:.2f} ({self.prior['q05']:.2f} to "
+        words += f"{self.prior['q95']:.2f}), {self.share:.1%} of the outcome: "
         if self.credited:
-            said += "the model credits media that did nothing; repeat it with other seeds, and if it happens again "
-            said += "look for what the baseline leaves out"
+            words += "the model credits media that did nothing; repeat it with other seeds, and if it happens again "
+            words += "look for what the baseline leaves out"
         elif self.posterior["median"] < 0.5 * self.prior["median"]:
-            said += "the data took most of it away, as they should"
+            words += "the data took most of it away, as they should"
         else:
-            said += "the data took some of it away, and cannot rule out its prior: nor could they for a real channel"
-        return said + (f" (approximate engine: {self.approximate})" if self.approximate else "")
+            words += "the data took some of it away, and cannot rule out its prior: nor could they for a real channel"
+        return words + (f" (approximate engine: {self.approximate})" if self.approximate else "")
 
 
 def placebo(
@@ -96,11 +97,11 @@ def placebo(
     """
     shuffled, with_placebo, like = with_placebo_channel(table, spec, seed, like, source)
     tree = fit(shuffled, with_placebo, progress, source, draws=draws)
-    data = tree["constant_data"].to_dataset()
-    belief = effect_beliefs(with_placebo, data)[with_placebo.channels.index(NAME)]
-    metrics = roi_draws(tree).sel(channel=NAME)
+    posterior = Posterior.of(tree)
+    belief = effect_beliefs(with_placebo, posterior.data)[with_placebo.channels.index(NAME)]
+    metrics = roi_draws(posterior).sel(channel=NAME)
     if belief.kind == "coefficient":
-        values = tree["posterior"]["coefficient"].sel(channel=NAME).mean("geo").to_numpy().ravel()
+        values = posterior.variables["coefficient"].sel(channel=NAME).mean("geo").to_numpy().ravel()
     else:
         metric = {"roi": "roi", "mroi": "mroi", "contribution": "contribution_share"}[belief.kind]
         values = metrics[metric].to_numpy()
@@ -112,7 +113,7 @@ def placebo(
     quantiles = dict(zip(("q05", "median", "q95"), map(float, stated.ppf([0.05, 0.5, 0.95])), strict=True))
     return Placebo(
         spec.model,
-        str(tree.attrs["approximate"]),
+        posterior.approximate,
         like,
         seed,
         belief.kind,

@@ -19,11 +19,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.model.media import MediaModel, MediaParameters, saturated_media
-from mmm_core.model.model import BUMP, Model, ModelArrays, model_arrays
-from mmm_core.posterior.draws import media_parameters, of_draws, positions, some_draws
+from mmm_core.model.beliefs import BUMP
+from mmm_core.model.media import MediaParameters, saturated_media
+from mmm_core.model.model import Model, ModelArrays, model_arrays
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.pointwise import log_likelihood_of_draws, refuse_without_a_likelihood
-from mmm_core.posterior.schema import spec_of
+from mmm_core.posterior.predictor import some_draws
 from mmm_core.priors import Prior
 from mmm_core.transforms.adstock import ADSTOCKS
 
@@ -75,27 +76,27 @@ class Sensitivity:
         """Largest relative change of a mean ROI by a group of priors, its channel and group."""
         table = self.table[self.table["component"].isin(GROUPS)]
         change = table[["weaker", "stronger"]].abs().max(axis=1)
-        at = change.idxmax()
-        return float(change[at]), str(table.loc[at, "channel"]), str(table.loc[at, "component"])
+        row = change.idxmax()
+        return float(change[row]), str(table.loc[row, "channel"]), str(table.loc[row, "component"])
 
 
-def sensitivity(tree: xr.DataTree) -> Sensitivity:
+def sensitivity(tree: xr.DataTree | Posterior) -> Sensitivity:
     """Power-scale the priors and the likelihood of a posterior.
 
     Raises:
         InputError: the engine has no likelihood (ridge).
     """
-    refuse_without_a_likelihood(tree, "power-scaling")
-    at = positions(tree, DRAWS)
-    common, own = log_prior(tree, at)
-    likelihood = log_likelihood_of_draws(tree, at)
-    roi = of_draws(tree, "roi", at)
-    chains = tree["posterior"].sizes["chain"]
+    posterior = Posterior.of(tree)
+    refuse_without_a_likelihood(posterior, "power-scaling")
+    positions, chains = posterior.thinned(DRAWS), posterior.chains
+    common, by_channel = log_prior(posterior, positions)
+    likelihood = log_likelihood_of_draws(posterior, positions)
+    roi = posterior.draws("roi", positions)
     rows, words = [], {}
-    for i, channel in enumerate(str(name) for name in tree["posterior"]["paid_channel"].to_numpy()):
-        components = {**own[channel], **common, LIKELIHOOD: likelihood}
-        if len(own[channel]) > 1:
-            components[OWN] = np.sum(list(own[channel].values()), axis=0)
+    for i, channel in enumerate(posterior.spec.paid):
+        components = {**by_channel[channel], **common, LIKELIHOOD: likelihood}
+        if len(by_channel[channel]) > 1:
+            components[OWN] = np.sum(list(by_channel[channel].values()), axis=0)
         quantity = roi[:, i].reshape(chains, -1)
         mine = [
             {"channel": channel, "component": name, **power_scale(density.reshape(chains, -1), quantity)}
@@ -103,7 +104,7 @@ def sensitivity(tree: xr.DataTree) -> Sensitivity:
         ]
         words[channel] = _diagnosis(channel, pd.DataFrame(mine))
         rows += mine
-    return Sensitivity(str(tree.attrs["model"]), str(tree.attrs["approximate"]), pd.DataFrame(rows), words)
+    return Sensitivity(posterior.model, posterior.approximate, pd.DataFrame(rows), words)
 
 
 def power_scale(log_density: np.ndarray, quantity: np.ndarray) -> dict[str, float | bool]:
@@ -149,7 +150,7 @@ def power_scale(log_density: np.ndarray, quantity: np.ndarray) -> dict[str, floa
 
 
 def log_prior(
-    tree: xr.DataTree, at: np.ndarray
+    posterior: Posterior, positions: np.ndarray
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
     """Log prior density of some draws, each (draw,): by group what channels share, and by channel and group their own.
 
@@ -158,62 +159,63 @@ def log_prior(
     the model and are not scaled. Where the effects of geos are integrated out, the stated effect is taken as that of
     the panel as drawn. The correlation of a group's effects counts as shared.
     """
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    spec, data = posterior.spec, posterior.data
     with jax.enable_x64(True):
         model, arrays = Model.of(data, spec), model_arrays(data, spec)
-        effect = stated_effects(tree, model, arrays, at)
+        effect = stated_effects(posterior, model, arrays, positions)
     priors = model.priors
     common: dict[str, np.ndarray] = {}
-    own: dict[str, dict[str, np.ndarray]] = {channel: {} for channel in spec.channels}
+    by_channel: dict[str, dict[str, np.ndarray]] = {channel: {} for channel in spec.channels}
 
     def add(to: dict[str, np.ndarray], group: str, prior: Prior, values: np.ndarray) -> None:
         if prior.family != "fixed":
-            density = prior.frozen().logpdf(values).reshape(len(at), -1).sum(1)
+            density = prior.frozen().logpdf(values).reshape(len(positions), -1).sum(1)
             to[group] = to[group] + density if group in to else density
 
     for i, channel in enumerate(spec.channels):
-        add(own[channel], "effect", priors["effect"][i], effect[..., i])
+        add(by_channel[channel], "effect", priors["effect"][i], effect[..., i])
     if model.groups is not None:
-        correlation = of_draws(tree, "correlation", at)
+        correlation = posterior.draws("correlation", positions)
         common["groups"] = _copula(model, effect, correlation)
         for i, prior in enumerate(priors["correlation"]):
             add(common, "groups", prior, correlation[:, i])
     carryover = {name for kind in model.layout.adstock_kind for name in ADSTOCKS[kind].parameters}
     for name, channels in model.layout.parameters.items():
-        values = of_draws(tree, name, at)
+        values = posterior.draws(name, positions)
         for prior, i in zip(priors[name], channels, strict=True):
             group = "adstock" if name in carryover else "saturation"
-            add(own[spec.channels[i]], group, prior, values[:, i])
+            add(by_channel[spec.channels[i]], group, prior, values[:, i])
     if "treatment" in priors:
         terms = [str(term) for term in data["term"].to_numpy()]
         columns = [terms.index(name) for name in spec.sampled_treatments]
-        drawn = of_draws(tree, "fixed_effect", at)[:, 0, columns] / np.asarray(arrays.treatment_unit)
+        drawn = posterior.draws("fixed_effect", positions)[:, 0, columns] / np.asarray(arrays.treatment_unit)
         for i, prior in enumerate(priors["treatment"]):
             add(common, "treatments", prior, drawn[:, i])
     if "geo_spread" in priors:
-        spread = of_draws(tree, "geo_spread", at)
+        spread = posterior.draws("geo_spread", positions)
         for i, prior in enumerate(priors["geo_spread"]):
             add(common, "geos", prior, spread[:, i])
     if "multiplier_spread" in priors:
         varying = [i for i, channel in enumerate(spec.channel_specs) if channel.time_varying]
-        spread = of_draws(tree, "multiplier_spread", at)
+        spread = posterior.draws("multiplier_spread", positions)
         for i, prior in zip(varying, priors["multiplier_spread"], strict=True):
-            add(own[spec.channels[i]], "variation", prior, spread[:, i])
+            add(by_channel[spec.channels[i]], "variation", prior, spread[:, i])
     half_normal = Prior.model_validate({"halfnormal": [1.0]})
     for group, name, prior in (
         *(("level", name, priors[name][0]) for name in ("tau", "tau_slope") if name in priors),
         ("noise", "sigma", half_normal),
         *(("noise", name, priors[name][0]) for name in ("nu",) if name in priors),
     ):
-        add(common, group, prior, of_draws(tree, name, at))
-    return common, own
+        add(common, group, prior, posterior.draws(name, positions))
+    return common, by_channel
 
 
-def stated_effects(tree: xr.DataTree, model: Model, arrays: ModelArrays, at: np.ndarray) -> np.ndarray:
+def stated_effects(
+    posterior: Posterior, model: Model, arrays: ModelArrays, positions: np.ndarray
+) -> np.ndarray:
     """What each channel's prior is on (ROI, marginal ROI, share, coefficient), (draw, geo or 1, channel)."""
-    data = tree["constant_data"].to_dataset()
-    media = MediaModel.of(data, model.spec)
-    more = media.inputs(data["exposure"].to_numpy() * (1 + BUMP), window=data.sizes["week"])
+    data = posterior.data
+    more = posterior.media.inputs(data["exposure"].to_numpy() * (1 + BUMP), window=data.sizes["week"])
     kinds = np.array([belief.kind for belief in model.beliefs])
 
     def worth(parameters: MediaParameters, inputs: object) -> jax.Array:
@@ -223,7 +225,7 @@ def stated_effects(tree: xr.DataTree, model: Model, arrays: ModelArrays, at: np.
         out = jnp.einsum("cgt,gt,gc->gc", response, arrays.outcome_value, parameters.coefficient)
         return out if model.per_geo else out.sum(0, keepdims=True)
 
-    def one(parameters: MediaParameters) -> jax.Array:
+    def stated_effect(parameters: MediaParameters) -> jax.Array:
         total = worth(parameters, arrays.media)
         stated = total
         if "mroi" in kinds:
@@ -232,10 +234,11 @@ def stated_effects(tree: xr.DataTree, model: Model, arrays: ModelArrays, at: np.
         direct = coefficient if model.per_geo else coefficient.mean(0, keepdims=True)
         return jnp.where(kinds == "coefficient", direct, stated / arrays.effect_unit)
 
-    parameters = jax.tree.map(jnp.asarray, media_parameters(tree, at))
+    parameters = jax.tree.map(jnp.asarray, posterior.media_parameters(positions))
     size = max(1, _CHUNK // data["exposure"].size)
-    program = jax.jit(jax.vmap(one))
-    parts = [np.asarray(program(some_draws(parameters, slice(i, i + size)))) for i in range(0, len(at), size)]
+    program = jax.jit(jax.vmap(stated_effect))
+    starts = range(0, len(positions), size)
+    parts = [np.asarray(program(some_draws(parameters, slice(start, start + size)))) for start in starts]
     return np.concatenate(parts)
 
 
@@ -245,10 +248,10 @@ def _copula(model: Model, effect: np.ndarray, correlation: np.ndarray) -> np.nda
     assert groups is not None
     total = np.zeros(len(effect))
     for group in range(int(groups.max()) + 1):
-        at = np.flatnonzero(groups == group)
-        location = np.array([priors[i].parameters for i in at])
-        z = (np.log(effect[..., at]) - location[:, 0]) / location[:, 1]
-        rho, size = correlation[:, group], len(at)
+        members = np.flatnonzero(groups == group)
+        location = np.array([priors[i].parameters for i in members])
+        z = (np.log(effect[..., members]) - location[:, 0]) / location[:, 1]
+        rho, size = correlation[:, group], len(members)
         whole = 1 + (size - 1) * rho
         squares, square = (z**2).sum(-1), z.sum(-1) ** 2
         quadratic = (squares - (rho / whole)[:, None] * square) / (1 - rho)[:, None] - squares
@@ -268,15 +271,15 @@ def _diagnosis(channel: str, rows: pd.DataFrame) -> str:
     source = f"most with the prior of {GROUPS[strongest]}: a power of {1 / (1 + DELTA):g} or {1 + DELTA:g} moves its "
     source += f"mean ROI by up to {change:.0%}"
     if not bool(groups["sensitive"].any()) and not bool(stated["sensitive"]):
-        said = f"{channel} does not hang on its priors"
+        words = f"{channel} does not hang on its priors"
         if not bool(data["sensitive"]):
-            said += ", and no change of it with the data can be told from chance"
+            words += ", and no change of it with the data can be told from chance"
     elif not bool(data["sensitive"]):
-        said = f"{channel}: strong prior or weak data, its ROI is what the prior says ({source})"
+        words = f"{channel}: strong prior or weak data, its ROI is what the prior says ({source})"
     elif float(stated["stronger"]) * float(data["stronger"]) < 0:
-        said = f"{channel}: prior and data pull apart ({source}): check the prior, then the data"
+        words = f"{channel}: prior and data pull apart ({source}): check the prior, then the data"
     else:
-        said = f"{channel}: prior and data both shape its ROI, in the same direction ({source})"
+        words = f"{channel}: prior and data both shape its ROI, in the same direction ({source})"
     if float(groups["khat"].max()) > ROUGH:
-        said += f"; k-hat above {ROUGH}, the figures are rough"
-    return said
+        words += f"; k-hat above {ROUGH}, the figures are rough"
+    return words

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import xarray as xr
 
-from mmm_core.diagnostics.convergence import worst
 from mmm_core.effects.roi import roi_table
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import outcome_name, return_name
-from mmm_core.posterior.schema import spec_of
 
 STATISTICS = ("mean", "median", "sd", "q05", "q95")
 """Figures of each channel's metrics."""
 
 
-def summary(tree: xr.DataTree) -> dict[str, Any]:
+def summary(tree: xr.DataTree | Posterior) -> dict[str, Any]:
     """A posterior's summary, ready for `json.dumps`.
 
     Keys: model, spec_hash, kpi; engine, and what is approximate about it ("" where nothing is); compile_seconds,
@@ -25,12 +25,13 @@ def summary(tree: xr.DataTree) -> dict[str, Any]:
     contribution, contribution_share, spend and, where the KPI is not revenue, cpik: channel -> mean, median, sd, q05,
     q95. A figure that is not defined (R-hat of one chain, the mean of a cost that is infinite in some draws) is None.
     """
-    spec, posterior, stats = spec_of(tree), tree["posterior"], tree["sample_stats"]
-    rhat, rhat_at = worst(tree, "rhat", largest=True)
-    bulk, bulk_at = worst(tree, "ess", largest=False, method="bulk")
-    tail, tail_at = worst(tree, "ess", largest=False, method="tail")
+    posterior = Posterior.of(tree)
+    spec, stats = posterior.spec, posterior.sample_stats
+    rhat, rhat_at = posterior.mixing.worst("rhat")
+    bulk, bulk_at = posterior.mixing.worst("ess_bulk")
+    tail, tail_at = posterior.mixing.worst("ess_tail")
     metrics: dict[str, dict[str, dict[str, float | None]]] = {}
-    for row in roi_table(tree).to_dict("records"):
+    for row in roi_table(posterior).to_dict("records"):
         channel, metric = str(row.pop("channel")), str(row.pop("metric"))
         metrics.setdefault(metric, {})[channel] = {name: _number(float(row[name])) for name in STATISTICS}
     compile_seconds, sampling_seconds = (
@@ -38,18 +39,18 @@ def summary(tree: xr.DataTree) -> dict[str, Any]:
     )
     return {
         "model": spec.model,
-        "spec_hash": str(tree.attrs["spec_hash"]),
-        "engine": str(tree.attrs["engine"]),
-        "approximate": str(tree.attrs["approximate"]),
+        "spec_hash": str(posterior.attrs["spec_hash"]),
+        "engine": posterior.engine,
+        "approximate": posterior.approximate,
         "kpi": spec.kpi.column,
         "compile_seconds": compile_seconds,
         "sampling_seconds": sampling_seconds,
-        "total_seconds": float(tree.attrs.get("total_seconds", compile_seconds + sampling_seconds)),
-        "chains": int(posterior.sizes["chain"]),
+        "total_seconds": float(posterior.attrs.get("total_seconds", compile_seconds + sampling_seconds)),
+        "chains": posterior.chains,
         "warmup": int(stats.attrs["warmup"]),
-        "draws": int(posterior.sizes["draw"]),
-        "weeks": int(posterior.sizes["week"]),
-        "geos": int(posterior.sizes["geo"]),
+        "draws": posterior.draws_a_chain,
+        "weeks": int(posterior.data.sizes["week"]),
+        "geos": int(posterior.data.sizes["geo"]),
         "rhat_max": _number(rhat),
         "rhat_max_at": rhat_at,
         "ess_bulk_min": _number(bulk),
@@ -64,4 +65,4 @@ def summary(tree: xr.DataTree) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    return value if value == value else None  # JSON has no nan
+    return value if math.isfinite(value) else None  # JSON has neither nan nor infinity

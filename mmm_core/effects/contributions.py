@@ -20,10 +20,9 @@ import xarray as xr
 
 from mmm_core.data.arrays import INTERCEPT, NATIONAL
 from mmm_core.data.calendar import TREND, fourier_terms
-from mmm_core.posterior.draws import thinned
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, outcome_name
-from mmm_core.posterior.predictor import Fitted
-from mmm_core.posterior.schema import spec_of
+from mmm_core.posterior.predictor import Predictor
 from mmm_core.spec.model_spec import BASELINE, HOLIDAYS, SEASONALITY, ModelSpec
 
 KEPT = 50_000_000
@@ -41,46 +40,47 @@ class Decomposition:
         worth: (geo, week) what a unit of KPI is multiplied by: its revenue, or 1.
     """
 
-    fitted: Fitted
+    predictor: Predictor
     components: tuple[str, ...]
     groups: tuple[tuple[int, ...], ...]
     channels: int
     worth: np.ndarray
 
     @classmethod
-    def of(cls, tree: xr.DataTree, revenue: bool = True, draws: np.ndarray | None = None) -> Decomposition:
-        """From a posterior: in revenue or in the KPI's own units, of all flattened draws or those at `draws`."""
-        fitted = Fitted.of(tree, draws)
-        groups = baseline_groups(
-            [str(term) for term in tree["constant_data"].to_dataset()["term"].to_numpy()], fitted.spec
-        )
+    def of(
+        cls, posterior: Posterior, revenue: bool = True, positions: np.ndarray | None = None
+    ) -> Decomposition:
+        """Of a posterior: in revenue or in the KPI's own units, of all draws or those at `positions`."""
+        predictor, spec = posterior.predictor(positions), posterior.spec
+        groups = baseline_groups([str(term) for term in posterior.data["term"].to_numpy()], spec)
         return cls(
-            fitted=fitted,
-            components=(*fitted.spec.channels, *groups),
-            groups=tuple(tuple(positions) for positions in groups.values()),
-            channels=len(fitted.spec.channels),
-            worth=fitted.worth if revenue else np.ones_like(fitted.worth),
+            predictor=predictor,
+            components=(*spec.channels, *groups),
+            groups=tuple(tuple(terms) for terms in groups.values()),
+            channels=len(spec.channels),
+            worth=predictor.worth if revenue else np.ones_like(predictor.worth),
         )
 
     def geo(self, position: int) -> Decomposition:
         """The same for one geo."""
-        return replace(self, fitted=self.fitted.geo(position), worth=self.worth[position : position + 1])
+        worth = self.worth[position : position + 1]
+        return replace(self, predictor=self.predictor.geo(position), worth=worth)
 
     def chunks(self) -> Iterator[np.ndarray]:
         """All draws in order, a chunk at a time, each (draw, geo, week, component)."""
-        return (self._chunk(at) for at in self.fitted.chunks(len(self.components)))
+        return (self._chunk(which) for which in self.predictor.chunks(len(self.components)))
 
-    def _chunk(self, at: slice) -> np.ndarray:
-        fitted = self.fitted
-        media = fitted.media_terms(at)
+    def _chunk(self, which: slice) -> np.ndarray:
+        predictor = self.predictor
+        media = predictor.media_terms(which)
         out = np.empty((*media.shape[:3], len(self.components)))
         out[..., : self.channels] = media
         for position, terms in enumerate(self.groups):
             # the level moves about the intercept, which is in the first group
-            part = fitted.baseline_terms(at, list(terms), level=position == 0)
+            part = predictor.baseline_terms(which, list(terms), level=position == 0)
             out[..., self.channels + position] = part
-        if fitted.log:
-            first = fitted.expected(out[..., self.channels], at)
+        if predictor.log:
+            first = predictor.expected(out[..., self.channels], which)
             others, brought = out[..., self.channels + 1 :], out[..., : self.channels]
             total, all_media = others.sum(-1, keepdims=True), brought.sum(-1, keepdims=True)
             brought *= (first[..., None] * np.exp(total)) * _share(all_media)
@@ -114,7 +114,7 @@ def baseline_groups(terms: list[str], spec: ModelSpec) -> dict[str, list[int]]:
     return groups
 
 
-def contributions(tree: xr.DataTree, by_geo: bool = False, revenue: bool = True) -> xr.Dataset:
+def contributions(tree: xr.DataTree | Posterior, by_geo: bool = False, revenue: bool = True) -> xr.Dataset:
     """Weekly contribution of every component.
 
     Args:
@@ -127,10 +127,11 @@ def contributions(tree: xr.DataTree, by_geo: bool = False, revenue: bool = True)
         `predicted` (with q05, q95) over the weeks; attrs `unit` (revenue or kpi), `outcome` (its name), `channels` and
         `approximate` ("" or words).
     """
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    posterior = Posterior.of(tree)
+    spec, data = posterior.spec, posterior.data
     terms = baseline_groups([str(term) for term in data["term"].to_numpy()], spec)
     numbers = data.sizes["week"] * (len(spec.channels) + len(terms))
-    whole = Decomposition.of(tree, revenue, thinned(tree, KEPT // numbers))
+    whole = Decomposition.of(posterior, revenue, posterior.thinned(KEPT // numbers))
     actual = data["kpi"] * (data["revenue_per_kpi"] if revenue else 1.0)
     if by_geo:
         parts = [_summary(whole.geo(position)) for position in range(data.sizes["geo"])]
@@ -145,12 +146,12 @@ def contributions(tree: xr.DataTree, by_geo: bool = False, revenue: bool = True)
         "unit": "revenue" if priced else "kpi",
         "outcome": outcome_name(spec) if revenue else spec.kpi.column,
         "channels": list(whole.components[: whole.channels]),
-        "approximate": approximation(tree),
+        "approximate": approximation(posterior),
     }
     return summary
 
 
-def baseline_draws(tree: xr.DataTree, by_geo: bool = True, every: int = 1) -> xr.DataArray:
+def baseline_draws(tree: xr.DataTree | Posterior, by_geo: bool = True, every: int = 1) -> xr.DataArray:
     """Draws of the base: the KPI that the model expects without any media, paid or organic.
 
     It is net of short-term media, so what a long-term model explains of it is counted nowhere else. Level, seasonality,
@@ -164,26 +165,27 @@ def baseline_draws(tree: xr.DataTree, by_geo: bool = True, every: int = 1) -> xr
     Returns:
         (chain, draw, geo, week), float32, in the KPI's units: 4 bytes x chains x draws x geos x weeks and no more.
     """
-    data, sizes = tree["constant_data"].to_dataset(), tree["posterior"].sizes
-    kept = np.arange(0, sizes["draw"], every)
-    positions = (np.arange(sizes["chain"])[:, None] * sizes["draw"] + kept).ravel()
-    fitted = Fitted.of(tree, positions)
+    posterior = Posterior.of(tree)
+    data, draws = posterior.data, posterior.variables
+    kept = np.arange(0, posterior.draws_a_chain, every)
+    positions = (np.arange(posterior.chains)[:, None] * posterior.draws_a_chain + kept).ravel()
+    predictor = posterior.predictor(positions)
     geos = data["geo"].to_numpy() if by_geo else np.array([NATIONAL])
-    out = np.empty((len(positions), len(geos), fitted.weeks), dtype=np.float32)
-    for at in fitted.chunks():
-        base = fitted.expected(fitted.baseline_terms(at), at)
-        out[at] = base if by_geo else base.sum(axis=1, keepdims=True)
+    out = np.empty((len(positions), len(geos), predictor.weeks), dtype=np.float32)
+    for which in predictor.chunks():
+        base = predictor.expected(predictor.baseline_terms(which), which)
+        out[which] = base if by_geo else base.sum(axis=1, keepdims=True)
     return xr.DataArray(
-        out.reshape(sizes["chain"], len(kept), *out.shape[1:]),
+        out.reshape(posterior.chains, len(kept), *out.shape[1:]),
         dims=("chain", "draw", "geo", "week"),
         coords={
-            "chain": tree["posterior"]["chain"].to_numpy(),
-            "draw": tree["posterior"]["draw"].to_numpy()[kept],
+            "chain": draws["chain"].to_numpy(),
+            "draw": draws["draw"].to_numpy()[kept],
             "geo": geos,
             "week": data["week"].to_numpy(),
         },
         name="baseline",
-        attrs={"unit": spec_of(tree).kpi.column, "approximate": approximation(tree)},
+        attrs={"unit": posterior.spec.kpi.column, "approximate": approximation(posterior)},
     )
 
 

@@ -28,11 +28,10 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.errors import InputError
-from mmm_core.model.media import MediaLayout, MediaModel, lag_weights
-from mmm_core.posterior.draws import thinned
+from mmm_core.model.media import MediaModel, lag_weights
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled, outcome_name
-from mmm_core.posterior.predictor import Fitted
-from mmm_core.posterior.schema import spec_of
+from mmm_core.posterior.predictor import Predictor
 from mmm_core.transforms.saturation import SATURATIONS
 
 MULTIPLIERS: tuple[float, ...] = tuple(np.linspace(0.0, 2.0, 41).round(3).tolist())
@@ -122,7 +121,7 @@ class PlanResponse:
         return self.draws(multiplier).mean(axis=0)
 
 
-def plan_response(tree: xr.DataTree, weeks: int | None = None) -> PlanResponse:
+def plan_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> PlanResponse:
     """The response of plans for the next `weeks` weeks (default: the model's `budget: weeks`).
 
     Call inside `jax.enable_x64(True)`.
@@ -130,9 +129,9 @@ def plan_response(tree: xr.DataTree, weeks: int | None = None) -> PlanResponse:
     Raises:
         InputError: the table holds fewer weeks than the horizon.
     """
-    spec = spec_of(tree)
+    posterior = Posterior.of(tree)
+    spec, data = posterior.spec, posterior.data
     weeks = weeks or spec.budget.weeks
-    data = tree["constant_data"].to_dataset()
     available = data.sizes["week"]
     if weeks > available:
         raise InputError(
@@ -140,38 +139,38 @@ def plan_response(tree: xr.DataTree, weeks: int | None = None) -> PlanResponse:
             f"{available}: shorten `budget: weeks`"
         )
     paid = len(spec.paid)
-    tail = max(MediaLayout.of(spec).l_max)
+    tail = max(posterior.media.layout.l_max)
     a_draw = data.sizes["geo"] * (weeks + tail) * len(spec.channels)
     most = min(MAX_DRAWS, max(MAX_NUMBERS // a_draw, MIN_DRAWS))
-    fitted = Fitted.of(tree, thinned(tree, most))
-    plans = _channel_plans(fitted, weeks, tail)
-    ceiling = np.moveaxis(fitted.parameters.coefficient, -1, 0) * fitted.media.unit
-    if fitted.parameters.multiplier is not None:
-        ceiling = ceiling * fitted.parameters.multiplier[:, -1].T[..., None]
-    worth = _repeated(fitted.worth[None], weeks, tail)
+    predictor = posterior.predictor(posterior.thinned(most))
+    plans = _channel_plans(predictor, weeks, tail)
+    ceiling = np.moveaxis(predictor.parameters.coefficient, -1, 0) * predictor.media.unit
+    if predictor.parameters.multiplier is not None:
+        ceiling = ceiling * predictor.parameters.multiplier[:, -1].T[..., None]
+    worth = _repeated(predictor.worth[None], weeks, tail)
     return PlanResponse(
         channels=spec.paid,
         plans=plans[:paid],
         weeks=weeks,
         outcome=outcome_name(spec),
         current=data["spend"].to_numpy()[:, data.sizes["media_week"] - weeks :].sum(axis=(0, 1)),
-        log=fitted.log,
+        log=predictor.log,
         ceiling=jnp.asarray(ceiling[:paid]),
-        worth=_without_own_plan(fitted, plans, ceiling, worth, weeks)
-        if fitted.log
+        worth=_without_own_plan(predictor, plans, ceiling, worth, weeks)
+        if predictor.log
         else jnp.asarray(worth[None]),
     )
 
 
-def _channel_plans(fitted: Fitted, weeks: int, tail: int) -> tuple[ChannelPlan, ...]:
+def _channel_plans(predictor: Predictor, weeks: int, tail: int) -> tuple[ChannelPlan, ...]:
     """Media of every channel, organic ones too, in the horizon that repeats the last weeks and the tail after it."""
-    model, layout = fitted.media, fitted.media.layout
-    shape = {name: jnp.asarray(values) for name, values in fitted.parameters.shape.items()}
+    model, layout = predictor.media, predictor.media.layout
+    shape = {name: jnp.asarray(values) for name, values in predictor.parameters.shape.items()}
     if shape:
         lags = jax.jit(jax.vmap(lambda draw: lag_weights(layout, draw)))(shape)
     else:
-        lags = jnp.broadcast_to(lag_weights(layout, {}), (fitted.draws, layout.channels, layout.lags))
-    media = fitted.exposure / model.population[:, None, None] / model.media_scale
+        lags = jnp.broadcast_to(lag_weights(layout, {}), (predictor.draws, layout.channels, layout.lags))
+    media = predictor.exposure / model.population[:, None, None] / model.media_scale
     length = media.shape[1]
     plans = []
     for i, kind in enumerate(layout.saturation_kind):
@@ -230,13 +229,14 @@ def _repeated(values: np.ndarray, weeks: int, tail: int) -> np.ndarray:
 
 
 def _without_own_plan(
-    fitted: Fitted, plans: tuple[ChannelPlan, ...], ceiling: np.ndarray, worth: np.ndarray, weeks: int
+    predictor: Predictor, plans: tuple[ChannelPlan, ...], ceiling: np.ndarray, worth: np.ndarray, weeks: int
 ) -> Any:
     """Expected outcome without each paid channel's plan and with all others', (channel, draw, geo, week)."""
-    tail, paid = worth.shape[-1] - weeks, len(fitted.spec.paid)
-    base = np.empty((fitted.draws, *worth.shape[1:]))
-    for at in fitted.chunks():
-        base[at] = _repeated(fitted.expected(fitted.baseline_terms(at), at), weeks, tail)
+    tail, paid = worth.shape[-1] - weeks, len(predictor.spec.paid)
+    base = np.empty((predictor.draws, *worth.shape[1:]))
+    for which in predictor.chunks():
+        expected = predictor.expected(predictor.baseline_terms(which), which)
+        base[which] = _repeated(expected, weeks, tail)
 
     def term(i: int, multiplier: float) -> np.ndarray:
         return np.asarray(plans[i].response(multiplier)) * ceiling[i][..., None]
@@ -248,7 +248,7 @@ def _without_own_plan(
 
 
 def response_draws(
-    tree: xr.DataTree, multipliers: Sequence[float] = MULTIPLIERS, weeks: int | None = None
+    tree: xr.DataTree | Posterior, multipliers: Sequence[float] = MULTIPLIERS, weeks: int | None = None
 ) -> xr.Dataset:
     """Draws behind `response_curves`, with its arguments.
 
@@ -272,7 +272,7 @@ def response_draws(
 
 
 def response_curves(
-    tree: xr.DataTree, multipliers: Sequence[float] = MULTIPLIERS, weeks: int | None = None
+    tree: xr.DataTree | Posterior, multipliers: Sequence[float] = MULTIPLIERS, weeks: int | None = None
 ) -> pd.DataFrame:
     """Incremental outcome of each paid channel at multiples of its last period's spend.
 

@@ -19,13 +19,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.data.plan import RECENT_WEEKS
 from mmm_core.effects.roi import summarise
 from mmm_core.errors import InputError, nearest
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled, outcome_name
-from mmm_core.posterior.predictor import Fitted
-
-RECENT_WEEKS = 13
-"""Weeks whose mean base and mean worth of a unit stand for the weeks after the data."""
+from mmm_core.posterior.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Counterfactual:
 
 
 def incremental(
-    tree: xr.DataTree,
+    tree: xr.DataTree | Posterior,
     start: Any = None,
     end: Any = None,
     multiplier: float | Mapping[str, float] = 0.0,
@@ -79,7 +78,7 @@ def incremental(
         beyond: count what carries out after the data too, over as many weeks as the longest lag. No media are bought
             there; base (for the logarithm) and worth of a unit are their means of the last 13 weeks.
         revenue: in revenue, where a unit of the KPI has one, or in the KPI's own units.
-        draws: positions of the flattened draws to use; all by default.
+        draws: positions of the draws to use, chains one after the other; all by default.
 
     Returns:
         `alone` (draw, channel), of the channels that change, and `joint` (draw,), of all of them together. Attributes
@@ -89,37 +88,38 @@ def incremental(
         InputError: weeks, geos or channels that the model does not have, negative media, a path with a multiplier, or
             nothing that changes.
     """
-    fitted, data = Fitted.of(tree, draws), tree["constant_data"].to_dataset()
+    posterior = Posterior.of(tree)
+    predictor, data = posterior.predictor(draws), posterior.data
     if beyond and not carry_out:
         raise InputError("incremental: `beyond` counts what is carried out: it needs `carry_out`")
     change = _counterfactual(
-        fitted, data, start, end, multiplier, exposure, frequency, geos, carry_out, beyond
+        predictor, data, start, end, multiplier, exposure, frequency, geos, carry_out, beyond
     )
-    worth = fitted.worth if revenue else np.ones_like(fitted.worth)
+    worth = predictor.worth if revenue else np.ones_like(predictor.worth)
     worth = _appended(worth, change.beyond) * change.counted
     channels = list(change.changed)
-    alone, joint = np.empty((fitted.draws, len(channels))), np.empty(fitted.draws)
-    for at in fitted.chunks():
-        was = fitted.media_terms(at, change.factual)
-        term = (was - fitted.media_terms(at, change.exposure, change.frequency))[..., channels]
-        base = _appended(fitted.expected(fitted.baseline_terms(at), at), change.beyond)
-        expected = fitted.with_media(base, was)
-        alone[at] = np.einsum("ngtc,gt->nc", fitted.gain(expected, term), worth)
-        joint[at] = np.einsum("ngt,gt->n", fitted.gain(expected, term.sum(-1)), worth)
+    alone, joint = np.empty((predictor.draws, len(channels))), np.empty(predictor.draws)
+    for which in predictor.chunks():
+        was = predictor.media_terms(which, change.factual)
+        term = (was - predictor.media_terms(which, change.exposure, change.frequency))[..., channels]
+        base = _appended(predictor.expected(predictor.baseline_terms(which), which), change.beyond)
+        expected = predictor.with_media(base, was)
+        alone[which] = np.einsum("ngtc,gt->nc", predictor.gain(expected, term), worth)
+        joint[which] = np.einsum("ngt,gt->n", predictor.gain(expected, term.sum(-1)), worth)
     weeks = _window(data, start, end)
     return xr.Dataset(
         {"alone": (("draw", "channel"), alone), "joint": (("draw",), joint)},
-        coords={"channel": [fitted.spec.channels[i] for i in channels]},
+        coords={"channel": [posterior.spec.channels[i] for i in channels]},
         attrs={
-            "unit": outcome_name(fitted.spec) if revenue else fitted.spec.kpi.column,
+            "unit": outcome_name(posterior.spec) if revenue else posterior.spec.kpi.column,
             "start": str(weeks[0].date()),
             "end": str(weeks[-1].date()),
-            "approximate": approximation(tree),
+            "approximate": approximation(posterior),
         },
     )
 
 
-def incremental_table(tree: xr.DataTree, *args: Any, **options: Any) -> pd.DataFrame:
+def incremental_table(tree: xr.DataTree | Posterior, *args: Any, **options: Any) -> pd.DataFrame:
     """Summary of `incremental`, with its arguments.
 
     Returns:
@@ -134,7 +134,7 @@ def incremental_table(tree: xr.DataTree, *args: Any, **options: Any) -> pd.DataF
 
 
 def _counterfactual(
-    fitted: Fitted,
+    predictor: Predictor,
     data: xr.Dataset,
     start: Any,
     end: Any,
@@ -160,7 +160,7 @@ def _counterfactual(
     moved = (other != labels).any(["geo", "media_week"]).to_numpy()
     if frequency is not None:
         if "frequency" not in data:
-            raise InputError(f"incremental: no channel of {fitted.spec.model} has a frequency")
+            raise InputError(f"incremental: no channel of {predictor.spec.model} has a frequency")
         replaced = _replaced(data["frequency"], frequency, within, "frequency")
         differs = (replaced != data["frequency"]) & replaced.notnull()
         moved |= differs.any(["geo", "media_week"]).to_numpy()
@@ -170,7 +170,7 @@ def _counterfactual(
             f"incremental: nothing changes between {window[0].date()} and {window[-1].date()}: the media there are "
             "none, or the counterfactual is what was"
         )
-    after = fitted.media.layout.lags - 1 if beyond else 0
+    after = predictor.media.layout.lags - 1 if beyond else 0
     weeks = pd.DatetimeIndex(data["week"].to_numpy())
     late = np.concatenate([weeks <= window[-1], np.zeros(after, dtype=bool)])
     counted = np.isin(data["geo"].to_numpy(), _known("geo", geos, data))[:, None] & (

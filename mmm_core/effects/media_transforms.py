@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.model.media import MediaModel, lag_weights, saturated_media
-from mmm_core.posterior.draws import media_parameters, thinned
+from mmm_core.model.media import lag_weights, saturated_media
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import labelled
-from mmm_core.posterior.schema import spec_of
 from mmm_core.transforms import adstock
 
 Pair = tuple[jax.Array, jax.Array]
@@ -20,7 +19,7 @@ MAX_DRAWS = 400
 """Posterior draws behind a mean, spread evenly over the chains."""
 
 
-def media_transforms(tree: xr.DataTree) -> pd.DataFrame:
+def media_transforms(tree: xr.DataTree | Posterior) -> pd.DataFrame:
     """Exposure, its adstock and its saturation for every channel, geo and week of the window.
 
     Returns:
@@ -29,10 +28,9 @@ def media_transforms(tree: xr.DataTree) -> pd.DataFrame:
         unit of adstocked for a channel without one, or with reach and frequency). The last two are posterior means. A
         channel whose media saturate before they carry over has its adstocked media beside that response all the same.
     """
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-    media = MediaModel.of(data, spec)
-    draws = thinned(tree, MAX_DRAWS)
-    history = data.sizes["media_week"] - data.sizes["week"]
+    posterior = Posterior.of(tree)
+    spec, data, media, history = posterior.spec, posterior.data, posterior.media, posterior.history
+    positions = posterior.thinned(MAX_DRAWS)
     exposure = data["exposure"].to_numpy()
     scaled = np.moveaxis(exposure / media.population[:, None, None] / media.media_scale, -1, 0)
 
@@ -44,14 +42,11 @@ def media_transforms(tree: xr.DataTree) -> pd.DataFrame:
             return (sums[0] + carried, sums[1] + saturated_media(media.layout, inputs, shape)), None
 
         zeros = jnp.zeros((len(spec.channels), *exposure.shape[:2]))
-        sums, _ = jax.lax.scan(add, (zeros, zeros), shapes, length=len(draws))
-        return sums[0] / len(draws), sums[1] / len(draws)
+        sums, _ = jax.lax.scan(add, (zeros, zeros), shapes, length=len(positions))
+        return sums[0] / len(positions), sums[1] / len(positions)
 
     with jax.enable_x64(True):
-        shapes = {
-            name: jnp.asarray(values, dtype=float)
-            for name, values in media_parameters(tree, draws).shape.items()
-        }
+        shapes = jax.tree.map(jnp.asarray, posterior.media_parameters(positions).shape)
         adstocked, saturated = (
             np.moveaxis(np.asarray(m), 0, -1)[:, history:] for m in jax.jit(means)(shapes)
         )
@@ -72,4 +67,4 @@ def media_transforms(tree: xr.DataTree) -> pd.DataFrame:
         coords=labels,
     )
     columns = ["week_start", "geo", "channel", "exposure", "adstocked", "saturated"]
-    return labelled(table.to_dataframe().reset_index()[columns], tree)
+    return labelled(table.to_dataframe().reset_index()[columns], posterior)

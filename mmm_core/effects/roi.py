@@ -19,39 +19,44 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.model.beliefs import BUMP
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import has_cost_per_unit, labelled, outcome_name, return_name
-from mmm_core.posterior.predictor import Fitted
-
-BUMP = 0.01
-"""Relative increase of media behind the marginal ROI."""
 
 METRICS = ("roi", "mroi", "contribution", "contribution_share", "spend", "cpik")
 
 
-def roi_draws(tree: xr.DataTree) -> xr.Dataset:
+def roi_draws(tree: xr.DataTree | Posterior) -> xr.Dataset:
     """Every metric for every draw, dims (draw, channel), draws flattened.
 
     Variables: roi, mroi, cpik (nan for organic channels; cpik only where the KPI is not revenue, infinite in a draw
     where the channel brought nothing), contribution (outcome), contribution_share (of the window's outcome) and spend
     (channel,). Attributes: `outcome` and `returns`, what contribution and roi are counted in.
     """
-    fitted, data = Fitted.of(tree), tree["constant_data"].to_dataset()
-    spec, worth = fitted.spec, fitted.worth[..., None]
-    kpi, outcome, marginal = (np.empty((fitted.draws, len(spec.channels))) for _ in range(3))
-    for at in fitted.chunks():
-        terms = fitted.media_terms(at)
+    return Posterior.of(tree).once(_roi_draws).copy()
+
+
+def _roi_draws(posterior: Posterior) -> xr.Dataset:
+    predictor, spec, data = posterior.predictor(), posterior.spec, posterior.data
+    worth = predictor.worth[..., None]
+    kpi, outcome, marginal = (np.empty((predictor.draws, len(spec.channels))) for _ in range(3))
+    for which in predictor.chunks():
+        terms = predictor.media_terms(which)
         # more of everything but the frequency, which does not come from the path
-        more = fitted.media_terms(at, fitted.exposure * (1 + BUMP)) - terms
-        expected = fitted.with_media(fitted.expected(fitted.baseline_terms(at), at), terms)
-        brought = fitted.gain(expected, terms)
-        kpi[at] = brought.sum((1, 2))
-        outcome[at] = (brought * worth).sum((1, 2))
-        marginal[at] = (-fitted.gain(expected, -more) * worth).sum((1, 2))
+        more = predictor.media_terms(which, predictor.exposure * (1 + BUMP)) - terms
+        base = predictor.expected(predictor.baseline_terms(which), which)
+        expected = predictor.with_media(base, terms)
+        brought = predictor.gain(expected, terms)
+        kpi[which] = brought.sum((1, 2))
+        outcome[which] = (brought * worth).sum((1, 2))
+        marginal[which] = (-predictor.gain(expected, -more) * worth).sum((1, 2))
 
     spend = np.full(len(spec.channels), np.nan)
-    spend[: len(spec.paid)] = data["spend"].to_numpy()[:, fitted.history :].sum(axis=(0, 1))
-    known = data["kpi"].to_numpy() * fitted.worth
-    total = float(np.nanmean(known, axis=1).sum() * fitted.weeks)  # a week without KPI counts as the mean one
+    spend[: len(spec.paid)] = data["spend"].to_numpy()[:, predictor.history :].sum(axis=(0, 1))
+    known = data["kpi"].to_numpy() * predictor.worth
+    total = float(
+        np.nanmean(known, axis=1).sum() * predictor.weeks
+    )  # a week without KPI counts as the mean one
     dims = ("draw", "channel")
     metrics = xr.Dataset(
         {
@@ -71,7 +76,7 @@ def roi_draws(tree: xr.DataTree) -> xr.Dataset:
     return metrics
 
 
-def roi_table(tree: xr.DataTree) -> pd.DataFrame:
+def roi_table(tree: xr.DataTree | Posterior) -> pd.DataFrame:
     """Summary of every metric of every channel.
 
     Returns:

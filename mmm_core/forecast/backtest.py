@@ -20,9 +20,9 @@ from scipy import stats
 from mmm_core.data.arrays import model_data
 from mmm_core.errors import InputError
 from mmm_core.forecast.predictive import baseline_and_expected, with_noise
-from mmm_core.forecast.scores import Normal, crps_of_draws, crps_of_normal, no_media, seasonal_naive
+from mmm_core.forecast.scores import NormalForecast, crps_of_draws, crps_of_normal, no_media, seasonal_naive
 from mmm_core.inference.fit import fit
-from mmm_core.posterior.draws import positions
+from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -81,15 +81,15 @@ class Backtest:
         """What it comes to."""
         pooled = self.table.set_index(["origin", "forecast"]).loc[POOLED]
         model, simple = pooled.loc[MODEL], pooled.drop(index=MODEL)
-        said = f"over {self.scores.sizes['origin']} origins, {self.scores.sizes['ahead']} weeks ahead: "
-        said += f"MAPE {model['mape']:.1%}, 90 % intervals hold {model['coverage_90']:.0%} of the weeks; "
-        said += "; ".join(
+        words = f"over {self.scores.sizes['origin']} origins, {self.scores.sizes['ahead']} weeks ahead: "
+        words += f"MAPE {model['mape']:.1%}, 90 % intervals hold {model['coverage_90']:.0%} of the weeks; "
+        words += "; ".join(
             f"CRPS {abs(row['skill']):.0%} {'below' if row['skill'] >= 0 else 'ABOVE'} that of {name}"
             for name, row in simple.iterrows()
         )
         if model["coverage_90"] < 0.8:
-            said += "; too sure of itself"
-        return said + (f" (approximate engine: {self.approximate})" if self.approximate else "")
+            words += "; too sure of itself"
+        return words + (f" (approximate engine: {self.approximate})" if self.approximate else "")
 
     def _rows(self, scores: xr.Dataset, first: dict[str, object]) -> list[dict[str, object]]:
         by = scores.mean([dim for dim in ("origin", "ahead", "geo") if dim in scores.dims])
@@ -153,8 +153,8 @@ def backtest(
     draws = draws or min(spec.fit.draws, max(DRAWS // spec.fit.chains, 100))
     parts, approximate = [], ""
     for number, out in enumerate(held, start=1):
-        said = None if progress is None else _numbered(progress, number, origins)
-        tree = fit(table, spec, said, source, holdout_weeks=out, draws=draws)
+        numbered = None if progress is None else _numbered(progress, number, origins)
+        tree = fit(table, spec, numbered, source, holdout_weeks=out, draws=draws)
         approximate = str(tree.attrs["approximate"])
         parts.append(score_origin(tree, horizon))
     scores = xr.concat(parts, dim="origin", join="exact")
@@ -163,16 +163,18 @@ def backtest(
 
 def score_origin(tree: xr.DataTree, horizon: int) -> xr.Dataset:
     """Scores of one refit's forecast of the first `horizon` weeks it has not seen, and of the simple forecasts."""
-    data = tree["constant_data"].to_dataset()
+    posterior = Posterior.of(tree)
+    data = posterior.data
     weeks, out = data.sizes["week"], int(data.attrs["holdout_weeks"])
     first, end = weeks - out, weeks - out + horizon
     kpi = data["kpi"].to_numpy()
     actual = kpi[:, first:end]
     seen = np.where(data["observed"].to_numpy(), kpi, np.nan)[:, :first]
-    at = positions(tree, DRAWS)
-    drawn = with_noise(tree, baseline_and_expected(tree, at)[1], at)[..., first:end]
+    positions = posterior.thinned(DRAWS)
+    expected = baseline_and_expected(posterior, positions)[1]
+    drawn = with_noise(posterior, expected, positions)[..., first:end]
     simple = [seasonal_naive(seen, horizon), no_media(seen, data["design"].to_numpy()[:, :end], horizon)]
-    scored = [_scored_draws(drawn, actual), *(_scored_normal(one, actual) for one in simple)]
+    scored = [_scored_draws(drawn, actual), *(_scored_normal(forecast, actual) for forecast in simple)]
     # the naive forecast goes by another name where history is short; a backtest needs one name for all its origins
     names = [MODEL, "seasonal-naive", "no media"]
     both = xr.concat(scored, dim=pd.Index(names, name="forecast"), join="exact")
@@ -187,7 +189,7 @@ def _scored_draws(draws: np.ndarray, actual: np.ndarray) -> xr.Dataset:
     return _scored(draws.mean(axis=0), crps_of_draws(draws, actual), ends, actual)
 
 
-def _scored_normal(forecast: Normal, actual: np.ndarray) -> xr.Dataset:
+def _scored_normal(forecast: NormalForecast, actual: np.ndarray) -> xr.Dataset:
     ends = {
         q: forecast.mean + forecast.sd * stats.norm.ppf((1 + q / 100) / 2) * np.array([-1, 1])[:, None, None]
         for q in INTERVALS
@@ -208,4 +210,4 @@ def _scored(
 
 
 def _numbered(progress: Callable[[Progress], None], number: int, of: int) -> Callable[[Progress], None]:
-    return lambda at: progress(replace(at, phase=f"origin {number} of {of}, {at.phase}"))
+    return lambda now: progress(replace(now, phase=f"origin {number} of {of}, {now.phase}"))

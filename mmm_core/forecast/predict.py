@@ -7,21 +7,18 @@ was.
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from mmm_core.data.plan import Plan, read_plan
-from mmm_core.model.media import MediaModel, MediaParameters
-from mmm_core.posterior.draws import media_parameters
-from mmm_core.posterior.schema import spec_of
-from mmm_core.spec.model_spec import ModelSpec
+from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.predictor import Predictor
 
 DRAWS = 1000
 
 
-def predict(tree: xr.DataTree, plan: pd.DataFrame, seed: int = 0) -> xr.Dataset:
+def predict(tree: xr.DataTree | Posterior, plan: pd.DataFrame, seed: int = 0) -> xr.Dataset:
     """Forecast the KPI of a plan's weeks.
 
     Args:
@@ -60,67 +57,56 @@ def summary_of(draws: xr.DataArray) -> xr.Dataset:
     )
 
 
-def predictive_draws(tree: xr.DataTree, plan: pd.DataFrame, seed: int = 0) -> tuple[xr.DataArray, list[str]]:
+def predictive_draws(
+    tree: xr.DataTree | Posterior, plan: pd.DataFrame, seed: int = 0
+) -> tuple[xr.DataArray, list[str]]:
     """Draws behind `predict`: KPI (draw, geo, week), and what was assumed. Raises as `predict`."""
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-    planned = read_plan(plan, spec, data)
-    posterior = tree["posterior"].to_dataset().stack(sample=("chain", "draw"), create_index=False)
-    keep = np.linspace(0, posterior.sizes["sample"] - 1, min(DRAWS, posterior.sizes["sample"])).astype(int)
-    posterior = posterior.isel(sample=keep)
-    model = MediaModel.of(data, spec)
-    effect = _media_effect(model, media_parameters(tree, keep), planned, data, spec)
+    posterior = Posterior.of(tree)
+    planned = read_plan(plan, posterior.spec, posterior.data)
+    positions = posterior.thinned(DRAWS)
+    predictor = posterior.predictor(positions)
+    media = _media_effect(posterior, predictor, planned)
     rng = np.random.default_rng(seed)
-    level = _level(posterior, len(planned.weeks), rng)
-    fixed = np.einsum(
-        "gtk,ngk->ngt",
-        planned.design,
-        posterior["fixed_effect"].transpose("sample", "geo", "term").to_numpy(),
-    )
-    noise = _noise(posterior, fixed.shape, rng)
-    kpi = effect + (level[:, None, :] + fixed + noise) * model.unit[:, None]
-    if spec.kpi.scale == "log":
-        kpi = np.exp(kpi) * model.population[:, None]
-    coords = {"draw": np.arange(len(keep)), "geo": data["geo"].to_numpy(), "week": planned.weeks}
+    level = _level(posterior, positions, len(planned.weeks), rng)
+    fixed = np.einsum("gtk,ngk->ngt", planned.design, predictor.fixed_effect)
+    noise = _noise(posterior, positions, fixed.shape, rng)
+    kpi = media + (level[:, None, :] + fixed + noise) * predictor.media.unit[:, None]
+    if predictor.log:
+        kpi = np.exp(kpi) * predictor.media.population[:, None]
+    coords = {
+        "draw": np.arange(len(positions)),
+        "geo": posterior.data["geo"].to_numpy(),
+        "week": planned.weeks,
+    }
     return xr.DataArray(kpi, dims=("draw", "geo", "week"), coords=coords, name="kpi"), list(planned.assumed)
 
 
-def _media_effect(
-    model: MediaModel, parameters: MediaParameters, plan: Plan, data: xr.Dataset, spec: ModelSpec
-) -> np.ndarray:
-    """What all media of the plan's weeks add, (draw, geo, week), with what carries over from the fitted weeks.
-
-    A time-varying effect stays where it was in the last fitted week.
-    """
-
-    def joined(fitted: str, planned: np.ndarray) -> np.ndarray:
-        past = data[fitted].to_numpy()
-        return np.concatenate([past[:, past.shape[1] - spec.l_max :], planned], axis=1)
-
-    if parameters.multiplier is not None:
-        parameters = parameters._replace(multiplier=parameters.multiplier[:, -1:])
-    exposure = joined("exposure", plan.exposure)
+def _media_effect(posterior: Posterior, predictor: Predictor, plan: Plan) -> np.ndarray:
+    """What all media of the plan's weeks add, (draw, geo, week), with what carries over from the fitted weeks."""
     frequency = None
     if plan.frequency is not None:
-        frequency = joined("frequency", plan.frequency) / data["frequency_scale"].to_numpy()
-    with jax.enable_x64(True):
-        effect = jax.jit(model.effect)(parameters, exposure, frequency)
-        return np.asarray(effect)[:, :, spec.l_max :].sum(-1)
+        frequency = plan.frequency / posterior.data["frequency_scale"].to_numpy()
+    return np.concatenate(
+        [predictor.media_terms_ahead(which, plan.exposure, frequency).sum(-1) for which in predictor.chunks()]
+    )
 
 
-def _level(posterior: xr.Dataset, weeks: int, rng: np.random.Generator) -> np.ndarray:
+def _level(posterior: Posterior, positions: np.ndarray, weeks: int, rng: np.random.Generator) -> np.ndarray:
     """The level's path from each draw's last week, (draw, week): a random walk, with the slope's where there is one."""
-    last = posterior["level"].transpose("sample", "week").to_numpy()[:, -1:]
-    steps = posterior["tau"].to_numpy()[:, None] * rng.standard_normal((len(last), weeks))
-    if "slope_path" in posterior:
-        slope = posterior["slope_path"].transpose("sample", "week").to_numpy()[:, -1:]
-        turns = posterior["tau_slope"].to_numpy()[:, None] * rng.standard_normal(steps.shape)
+    last = posterior.draws("level", positions)[:, -1:]
+    steps = posterior.draws("tau", positions)[:, None] * rng.standard_normal((len(last), weeks))
+    if "slope_path" in posterior.variables:
+        slope = posterior.draws("slope_path", positions)[:, -1:]
+        turns = posterior.draws("tau_slope", positions)[:, None] * rng.standard_normal(steps.shape)
         steps = steps + slope + np.cumsum(turns, axis=1)
     return last + np.cumsum(steps, axis=1)
 
 
-def _noise(posterior: xr.Dataset, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+def _noise(
+    posterior: Posterior, positions: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
+) -> np.ndarray:
     """Noise of the weeks to come in scaled units, (draw, geo, week): normal, or Student-t."""
-    sigma = posterior["sigma"].to_numpy()[:, None, None]
-    if "nu" in posterior:
-        return sigma * rng.standard_t(posterior["nu"].to_numpy()[:, None, None], shape)
+    sigma = posterior.draws("sigma", positions)[:, None, None]
+    if "nu" in posterior.variables:
+        return sigma * rng.standard_t(posterior.draws("nu", positions)[:, None, None], shape)
     return sigma * rng.standard_normal(shape)

@@ -13,65 +13,64 @@ from numpyro import handlers
 from mmm_core.data.arrays import INTERCEPT, model_data
 from mmm_core.effects.contributions import Decomposition
 from mmm_core.effects.roi import roi_draws
-from mmm_core.inference.engines import Posterior
+from mmm_core.inference import engines
 from mmm_core.inference.fit import posterior_tree
 from mmm_core.inference.runtime import configure
-from mmm_core.model.media import MediaModel
 from mmm_core.model.model import Model, ModelArrays, integrated_terms, model_arrays
-from mmm_core.posterior.draws import of_draws, positions
-from mmm_core.posterior.schema import OPTIONAL_DIMS, spec_of
+from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.schema import OPTIONAL_DIMS
 from mmm_core.spec.model_spec import ModelSpec
 
 DRAWS = 1000
 _CHUNK = 20_000_000
 
 
-def posterior_predictive(tree: xr.DataTree, draws: int = DRAWS) -> xr.Dataset:
+def posterior_predictive(tree: xr.DataTree | Posterior, draws: int = DRAWS) -> xr.Dataset:
     """What the posterior says of the KPI in every week, held-out ones too.
 
     Args:
         tree: a posterior.
-        draws: at most so many of its draws, evenly taken.
+        draws: at most so many of its draws, as many of each chain.
 
     Returns:
         kpi (draw, geo, week) with noise, expected (draw, geo, week) without, baseline (draw, geo, week) with all media
         off, and actual (geo, week), in the KPI's own units. The same posterior gives the same draws.
     """
-    at = positions(tree, draws)
-    baseline, expected = baseline_and_expected(tree, at)
-    data = tree["constant_data"].to_dataset()
+    posterior = Posterior.of(tree)
+    positions, data = posterior.thinned(draws), posterior.data
+    baseline, expected = baseline_and_expected(posterior, positions)
     dims = ("draw", "geo", "week")
     return xr.Dataset(
         {
-            "kpi": (dims, with_noise(tree, expected, at)),
+            "kpi": (dims, with_noise(posterior, expected, positions)),
             "expected": (dims, expected),
             "baseline": (dims, baseline),
             "actual": (("geo", "week"), data["kpi"].to_numpy()),
         },
-        coords={"draw": at, "geo": data["geo"].to_numpy(), "week": data["week"].to_numpy()},
-        attrs={"model": tree.attrs["model"], "approximate": tree.attrs["approximate"]},
+        coords={"draw": positions, "geo": data["geo"].to_numpy(), "week": data["week"].to_numpy()},
+        attrs={"model": posterior.model, "approximate": posterior.approximate},
     )
 
 
-def baseline_and_expected(tree: xr.DataTree, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def baseline_and_expected(posterior: Posterior, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """KPI without media, and expected KPI, of some draws, each (draw, geo, week)."""
-    parts = Decomposition.of(tree, revenue=False, draws=at)
+    parts = Decomposition.of(posterior, revenue=False, positions=positions)
     sums = [(chunk[..., parts.channels :].sum(-1), chunk.sum(-1)) for chunk in parts.chunks()]
     return np.concatenate([low for low, _ in sums]), np.concatenate([all_ for _, all_ in sums])
 
 
-def with_noise(tree: xr.DataTree, expected: np.ndarray, at: np.ndarray) -> np.ndarray:
+def with_noise(posterior: Posterior, expected: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Draws of the KPI, (draw, geo, week): the expected KPI and the model's noise, the same for the same posterior.
 
     Noise is Student-t where the likelihood is, and multiplies where the KPI is modelled as a logarithm: the expected
     KPI then holds exp(sd^2 / 2), which is taken out before.
     """
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-    sd = of_draws(tree, "sigma", at)[:, None, None] * MediaModel.of(data, spec).unit[:, None]
-    rng = np.random.default_rng(int(tree.attrs["seed"]))
+    spec = posterior.spec
+    sd = posterior.draws("sigma", positions)[:, None, None] * posterior.media.unit[:, None]
+    rng = np.random.default_rng(int(posterior.attrs["seed"]))
     noise = rng.standard_normal(expected.shape)
     if spec.student_t is not None:
-        nu = of_draws(tree, "nu", at)[:, None, None]
+        nu = posterior.draws("nu", positions)[:, None, None]
         noise = noise / np.sqrt(rng.chisquare(nu, size=expected.shape) / nu)
     if spec.kpi.scale == "log":
         return np.asarray(expected * np.exp(sd * noise - sd**2 / 2))
@@ -106,11 +105,10 @@ def prior_predictive(
     drawn = _draw_effects(model, arrays, draws, seed)
     variables = _prior_variables(drawn, data, spec, np.random.default_rng(seed))
     stats = xr.Dataset(coords={"chain": [0], "draw": np.arange(draws)})
-    tree = posterior_tree(data, spec, Posterior(variables, stats, {"seed": seed}))
+    tree = posterior_tree(data, spec, engines.Posterior(variables, stats, {"seed": seed}))
     metrics = roi_draws(tree)
     group = tree["posterior"].to_dataset()
     group["roi"] = group["roi"].copy(data=metrics["roi"].sel(channel=list(spec.paid)).to_numpy()[None])
-    tree["posterior"] = group
     predicted = posterior_predictive(tree, draws)
     for name in ("roi", "mroi", "contribution_share"):
         predicted[name] = (("draw", "channel"), metrics[name].to_numpy())
@@ -136,10 +134,9 @@ def prior_table(tree: xr.DataTree) -> pd.DataFrame:
     group = tree["prior_predictive"].to_dataset()
     rows = []
     for name in [str(channel) for channel in group["channel"].to_numpy()]:
-        one = group.sel(channel=name)
-        rows.append(
-            {"channel": name, **_spread("roi", one["roi"]), **_spread("share", one["contribution_share"])}
-        )
+        channel = group.sel(channel=name)
+        roi, share = _spread("roi", channel["roi"]), _spread("share", channel["contribution_share"])
+        rows.append({"channel": name, **roi, **share})
     rows.append(
         {
             "channel": "all media",
@@ -158,15 +155,15 @@ def prior_words(tree: xr.DataTree) -> list[str]:
     low, high = np.quantile(group["kpi"].to_numpy(), [0.05, 0.95], axis=0)
     inside = float(((low <= actual) & (actual <= high))[observed].mean())
     too_much = float((group["media_share"] > 1).mean())
-    said = [
+    sentences = [
         f"{inside:.0%} of the weeks' KPI lie within the prior's 90 % interval, the intercept held at the KPI's centre",
         f"the priors give media more than the whole outcome with probability {too_much:.0%}",
     ]
     if inside < 0.9:
-        said[0] += ": the priors rule out what was seen, look at their units"
+        sentences[0] += ": the priors rule out what was seen, look at their units"
     if too_much > 0.1:
-        said[1] += ": tighten them, or state `prior: {total_share: ...}`"
-    return said
+        sentences[1] += ": tighten them, or state `prior: {total_share: ...}`"
+    return sentences
 
 
 def _spread(name: str, values: xr.DataArray) -> dict[str, float]:
@@ -177,7 +174,7 @@ def _spread(name: str, values: xr.DataArray) -> dict[str, float]:
 def _draw_effects(model: Model, arrays: ModelArrays, draws: int, seed: int) -> dict[str, Any]:
     """Prior draws of everything sampled, leaves (draw, ...)."""
 
-    def one(arrays: ModelArrays, key: jax.Array) -> dict[str, Any]:
+    def draw(arrays: ModelArrays, key: jax.Array) -> dict[str, Any]:
         effects = handlers.seed(model.effects, key)(arrays)
         out = {
             **effects.parameters.shape,
@@ -202,7 +199,7 @@ def _draw_effects(model: Model, arrays: ModelArrays, draws: int, seed: int) -> d
 
     keys = jax.random.split(jax.random.key(seed), draws)
     size = max(1, min(draws, _CHUNK // max(arrays.media.lagged.size + arrays.media.raw.size, 1)))
-    program = jax.jit(jax.vmap(one, in_axes=(None, 0)))
+    program = jax.jit(jax.vmap(draw, in_axes=(None, 0)))
     parts = [jax.tree.map(np.asarray, program(arrays, keys[i : i + size])) for i in range(0, draws, size)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

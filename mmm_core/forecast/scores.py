@@ -17,7 +17,7 @@ SEASON = 52
 
 
 @dataclass(frozen=True)
-class Normal:
+class NormalForecast:
     """A forecast with independent normal errors: `mean` and `sd`, both (geo, week); `name` says how it was made."""
 
     name: str
@@ -66,14 +66,14 @@ def score_draws(name: str, draws: np.ndarray, actual: np.ndarray) -> Score:
     )
 
 
-def score_normal(forecast: Normal, actual: np.ndarray) -> Score:
+def score_normal(forecast: NormalForecast, actual: np.ndarray) -> Score:
     """Score a normal forecast against the KPI (geo, week)."""
     known = np.isfinite(actual)
     scores = crps_of_normal(forecast.mean[known], forecast.sd[known], actual[known])
     return Score(forecast.name, float(scores.mean()), mape(forecast.mean, actual))
 
 
-def seasonal_naive(history: np.ndarray, weeks: int, season: int = SEASON) -> Normal:
+def seasonal_naive(history: np.ndarray, weeks: int, season: int = SEASON) -> NormalForecast:
     """Last season's value again, with the spread of the seasonal differences seen so far.
 
     With fewer than two seasons of history: the last value again, whose error grows with the root of the horizon.
@@ -85,10 +85,10 @@ def seasonal_naive(history: np.ndarray, weeks: int, season: int = SEASON) -> Nor
         mean = filled[:, length - season + steps % season]
         cycles = np.sqrt(1 + steps // season)
         sd = _rms(filled[:, season:] - filled[:, :-season])[:, None] * cycles
-        return Normal("seasonal-naive", mean, sd)
+        return NormalForecast("seasonal-naive", mean, sd)
     mean = np.repeat(filled[:, -1:], weeks, axis=1)
     sd = _rms(np.diff(filled, axis=1))[:, None] * np.sqrt(1 + np.arange(weeks))
-    return Normal("last value (fewer than two seasons of history)", mean, sd)
+    return NormalForecast("last value (fewer than two seasons of history)", mean, sd)
 
 
 def _rms(differences: np.ndarray) -> np.ndarray:
@@ -105,7 +105,7 @@ def _fill_gaps(history: np.ndarray) -> np.ndarray:
     return filled
 
 
-def no_media(history: np.ndarray, design: np.ndarray, weeks: int) -> Normal:
+def no_media(history: np.ndarray, design: np.ndarray, weeks: int) -> NormalForecast:
     """The baseline alone: a local level and the design's terms (season, controls, events), without any media.
 
     Args:
@@ -117,7 +117,7 @@ def no_media(history: np.ndarray, design: np.ndarray, weeks: int) -> Normal:
     likelihood; the forecast is the best linear unbiased one (universal kriging).
     """
     geos = [_local_level(history[geo], design[geo], weeks) for geo in range(len(history))]
-    return Normal("no media", np.stack([mean for mean, _ in geos]), np.stack([sd for _, sd in geos]))
+    return NormalForecast("no media", np.stack([mean for mean, _ in geos]), np.stack([sd for _, sd in geos]))
 
 
 def _local_level(history: np.ndarray, design: np.ndarray, weeks: int) -> tuple[np.ndarray, np.ndarray]:

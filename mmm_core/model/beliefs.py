@@ -10,6 +10,9 @@ import xarray as xr
 from mmm_core.priors import Prior
 from mmm_core.spec.model_spec import ModelSpec
 
+BUMP = 0.01
+"""Relative increase of media behind a marginal ROI, in a prior on it and in the posterior's."""
+
 
 class EffectBelief(NamedTuple):
     """A prior and what it is on."""

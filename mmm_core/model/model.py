@@ -31,7 +31,7 @@ import xarray as xr
 from jax.sharding import PartitionSpec
 
 from mmm_core.errors import InputError
-from mmm_core.model.beliefs import EffectBelief, effect_beliefs, window_outcome, window_spend
+from mmm_core.model.beliefs import BUMP, EffectBelief, effect_beliefs, window_outcome, window_spend
 from mmm_core.model.gaussian_block import Deviations, GaussianBlock, gaussian_block, log_likelihood
 from mmm_core.model.media import (
     MediaInput,
@@ -44,9 +44,6 @@ from mmm_core.model.media import (
 )
 from mmm_core.priors import Prior, Tables, prior_tables, sample_vector
 from mmm_core.spec.model_spec import ModelSpec
-
-# Relative increase of media behind a prior on the marginal ROI.
-BUMP = 0.01
 
 Array = Any  # of NumPy when prepared, of JAX inside a program
 

@@ -30,9 +30,8 @@ from mmm_core.plots.style import (
     styled,
     title,
 )  # fmt: skip
-from mmm_core.posterior.draws import thinned
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, outcome_name
-from mmm_core.posterior.schema import spec_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +65,7 @@ def fit(tree: xr.DataTree) -> Figure:
     )
     axes.plot(week, parts["predicted"], color=colour(0), lw=1.4, label="fit")
     axes.plot(week, parts["actual"], color=INK, lw=0, marker=".", ms=3.5, label="actual")
-    seen = tree["constant_data"]["observed"].to_numpy().any(axis=0)
+    seen = Posterior.of(tree).data["observed"].to_numpy().any(axis=0)
     if not seen.all():
         axes.axvspan(week[~seen][0], week[-1], color=RULE, alpha=0.5, lw=0, label="held out")
     title(
@@ -110,12 +109,13 @@ def roi(tree: xr.DataTree) -> Figure:
 
     Where the KPI has no revenue it is the cost of an incremental unit, whose point is the median.
     """
-    spec = spec_of(tree)
+    posterior = Posterior.of(tree)
+    spec = posterior.spec
     priced = spec.kpi.kind == "revenue"
-    draws = roi_draws(tree)["roi" if priced else "cpik"]
+    draws = roi_draws(posterior)["roi" if priced else "cpik"]
     figure, (axes,) = new_figure(7, 1.3 + 0.4 * len(spec.paid), grid="x")
     places = np.arange(len(spec.paid))[::-1]
-    beliefs = effect_beliefs(spec, tree["constant_data"].to_dataset())
+    beliefs = effect_beliefs(spec, posterior.data)
     for position, (place, name) in enumerate(zip(places, spec.paid, strict=True)):
         belief = beliefs[position]
         if belief.kind == "roi" and belief.prior.family != "fixed":
@@ -271,7 +271,7 @@ def decay(tree: xr.DataTree) -> Figure:
 def saturation(tree: xr.DataTree) -> Figure:
     """How each channel saturates: response over a week's media, a dot at the mean week with media."""
     draws = saturation_draws(tree)
-    spec = spec_of(tree)
+    spec = Posterior.of(tree).spec
     figure, panels = panels_of(len(spec.channels))
     for position, (axes, name) in enumerate(zip(panels, spec.channels, strict=True)):
         one = draws.sel(channel=name)
@@ -299,18 +299,18 @@ def multiplier(tree: xr.DataTree) -> Figure:
     Raises:
         InputError: no channel has one.
     """
-    spec = spec_of(tree)
+    posterior = Posterior.of(tree)
+    spec = posterior.spec
     varying = [name for name, c in zip(spec.channels, spec.channel_specs, strict=True) if c.time_varying]
     if not varying:
         raise InputError(
             f"model {spec.model}: no channel is `time_varying`: there is nothing to draw over time"
         )
-    posterior, kept = tree["posterior"].to_dataset(), thinned(tree, MOST)
+    paths = posterior.draws("multiplier", posterior.thinned(MOST))
     figure, panels = panels_of(len(varying), columns=2)
     for axes, name in zip(panels, varying, strict=True):
-        paths = posterior["multiplier"].sel(channel=name).to_numpy()
-        paths = paths.reshape(-1, paths.shape[-1])[kept]
-        band(axes, posterior["week"].to_numpy(), paths, colour(spec.channels.index(name)))
+        place = spec.channels.index(name)
+        band(axes, posterior.data["week"].to_numpy(), paths[..., place], colour(place))
         axes.axhline(1, color=QUIET, lw=0.8, ls=(0, (4, 3)), zorder=0)
         axes.set_title(name)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.2f}x")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mmm_core.posterior.schema import spec_of
+from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def approximation(tree: xr.DataTree) -> str:
+def approximation(source: xr.DataTree | Posterior) -> str:
     """For titles and tables: "approximate: " and why, where the posterior's engine gives no exact answer; else ""."""
-    words = str(tree.attrs.get("approximate", ""))
+    words = Posterior.of(source).approximate
     return f"approximate: {words}" if words else ""
 
 
@@ -33,12 +33,12 @@ def has_cost_per_unit(spec: ModelSpec) -> bool:
     return spec.kpi.kind == "non_revenue" or spec.kpi.revenue_per_unit is not None
 
 
-def labelled(table: pd.DataFrame, tree: xr.DataTree) -> pd.DataFrame:
+def labelled(table: pd.DataFrame, source: xr.DataTree | Posterior) -> pd.DataFrame:
     """The table with what its figures mean: attributes `outcome`, `returns` and `approximate`.
 
     A table of approximate figures says so in a last column as well, which goes with it into a file.
     """
-    spec, words = spec_of(tree), approximation(tree)
+    spec, words = Posterior.of(source).spec, approximation(source)
     if words:
         table = table.assign(approximate=words)
     table.attrs.update(outcome=outcome_name(spec), returns=return_name(spec), approximate=words)

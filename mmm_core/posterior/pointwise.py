@@ -21,113 +21,104 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from scipy import stats
 from scipy.linalg import cho_factor, solve_triangular
 
 from mmm_core.errors import InputError
 from mmm_core.model.gaussian_block import GaussianBlock, Spectrum, gaussian_block, log_likelihood
 from mmm_core.model.level import level_prior
-from mmm_core.model.media import MediaModel
 from mmm_core.model.model import integrated_terms, scaled_kpi
-from mmm_core.posterior.draws import media_effect, media_parameters, of_draws, some_draws
-from mmm_core.posterior.schema import spec_of
+from mmm_core.posterior.handle import Posterior
 
-_CHUNK = 2_000_000
 _HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 
 
-class Predictor(NamedTuple):
-    """Draws of the linear predictor in scaled units, each (draw, geo, week)."""
+class Parts(NamedTuple):
+    """Draws of the parts of the linear predictor in scaled units, each (draw, geo, week)."""
 
     media: np.ndarray
     treatment: np.ndarray  # of the treatments that have priors of their own
     baseline: np.ndarray  # what a normal likelihood integrates out: level and other terms
 
 
-def predictor(tree: xr.DataTree, at: np.ndarray) -> Predictor:
+def predictor_parts(posterior: Posterior, positions: np.ndarray) -> Parts:
     """The linear predictor of some draws, without noise."""
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-    history = data.sizes["media_week"] - data.sizes["week"]
-    unit = MediaModel.of(data, spec).unit[:, None]
-    size = max(1, _CHUNK // data["exposure"].size)
-    with jax.enable_x64(True):
-        parameters = media_parameters(tree, at)
-        media = np.concatenate(
-            [
-                np.asarray(media_effect(tree, some_draws(parameters, slice(i, i + size))).sum(-1))
-                for i in range(0, len(at), size)
-            ]
-        )[..., history:]
-    design, fixed = data["design"].to_numpy(), of_draws(tree, "fixed_effect", at)
-    inside = integrated_terms(data, spec)
-    outside = [i for i in range(design.shape[-1]) if i not in inside]
-    level = of_draws(tree, "level", at)[:, None]
-
-    def of_terms(some: list[int]) -> np.ndarray:
-        return np.asarray(np.einsum("gtk,ngk->ngt", design[..., some], fixed[..., some]))
-
-    return Predictor(media / unit, of_terms(outside), level + of_terms(inside))
+    predictor = posterior.predictor(positions)
+    inside = integrated_terms(posterior.data, posterior.spec)
+    outside = [i for i in range(predictor.design.shape[-1]) if i not in inside]
+    parts = [
+        (
+            predictor.media_terms(which).sum(-1),
+            predictor.baseline_terms(which, outside, level=False),
+            predictor.baseline_terms(which, inside),
+        )
+        for which in predictor.chunks()
+    ]
+    unit = posterior.media.unit[:, None]
+    media, treatment, baseline = (np.concatenate(chunks) / unit for chunks in zip(*parts, strict=True))
+    return Parts(media, treatment, baseline)
 
 
-def is_collapsed(tree: xr.DataTree) -> bool:
+def is_collapsed(posterior: Posterior) -> bool:
     """Whether the density of a week is that of the model with level and coefficients integrated out."""
-    return spec_of(tree).student_t is None and tree.attrs["engine"] != "pymc"
+    return posterior.spec.student_t is None and posterior.engine != "pymc"
 
 
-def refuse_without_a_likelihood(tree: xr.DataTree, what: str) -> None:
+def refuse_without_a_likelihood(posterior: Posterior, what: str) -> None:
     """Raise InputError for an engine whose draws belong to no likelihood."""
-    if tree.attrs["engine"] == "ridge":
+    if posterior.engine == "ridge":
         raise InputError(
-            f"{what} needs draws of a posterior, which the engine ridge has not ({tree.attrs['approximate']}): "
+            f"{what} needs draws of a posterior, which the engine ridge has not ({posterior.approximate}): "
             "fit the model with `fit: {engine: numpyro}`"
         )
 
 
-def log_likelihood_of_weeks(tree: xr.DataTree, at: np.ndarray) -> np.ndarray:
+def log_likelihood_of_weeks(posterior: Posterior, positions: np.ndarray) -> np.ndarray:
     """log p(y_i | y_-i, theta) of every week in units of the KPI, (draw, geo, week), nan where there is none.
 
     For Student-t noise, and for the engine `pymc`, log p(y_i | theta, level, coefficients).
     """
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-    parts = predictor(tree, at)
-    sigma = of_draws(tree, "sigma", at)
+    spec, data = posterior.spec, posterior.data
+    parts = predictor_parts(posterior, positions)
+    sigma = posterior.draws("sigma", positions)
     error = scaled_kpi(data, spec) - parts.media - parts.treatment
-    if is_collapsed(tree):
-        slope = of_draws(tree, "tau_slope", at) if "tau_slope" in tree["posterior"] else None
-        out = leave_one_out(_block(tree, slope=False), error, sigma, of_draws(tree, "tau", at), slope)
+    if is_collapsed(posterior):
+        slope = posterior.draws("tau_slope", positions) if "tau_slope" in posterior.variables else None
+        tau = posterior.draws("tau", positions)
+        out = leave_one_out(_block(posterior, slope=False), error, sigma, tau, slope)
     else:
         error = error - (parts.baseline - data["kpi_centre"].to_numpy()[:, None])
         wide = sigma[:, None, None]
         if spec.student_t is None:
             out = stats.norm.logpdf(error, scale=wide)
         else:
-            out = stats.t.logpdf(error, of_draws(tree, "nu", at)[:, None, None], scale=wide)
+            out = stats.t.logpdf(error, posterior.draws("nu", positions)[:, None, None], scale=wide)
     # the density of the KPI itself, so that models of different scales compare
-    to_kpi = np.broadcast_to(np.log(MediaModel.of(data, spec).unit)[:, None], data["kpi"].shape)
+    to_kpi = np.broadcast_to(np.log(posterior.media.unit)[:, None], data["kpi"].shape)
     observed = data["observed"].to_numpy()
     if spec.kpi.scale == "log":
         to_kpi = to_kpi + np.log(np.where(observed, data["kpi"].to_numpy(), 1.0))
     return np.where(observed, out - to_kpi, np.nan)
 
 
-def log_likelihood_of_draws(tree: xr.DataTree, at: np.ndarray) -> np.ndarray:
+def log_likelihood_of_draws(posterior: Posterior, positions: np.ndarray) -> np.ndarray:
     """log p(y | theta) of all weeks, (draw,); given level and coefficients where they are not integrated out."""
-    if not is_collapsed(tree):
-        return np.asarray(np.nansum(log_likelihood_of_weeks(tree, at), axis=(1, 2)))
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-    parts = predictor(tree, at)
-    residual = scaled_kpi(data, spec) - parts.media - parts.treatment
-    numbers = [residual, of_draws(tree, "sigma", at), of_draws(tree, "tau", at)]
+    if not is_collapsed(posterior):
+        return np.asarray(np.nansum(log_likelihood_of_weeks(posterior, positions), axis=(1, 2)))
+    parts = predictor_parts(posterior, positions)
+    residual = scaled_kpi(posterior.data, posterior.spec) - parts.media - parts.treatment
+    numbers = [residual, posterior.draws("sigma", positions), posterior.draws("tau", positions)]
     with jax.enable_x64(True):
-        if "tau_slope" in tree["posterior"]:
-            block = _block(tree, slope=True)
-            numbers.append(of_draws(tree, "tau_slope", at))
-            one = jax.vmap(lambda b, r, s, t, k: log_likelihood(b, r, s, t, tau_slope=k), (None, 0, 0, 0, 0))
+        if "tau_slope" in posterior.variables:
+            block = _block(posterior, slope=True)
+            numbers.append(posterior.draws("tau_slope", positions))
+            density = jax.vmap(
+                lambda b, r, s, t, k: log_likelihood(b, r, s, t, tau_slope=k), (None, 0, 0, 0, 0)
+            )
         else:
-            block = _block(tree, slope=False)
-            one = jax.vmap(log_likelihood, (None, 0, 0, 0))
-        return np.asarray(jax.jit(one)(block, *map(jnp.asarray, numbers)))
+            block = _block(posterior, slope=False)
+            density = jax.vmap(log_likelihood, (None, 0, 0, 0))
+        return np.asarray(jax.jit(density)(block, *map(jnp.asarray, numbers)))
 
 
 def leave_one_out(
@@ -202,10 +193,10 @@ def _with_slope(
     return solved, diagonal
 
 
-def _block(tree: xr.DataTree, slope: bool) -> GaussianBlock:
+def _block(posterior: Posterior, slope: bool) -> GaussianBlock:
     """The Gaussian block of a posterior, with the deviations of geos given and not integrated out."""
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-    terms = integrated_terms(data, spec)
+    data = posterior.data
+    terms = integrated_terms(data, posterior.spec)
     with jax.enable_x64(True):
         return gaussian_block(
             data["design"].to_numpy()[..., terms],

@@ -1,4 +1,4 @@
-"""A posterior as the terms of its linear predictor, a chunk of draws at a time: what every analysis works from.
+"""From media to the outcome at a posterior's draws, a chunk of them at a time: what every analysis works from.
 
     predictor_gt = (level_t + design_gt . fixed_effect_g + sum_c coefficient_gc multiplier_tc response_gtc) * unit_g
     expected KPI = predictor                                          where the KPI is modelled in levels
@@ -18,25 +18,28 @@ from typing import Any
 
 import jax
 import numpy as np
-import xarray as xr
 
 from mmm_core.model.media import MediaLayout, MediaModel, MediaParameters
-from mmm_core.posterior.draws import media_parameters, some_draws
-from mmm_core.posterior.schema import spec_of
+from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import ModelSpec
 
 CHUNK = 1_000_000
 """Numbers an array of a chunk may hold (8 MB)."""
 
 
+def some_draws(parameters: MediaParameters, which: slice | np.ndarray) -> MediaParameters:
+    """Some of the draws on the leading axis."""
+    return jax.tree.map(lambda values: values[which], parameters)
+
+
 @dataclass(frozen=True)
-class Fitted:
-    """The parts of a posterior that an analysis reads, draws flattened, in float64.
+class Predictor:
+    """The parts of a posterior that its predictions are made of, draws on the leading axis.
 
     Attributes:
         log: whether the KPI's logarithm is modelled.
         history: weeks of media before the first modelled one.
-        parameters: of media, draws on the leading axis.
+        parameters: of media.
         exposure: (geo, media_week, channel) in the table's units.
         level: (draw, week); fixed_effect: (draw, geo, term); sigma: (draw,), scaled.
         design: (geo, week, term).
@@ -56,22 +59,19 @@ class Fitted:
     worth: np.ndarray
 
     @classmethod
-    def of(cls, tree: xr.DataTree, draws: np.ndarray | None = None) -> Fitted:
-        """From a posterior: all flattened draws, or those at the positions `draws`."""
-        spec, data = spec_of(tree), tree["constant_data"].to_dataset()
-        posterior = tree["posterior"].to_dataset().stack(sample=("chain", "draw"), create_index=False)
-        kept = posterior if draws is None else posterior.isel(sample=draws)
-        parameters = media_parameters(tree, draws)
+    def of(cls, posterior: Posterior, positions: np.ndarray | None = None) -> Predictor:
+        """Of all draws of a posterior, or those at `positions`."""
+        data = posterior.data
         return cls(
-            spec=spec,
-            log=spec.kpi.scale == "log",
-            history=data.sizes["media_week"] - data.sizes["week"],
-            media=MediaModel.of(data, spec),
-            parameters=jax.tree.map(lambda values: np.asarray(values, dtype=float), parameters),
+            spec=posterior.spec,
+            log=posterior.spec.kpi.scale == "log",
+            history=posterior.history,
+            media=posterior.media,
+            parameters=posterior.media_parameters(positions),
             exposure=data["exposure"].to_numpy(),
-            level=kept["level"].transpose("sample", "week").to_numpy(),
-            fixed_effect=kept["fixed_effect"].transpose("sample", "geo", "term").to_numpy(),
-            sigma=kept["sigma"].to_numpy(),
+            level=posterior.draws("level", positions),
+            fixed_effect=posterior.draws("fixed_effect", positions),
+            sigma=posterior.draws("sigma", positions),
             design=data["design"].to_numpy(),
             worth=data["revenue_per_kpi"].to_numpy(),
         )
@@ -86,17 +86,17 @@ class Fitted:
         """Number of modelled weeks."""
         return self.level.shape[1]
 
-    def geo(self, position: int) -> Fitted:
+    def geo(self, position: int) -> Predictor:
         """The same for one geo."""
-        at = slice(position, position + 1)
+        this = slice(position, position + 1)
         return replace(
             self,
             media=self.media.geo(position),
-            parameters=self.parameters._replace(coefficient=self.parameters.coefficient[:, at]),
-            exposure=self.exposure[at],
-            fixed_effect=self.fixed_effect[:, at],
-            design=self.design[at],
-            worth=self.worth[at],
+            parameters=self.parameters._replace(coefficient=self.parameters.coefficient[:, this]),
+            exposure=self.exposure[this],
+            fixed_effect=self.fixed_effect[:, this],
+            design=self.design[this],
+            worth=self.worth[this],
         )
 
     def chunks(self, terms: int = 0) -> Iterator[slice]:
@@ -106,7 +106,9 @@ class Fitted:
         size = -(-self.draws // -(-self.draws // most))
         return (slice(start, start + size) for start in range(0, self.draws, size))
 
-    def media_terms(self, at: slice, exposure: np.ndarray | None = None, frequency: Any = None) -> np.ndarray:
+    def media_terms(
+        self, which: slice, exposure: np.ndarray | None = None, frequency: Any = None
+    ) -> np.ndarray:
         """What each channel adds to the predictor in the modelled weeks, (draw, geo, week, channel).
 
         Args:
@@ -116,7 +118,7 @@ class Fitted:
         """
         path = self.exposure if exposure is None else exposure
         beyond = path.shape[1] - self.exposure.shape[1]
-        parameters, media = some_draws(self.parameters, at), self.media
+        parameters, media = some_draws(self.parameters, which), self.media
         if beyond and parameters.multiplier is not None:
             held = np.repeat(parameters.multiplier[:, -1:], beyond, axis=1)
             parameters = parameters._replace(multiplier=np.concatenate([parameters.multiplier, held], axis=1))
@@ -130,20 +132,48 @@ class Fitted:
             )
             return np.asarray(terms)[:, :, self.history :]
 
-    def baseline_terms(self, at: slice, terms: list[int] | None = None, level: bool = True) -> np.ndarray:
+    def media_terms_ahead(
+        self, which: slice, exposure: np.ndarray, frequency: np.ndarray | None = None
+    ) -> np.ndarray:
+        """What each channel adds to the predictor in weeks after the fitted ones, (draw, geo, week, channel).
+
+        Media of the fitted weeks carry over into them; a time-varying effect stays where it was in the last of those.
+
+        Args:
+            exposure: of the weeks ahead, (geo, week, channel), in the table's units.
+            frequency: their frequency in the form of `MediaModel.frequency`; None where no channel has one.
+        """
+        parameters, media = some_draws(self.parameters, which), self.media
+        if parameters.multiplier is not None:
+            parameters = parameters._replace(multiplier=parameters.multiplier[:, -1:])
+        carried = media.layout.lags - 1
+
+        def after_the_last(past: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+            return np.concatenate([past[:, past.shape[1] - carried :], ahead], axis=1)
+
+        path = after_the_last(self.exposure, exposure)
+        if frequency is not None and media.frequency is not None:
+            frequency = after_the_last(media.frequency, frequency)
+        with jax.enable_x64(True):
+            terms = _media_terms(
+                media.layout, media.media_scale, media.population, media.unit, parameters, path, frequency
+            )
+            return np.asarray(terms)[:, :, carried:]
+
+    def baseline_terms(self, which: slice, terms: list[int] | None = None, level: bool = True) -> np.ndarray:
         """What the level and the terms of the design (all by default) add to the predictor, (draw, geo, week)."""
         some: Any = slice(None) if terms is None else terms
-        fixed, design = self.fixed_effect[at][..., some], self.design[..., some]
+        fixed, design = self.fixed_effect[which][..., some], self.design[..., some]
         out = np.moveaxis(np.moveaxis(fixed, 1, 0) @ np.swapaxes(design, 1, 2), 0, 1)
         if level:
-            out = out + self.level[at][:, None, :]
+            out = out + self.level[which][:, None, :]
         return np.asarray(out * self.media.unit[:, None])
 
-    def expected(self, predictor: np.ndarray, at: slice) -> np.ndarray:
-        """Expected KPI at a predictor (draw, geo, week) of the draws `at`."""
+    def expected(self, predictor: np.ndarray, which: slice) -> np.ndarray:
+        """Expected KPI at a predictor (draw, geo, week) of the draws `which`."""
         if not self.log:
             return predictor
-        spread = (self.sigma[at][:, None, None] * self.media.unit[:, None]) ** 2 / 2
+        spread = (self.sigma[which][:, None, None] * self.media.unit[:, None]) ** 2 / 2
         return np.asarray(self.media.population[:, None] * np.exp(predictor + spread))
 
     def with_media(self, base: np.ndarray, terms: np.ndarray) -> np.ndarray:

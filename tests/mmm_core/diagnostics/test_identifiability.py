@@ -6,6 +6,7 @@ import pytest
 from mmm_core.diagnostics.identifiability import contraction, identification_table, identify
 from mmm_core.effects.roi import roi_draws
 from mmm_core.model.beliefs import EffectBelief
+from mmm_core.posterior.handle import Posterior
 from mmm_core.priors import Prior
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 from tests.mmm_core.review.test_review import sound
@@ -125,11 +126,11 @@ def test_contraction_is_of_variances_and_on_the_log_scale_of_positive_effects():
     shape = tree["posterior"]["coefficient"].shape
     with_coefficients(tree, np.exp(0.45 * rng.standard_normal(shape)))
     belief = EffectBelief("coefficient", Prior.model_validate({"lognormal": [0.0, 0.9]}))
-    assert contraction(tree, roi_draws(tree), "tv", belief) == pytest.approx(0.75, abs=0.03)
+    assert contraction(Posterior.of(tree), "tv", belief) == pytest.approx(0.75, abs=0.03)
     with_coefficients(tree, rng.standard_normal(shape))
     belief = EffectBelief("coefficient", Prior.model_validate({"normal": [0.0, 2.0]}))
-    assert contraction(tree, roi_draws(tree), "tv", belief) == pytest.approx(0.75, abs=0.03)
-    assert np.isnan(contraction(tree, roi_draws(tree), "tv", EffectBelief("roi", Prior.model_validate(1.0))))
+    assert contraction(Posterior.of(tree), "tv", belief) == pytest.approx(0.75, abs=0.03)
+    assert np.isnan(contraction(Posterior.of(tree), "tv", EffectBelief("roi", Prior.model_validate(1.0))))
 
 
 def test_a_panel_and_a_single_channel_have_figures_too():

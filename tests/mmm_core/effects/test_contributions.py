@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmm_core.effects.contributions import Decomposition, baseline_draws, baseline_groups, contributions
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.schema import spec_of
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core import brute_force
@@ -26,7 +27,7 @@ def panel():
 @pytest.mark.parametrize("name", SPECS)
 def test_components_add_up_to_the_prediction_for_every_draw(name):
     tree = case(name)
-    parts = np.concatenate(list(Decomposition.of(tree, revenue=False).chunks()))
+    parts = np.concatenate(list(Decomposition.of(Posterior.of(tree), revenue=False).chunks()))
     for position, found in enumerate(parts):
         draw = brute_force.one_draw(tree, position)
         terms = brute_force.media_terms(tree, draw).sum(-1) + brute_force.baseline(tree, draw)
@@ -36,7 +37,7 @@ def test_components_add_up_to_the_prediction_for_every_draw(name):
 @pytest.mark.parametrize("name", [name for name in SPECS if "log" not in name])
 def test_in_levels_a_component_is_its_terms(name):
     tree = case(name)
-    decomposition = Decomposition.of(tree, revenue=False)
+    decomposition = Decomposition.of(Posterior.of(tree), revenue=False)
     found = next(decomposition.chunks())[4]
     draw = brute_force.one_draw(tree, 4)
     terms = [str(term) for term in tree["constant_data"].to_dataset()["term"].values]
@@ -54,7 +55,7 @@ def test_in_levels_a_component_is_its_terms(name):
 @pytest.mark.parametrize("name", ["family_log", "panel_log_apart"])
 def test_on_the_log_scale_channels_share_what_media_add_and_terms_what_they_add(name):
     tree = case(name)
-    decomposition = Decomposition.of(tree, revenue=False)
+    decomposition = Decomposition.of(Posterior.of(tree), revenue=False)
     channels, draw = decomposition.channels, brute_force.one_draw(tree, 2)
     found = next(decomposition.chunks())[2]
     base, media = brute_force.baseline(tree, draw), brute_force.media_terms(tree, draw)
@@ -75,7 +76,7 @@ def test_on_the_log_scale_channels_share_what_media_add_and_terms_what_they_add(
 def test_terms_of_nothing_are_no_division_by_zero_on_the_log_scale():
     spec = {**SPEC, "kpi": {"column": "revenue", "scale": "log"}}
     tree = posterior(spec, draws=1, chains=1, fixed_effect=0.0)
-    parts = next(Decomposition.of(tree).chunks())
+    parts = next(Decomposition.of(Posterior.of(tree)).chunks())
     assert np.isfinite(parts).all()
     assert (parts[..., 4:] == 0).all()
 
@@ -130,7 +131,7 @@ def test_a_channel_without_media_brings_nothing_and_a_doubled_coefficient_twice_
 
 
 def test_summary_is_that_of_the_draws(panel):
-    parts = np.concatenate(list(Decomposition.of(panel).chunks())).sum(axis=1)
+    parts = np.concatenate(list(Decomposition.of(Posterior.of(panel)).chunks())).sum(axis=1)
     summary = contributions(panel)
     assert summary["mean"].dims == ("component", "week")
     np.testing.assert_allclose(summary["mean"], parts.mean(axis=0).T, rtol=1e-5)
@@ -147,9 +148,9 @@ def test_geos_apart_add_up_to_geos_together(panel):
 
 
 def test_chunks_do_not_change_the_draws(national, monkeypatch):
-    whole = np.concatenate(list(Decomposition.of(national).chunks()))
+    whole = np.concatenate(list(Decomposition.of(Posterior.of(national)).chunks()))
     monkeypatch.setattr("mmm_core.posterior.predictor.CHUNK", 64 * 6 * 7)
-    pieces = list(Decomposition.of(national).chunks())
+    pieces = list(Decomposition.of(Posterior.of(national)).chunks())
     assert [len(piece) for piece in pieces] == [7, 7, 7, 7, 7, 5]
     np.testing.assert_allclose(np.concatenate(pieces), whole)
 
@@ -157,7 +158,8 @@ def test_chunks_do_not_change_the_draws(national, monkeypatch):
 def test_a_long_model_is_summarised_from_fewer_draws(national, monkeypatch):
     monkeypatch.setattr("mmm_core.effects.contributions.KEPT", 60 * 6 * 10)
     few = contributions(national)
-    ten = np.concatenate(list(Decomposition.of(national, draws=np.linspace(0, 39, 10).astype(int)).chunks()))
+    kept = Posterior.of(national).thinned(10)
+    ten = np.concatenate(list(Decomposition.of(Posterior.of(national), positions=kept).chunks()))
     np.testing.assert_allclose(few["mean"], ten.sum(1).mean(0).T, rtol=1e-5)
 
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from mmm_core.effects.curves import plan_response, response_curves, response_draws, thinned
+from mmm_core.effects.curves import plan_response, response_curves, response_draws
 from mmm_core.errors import InputError
 from tests.mmm_core import brute_force
 from tests.mmm_core.posteriors import SPEC, adstocked, hill, panel_spec, posterior, weekly_table
@@ -78,15 +78,6 @@ def test_the_horizon_is_the_budgets_and_no_longer_than_the_data():
         response_curves(posterior(), [1.0], weeks=61)
     with pytest.raises(InputError, match="0 or more"):
         response_curves(posterior(), [-0.1])
-
-
-def test_thinned_draws_spread_over_the_chains():
-    tree = posterior(draws=20, chains=2)
-    assert thinned(tree, 1000).tolist() == list(range(40))
-    few = thinned(tree, 10)
-    assert len(few) == 10
-    assert few[0] == 0
-    assert few[-1] == 39
 
 
 def plan_by_brute_force(tree, position, channel, multiplier, weeks):

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmm_core.effects.incremental import RECENT_WEEKS, incremental, incremental_table
+from mmm_core.data.plan import RECENT_WEEKS
+from mmm_core.effects.incremental import incremental, incremental_table
 from mmm_core.effects.roi import roi_draws
 from mmm_core.errors import InputError
 from mmm_core.posterior.schema import spec_of

@@ -7,7 +7,8 @@ import xarray as xr
 
 from mmm_core.errors import InputError
 from mmm_core.forecast.backtest import MODEL, POOLED, Backtest, backtest, score_origin
-from mmm_core.review.subject import score_holdout
+from mmm_core.posterior.handle import Posterior
+from mmm_core.review.holdout import score_holdout
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, weekly_table
 from tests.mmm_core.review.test_review import sound
@@ -16,7 +17,7 @@ from tests.mmm_core.review.test_review import sound
 def test_an_origin_at_the_end_is_the_holdout():
     tree = sound(holdout_weeks=8)
     found = score_origin(tree, 8)
-    model, _, no_media = score_holdout(tree)
+    model, _, no_media = score_holdout(Posterior.of(tree))
     assert float(found["crps"].sel(forecast=MODEL).mean()) == pytest.approx(model.crps)
     assert float(found["error"].sel(forecast=MODEL).mean()) == pytest.approx(model.mape)
     assert float(found["crps"].sel(forecast="no media").mean()) == pytest.approx(no_media.crps)

@@ -7,7 +7,7 @@ from scipy import stats
 
 from mmm_core.errors import InputError
 from mmm_core.forecast.predict import predict, predictive_draws
-from mmm_core.posterior.draws import media_effect, media_parameters
+from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import (
     FAMILY,
@@ -22,6 +22,12 @@ from tests.mmm_core.posteriors import (
 
 AHEAD = 8
 PATH = ["tv_spend", "search_clicks", "sends"]
+
+
+def media_effect(tree, path):
+    """What each channel adds under an exposure path, (draw, geo, media_week, channel)."""
+    fitted = Posterior.of(tree)
+    return fitted.media.effect(fitted.media_parameters(), path)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ def test_without_noise_it_is_media_level_and_terms(split):
             plan[["tv_spend", "search_clicks", "sends"]].to_numpy(),
         ]
     )[None]
-    media = np.asarray(media_effect(tree, media_parameters(tree), path))[:, 0, -AHEAD:].sum(-1)
+    media = np.asarray(media_effect(tree, path))[:, 0, -AHEAD:].sum(-1)
     data, flat = tree["constant_data"], tree["posterior"].to_dataset().stack(s=("chain", "draw"))
     scale = float(data["kpi_scale"])
     base = flat["level"].isel(week=-1).to_numpy()[:, None] * scale
@@ -177,7 +183,7 @@ def test_a_time_varying_effect_stays_where_it_was(split):
     for name in plain["posterior"].data_vars:  # the optional variables shift the random numbers
         drifted["posterior"][name] = plain["posterior"][name]
     path = pd.concat([fitted, plan])[PATH].to_numpy()[None]
-    media = np.asarray(media_effect(plain, media_parameters(plain), path))[0, 0, -AHEAD:]
+    media = np.asarray(media_effect(plain, path))[0, 0, -AHEAD:]
     gain = (predictive_draws(drifted, plan)[0] - predictive_draws(plain, plan)[0]).to_numpy()[0, 0]
     np.testing.assert_allclose(gain, media @ (drift[-1] - 1), rtol=1e-5)
 
@@ -293,12 +299,11 @@ def test_media_multiply_a_log_kpi(split):
     tree = posterior({**SPEC, "kpi": {"column": "revenue", "scale": "log"}}, fitted, sigma=0, tau=0)
     paused = plan.assign(**dict.fromkeys(PATH, 0.0))
     ratio = predictive_draws(tree, plan)[0] / predictive_draws(tree, paused)[0]
-    parameters = media_parameters(tree)
     history = fitted[PATH].to_numpy()
 
     def effect(weeks):
         path = np.concatenate([history, weeks[PATH].to_numpy()])[None]
-        return np.asarray(media_effect(tree, parameters, path))[:, :, -AHEAD:].sum(-1)
+        return np.asarray(media_effect(tree, path))[:, :, -AHEAD:].sum(-1)
 
     np.testing.assert_allclose(np.log(ratio), effect(plan) - effect(paused), atol=1e-6)
     assert (ratio > 1).any()

@@ -12,9 +12,9 @@ from mmm_core.forecast.predictive import (
     prior_words,
     with_noise,
 )
-from mmm_core.posterior.draws import positions
-from mmm_core.posterior.pointwise import predictor
-from mmm_core.review.subject import Evidence
+from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.pointwise import predictor_parts
+from mmm_core.review.subject import Subject
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 
@@ -91,8 +91,8 @@ def test_every_part_of_the_family_has_a_prior_predictive(changes):
 def test_posterior_predictive_is_mean_and_noise():
     tree = posterior(draws=300, chains=2)
     predicted = posterior_predictive(tree)
-    at = positions(tree, 1000)
-    parts = predictor(tree, at)
+    at = Posterior.of(tree).thinned(1000)
+    parts = predictor_parts(Posterior.of(tree), at)
     scale = float(tree["constant_data"]["kpi_scale"])
     np.testing.assert_allclose(predicted["expected"], (parts.media + parts.baseline) * scale, rtol=1e-6)
     np.testing.assert_allclose(predicted["baseline"], parts.baseline * scale, rtol=1e-6)
@@ -101,30 +101,30 @@ def test_posterior_predictive_is_mean_and_noise():
         stats.kstest(((predicted["kpi"] - predicted["expected"]) / sigma).values.ravel(), "norm").pvalue
         > 0.001
     )
-    np.testing.assert_array_equal(Evidence(tree, parse_spec(SPEC)).predictive, predicted["kpi"])
+    np.testing.assert_array_equal(Subject(Posterior.of(tree)).predictive, predicted["kpi"])
 
 
 def test_noise_has_heavy_tails_where_the_likelihood_has():
     tree = posterior({**SPEC, "likelihood": "student_t"}, draws=300)
     nu = ("chain", "draw"), np.full((2, 300), 3.0)
     tree["posterior"] = tree["posterior"].to_dataset().assign(nu=nu)
-    at = positions(tree, 1000)
-    mean = baseline_and_expected(tree, at)[1]
+    at = Posterior.of(tree).thinned(1000)
+    mean = baseline_and_expected(Posterior.of(tree), at)[1]
     sd = tree["posterior"]["sigma"].to_numpy().ravel()[:, None, None] * float(
         tree["constant_data"]["kpi_scale"]
     )
-    noise = ((with_noise(tree, mean, at) - mean) / sd).ravel()
+    noise = ((with_noise(Posterior.of(tree), mean, at) - mean) / sd).ravel()
     assert stats.kstest(noise, stats.t(3).cdf).pvalue > 0.001
     assert stats.kstest(noise, "norm").pvalue < 1e-6
 
 
 def test_noise_multiplies_where_the_kpi_is_a_logarithm():
     tree = posterior({**SPEC, "kpi": {"column": "revenue", "scale": "log"}}, draws=300)
-    at = positions(tree, 1000)
+    at = Posterior.of(tree).thinned(1000)
     mean = np.full((600, 1, 60), 1000.0)
     sd = tree["posterior"]["sigma"].to_numpy().ravel()[:, None, None] * float(
         tree["constant_data"]["kpi_scale"]
     )
-    drawn = with_noise(tree, mean, at)
+    drawn = with_noise(Posterior.of(tree), mean, at)
     assert drawn.mean() == pytest.approx(1000, rel=0.01)
     assert stats.kstest(((np.log(drawn / 1000) + sd**2 / 2) / sd).ravel(), "norm").pvalue > 0.001

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmm_core.model.media import MediaLayout, MediaModel, rows, saturated_media, spread_over
-from mmm_core.posterior.draws import some_draws
+from mmm_core.posterior.predictor import some_draws
 from tests.mmm_core.definitions import compiled, drawn, family_spec, family_table, media_terms, response
 
 jax.config.update("jax_enable_x64", True)

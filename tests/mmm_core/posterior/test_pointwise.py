@@ -8,12 +8,12 @@ from mmm_core.data.arrays import model_data
 from mmm_core.errors import InputError
 from mmm_core.model.gaussian_block import gaussian_block
 from mmm_core.model.model import scaled_kpi
-from mmm_core.posterior.draws import positions
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.pointwise import (
     leave_one_out,
     log_likelihood_of_draws,
     log_likelihood_of_weeks,
-    predictor,
+    predictor_parts,
     refuse_without_a_likelihood,
 )
 from mmm_core.spec.model_spec import parse_spec
@@ -76,9 +76,9 @@ def test_likelihood_of_a_draw_is_the_joint_normal(slope):
             tree["posterior"].to_dataset().assign(tau_slope=(("chain", "draw"), more["tau_slope"][1]))
         )
     data = tree["constant_data"].to_dataset()
-    at = positions(tree, 10)
-    found = log_likelihood_of_draws(tree, at)
-    parts = predictor(tree, at)
+    at = Posterior.of(tree).thinned(10)
+    found = log_likelihood_of_draws(Posterior.of(tree), at)
+    parts = predictor_parts(Posterior.of(tree), at)
     for draw in (0, 7):
         residual = (scaled_kpi(data, spec) - parts.media[draw]).ravel()
         joint = covariance(
@@ -95,11 +95,11 @@ def test_likelihood_of_a_draw_is_the_joint_normal(slope):
 def test_density_is_of_the_kpi_in_its_own_units():
     # one chain-rule step: log p(y) = log p(y_i | y_-i) + log p(y_-i), and only the first is in the result
     tree = posterior(draws=5)
-    weeks = log_likelihood_of_weeks(tree, positions(tree, 10))
+    weeks = log_likelihood_of_weeks(Posterior.of(tree), Posterior.of(tree).thinned(10))
     scaled = leave_one_out(
         gaussian_block(*_block_of(tree)),
         scaled_kpi(tree["constant_data"].to_dataset(), parse_spec(SPEC))
-        - predictor(tree, positions(tree, 10)).media,
+        - predictor_parts(Posterior.of(tree), Posterior.of(tree).thinned(10)).media,
         tree["posterior"]["sigma"].to_numpy().ravel(),
         tree["posterior"]["tau"].to_numpy().ravel(),
     )
@@ -108,7 +108,9 @@ def test_density_is_of_the_kpi_in_its_own_units():
     spec = {**SPEC, "kpi": {"column": "revenue"}}
     dearer = weekly_table()
     dearer["revenue"] *= 100
-    other = log_likelihood_of_weeks(posterior(spec, dearer, draws=5), positions(tree, 10))
+    other = log_likelihood_of_weeks(
+        Posterior.of(posterior(spec, dearer, draws=5)), Posterior.of(tree).thinned(10)
+    )
     np.testing.assert_allclose(other, weeks - np.log(100), rtol=1e-6)
 
 
@@ -119,27 +121,29 @@ def _block_of(tree):
 
 def test_held_out_weeks_have_no_density_and_do_not_matter():
     tree = posterior(draws=5, holdout_weeks=6)
-    found = log_likelihood_of_weeks(tree, positions(tree, 10))
+    found = log_likelihood_of_weeks(Posterior.of(tree), Posterior.of(tree).thinned(10))
     assert np.isnan(found[..., -6:]).all()
     assert np.isfinite(found[..., :-6]).all()
     changed = weekly_table()
     changed.loc[changed.index[-6:], "revenue"] = 1e6
     again = posterior(table=changed, draws=5, holdout_weeks=6)
-    np.testing.assert_allclose(log_likelihood_of_weeks(again, positions(again, 10)), found)
+    np.testing.assert_allclose(
+        log_likelihood_of_weeks(Posterior.of(again), Posterior.of(again).thinned(10)), found
+    )
 
 
 def test_heavy_tails_are_given_the_level_drawn():
     spec = parse_spec({**SPEC, "likelihood": {"kind": "student_t", "nu": 4}})
     tree = posterior(spec, draws=5)
     tree["posterior"] = tree["posterior"].to_dataset().assign(nu=(("chain", "draw"), np.full((2, 5), 4.0)))
-    at = positions(tree, 10)
-    parts, data = predictor(tree, at), tree["constant_data"].to_dataset()
+    at = Posterior.of(tree).thinned(10)
+    parts, data = predictor_parts(Posterior.of(tree), at), tree["constant_data"].to_dataset()
     scale = float(data["kpi_scale"])
     mean = (parts.media + parts.baseline) * scale
     sigma = tree["posterior"]["sigma"].to_numpy().ravel()[:, None, None] * scale
     expected = stats.t.logpdf(data["kpi"].to_numpy(), 4.0, mean, sigma)
-    np.testing.assert_allclose(log_likelihood_of_weeks(tree, at), expected)
-    np.testing.assert_allclose(log_likelihood_of_draws(tree, at), expected.sum((1, 2)))
+    np.testing.assert_allclose(log_likelihood_of_weeks(Posterior.of(tree), at), expected)
+    np.testing.assert_allclose(log_likelihood_of_draws(Posterior.of(tree), at), expected.sum((1, 2)))
 
 
 def test_a_panel_is_one_joint_normal():
@@ -147,26 +151,20 @@ def test_a_panel_is_one_joint_normal():
     spec = parse_spec(panel_spec())
     tree = posterior(spec, table, draws=3)
     data = model_data(table, spec)
-    at = positions(tree, 6)
-    residual = (scaled_kpi(data, spec) - predictor(tree, at).media)[1].ravel()
+    at = Posterior.of(tree).thinned(6)
+    residual = (scaled_kpi(data, spec) - predictor_parts(Posterior.of(tree), at).media)[1].ravel()
     joint = covariance(
         data["design"].to_numpy(),
         data["design_prior_sd"].to_numpy(),
         tree["posterior"]["sigma"].to_numpy().ravel()[1],
         tree["posterior"]["tau"].to_numpy().ravel()[1],
     )
-    found = log_likelihood_of_weeks(tree, at)[1]
+    found = log_likelihood_of_weeks(Posterior.of(tree), at)[1]
     unit = np.log(float(data["kpi_scale"]) * data["population"].to_numpy())
     everything = np.arange(len(residual))
     for i in (0, 17, 55):
         expected = conditional(residual, joint, i, everything[everything != i])
         assert found.ravel()[i] == pytest.approx(expected - unit[i // found.shape[1]], rel=1e-6)
-
-
-def test_draws_are_taken_evenly_and_alike_from_every_chain():
-    tree = posterior(draws=20)
-    assert positions(tree, 100).tolist() == list(range(40))
-    assert positions(tree, 10).tolist() == [0, 4, 8, 12, 16, 20, 24, 28, 32, 36]
 
 
 def test_a_bootstrap_is_no_posterior():

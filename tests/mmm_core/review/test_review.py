@@ -8,10 +8,11 @@ import pytest
 import xarray as xr
 
 from mmm_core.data.arrays import model_data
-from mmm_core.diagnostics.convergence import worst
-from mmm_core.posterior.schema import spec_of
-from mmm_core.review.review import CHECKS, REGISTRY, checks, review
-from mmm_core.review.subject import Evidence, score_holdout
+from mmm_core.posterior.handle import Posterior
+from mmm_core.review import CHECKS, checks, review
+from mmm_core.review.gate import REGISTRY
+from mmm_core.review.holdout import score_holdout
+from mmm_core.review.subject import Subject
 from mmm_core.spec.model_spec import Review, parse_spec
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 
@@ -22,9 +23,9 @@ def sound(draws=400, spec=None, table=None, holdout_weeks=0, **fixed):
     table = weekly_table() if table is None else table
     fixed = {"alpha": 0.5, "half_saturation": 1.0, "slope": 1.0, "coefficient": [[0.6, 0.9, 0.1]], **fixed}
     tree = posterior(spec, table, draws=draws, level=0.0, sigma=0.3, holdout_weeks=holdout_weeks, **fixed)
-    evidence = Evidence(tree, spec)
+    subject = Subject(Posterior.of(tree))
     data = model_data(table, spec, holdout_weeks=holdout_weeks)
-    media = (evidence.baseline_and_mean[1] - evidence.baseline_and_mean[0])[0, 0]
+    media = (subject.baseline_and_mean[1] - subject.baseline_and_mean[0])[0, 0]
     seen = data["observed"].to_numpy()[0]
     unexplained = (data["kpi"].to_numpy()[0] - media) / float(data["kpi_scale"])
     design = data["design"].to_numpy()[0]
@@ -53,11 +54,10 @@ def _with(tree, **groups):
 
 def verdict(name, tree, thresholds=None, **more):
     """The verdict of one check."""
-    spec = spec_of(tree)
-    (check,) = [
-        check for check in checks(spec.review.model_copy(update=thresholds or {})) if check.name == name
-    ]
-    return check.run(Evidence(tree, spec, **more))
+    posterior = Posterior.of(tree)
+    found = checks(posterior.spec.review.model_copy(update=thresholds or {}))
+    (check,) = [check for check in found if check.name == name]
+    return check.run(Subject(posterior, **{key: Posterior.of(other) for key, other in more.items()}))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_a_sound_posterior_passes_every_check(good, held_out):
 
 def test_the_checks_are_known_without_heavy_imports():
     heavy = "{'jax', 'arviz', 'numpyro', 'xarray'}"
-    code = f"import sys, mmm_core.review.review as r; print(len(r.CHECKS), {heavy} & set(sys.modules))"
+    code = f"import sys, mmm_core.review as r; print(len(r.CHECKS), {heavy} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split(maxsplit=1) == [str(len(REGISTRY)), "set()\n"]
 
@@ -123,11 +123,10 @@ def test_rhat_of_a_single_chain_is_not_defined_and_fails(good):
 def test_rank_normalised_rhat_sees_chains_of_different_spread(good):
     group = good["posterior"].to_dataset()
     sigma = np.random.default_rng(1).standard_normal(group["sigma"].shape) * np.array([[1.0], [5.0]]) + 100
-    figure, at = worst(
-        _with(good, posterior=group.assign(sigma=group["sigma"].copy(data=sigma))), "rhat", True
-    )
+    tree = _with(good, posterior=group.assign(sigma=group["sigma"].copy(data=sigma)))
+    figure, quantity = Posterior.of(tree).mixing.worst("rhat")
     assert figure > 1.05
-    assert at == "sigma"
+    assert quantity == "sigma"
 
 
 @pytest.mark.parametrize("name", ["ess_bulk", "ess_tail"])
@@ -194,7 +193,7 @@ def test_a_model_that_forecasts_worse_than_none_fails_the_holdout(good, held_out
 
 
 def test_holdout_scores_only_look_at_the_weeks_left_out(held_out):
-    model, naive, no_media = score_holdout(held_out)
+    model, naive, no_media = score_holdout(Posterior.of(held_out))
     assert (model.name, no_media.name) == ("model", "no media")
     data = held_out["constant_data"].to_dataset()
     kpi = data["kpi"].to_numpy()
@@ -254,7 +253,7 @@ def test_channels_that_cannot_be_told_apart_are_named_however_narrow(good):
     group = good["posterior"].to_dataset()
     coefficient = group["coefficient"].to_numpy().copy()
     shift = 0.05 * np.random.default_rng(7).standard_normal(coefficient.shape[:2])
-    brought = Evidence(good, spec_of(good)).roi["contribution"].mean("draw").to_numpy()
+    brought = Subject(Posterior.of(good)).roi["contribution"].mean("draw").to_numpy()
     per_unit = brought / coefficient.mean((0, 1, 2))
     coefficient[..., 0, 0] = 0.6 + shift
     coefficient[..., 0, 1] = 0.9 - shift * per_unit[0] / per_unit[1]
@@ -284,7 +283,7 @@ def test_an_answer_that_hangs_on_its_prior_is_named(good):
     group = good["posterior"].to_dataset()
     wide = np.exp(0.5 + 1.2 * np.random.default_rng(8).standard_normal(group["sigma"].shape))
     coefficient, roi = group["coefficient"].to_numpy().copy(), group["roi"].to_numpy().copy()
-    per_roi = 0.6 / float(Evidence(good, spec_of(good)).roi["roi"].sel(channel="tv").mean())
+    per_roi = 0.6 / float(Subject(Posterior.of(good)).roi["roi"].sel(channel="tv").mean())
     coefficient[..., 0, 0], roi[..., 0] = wide * per_roi, wide
     tree = _with(
         good,

@@ -40,7 +40,8 @@ from pymc_marketing.mmm.scaling import Scaling, VariableScaling
 from pymc_marketing.mmm.transformers import batched_convolution
 from pytensor.xtensor import as_xtensor
 
-from mmm_core.model.model import BUMP, Model, model_arrays
+from mmm_core.model.beliefs import BUMP
+from mmm_core.model.model import Model, model_arrays
 from mmm_core.priors import Prior
 from mmm_core.spec.model_spec import ModelSpec
 
