@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -18,8 +19,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.budget.envelope import Cells
 from mmm_core.budget.optimum import maximise
 from mmm_core.effects.curves import PlanResponse, plan_response
+from mmm_core.effects.slopes import cell_bounds
 from mmm_core.errors import InputError, nearest
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled
@@ -96,9 +99,13 @@ def allocate(
         def expected(spend: Any) -> Any:
             return response.expected(spend / unit)
 
-        # At no spend at all a curve with a slope below 1 is infinitely steep: the solver stays a hair above.
-        above_zero = np.maximum(lower, 1e-6 * upper)
-        plan, certificate = maximise(expected, above_zero, upper, total, current, progress=progress)
+        bounds = jax.jit(partial(cell_bounds, response))
+
+        def enclose(low: np.ndarray, high: np.ndarray) -> Cells:
+            first, last, least, most, top = map(np.asarray, bounds(low / unit, high / unit))
+            return Cells(low, high, first, last, least / unit, most / unit, top)
+
+        plan, certificate = maximise(expected, lower, upper, total, current, enclose, progress)
         scaled_mix = current * (total / current.sum())
         plans = jnp.asarray(np.stack([current, plan, scaled_mix]) / unit)
         draws = np.asarray(jax.jit(lambda m: jax.lax.map(response.draws, m))(plans))

@@ -79,7 +79,7 @@ class ChannelPlan:
         if self.flight is None:
             return curve(self.carried + multiplier * self.planned, **own)
         saturated = curve(multiplier * self.flight[None], **own)
-        return self.carried + _carry(saturated, self.lags)
+        return self.carried + carry(saturated, self.lags)
 
 
 @dataclass(frozen=True)
@@ -197,8 +197,8 @@ def _channel_plans(predictor: Predictor, weeks: int, tail: int) -> tuple[Channel
             ChannelPlan(
                 saturation=kind,
                 parameters=own,
-                carried=_carry(history, lags[:, i])[..., tail:],
-                planned=None if raw is not None else _carry(flight, lags[:, i]),
+                carried=carry(history, lags[:, i])[..., tail:],
+                planned=None if raw is not None else carry(flight, lags[:, i]),
                 flight=raw,
                 lags=lags[:, i],
                 reached=reached,
@@ -212,7 +212,7 @@ def _by_frequency(model: MediaModel, channel: int) -> np.ndarray:
     return model.frequency[..., channel]
 
 
-def _carry(media: Any, lags: Any) -> Any:
+def carry(media: Any, lags: Any) -> Any:
     """Media (draw or 1, geo, week) carried over with each draw's lag weights (draw, lag), nothing before the first."""
     out = lags[:, 0, None, None] * media
     for lag in range(1, min(lags.shape[1], media.shape[-1])):

@@ -21,7 +21,10 @@ and the YAML says
       defaults: {adstock: {kind: linear, l_max: 8, span: {uniform: [1, 6]}}}
 
 The function is written for one channel or many: its parameters come with a last axis of length 1 (adstock), or of one
-entry for each axis of the media (saturation), and broadcast. Where it is not differentiable the sampler will say so.
+entry for each axis of the media (saturation), and broadcast. Where it is not differentiable the sampler will say so. A
+saturation must increase, adstock weights must not be negative. A saturation may also be registered with `steepest`, a
+function of its parameters that returns the media at which its slope is greatest, and that slope: it says that the slope
+rises up to there and falls after it, which makes a budget's certificate tight. Without it a certificate holds as well.
 """
 
 from __future__ import annotations
@@ -72,11 +75,12 @@ def hold_within(prior: Prior, low: float, high: float) -> None:
 
 @dataclass(frozen=True)
 class Kind:
-    """A named function with its parameters."""
+    """A named function with its parameters, and where a saturation is steepest, if that is known."""
 
     name: str
     function: Function
     parameters: dict[str, Parameter] = field(default_factory=dict)
+    steepest: Function | None = None
 
     @property
     def description(self) -> str:
@@ -96,11 +100,18 @@ class Kinds(dict[str, Kind]):
         super().__init__()
         self.role = role
 
-    def register(self, name: str, **parameters: Parameter) -> Callable[[Function], Function]:
-        """Add the decorated function under `name`. A name that is taken by another function is refused."""
+    def register(
+        self, name: str, *, steepest: Function | None = None, **parameters: Parameter
+    ) -> Callable[[Function], Function]:
+        """Add the decorated function under `name`. A name that is taken by another function is refused.
+
+        Args:
+            steepest: parameters -> (media at which the slope is greatest, that slope), where the slope rises up to
+                there and falls after it.
+        """
 
         def add(function: Function) -> Function:
-            known, kind = self.get(name), Kind(name, function, parameters)
+            known, kind = self.get(name), Kind(name, function, parameters, steepest)
             if known is not None and (known.module, known.function.__qualname__) != (
                 kind.module,
                 function.__qualname__,

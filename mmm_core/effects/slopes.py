@@ -1,0 +1,95 @@
+"""Bounds on the slope of a channel's response over a range of spend, for every curve and draw at once.
+
+The response of a plan is a mean over draws of sums over geos and weeks. Each term's slope is bounded over the
+range, and the bounds are added up: they hold whatever the curvature of the sum does, and they close as the range
+shrinks. A term's own slope is greatest at one of the ends of the range or where its curve is steepest
+(`Kind.steepest`), and least at an end. Of a curve that does not say where it is steepest only its increase is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from mmm_core.effects.curves import ChannelPlan, PlanResponse, carry
+from mmm_core.transforms.saturation import SATURATIONS
+
+
+def cell_bounds(response: PlanResponse, low: Any, high: Any) -> tuple[Any, ...]:
+    """What is known of expected incremental outcome between multipliers `low` and `high`, both (channel,).
+
+    Returns:
+        Value at low and at high, least and greatest slope, and a value that is not exceeded in between; each
+        (channel,), slopes per unit of multiplier. Traceable by JAX.
+    """
+    columns = []
+    for i, plan in enumerate(response.plans):
+        worth = response.worth[min(i, len(response.worth) - 1)]
+        columns.append(
+            _one_channel(plan, response.ceiling[i][..., None], worth, response.log, low[i], high[i])
+        )
+    return tuple(jnp.stack(figures) for figures in zip(*columns, strict=True))
+
+
+def _one_channel(
+    plan: ChannelPlan, ceiling: Any, worth: Any, log: bool, low: Any, high: Any
+) -> tuple[Any, ...]:
+    """`cell_bounds` of one channel; `ceiling` (draw, geo, 1), `worth` (draw or 1, geo, week)."""
+    nothing = plan.response(0.0)
+    first = (plan.response(low) - nothing) * ceiling
+    last = (plan.response(high) - nothing) * ceiling
+    least, most = response_slopes(plan, low, high)
+    weight_least = weight_most = jnp.abs(ceiling * worth) * jnp.ones_like(first)
+    if log:  # the slope of expm1(y) is exp(y), which rises with y
+        weight_least = weight_least * jnp.exp(jnp.minimum(first, last))
+        weight_most = weight_most * jnp.exp(jnp.maximum(first, last))
+        first, last = jnp.expm1(first), jnp.expm1(last)
+    first, last = first * worth, last * worth
+    flat, steep = weight_least * least, jnp.where(weight_most > 0, weight_most * most, 0.0)
+    falls = ceiling * worth < 0  # a geo's own effect may be negative in some draws
+    lowest, highest = jnp.where(falls, -steep, flat), jnp.where(falls, -flat, steep)
+
+    def expected(terms: Any) -> Any:
+        return jnp.sum(terms, axis=(1, 2)).mean()
+
+    figures = (first, last, lowest, highest, jnp.maximum(first, last))
+    return tuple(expected(terms) for terms in figures)
+
+
+def response_slopes(plan: ChannelPlan, low: Any, high: Any) -> tuple[Any, Any]:
+    """Least and greatest slope of `plan.response` between two multipliers, each (draw, geo, week)."""
+    if plan.reached:
+        return plan.planned, plan.planned
+    if plan.flight is None:
+        planned = jnp.broadcast_to(plan.planned, jnp.broadcast_shapes(plan.planned.shape, plan.carried.shape))
+        least, most = _curve_slopes(plan, plan.carried + low * planned, plan.carried + high * planned)
+        return planned * least, jnp.where(planned > 0, planned * most, 0.0)
+    flight = plan.flight[None]
+    least, most = _curve_slopes(plan, low * flight, high * flight)
+    least, most = flight * least, jnp.where(flight > 0, flight * most, 0.0)
+    endless = jnp.isinf(most)
+    reaches = carry(endless.astype(float), plan.lags) > 0
+    return carry(least, plan.lags), jnp.where(
+        reaches, jnp.inf, carry(jnp.where(endless, 0.0, most), plan.lags)
+    )
+
+
+def _curve_slopes(plan: ChannelPlan, low: Any, high: Any) -> tuple[Any, Any]:
+    """Least and greatest slope of the saturation curve between two paths of media."""
+    kind = SATURATIONS[plan.saturation]
+    parameters = {name: value[:, None, None] for name, value in plan.parameters.items()}
+    shape = jnp.broadcast_shapes(low.shape, *(value.shape for value in parameters.values()))
+    low, high = jnp.broadcast_to(low, shape), jnp.broadcast_to(high, shape)
+    if kind.steepest is None:
+        return jnp.zeros(shape), jnp.full(shape, jnp.inf)
+
+    def slope(media: Any) -> Any:
+        return jax.jvp(lambda m: kind.function(m, **parameters), (media,), (jnp.ones(shape),))[1]
+
+    peak, greatest = kind.steepest(**parameters)
+    first, last = slope(low), slope(high)
+    least = jnp.where(low >= peak, last, jnp.minimum(first, last))
+    most = jnp.where((low <= peak) & (peak <= high), greatest, jnp.maximum(first, last))
+    return least, most
