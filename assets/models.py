@@ -4,7 +4,6 @@ Importing this module reads file names only, so a YAML that is wrong, or slow to
 location from loading: its partition exists, and materializing it fails with what is wrong.
 """
 
-import os
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -13,24 +12,19 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.resources.paths import REPOSITORY
+from assets.resources.settings import models_dir
 
 if TYPE_CHECKING:
     from mmm_core.spec.model_spec import ModelSpec
 
 
-def models_folder() -> Path:
-    """The folder of model YAMLs; MMM_MODELS_DIR names another one."""
-    return Path(os.environ.get("MMM_MODELS_DIR") or REPOSITORY / "models").resolve()
-
-
 def model_names() -> list[str]:
     """Names of the models, sorted: the YAML files' names, as far as they can be partition keys."""
-    return sorted(path.stem for path in models_folder().glob("*.yaml") if re.fullmatch(r"[\w.-]+", path.stem))
+    return sorted(path.stem for path in models_dir().glob("*.yaml") if re.fullmatch(r"[\w.-]+", path.stem))
 
 
 def spec_path(model: str) -> Path:
-    return models_folder() / f"{model}.yaml"
+    return models_dir() / f"{model}.yaml"
 
 
 def load_model(model: str) -> "ModelSpec":

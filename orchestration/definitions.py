@@ -14,10 +14,12 @@ warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
 def definitions() -> dg.Definitions:
     """Everything Dagster loads; assets are found in the package, what applies to them is applied by selection."""
-    found = dg.Definitions(
-        assets=dg.with_source_code_references(dg.load_assets_from_package_module(assets)),
-        asset_checks=dg.load_asset_checks_from_package_module(assets),
-    ).map_asset_specs(func=lambda spec: policies.apply(owners.own(spec)))
+    found = governed(
+        dg.Definitions(
+            assets=dg.with_source_code_references(dg.load_assets_from_package_module(assets)),
+            asset_checks=dg.load_asset_checks_from_package_module(assets),
+        )
+    )
     running = dg.Definitions(
         jobs=jobs.ALL,
         schedules=schedules.ALL,
@@ -26,6 +28,15 @@ def definitions() -> dg.Definitions:
         executor=policies.EXECUTOR,
     )
     return dg.Definitions.merge(found, running)
+
+
+def governed(found: dg.Definitions) -> dg.Definitions:
+    """Assets with their owners and policies.
+
+    Raises:
+        Unplaced, NoOwner: of an asset that no job runs or nobody looks after.
+    """
+    return found.map_asset_specs(func=lambda spec: policies.apply(owners.own(jobs.placed(spec))))
 
 
 defs = definitions()

@@ -1,5 +1,7 @@
 """Where things are: every path, address and switch that differs between environments, in one place.
 
+(`assets/resources/settings.py` reads the three that assets need before anything is configured.)
+
 MMM_ENVIRONMENT names the environment (dev unless set); MMM_DATA_DIR moves the folder that holds everything a run
 leaves behind. Every map names every environment, so an environment cannot be half configured.
 """
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from assets.resources.paths import data_dir
+from assets.resources.settings import data_dir, environment_name
 
 Environment = Literal["dev", "test", "prod"]
 ENVIRONMENTS: tuple[Environment, ...] = get_args(Environment)
@@ -20,7 +22,7 @@ MLFLOW_UI = {"dev": "http://127.0.0.1:5000", "test": "http://127.0.0.1:5000", "p
 # What runs by itself once the daemon is up.
 SENSORS_RUNNING = {"dev": True, "test": False, "prod": True}
 SCHEDULES_RUNNING = {"dev": False, "test": False, "prod": True}
-# Where alerts go: stdout, webhook (MMM_ALERT_WEBHOOK) or smtp (MMM_ALERT_SMTP, MMM_ALERT_FROM).
+# Where alerts go: stdout, webhook (MMM_ALERT_WEBHOOK), smtp (MMM_ALERT_SMTP, MMM_ALERT_FROM) or url (MMM_ALERT_URL).
 ALERT_SINK = {"dev": "stdout", "test": "stdout", "prod": "stdout"}
 # Seconds to wait for the warehouse's lock.
 WAREHOUSE_WAIT_SECONDS = {"dev": 120.0, "test": 30.0, "prod": 600.0}
@@ -33,7 +35,7 @@ class EnvironmentRefused(RuntimeError):
 
 def environment() -> Environment:
     """The environment this process runs in."""
-    name = os.environ.get("MMM_ENVIRONMENT", "dev")
+    name = environment_name()
     if name not in ENVIRONMENTS:
         raise EnvironmentRefused(f"MMM_ENVIRONMENT is {name!r}: it must be one of {', '.join(ENVIRONMENTS)}")
     return name
@@ -113,3 +115,31 @@ def mlflow_ui() -> str:
     """Address at which people open MLflow; MMM_MLFLOW_UI where it differs from the server's."""
     uri = mlflow_uri()
     return os.environ.get("MMM_MLFLOW_UI") or (uri if uri.startswith("http") else MLFLOW_UI[environment()])
+
+
+def compilation_cache() -> Path:
+    """Folder of JAX's compiled programs; MMM_COMPILATION_CACHE names another one."""
+    given = os.environ.get("MMM_COMPILATION_CACHE")
+    return Path(given) if given else paths().compilation_cache
+
+
+def alert_sink() -> str:
+    """The environment's way to send alerts, or the one MMM_ALERT_SINK names."""
+    return os.environ.get("MMM_ALERT_SINK") or ALERT_SINK[environment()]
+
+
+def alert_setting(name: str) -> str:
+    """A setting that a way to send alerts needs.
+
+    Raises:
+        EnvironmentRefused: it is not set.
+    """
+    value = os.environ.get(name)
+    if not value:
+        raise EnvironmentRefused(f"set {name}: alerts are sent through it")
+    return value
+
+
+def team_address(team: str) -> str:
+    """Where a team's alerts go: MMM_ALERT_<TEAM>, or an address that delivers to nobody."""
+    return os.environ.get(f"MMM_ALERT_{team.upper().replace('-', '_')}", f"{team}@carryover.example")

@@ -1,28 +1,65 @@
-"""What is run together."""
+"""What is run together: every asset is in one job, by its group, and one that is in none is refused."""
 
 import dagster as dg
 
 from orchestration.policies import INGEST_RETRY
 
-MODEL_STAGES = dg.AssetSelection.groups(
-    "model_inputs", "transforms", "posteriors", "registry", "curves", "allocation"
-) | dg.AssetSelection.assets("published_results")
-AFTER_MODELS = MODEL_STAGES.downstream() - MODEL_STAGES
+JOB_OF_GROUP = {
+    "raw": "ingest",
+    "staging": "ingest",
+    "intermediate": "ingest",
+    "marts": "ingest",
+    "model_inputs": "refresh_model",
+    "transforms": "refresh_model",
+    "posteriors": "refresh_model",
+    "registry": "refresh_model",
+    "curves": "refresh_model",
+    "allocation": "refresh_model",
+    "reporting": "report",
+}
+# The group `publish` lies on both sides of the reporting marts.
+JOB_OF_ASSET = {"published_results": "refresh_model", "published_marts": "report"}
+
+
+class Unplaced(ValueError):
+    """An asset that no job would run."""
+
+
+def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """The asset as it is, if a job runs it.
+
+    Raises:
+        Unplaced: neither it nor its group is in a job.
+    """
+    if spec.group_name not in JOB_OF_GROUP and spec.key.to_user_string() not in JOB_OF_ASSET:
+        raise Unplaced(
+            f"asset {spec.key.to_user_string()} of the group {spec.group_name!r} is in no job: add the group to "
+            "JOB_OF_GROUP or the asset to JOB_OF_ASSET in orchestration/jobs.py"
+        )
+    return spec
+
+
+def _of(job: str) -> dg.AssetSelection:
+    """Everything that is placed in a job."""
+    assets = [asset for asset, its_job in JOB_OF_ASSET.items() if its_job == job]
+    groups = [group for group, its_job in JOB_OF_GROUP.items() if its_job == job]
+    return dg.AssetSelection.groups(*groups) | dg.AssetSelection.assets(*assets)
+
 
 ingest = dg.define_asset_job(
     "ingest",
-    selection=dg.AssetSelection.all() - MODEL_STAGES - AFTER_MODELS,
+    selection=_of("ingest"),
     description="Load what has landed and build the marts.",
     op_retry_policy=INGEST_RETRY,
 )
 refresh_model = dg.define_asset_job(
     "refresh_model",
-    selection=MODEL_STAGES,
+    selection=_of("refresh_model"),
     description="One model as of one week: table, fit, review, registration, results, budget, publication.",
 )
 report = dg.define_asset_job(
     "report",
-    selection=AFTER_MODELS,
+    selection=_of("report"),
     description="Build the reporting marts from the published results, and the read-only copy that analysts open.",
     op_retry_policy=INGEST_RETRY,
 )

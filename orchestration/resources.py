@@ -1,6 +1,5 @@
 """The configured resources of the environment this process runs in."""
 
-import os
 import sys
 from typing import Any
 
@@ -10,8 +9,8 @@ from dagster_dlt import DagsterDltResource
 from assets.marts.project import dbt_cli
 from assets.resources.fitting import FitProcess
 from assets.resources.landing import Landing
-from assets.resources.paths import REPOSITORY
 from assets.resources.published import Published
+from assets.resources.settings import REPOSITORY
 from assets.resources.stores import PosteriorStore, RefusingIOManager, ResultStore, VintageStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import Warehouse
@@ -47,9 +46,8 @@ def build() -> dict[str, Any]:
 
 
 def fit_process() -> FitProcess:
-    cache = os.environ.get("MMM_COMPILATION_CACHE") or str(env.paths().compilation_cache)
     return FitProcess(
         command=[sys.executable, "-m", "orchestration.pipes.fit"],
-        environment={"MMM_COMPILATION_CACHE": cache},
+        environment={"MMM_COMPILATION_CACHE": str(env.compilation_cache())},
         client=dg.PipesSubprocessClient(cwd=str(REPOSITORY)),
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from assets.resources.paths import REPOSITORY
+from assets.resources.settings import REPOSITORY
 from orchestration import environments as env
 from orchestration import resources
 from orchestration.instance import prepare

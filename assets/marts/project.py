@@ -21,7 +21,7 @@ from typing import Any
 from dagster_dbt import DbtCliResource, DbtProject
 from packaging.version import Version
 
-from assets.resources.paths import REPOSITORY, data_dir
+from assets.resources.settings import REPOSITORY, data_dir, environment_name
 from mmm_core.files import write_whole
 
 PROJECT_DIR = REPOSITORY / "dbt_project"
@@ -37,7 +37,7 @@ def target_dir() -> Path:
 
 def fingerprint(folder: Path = PROJECT_DIR) -> str:
     """Hash of every file dbt reads, of its version and of the environment it is parsed for."""
-    digest = hashlib.sha256(f"{version('dbt-core')} {os.environ.get('MMM_ENVIRONMENT', 'dev')}".encode())
+    digest = hashlib.sha256(f"{version('dbt-core')} {environment_name()}".encode())
     for path in sorted(folder.rglob("*")):
         if path.suffix in READ_BY_DBT and not {"target", "logs"} & set(path.relative_to(folder).parts):
             digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())

@@ -1,4 +1,7 @@
-"""The folder that holds everything a run leaves behind."""
+"""What assets read of the environment before anything is configured: Dagster needs partitions and dbt's manifest early.
+
+`orchestration/environments.py` reads the rest; nothing else under assets/ or orchestration/ reads a setting.
+"""
 
 import os
 from pathlib import Path
@@ -6,6 +9,16 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
+def environment_name() -> str:
+    """What MMM_ENVIRONMENT says, `dev` unless set; `orchestration/environments.py` knows which names there are."""
+    return os.environ.get("MMM_ENVIRONMENT", "dev")
+
+
 def data_dir() -> Path:
-    """`.data` in the repository; MMM_DATA_DIR names another one."""
+    """The folder that holds everything a run leaves behind: `.data` in the repository, or MMM_DATA_DIR."""
     return Path(os.environ.get("MMM_DATA_DIR") or REPOSITORY / ".data").resolve()
+
+
+def models_dir() -> Path:
+    """The folder of model YAMLs: `models` in the repository, or MMM_MODELS_DIR."""
+    return Path(os.environ.get("MMM_MODELS_DIR") or REPOSITORY / "models").resolve()

@@ -1,22 +1,25 @@
 """New landing files start an ingest of their tables; failed runs are told to those who own what failed."""
 
+import email
+import email.policy
 import http.server
 import json
 import os
 import socketserver
 import threading
+from dataclasses import asdict
 
 import dagster as dg
 import pytest
 
 from assets.raw.assets import raw_key
-from orchestration.alerts import Alert, send
+from orchestration.alerts import Alert, AlertNotSent, send
 from orchestration.environments import EnvironmentRefused, paths
 from orchestration.owners import address
 from orchestration.sensors import alerts_of, landed_files, new_landing_files
 from tests.orchestration.house import MODEL, vintage
 
-ALERT = Alert("team:mmm", "mmm@carryover.example", "refresh_model failed", "roi: no such file", "run-1")
+ALERT = Alert("team:mmm", "mmm@carryover.example", "refresh_model failed", "roi: no <such> file & é", "run-1")
 
 
 @pytest.fixture
@@ -89,25 +92,58 @@ def test_an_alert_is_printed(monkeypatch, capsys):
     assert "ALERT for team:mmm <mmm@carryover.example>: refresh_model failed" in capsys.readouterr().out
 
 
-def test_an_alert_is_posted(monkeypatch):
-    received = []
+@pytest.fixture
+def hook():
+    """A web server that keeps what is posted to it, and answers with its `status`."""
 
     class Hook(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
-            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.server.received.append((self.path, json.loads(body)))
+            self.send_response(self.server.status)
             self.end_headers()
 
         def log_message(self, *args):
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Hook) as server:
-        threading.Thread(target=server.handle_request, daemon=True).start()
-        monkeypatch.setenv("MMM_ALERT_SINK", "webhook")
-        monkeypatch.setenv("MMM_ALERT_WEBHOOK", f"http://127.0.0.1:{server.server_port}/hook")
+        server.received, server.status = [], 204
+        server.at = f"127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_an_alert_is_posted(monkeypatch, hook):
+    path = (
+        "/services/T0aB/x%20y?token=Ab+c%3D&b=1"  # a secret in the path or the query arrives as it was given
+    )
+    monkeypatch.setenv("MMM_ALERT_SINK", "webhook")
+    monkeypatch.setenv("MMM_ALERT_WEBHOOK", f"http://{hook.at}{path}")
+    send(ALERT)
+    ((posted_to, body),) = hook.received
+    assert posted_to == path
+    assert body == {**asdict(ALERT), "text": "refresh_model failed\nroi: no <such> file & é"}
+
+
+def test_an_alert_goes_to_any_address_that_apprise_knows(monkeypatch, hook):
+    monkeypatch.setenv("MMM_ALERT_SINK", "url")
+    monkeypatch.setenv("MMM_ALERT_URL", f"json://{hook.at}/pager")
+    send(ALERT)
+    ((posted_to, body),) = hook.received
+    assert posted_to == "/pager"
+    assert (body["title"], body["message"]) == (ALERT.subject, ALERT.body)
+
+
+def test_an_alert_that_nobody_took_says_so(monkeypatch, hook):
+    hook.status = 500
+    monkeypatch.setenv("MMM_ALERT_SINK", "webhook")
+    monkeypatch.setenv("MMM_ALERT_WEBHOOK", f"http://{hook.at}/hook")
+    with pytest.raises(AlertNotSent, match=r"MMM_ALERT_WEBHOOK.*error=500"):
         send(ALERT)
-    assert received[0]["owner"] == "team:mmm"
-    assert received[0]["text"] == "refresh_model failed\nroi: no such file"
+    monkeypatch.setenv("MMM_ALERT_WEBHOOK", "https://")
+    with pytest.raises(EnvironmentRefused, match="MMM_ALERT_WEBHOOK is no address"):
+        send(ALERT)
 
 
 def test_an_alert_is_mailed(monkeypatch):
@@ -142,13 +178,16 @@ def test_an_alert_is_mailed(monkeypatch):
         monkeypatch.setenv("MMM_ALERT_FROM", "alerts@carryover.example")
         send(ALERT)
         thread.join(10)
-    assert "To: mmm@carryover.example" in received
-    assert "roi: no such file" in received
+    start, end = received.index("DATA".lower()), received.index(".")
+    message = email.message_from_string("\n".join(received[start + 1 : end]), policy=email.policy.default)
+    assert (message["To"], message["From"]) == ("mmm@carryover.example", "alerts@carryover.example")
+    assert message["Subject"] == ALERT.subject
+    assert message.get_content().strip() == ALERT.body
 
 
 def test_a_sink_that_is_not_set_up_says_so(monkeypatch):
     monkeypatch.setenv("MMM_ALERT_SINK", "pigeon")
-    with pytest.raises(EnvironmentRefused, match="stdout, webhook, smtp"):
+    with pytest.raises(EnvironmentRefused, match="stdout, webhook, smtp, url"):
         send(ALERT)
     monkeypatch.setenv("MMM_ALERT_SINK", "webhook")
     monkeypatch.delenv("MMM_ALERT_WEBHOOK", raising=False)

@@ -11,7 +11,7 @@ import pytest
 from assets.raw import assets as raw_assets
 from assets.raw.assets import landing_tables, raw_key
 from assets.raw.ingest import ALL_CONTRACTS
-from assets.resources.paths import REPOSITORY
+from assets.resources.settings import REPOSITORY
 from tests.fixtures_warehouse import checks, failure, materializations
 
 MACRO = "week_start,market,consumer_confidence\n2024-01-01,us,100\n2024-01-08,us,101.5\n"
