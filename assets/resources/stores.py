@@ -106,8 +106,14 @@ class PosteriorStore(VersionedStore):
         return self.load(earlier, self.current(earlier))
 
     def load_input(self, context: dg.InputContext) -> "DataTree":
+        from mmm_core.inference.version import source_remark
+
         vintage = vintage_of(context.partition_key)
-        return self.load(vintage, self.current(vintage))
+        version = self.current(vintage)
+        tree = self.load(vintage, version)
+        if remark := source_remark(tree, str(self.path(vintage, version))):
+            context.log.warning(f"{remark}: materialize mmm_posterior")
+        return tree
 
 
 class ResultStore(dg.ConfigurableIOManager):

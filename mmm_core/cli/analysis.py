@@ -17,6 +17,7 @@ from mmm_core.cli.terminal import (
     busy,
     finite,
     label,
+    read_posterior,
     reported,
     sampling,
     with_engine,
@@ -28,7 +29,6 @@ from mmm_core.cli.terminal import out as screen
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
 
 
 def register(app: typer.Typer) -> None:
@@ -112,7 +112,7 @@ def sensitivity(posterior: Posterior, out: Folder = None) -> None:
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.diagnostics.sensitivity import sensitivity as scale
 
-        tree = _load(posterior)
+        tree = read_posterior(posterior)
         found, doubts = scale(tree), unconverged(tree)
     from mmm_core.cli import console
 
@@ -148,7 +148,7 @@ def loo(
         from mmm_core.diagnostics.loo import loo as estimate
 
         paths = [posterior, *(against or [])]
-        trees = [_load(path) for path in paths]
+        trees = [read_posterior(path) for path in paths]
         names = [str(tree.attrs["model"]) for tree in trees]
         if len(set(names)) < len(names):  # two fits of one model are told apart by their files
             short = [path.name for path in paths]
@@ -220,7 +220,7 @@ def identify(posterior: Posterior, out: Folder = None) -> None:
         from mmm_core.diagnostics.identifiability import identification_table
         from mmm_core.diagnostics.identifiability import identify as examine
 
-        tree = _load(posterior)
+        tree = read_posterior(posterior)
         found, doubts = examine(tree), unconverged(tree)
         table = identification_table(found)
     from mmm_core.cli import console
@@ -229,14 +229,6 @@ def identify(posterior: Posterior, out: Folder = None) -> None:
     screen.print(console.identification(found))
     if out:
         wrote([write_table(out / "identifiability.csv", _marked(table, str(tree.attrs["approximate"])))])
-
-
-def _load(path: Path) -> xr.DataTree:
-    from mmm_core.inference.runtime import configure
-    from mmm_core.posterior.schema import load_posterior
-
-    configure(chains=1)  # programs compiled before are found again
-    return load_posterior(path)
 
 
 def _marked(table: pd.DataFrame, approximate: str) -> pd.DataFrame:

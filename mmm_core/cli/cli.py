@@ -24,6 +24,7 @@ from mmm_core.cli.terminal import (
     busy,
     finite,
     label,
+    read_posterior,
     reported,
     sampling,
     starts,
@@ -152,11 +153,8 @@ def curves(
     with busy("Working out response curves"):
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.effects.curves import response_curves
-        from mmm_core.inference.runtime import configure
-        from mmm_core.posterior.schema import load_posterior
 
-        configure(chains=1)  # programs compiled before are found again
-        tree = load_posterior(posterior)
+        tree = read_posterior(posterior)
         table, doubts = response_curves(tree, weeks=weeks), unconverged(tree)
     from mmm_core.cli import console
 
@@ -191,12 +189,10 @@ def allocate(
         from mmm_core.budget.allocation import allocate as solve
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.errors import InputError
-        from mmm_core.inference.runtime import configure
-        from mmm_core.posterior.schema import load_posterior, spec_of
+        from mmm_core.posterior.schema import spec_of
         from mmm_core.spec.model_spec import load_spec
 
-        configure(chains=1)  # programs compiled before are found again
-        tree = load_posterior(posterior)
+        tree = read_posterior(posterior)
         budget = (load_spec(model) if model else spec_of(tree)).budget
         if total is not None and total <= 0:
             raise InputError(f"--total must be above 0, got {total:g}")
@@ -246,7 +242,7 @@ def review(
         from mmm_core.review import review as examine
         from mmm_core.spec.model_spec import load_spec
 
-        tree = load_posterior(posterior)
+        tree = read_posterior(posterior, refits=holdout and table is not None)
         thresholds = (load_spec(model) if model else spec_of(tree)).review
         if not holdout:
             thresholds = thresholds.model_copy(update={"holdout_weeks": 0})
@@ -256,6 +252,8 @@ def review(
             table=read_table(table) if table else None,
             previous=load_posterior(previous) if previous else None,
             progress=progress,
+            name=str(posterior),
+            source=str(table),
         )
     from mmm_core.cli import console
 

@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from mmm_core.cli.terminal import Folder, Posterior, busy, label, reported, write_json, write_table, wrote
+from mmm_core.cli.terminal import (
+    Folder,
+    Posterior,
+    busy,
+    label,
+    read_posterior,
+    reported,
+    write_json,
+    write_table,
+    wrote,
+)
 from mmm_core.cli.terminal import out as screen
 
 
@@ -27,9 +37,9 @@ def forecast(
         from mmm_core.data.table import read_table
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.forecast.predict import predictive_draws, summary_of
-        from mmm_core.posterior.schema import load_posterior, spec_of
+        from mmm_core.posterior.schema import spec_of
 
-        tree, rows = load_posterior(posterior), read_table(plan)
+        tree, rows = read_posterior(posterior), read_table(plan)
         draws, assumed = predictive_draws(tree, rows, seed)
         by_geo, total = summary_of(draws), summary_of(draws.sum("geo"))
         approximate, doubtful = str(tree.attrs["approximate"]), unconverged(tree)

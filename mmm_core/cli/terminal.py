@@ -17,6 +17,8 @@ from rich.console import Console
 from mmm_core.files import write_whole
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from mmm_core.inference.hmc.sampler import Progress
     from mmm_core.spec.model_spec import ModelSpec
 
@@ -50,6 +52,25 @@ def with_engine(spec: ModelSpec, engine: str | None) -> ModelSpec:
     if engine not in ENGINES:
         raise InputError(f"--engine {engine}: {nearest(engine, ENGINES)}")
     return spec.model_copy(update={"fit": spec.fit.model_copy(update={"engine": engine})})
+
+
+def read_posterior(path: Path, refits: bool = False) -> xr.DataTree:
+    """A posterior, with a remark on standard error where other source fitted it than works out its figures here.
+
+    Args:
+        refits: whether a fit follows, which sets JAX up for its own chains.
+    """
+    from mmm_core.inference.runtime import configure
+    from mmm_core.inference.version import source_remark
+    from mmm_core.posterior.schema import load_posterior
+
+    if not refits:
+        configure(chains=1)  # programs compiled before are found again
+    tree = load_posterior(path)
+    remark = source_remark(tree, str(path))
+    if remark:
+        err.print(f"[yellow]{escape(remark)}[/]", soft_wrap=True)
+    return tree
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:

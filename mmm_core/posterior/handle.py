@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 import xarray as xr
 
+from mmm_core.errors import InputError
 from mmm_core.posterior.draws import thinned
 from mmm_core.posterior.mixing import Mixing, mixing
 from mmm_core.posterior.schema import spec_of
@@ -33,7 +34,7 @@ class Posterior:
     """The draws of a model's parameters with what they were fitted on.
 
     Attributes:
-        attrs: attributes of the file: model, seed, engine, versions.
+        attrs: attributes of the file: model, table, seed, engine, versions.
         spec: the specification it was fitted with.
         data: the arrays it was fitted on (`mmm_core.data.arrays.model_data`).
         variables: the draws, over (chain, draw, ...). sample_stats: the sampler's, over (chain, draw).
@@ -109,6 +110,21 @@ class Posterior:
     def mixing(self) -> Mixing:
         """R-hat and effective sample sizes of every quantity."""
         return mixing(self.variables.data_vars)
+
+    def refuse_another_table(self, fingerprint: str, table: str, name: str) -> None:
+        """Raise InputError unless a table is the one this was fitted on.
+
+        Args:
+            fingerprint: of the table as `mmm_core.data.table.check_table` returns it.
+            table, name: what to call the table and this posterior.
+        """
+        fitted = str(self.attrs["table"])
+        if fingerprint != fitted:
+            weeks = np.datetime_as_string(self.data["media_week"].to_numpy()[[0, -1]], "D")
+            raise InputError(
+                f"{table} is not the table that {name} was fitted on (fingerprint {fingerprint}, not {fitted}, whose "
+                f"weeks are {weeks[0]} to {weeks[1]}): name that table, or fit again on this one"
+            )
 
     def thinned(self, most: int) -> np.ndarray:
         """Positions of at most `most` of all draws, evenly spread and as many of each chain."""

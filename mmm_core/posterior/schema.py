@@ -85,23 +85,6 @@ def written_by(tree: xr.DataTree) -> str:
     return f"carryover {release}" + (f", source {tree.attrs['source']}" if "source" in tree.attrs else "")
 
 
-def refuse_another_table(tree: xr.DataTree, fingerprint: str, posterior: str, table: str) -> None:
-    """Raise InputError unless a table is the one that a posterior was fitted on.
-
-    Args:
-        fingerprint: of the checked table.
-        posterior, table: what to call them.
-    """
-    fitted = str(tree.attrs["table"])
-    if fingerprint != fitted:
-        weeks = tree["constant_data"]["media_week"].to_numpy()
-        first, last = (np.datetime_as_string(week, "D") for week in (weeks[0], weeks[-1]))
-        raise InputError(
-            f"{table} is not the table that {posterior} was fitted on (fingerprint {fingerprint}, not {fitted}, whose "
-            f"weeks are {first} to {last}): name that table, or fit again on this one"
-        )
-
-
 def check_posterior(tree: xr.DataTree, source: str = "posterior", kept: Path | None = None) -> None:
     """Raise InputError unless the tree has the groups, variables and dimensions of a posterior, all draws finite.
 

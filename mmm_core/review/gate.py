@@ -48,6 +48,8 @@ def review(
     holdout: xr.DataTree | Posterior | None = None,
     previous: xr.DataTree | Posterior | None = None,
     progress: Callable[[Any], None] | None = None,
+    name: str = "the posterior",
+    source: str = "table",
 ) -> tuple[CheckResult, ...]:
     """Put every check to a posterior.
 
@@ -59,24 +61,30 @@ def review(
         holdout: that refit, where it is already there.
         previous: an earlier posterior of the model, for the stability check.
         progress: told how far the refit is.
+        name, source: what to call the posterior and the table in messages.
 
     Returns:
         The verdicts in the order of `CHECKS`.
 
     Raises:
-        InputError: the table was refused.
+        InputError: the table was refused, or it, or the refit's, is another than the posterior's.
     """
+    from mmm_core.data.table import check_table, fingerprint
     from mmm_core.posterior.handle import Posterior
 
     posterior = Posterior.of(tree)
     spec = posterior.spec
     if not isinstance(thresholds, Review):
         thresholds = Review.model_validate({**spec.review.model_dump(), **(thresholds or {})})
+    if table is not None:
+        posterior.refuse_another_table(fingerprint(check_table(table, spec, source)), source, name)
+    if holdout is not None:
+        posterior.refuse_another_table(str(holdout.attrs["table"]), "the table of the holdout refit", name)
     if holdout is None and table is not None and thresholds.holdout_weeks:
         from mmm_core.inference.fit import fit
 
         draws = min(spec.fit.draws, PREDICTIVE_DRAWS // spec.fit.chains)
-        holdout = fit(table, spec, progress, holdout_weeks=thresholds.holdout_weeks, draws=draws)
+        holdout = fit(table, spec, progress, source, thresholds.holdout_weeks, draws)
     subject = Subject(
         posterior,
         None if holdout is None else Posterior.of(holdout),

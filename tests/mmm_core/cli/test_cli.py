@@ -3,10 +3,12 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import pandas as pd
 import pytest
 import yaml
@@ -14,7 +16,7 @@ from rich.console import Console
 
 from mmm_core.data.table import check_table, read_table
 from mmm_core.diagnostics.convergence import faults
-from mmm_core.posterior.schema import load_posterior, save_posterior
+from mmm_core.posterior.schema import FORMAT, load_posterior, save_posterior
 from mmm_core.spec.model_spec import Review, load_spec, parse_spec
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
@@ -235,6 +237,18 @@ def test_warnings_alone_are_exit_code_0(folder, tmp_path):
         (("curves", "--posterior", "weekly.csv"), "weekly.csv: not a netCDF file"),
         (("allocate", "--posterior", "posterior.nc", "--total", "1e12"), "cannot be spent"),
         (("allocate", "--posterior", "posterior.nc", "--total", "-1"), "--total must be above 0"),
+        (
+            ("review", "--posterior", "posterior.nc", "--table", "other.csv"),
+            "other.csv is not the table that posterior.nc was fitted on (fingerprint ",
+        ),
+        (
+            ("curves", "--posterior", "old.nc"),
+            "old.nc was written by carryover 0.1.0, source ",
+        ),
+        (
+            ("loo", "--posterior", "posterior.nc", "--against", "newer.nc"),
+            "which refuses the specification in it: fit again",
+        ),
     ],
 )
 def test_a_refused_input_is_one_message_and_exit_code_2(folder, arguments, words):
@@ -242,11 +256,27 @@ def test_a_refused_input_is_one_message_and_exit_code_2(folder, arguments, words
     bad = weekly_table()
     bad.loc[9, "tv_spend"] = -5.0
     bad.to_csv(folder / "negative.csv", index=False)
+    weekly_table(seed=2).to_csv(folder / "other.csv", index=False)
+    spec = {**SPEC, "budget": {"pacing": "even"}}
+    for name, attrs in {"old": {"format": FORMAT - 1}, "newer": {"spec": yaml.safe_dump(spec)}}.items():
+        shutil.copyfile(folder / "posterior.nc", folder / f"{name}.nc")
+        with h5py.File(folder / f"{name}.nc", "a") as file:
+            file.attrs.update(attrs)
     said = mmm(*arguments, cwd=folder)
     assert said.returncode == 2, said.stderr
     assert words in said.stderr
     assert "Traceback" not in said.stderr
     assert not (folder / "x").exists()
+
+
+def test_figures_of_a_posterior_that_other_source_fitted_come_with_a_remark(folder, tmp_path):
+    shutil.copyfile(folder / "posterior.nc", tmp_path / "earlier.nc")
+    with h5py.File(tmp_path / "earlier.nc", "a") as file:
+        file.attrs["source"] = "0123456789abcdef"
+    said = mmm("curves", "--posterior", tmp_path / "earlier.nc")
+    assert said.returncode == 0
+    assert f"{tmp_path / 'earlier.nc'} was written by carryover 0.1.0, source 0123456789abcdef" in said.stderr
+    assert said.stdout == mmm("curves", "--posterior", folder / "posterior.nc").stdout
 
 
 @pytest.mark.slow

@@ -11,10 +11,10 @@ import yaml
 
 from mmm_core.data.table import check_table, fingerprint
 from mmm_core.errors import InputError, SpecError
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.schema import (
     FORMAT,
     load_posterior,
-    refuse_another_table,
     save_posterior,
     spec_of,
 )
@@ -110,6 +110,7 @@ def own_shape(tmp_path):
 
 READ = """
 import sys
+from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.schema import load_posterior
 print(load_posterior(sys.argv[1]).attrs["model"], sys.modules["helper_of_a_file"].__file__)
 """
@@ -152,7 +153,7 @@ def test_a_posterior_knows_the_table_it_was_fitted_on(holdout_weeks):
     other.loc[3, "revenue"] = np.nextafter(other.loc[3, "revenue"], 0)
     found = fingerprint(check_table(other, spec_of(tree)))
     with pytest.raises(InputError) as error:
-        refuse_another_table(tree, found, "out/posterior.nc", "weekly.csv")
+        Posterior.of(tree).refuse_another_table(found, "weekly.csv", "out/posterior.nc")
     assert str(error.value) == (
         f"weekly.csv is not the table that out/posterior.nc was fitted on (fingerprint {found}, not "
         f"{tree.attrs['table']}, whose weeks are 2024-01-01 to 2025-03-17): name that table, or fit again on this one"

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from mmm_core.data.arrays import model_data
+from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
 from mmm_core.review import CHECKS, checks, review
 from mmm_core.review.gate import REGISTRY
@@ -190,6 +191,16 @@ def test_a_model_that_forecasts_worse_than_none_fails_the_holdout(good, held_out
     assert found.figure > 1.5
     assert "no media" in found.message
     assert "fewer than two seasons" in found.message
+
+
+def test_a_table_or_a_holdout_of_another_one_is_refused(good):
+    other = weekly_table(seed=5)
+    with pytest.raises(InputError, match=r"new\.csv is not the table that out\.nc was fitted on"):
+        review(good, QUICK, table=other, name="out.nc", source="new.csv")
+    with pytest.raises(
+        InputError, match="the table of the holdout refit is not the table that the posterior"
+    ):
+        review(good, QUICK, holdout=posterior(table=other, holdout_weeks=8))
 
 
 def test_holdout_scores_only_look_at_the_weeks_left_out(held_out):
