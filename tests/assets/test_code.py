@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from assets.code import code_version, engine_modules
-from assets.resources.paths import REPOSITORY
+from assets.resources.settings import REPOSITORY
 
 # Changes one file after another of a copy and says which assets' code version that changes.
 CHANGE = """
