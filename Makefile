@@ -45,9 +45,9 @@ test: $(READY)  ## run every test
 test-fast: $(READY)  ## run the tests that take seconds
 	@$(BIN)/pytest -m "not slow"
 
-lint: $(READY)  ## check style, types and SQL
+lint: $(READY)  ## check style, types, imports and SQL
 	@failed=; \
-	for check in "ruff check" "ruff format --check" mypy "sqlfluff lint --disable-progress-bar dbt_project"; do \
+	for check in "ruff check" "ruff format --check" mypy "lint-imports --no-cache" "sqlfluff lint --disable-progress-bar dbt_project"; do \
 	  $(BIN)/$$check || failed="$$failed\n  $$check"; \
 	done; \
 	test -z "$$failed" || { printf "Not clean:$$failed\n" >&2; exit 1; }
