@@ -124,6 +124,11 @@ def _cost(value: float) -> str:
     return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
+def share(value: float | None) -> str:
+    """A share in per cent, "-" where it does not exist."""
+    return "-" if value is None or value != value else f"{value:.1%}"
+
+
 def returns(facts: dict[str, Any]) -> RenderableType:
     """Return of each channel, from a summary; first what a unit costs, where the KPI is not revenue.
 
@@ -152,7 +157,7 @@ def returns(facts: dict[str, Any]) -> RenderableType:
             f"{roi['q05']:{form}} to {roi['q95']:{form}}" if paid else "",
             f"{facts['mroi'][channel]['mean']:{form}}" if paid else "",
             f"{contribution['mean']:,.0f}",
-            f"{facts['contribution_share'][channel]['mean']:.1%}",
+            share(facts["contribution_share"][channel]["mean"]),
         )
     return table
 
@@ -232,8 +237,10 @@ def priors(table: pd.DataFrame, words: Iterable[str]) -> RenderableType:
             escape(row["channel"]),
             f"{row['roi_mean']:.2f}" if known else "",
             f"{row['roi_q05']:.2f} to {row['roi_q95']:.2f}" if known else "",
-            f"{row['share_mean']:.1%}",
-            f"{row['share_q05']:.1%} to {row['share_q95']:.1%}",
+            share(row["share_mean"]),
+            ""
+            if row["share_mean"] != row["share_mean"]
+            else f"{row['share_q05']:.1%} to {row['share_q95']:.1%}",
         )
     return Group(out, *(Text(line) for line in words))
 

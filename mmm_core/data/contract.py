@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mmm_core.data.cells import ROW, rows_named
-from mmm_core.errors import InputError, listed
+from mmm_core.errors import listed
 from mmm_core.spec.media_spec import Channel
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -47,7 +47,7 @@ def table_contract(spec: ModelSpec) -> pa.DataFrameSchema:
     for channel in spec.channel_specs:
         for column in dict.fromkeys([channel.media_column, getattr(channel, "spend", channel.media_column)]):
             checks[column] += [not_below_zero(), some_above_zero()]
-    for column in (*_levers(spec), spec.kpi.column):
+    for column in (*levers(spec), spec.kpi.column):
         checks[column].append(varies())
     if spec.kpi.scale == "log":
         checks[spec.kpi.column].append(pa.Check.gt(0, error=NOT_POSITIVE))
@@ -78,8 +78,8 @@ def table_contract(spec: ModelSpec) -> pa.DataFrameSchema:
     )
 
 
-def hold_to_contract(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
-    """Raise InputError naming every column, week and remedy where the typed rows break the contract."""
+def contract_faults(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    """Where the typed rows break the contract: every column, week and remedy, a line each."""
     from pandera.errors import SchemaErrors
 
     try:
@@ -87,7 +87,7 @@ def hold_to_contract(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
     except SchemaErrors as errors:
         cases = errors.failure_cases
     else:
-        return
+        return []
     faults = []
     for (column, check), group in cases.groupby(["column", "check"], sort=False):
         what = MISSING if check == "not_nullable" else str(check)
@@ -98,20 +98,19 @@ def hold_to_contract(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
         at = group["index"].dropna()
         weeks = f" in weeks {weeks_of(rows.loc[at.astype(int)], spec)}" if len(at) else ""
         faults.append(f"column {column}: {what}{weeks}: {_remedy(str(column), what, spec)}")
-    head, rest = f"{source}: ", "\n" + " " * 2
-    raise InputError(head + (faults[0] if len(faults) == 1 else rest + rest.join(faults)))
+    return faults
 
 
-def weeks_of(rows: pd.DataFrame, spec: ModelSpec) -> str:
-    """The weeks (and geos) of some rows, for a message, and where they are in the file that they were read from."""
+def weeks_of(rows: pd.DataFrame, spec: ModelSpec, geos: bool = True) -> str:
+    """The weeks (and `geos`) of some rows, for a message, and where they are in the file that they were read from."""
     days = rows[spec.time.column].dt.strftime("%Y-%m-%d")
-    if spec.geo:
+    if spec.geo and geos:
         days = days + " (" + rows[spec.geo.column].astype(str) + ")"
     weeks = listed(days.drop_duplicates())
     return f"{weeks} ({rows_named(rows.index)})" if rows.index.name == ROW else weeks
 
 
-def _levers(spec: ModelSpec) -> tuple[str, ...]:
+def levers(spec: ModelSpec) -> tuple[str, ...]:
     """Columns of controls and treatments."""
     return (*spec.controls, *(treatment.column for treatment in spec.treatments.values()))
 
@@ -140,7 +139,7 @@ def _remedy(column: str, what: str, spec: ModelSpec) -> str:
         if what == NOT_POSITIVE:
             return "its logarithm is modelled: correct these weeks, or write `kpi: {scale: level}`"
         return "there is nothing to explain"
-    if column in _levers(spec):
+    if column in levers(spec):
         if what == CONSTANT:
             return f"take the {'control' if column in spec.controls else 'treatment'} out of the model"
         return "fill it in the table, by a rule that can be read and tested"

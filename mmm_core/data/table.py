@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mmm_core.data.cells import DECIMAL_COMMAS, ROW, days, numbers, rows_named, same_value, text_of
-from mmm_core.data.contract import hold_to_contract, weeks_of
+from mmm_core.data.contract import contract_faults, weeks_of
+from mmm_core.data.panel import panel_faults
 from mmm_core.data.reader import read_table as read_table
 from mmm_core.data.weeks import months_written, not_weekly
 from mmm_core.errors import InputError, listed, nearest, shown
@@ -49,7 +50,11 @@ def check_table(table: pd.DataFrame, spec: ModelSpec, source: str = "table") -> 
     _check_calendar(rows, spec, source)
     keys = [spec.geo.column, spec.time.column] if spec.geo else [spec.time.column]
     rows = rows.sort_values(keys)
-    hold_to_contract(rows, spec, source)
+    faults = contract_faults(rows, spec) or panel_faults(rows, spec)
+    if faults:
+        raise InputError(
+            f"{source}: " + (faults[0] if len(faults) == 1 else "".join(f"\n  {line}" for line in faults))
+        )
     return rows.reset_index(drop=True)
 
 

@@ -39,7 +39,7 @@ class Placebo:
         like: the channel whose media were shuffled. seed: of the shuffle.
         kind: what the prior is on: roi, mroi, contribution or coefficient.
         prior, posterior: mean, median, sd, q05, q95 of it.
-        share: posterior mean share of the outcome that the placebo was given.
+        share: posterior mean share of the outcome that the placebo was given; None where the outcome does not add up.
     """
 
     model: str
@@ -49,7 +49,7 @@ class Placebo:
     kind: str
     prior: dict[str, float]
     posterior: dict[str, float]
-    share: float
+    share: float | None
 
     @property
     def credited(self) -> bool:
@@ -63,7 +63,8 @@ class Placebo:
         words = f"a channel of noise with the media of {self.like}: median {names[self.kind]} "
         words += f"{self.posterior['median']:.2f} (90 % interval {self.posterior['q05']:.2f} to "
         words += f"{self.posterior['q95']:.2f}) from a prior of {self.prior['median']:.2f} ({self.prior['q05']:.2f} to "
-        words += f"{self.prior['q95']:.2f}), {self.share:.1%} of the outcome: "
+        share = "" if self.share is None else f", {self.share:.1%} of the outcome"
+        words += f"{self.prior['q95']:.2f}){share}: "
         if self.credited:
             words += "the model credits media that did nothing; repeat it with other seeds, and if it happens again "
             words += "look for what the baseline leaves out"
@@ -110,6 +111,7 @@ def placebo(
             f"{spec.model}: the prior of {like} fixes its effect, a placebo like it can tell nothing"
         )
     stated = belief.prior.frozen()
+    share = float(metrics["contribution_share"].mean())
     quantiles = dict(zip(("q05", "median", "q95"), map(float, stated.ppf([0.05, 0.5, 0.95])), strict=True))
     return Placebo(
         spec.model,
@@ -119,7 +121,7 @@ def placebo(
         belief.kind,
         {"mean": float(stated.mean()), "sd": float(stated.std()), **quantiles},
         summarise(values),
-        float(metrics["contribution_share"].mean()),
+        share if np.isfinite(share) else None,
     )
 
 

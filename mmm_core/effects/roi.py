@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.model.beliefs import BUMP
+from mmm_core.model.beliefs import BUMP, adds_up
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import has_cost_per_unit, labelled, outcome_name, return_name
 
@@ -30,8 +30,9 @@ def roi_draws(tree: xr.DataTree | Posterior) -> xr.Dataset:
     """Every metric for every draw, dims (draw, channel), draws flattened.
 
     Variables: roi, mroi, cpik (nan for organic channels; cpik only where the KPI is not revenue, infinite in a draw
-    where the channel brought nothing), contribution (outcome), contribution_share (of the window's outcome) and spend
-    (channel,). Attributes: `outcome` and `returns`, what contribution and roi are counted in.
+    where the channel brought nothing), contribution (outcome), contribution_share (of the window's outcome; nan where
+    that is negative or small beside what it is the sum of) and spend (channel,). Attributes: `outcome` and `returns`,
+    what contribution and roi are counted in.
     """
     return Posterior.of(tree).once(_roi_draws).copy()
 
@@ -54,9 +55,8 @@ def _roi_draws(posterior: Posterior) -> xr.Dataset:
     spend = np.full(len(spec.channels), np.nan)
     spend[: len(spec.paid)] = data["spend"].to_numpy()[:, predictor.history :].sum(axis=(0, 1))
     known = data["kpi"].to_numpy() * predictor.worth
-    total = float(
-        np.nanmean(known, axis=1).sum() * predictor.weeks
-    )  # a week without KPI counts as the mean one
+    # a week without KPI counts as the mean one; a share of what does not add up would have any sign and size
+    total = float(np.nanmean(known, axis=1).sum() * predictor.weeks) if adds_up(known) else np.nan
     dims = ("draw", "channel")
     metrics = xr.Dataset(
         {
@@ -95,7 +95,7 @@ def roi_table(tree: xr.DataTree | Posterior) -> pd.DataFrame:
             if name not in metrics:
                 continue
             draws = np.atleast_1d(metrics[name].sel(channel=channel).to_numpy())
-            if not np.isnan(draws).all():
+            if name == "contribution_share" or not np.isnan(draws).all():
                 rows.append({"channel": str(channel), "metric": name, **summarise(draws)})
     return labelled(pd.DataFrame(rows), tree)
 

@@ -112,7 +112,7 @@ def prior_predictive(
     predicted = posterior_predictive(tree, draws)
     for name in ("roi", "mroi", "contribution_share"):
         predicted[name] = (("draw", "channel"), metrics[name].to_numpy())
-    predicted["media_share"] = predicted["contribution_share"].sum("channel")
+    predicted["media_share"] = predicted["contribution_share"].sum("channel", skipna=False)
     out = xr.DataTree.from_dict(
         {
             "/prior": group,
@@ -129,7 +129,7 @@ def prior_table(tree: xr.DataTree) -> pd.DataFrame:
 
     Returns:
         A row a channel, then `all media`: channel, roi_mean, roi_q05, roi_q95, share_mean, share_q05, share_q95 (of the
-        outcome over the window).
+        outcome over the window; nan where that is negative or small beside what it is the sum of).
     """
     group = tree["prior_predictive"].to_dataset()
     rows = []
@@ -159,6 +159,10 @@ def prior_words(tree: xr.DataTree) -> list[str]:
         f"{inside:.0%} of the weeks' KPI lie within the prior's 90 % interval, the intercept held at the KPI's centre",
         f"the priors give media more than the whole outcome with probability {too_much:.0%}",
     ]
+    if group["media_share"].isnull().all():
+        sentences[1] = (
+            "the KPI's sum is negative, or small beside what it is the sum of: shares of it say nothing"
+        )
     if inside < 0.9:
         sentences[0] += ": the priors rule out what was seen, look at their units"
     if too_much > 0.1:

@@ -7,11 +7,15 @@ from typing import Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
+from mmm_core.errors import InputError, listed
 from mmm_core.priors import Prior
 from mmm_core.spec.model_spec import ModelSpec
 
 BUMP = 0.01
 """Relative increase of media behind a marginal ROI, in a prior on it and in the posterior's."""
+
+MOST_LOST = 1 / 3
+"""Of what the weeks above 0 bring, the part that weeks below 0 may cost before a share of the sum says nothing."""
 
 
 class EffectBelief(NamedTuple):
@@ -27,7 +31,11 @@ def effect_beliefs(spec: ModelSpec, data: xr.Dataset) -> tuple[EffectBelief, ...
     A `total_share` of mean m and sd s becomes the same log-normal prior on every channel's ROI: with outcome Y and
     spend x_c, mean m Y / sum x_c and sd s Y / sqrt(sum x_c^2), so that all channels together bring a share of mean m
     and sd s (Google, Meridian documentation, "ROI priors when the KPI is not revenue").
+
+    Raises:
+        InputError: a belief on a share of an outcome whose sum is negative, or small beside what it is the sum of.
     """
+    _refuse_shares(spec, data)
     common = common_roi(spec, data)
     out = []
     for channel in spec.channel_specs:
@@ -60,6 +68,43 @@ def lognormal_of(mean: float, sd: float) -> Prior:
 def window_spend(data: xr.Dataset) -> np.ndarray:
     """Spend over the modelled weeks, (geo, paid_channel)."""
     return np.asarray(data["spend"].sel(media_week=data["week"].to_numpy()).sum("media_week").to_numpy())
+
+
+def adds_up(weekly: np.ndarray) -> bool:
+    """Whether a share of the sum of some values says something: what is lost is a third of what is gained at most.
+
+    Args:
+        weekly: outcome of any shape; nan where it is not known.
+    """
+    gained, lost = np.nansum(np.clip(weekly, 0, None)), -np.nansum(np.clip(weekly, None, 0))
+    return bool(gained > 0 and lost <= MOST_LOST * gained)
+
+
+def _refuse_shares(spec: ModelSpec, data: xr.Dataset) -> None:
+    """Raise InputError where a share is believed in of an outcome that does not add up."""
+    believed = [
+        f"{name} ({channel.prior.kind})"
+        for name, channel in zip(spec.channels, spec.channel_specs, strict=True)
+        if channel.prior.kind in ("contribution", "total_share")
+    ]
+    for name, treatment in spec.treatments.items():
+        if treatment.prior and treatment.prior.contribution:
+            believed.append(f"{name} (contribution)")
+    if not believed:
+        return
+    weekly = (data["kpi"] * data["revenue_per_kpi"]).where(data["observed"]).transpose("geo", "week")
+    geos = [str(geo) for geo in data["geo"].to_numpy()]
+    parts = {"": weekly.to_numpy()}
+    if len(geos) > 1 and spec.geo and spec.geo.pooling == "none":  # then every geo has the stated priors
+        parts |= {f" of geo {geo}": values for geo, values in zip(geos, weekly.to_numpy(), strict=True)}
+    for place, values in parts.items():
+        if not adds_up(values):
+            raise InputError(
+                f"model {spec.model}: kpi.column {spec.kpi.column}{place} sums to {np.nansum(values):,.0f} over the "
+                f"modelled weeks, of "
+                f"{np.nansum(np.abs(values)):,.0f} gained and lost: a share of it cannot be believed in, as the prior "
+                f"of {listed(believed)} states one: state roi or coefficient"
+            )
 
 
 def window_outcome(data: xr.Dataset) -> np.ndarray:

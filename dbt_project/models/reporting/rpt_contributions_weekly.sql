@@ -29,7 +29,7 @@ select
     results.mean as contribution,
     results.q05 as contribution_q05,
     results.q95 as contribution_q95,
-    results.mean / nullif(results.week_total, 0) as share_of_week,
+    case when results.week_total > 0 then results.mean / results.week_total end as share_of_week,
     results.model_version,
     results.posterior_version
 from results

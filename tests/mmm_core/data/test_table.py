@@ -224,3 +224,64 @@ def test_the_contract_names_every_column_with_its_type():
     schema = table_contract(spec)
     assert set(schema.columns) == set(spec.columns) - set(spec.filter)
     assert schema.unique == ["week_start", "geo"]
+
+
+def test_a_file_is_refused_with_its_rows_and_the_values_it_shows(tmp_path):
+    def said(changed):
+        path = tmp_path / "weekly.csv"
+        changed.to_csv(path, index=False)
+        with pytest.raises(InputError) as refusal:
+            check_table(read_table(path), parse_spec(SPEC), "weekly.csv")
+        return str(refusal.value)
+
+    assert "2024-07-29 (row 32): 'n/a'" in said(with_value("tv_spend", 30, "n/a"))
+    assert "missing in weeks 2024-01-29 (row 6): fill it in the table" in said(
+        with_value("price", 4, float("nan"))
+    )
+    assert "'someday' (row 4): write the day alone, YYYY-MM-DD" in said(
+        with_value("week_start", 2, "someday")
+    )
+    assert "negative in weeks 2024-07-29 (row 32)" in said(with_value("tv_spend", 30, -5.0))
+    months = table().assign(week_start=[f"{2019 + i // 12}{i % 12 + 1:02d}" for i in range(60)])
+    assert "the rows are months ('201901', '201902', '201903' and 57 more)" in said(months)
+    assert "no week (row 9)" in said(with_value("week_start", 7, None))
+
+
+def test_blank_rows_at_the_end_and_padded_names_change_nothing(tmp_path):
+    table().to_csv(tmp_path / "plain.csv", index=False)
+    text = (tmp_path / "plain.csv").read_text().replace("tv_spend", " tv_spend\N{NO-BREAK SPACE}", 1)
+    (tmp_path / "padded.csv").write_text(text + "," * 7 + "\n" + "," * 7 + "\n\n")
+    spec = parse_spec(SPEC)
+    plain, padded = (check_table(read_table(tmp_path / name), spec) for name in ("plain.csv", "padded.csv"))
+    pd.testing.assert_frame_equal(plain, padded)
+
+
+def test_a_filter_names_what_there_is(tmp_path):
+    stores = table().assign(market=1.0)
+    assert len(check_table(stores, parse_spec({**SPEC, "filter": {"market": "1"}}))) == 60
+    with pytest.raises(InputError, match=r"no row has market = '2': known: 1\.0"):
+        check_table(stores, parse_spec({**SPEC, "filter": {"market": "2"}}))
+
+
+def test_a_column_that_is_there_twice_is_refused_in_a_data_frame_too():
+    twice = pd.concat([table(), table()[["tv_spend"]]], axis=1)
+    with pytest.raises(InputError, match="column 'tv_spend' is there twice"):
+        check_table(twice, parse_spec(SPEC))
+
+
+def test_the_day_of_a_week_is_the_one_that_is_written():
+    berlin = table().assign(week_start=lambda rows: rows["week_start"].dt.tz_localize("Europe/Berlin"))
+    expected = check_table(table(), parse_spec(SPEC))
+    pd.testing.assert_frame_equal(check_table(berlin, parse_spec(SPEC)), expected)
+    written = table().assign(
+        week_start=lambda rows: rows["week_start"].dt.strftime("%Y-%m-%dT00:00:00+01:00")
+    )
+    pd.testing.assert_frame_equal(check_table(written, parse_spec(SPEC)), expected)
+
+
+def test_a_geo_without_a_name_is_refused():
+    rows = pd.concat([table().assign(geo="NA"), table().assign(geo=None)])
+    with pytest.raises(InputError, match="column geo: no geo in weeks 2024-01-01"):
+        check_table(rows, parse_spec({**SPEC, "geo": {"column": "geo"}}))
+    panel = pd.concat([table().assign(geo="NA"), table().assign(geo="01")])
+    assert set(check_table(panel, parse_spec({**SPEC, "geo": {"column": "geo"}}))["geo"]) == {"NA", "01"}

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from mmm_core.cli.console import returns
+from mmm_core.diagnostics.summary import summary
 from mmm_core.effects.contributions import contributions
 from mmm_core.effects.roi import BUMP, roi_draws, roi_table, summarise
 from mmm_core.posterior.schema import spec_of
@@ -149,3 +152,22 @@ def test_weeks_without_a_kpi_count_as_mean_ones():
     draws = roi_draws(tree)
     total = np.nanmean(table["revenue"][4:]) * 60
     np.testing.assert_allclose(draws["contribution_share"], draws["contribution"] / total)
+
+
+def test_a_share_of_an_outcome_that_does_not_add_up_does_not_exist():
+    media = {
+        **SPEC["media"],
+        "organic": {"newsletter": {"exposure": "sends", "prior": {"coefficient": {"halfnormal": [1]}}}},
+    }
+    table = weekly_table().assign(revenue=lambda rows: rows["revenue"] - 1200)
+    tree = posterior({**SPEC, "media": media}, table)
+    rows = roi_table(tree)
+    shares = rows[rows["metric"] == "contribution_share"]
+    assert shares["channel"].tolist() == ["tv", "search", "newsletter"]
+    assert shares["mean"].isna().all()
+    assert rows.loc[rows["metric"] == "roi", "mean"].notna().all()
+    facts = summary(tree)
+    assert facts["contribution_share"]["tv"]["mean"] is None
+    console = Console(width=200, record=True)
+    console.print(returns(facts))
+    assert "%" not in console.export_text().replace("90 %", "")

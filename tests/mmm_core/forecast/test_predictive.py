@@ -128,3 +128,11 @@ def test_noise_multiplies_where_the_kpi_is_a_logarithm():
     drawn = with_noise(Posterior.of(tree), mean, at)
     assert drawn.mean() == pytest.approx(1000, rel=0.01)
     assert stats.kstest(((np.log(drawn / 1000) + sd**2 / 2) / sd).ravel(), "norm").pvalue > 0.001
+
+
+def test_priors_show_no_share_of_an_outcome_that_does_not_add_up():
+    media = {"channels": {"tv": {"spend": "tv_spend"}}}
+    table = weekly_table().assign(revenue=lambda rows: rows["revenue"] - 1200)
+    tree = prior_predictive(table, parse_spec({**SPEC, "media": media}), draws=100)
+    assert prior_table(tree)["share_mean"].isna().all()
+    assert "shares of it say nothing" in prior_words(tree)[1]

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mmm_core.data.arrays import model_data
-from mmm_core.model.beliefs import effect_beliefs, lognormal_of, window_outcome, window_spend
+from mmm_core.errors import InputError
+from mmm_core.model.beliefs import adds_up, effect_beliefs, lognormal_of, window_outcome, window_spend
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, weekly_table
 
@@ -72,3 +75,51 @@ def test_the_window_leaves_out_the_media_history():
     table = weekly_table()
     np.testing.assert_allclose(window_spend(data)[0], table[["tv_spend", "search_spend"]][4:].sum())
     np.testing.assert_allclose(window_outcome(data), table["revenue"][4:].sum())
+
+
+ON_COEFFICIENTS = {"prior": {"coefficient": {"halfnormal": [1]}}}
+
+
+def media_with(prior, organic=None):
+    organic = organic or {"exposure": "sends", **ON_COEFFICIENTS}
+    return {**SPEC["media"], "defaults": {"prior": prior}, "organic": {"newsletter": organic}}
+
+
+@pytest.mark.parametrize("mean", [-20.0, 5.0])
+def test_no_share_is_believed_in_of_an_outcome_that_does_not_add_up(mean):
+    table = weekly_table().assign(revenue=lambda rows: rows["revenue"] - rows["revenue"][8:].mean() + mean)
+    total = table["revenue"][8:].sum()
+    stated = {
+        "contribution": (media_with({"contribution": {"lognormal": [-2.5, 0.7]}}), {}),
+        "total_share": (media_with({"total_share": {}}), {}),
+        "newsletter (contribution)": (media_with({"roi": {"lognormal": [0, 1]}}, {"exposure": "sends"}), {}),
+        "promotion (contribution)": (
+            media_with({"roi": {"lognormal": [0, 1]}}),
+            {"promotion": {"column": "promotion_share", "prior": {"contribution": {"normal": [0, 0.1]}}}},
+        ),
+    }
+    for name, (media, treatments) in stated.items():
+        with pytest.raises(InputError) as refusal:
+            beliefs(table, media=media, treatments=treatments)
+        assert f"kpi.column revenue sums to {total:,.0f} over the modelled weeks" in str(refusal.value)
+        assert name in str(refusal.value)
+        assert "state roi or coefficient" in str(refusal.value)
+        beliefs(media=media, treatments=treatments)  # of what adds up, it is believed in
+    beliefs(table, media=media_with({"roi": {"lognormal": [0, 1]}}))
+
+
+def test_where_every_geo_has_the_stated_priors_each_must_add_up():
+    table = weekly_table(geos=("a", "b"))
+    table.loc[table["geo"] == "a", "revenue"] -= 1200
+    geo = {"column": "geo", "population": "population", "pooling": "none"}
+    share = media_with({"contribution": {"lognormal": [-2.5, 0.7]}})
+    with pytest.raises(InputError, match=r"kpi\.column revenue of geo a sums to"):
+        beliefs(table, media=share, geo=geo)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
+def test_an_outcome_adds_up_where_losses_are_a_third_of_gains_at_most(weekly):
+    gained, lost = sum(x for x in weekly if x > 0), -sum(x for x in weekly if x < 0)
+    assert adds_up(np.array([*weekly, np.nan])) == (gained > 0 and 3 * lost <= gained * (1 + 1e-12)) or (
+        abs(3 * lost - gained) < 1e-9 * gained
+    )
