@@ -6,7 +6,7 @@ location from loading: its partition exists, and materializing it fails with wha
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,40 @@ def load_model(model: str) -> "ModelSpec":
 MODELS = dg.StaticPartitionsDefinition(model_names())
 AS_OF_WEEKS = dg.WeeklyPartitionsDefinition(start_date="2018-01-01", day_offset=1)  # keys are ISO Mondays
 PARTITIONS = dg.MultiPartitionsDefinition({"model": MODELS, "as_of_week": AS_OF_WEEKS})
+
+
+def check_model(name: str) -> None:
+    """Raises: InputError, where no model has this name, with the nearest and those there are."""
+    from mmm_core.errors import InputError, nearest
+
+    if name not in model_names():
+        there = ", ".join(model_names()) or "none"
+        raise InputError(
+            f"MODEL={name}: no such model in {models_dir()}: {nearest(name, model_names())} There are: {there}"
+        )
+
+
+def as_of_week(given: str) -> str:
+    """The as-of week that somebody wrote, as its partition's key.
+
+    Raises:
+        InputError: no date, no Monday, or a week that is not over or before the first; with the weeks there are.
+    """
+    from mmm_core.errors import InputError
+
+    first, last = AS_OF_WEEKS.get_first_partition_key(), AS_OF_WEEKS.get_last_partition_key()
+    there = f"the as-of weeks there are: Mondays from {first} to {last}, whose week was the last to end"
+    try:
+        day = date.fromisoformat(given)
+    except ValueError:
+        raise InputError(f"AS_OF={given} is no date: write a Monday as YYYY-MM-DD; {there}") from None
+    if day.weekday():
+        monday = day - timedelta(days=day.weekday())
+        raise InputError(f"AS_OF={given} is a {day:%A}: the Monday of its week is {monday}; {there}")
+    if not str(first) <= str(day) <= str(last):
+        fault = "comes before the first" if str(day) < str(first) else "is not over yet"
+        raise InputError(f"AS_OF={given}: this week {fault}; {there}")
+    return str(day)
 
 
 @dataclass(frozen=True)

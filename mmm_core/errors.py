@@ -14,6 +14,10 @@ class SpecError(InputError):
     """A model specification that was refused."""
 
 
+class OutOfSpace(OSError):
+    """A file that the disk has no room for: the message names the file and the remedy."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A phrase offering the nearest known name, or listing the known ones when none is near."""
     names = sorted(set(known))

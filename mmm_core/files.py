@@ -7,13 +7,17 @@ A checksum lies beside its file as `<name>.sha256`, in the form that `sha256sum 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from mmm_core.disk import is_out_of_space, out_of_space
 
 CHECKSUM_SUFFIX = ".sha256"
 HOST = re.sub(r"\W", "-", socket.gethostname()) or "host"
@@ -23,14 +27,27 @@ ABANDONED_SECONDS = 24 * 3600.0
 _PARTIAL = re.compile(r"^\..+\.(?P<host>[\w-]+)\.(?P<process>\d+)\.partial(\.\w+)?$")
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Have `write` write under a temporary name in the same folder, then rename: no reader meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_whole(path: Path, write: Callable[[Path], object], size: int = 0) -> Path:
+    """Have `write` write under a temporary name in the same folder, then rename: no reader meets half a file.
+
+    Args:
+        size: bytes that the file will take; where fewer are free nothing is begun. HDF5 may crash on a full disk.
+
+    Raises:
+        OutOfSpace: the disk has no room for the file; what was there under its name stays.
+    """
     temporary = partial_name(path, str(os.getpid()))
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(path.parent).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write(temporary)
         to_disk(temporary)
         os.replace(temporary, path)
+    except Exception as error:
+        if is_out_of_space(error):
+            raise out_of_space(path) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     return path

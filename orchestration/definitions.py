@@ -6,6 +6,7 @@ import dagster as dg
 
 import assets
 from orchestration import jobs, owners, policies, resources, schedules, sensors
+from orchestration.follow import FOLLOW, follow
 
 # What we use of Dagster that is still in beta or preview is pinned and tested.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -26,6 +27,7 @@ def definitions() -> dg.Definitions:
         sensors=sensors.ALL,
         resources=resources.build(),
         executor=policies.EXECUTOR,
+        loggers={FOLLOW: follow, "console": dg.colored_console_logger},
     )
     return dg.Definitions.merge(found, running)
 
@@ -40,3 +42,8 @@ def governed(found: dg.Definitions) -> dg.Definitions:
 
 
 defs = definitions()
+
+
+def job_named(name: str) -> dg.JobDefinition:
+    """A job of the code location, for runs in the foreground."""
+    return defs.resolve_job_def(name)

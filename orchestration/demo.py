@@ -2,10 +2,10 @@
 
 import sys
 
-from rich.console import Console
-
 from orchestration import environments as env
-from orchestration.foreground import Foreground, last_vintage, own_terminal
+from orchestration.command import command
+from orchestration.foreground import Foreground
+from orchestration.last_week import last_vintage
 from orchestration.results import show, show_places
 
 MODELS = ("us_revenue", "uk_geo_revenue")
@@ -13,29 +13,32 @@ SEED = 7
 
 
 def main() -> int:
-    log = env.paths().root / "logs" / "demo.log"
-    with own_terminal(log) as terminal:
-        console = Console(file=terminal, highlight=False)
-        foreground = Foreground(console)
-        with foreground.phase("Set up"):
-            _ = foreground.instance, foreground.definitions
-        with foreground.phase("Sample world"):
-            write_world(foreground)
-        with foreground.phase("Ingest and marts"):
-            foreground.run("ingest")
-        vintages = [last_vintage(foreground.warehouse, model) for model in MODELS]
-        for vintage in vintages:
-            with foreground.phase(f"Model {vintage.model} as of {vintage.as_of_week}"):
-                foreground.run("refresh_model", vintage)
-        with foreground.phase("Reporting marts and the published copy"):
-            foreground.run("report")
-        for vintage in vintages:
-            show(console, vintage)
-        foreground.show_timing()
-        show_places(console)
-        if foreground.failed:
-            console.print(f"[red]failed: {', '.join(foreground.failed)}[/]; the whole log is in {log}")
-    return 1 if foreground.failed else 0
+    return command(env.paths().root / "logs" / "demo.log", demo, again="make demo")
+
+
+def demo(foreground: Foreground) -> None:
+    """Every phase, and the tables of both models.
+
+    Raises:
+        Stopped: a signal came.
+    """
+    with foreground.phase("Set up"):
+        _ = foreground.instance
+    with foreground.phase("Sample world"):
+        write_world(foreground)
+    with foreground.phase("Ingest and marts"):
+        foreground.run("ingest")
+    vintages = [last_vintage(foreground.warehouse, model) for model in MODELS]
+    made = []
+    for vintage in vintages:
+        with foreground.phase(f"Model {vintage.model} as of {vintage.as_of_week}"):
+            made.append(foreground.run("refresh_model", vintage))
+    with foreground.phase("Reporting marts and the published copy"):
+        foreground.run("report")
+    for vintage, assets in zip(vintages, made, strict=True):
+        show(foreground.console, vintage, assets)
+    foreground.show_timing()
+    show_places(foreground.console)
 
 
 def write_world(foreground: Foreground) -> None:

@@ -3,46 +3,32 @@
 The runs are real ones in the deployment's Dagster instance, so the UI shows them afterwards.
 """
 
-import logging
-import os
-import re
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 import dagster as dg
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
-from assets.model_inputs.mart import read_mart
-from assets.models import Vintage, load_model
+from assets.models import Vintage
 from assets.resources.warehouse import Warehouse
-from orchestration import resources
-from orchestration.instance import prepare
+from orchestration import stopping
+from orchestration.follow import FOLLOW, following
+from orchestration.processes import process_tags
+from orchestration.reasons import reason, reason_of
 
-
-@contextmanager
-def own_terminal(log: Path) -> Iterator[TextIO]:
-    """The terminal for the demo alone: what dbt, fits and libraries print goes to a log file."""
-    sys.stdout.flush()
-    kept = os.dup(1), os.dup(2)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as file, os.fdopen(os.dup(1), "w") as terminal:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-        try:
-            yield terminal
-        finally:
-            sys.stdout.flush()
-            for number, was in zip((1, 2), kept, strict=True):
-                os.dup2(was, number)
-                os.close(was)
+Made = Mapping[str, Mapping[str, Any]]
+# To the terminal, and to the log file.
+LOGGERS = {FOLLOW: {}, "console": {"config": {"log_level": "INFO"}}}
+WAIT_SECONDS = (
+    600.0  # a run beside this one writes the warehouse for minutes; the wait is told and can be ended
+)
 
 
 @dataclass
@@ -54,51 +40,82 @@ class Foreground:
     failed: list[str] = field(default_factory=list)
     title: str = ""
     status: Status | None = None
+    jobs: tuple[str, str] = (
+        "orchestration.definitions",
+        "job_named",
+    )  # module, and its function from name to job
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        return resources.warehouse()
+        """For reading between two runs, where no pool orders who may."""
+        from orchestration import resources
+
+        return Warehouse(path=resources.warehouse().path, wait_seconds=WAIT_SECONDS)
 
     @cached_property
     def instance(self) -> dg.DagsterInstance:
+        from orchestration import resources
+        from orchestration.instance import prepare
+
         return prepare(self.warehouse, resources.tracking())
-
-    @cached_property
-    def definitions(self) -> dg.Definitions:
-        from orchestration.definitions import definitions
-
-        return dg.Definitions.merge(definitions(), dg.Definitions(loggers={"follow": follower(self)}))
 
     @contextmanager
     def phase(self, title: str) -> Iterator[None]:
         started = time.monotonic()
         self.title = title
-        with self.console.status(title) as self.status:
+        with self.console.status(Text(title)) as self.status:
             yield
         self.seconds[title] = time.monotonic() - started
-        mark = "[red]✗[/]" if title in self.failed else "[green]✓[/]"
-        self.console.print(f"{mark} {title} [dim]{self.seconds[title]:.1f} s[/]")
+        mark = ("✗ ", "red") if title in self.failed else ("✓ ", "green")
+        self.console.print(Text.assemble(mark, title, (f" {self.seconds[title]:.1f} s", "dim")))
 
     def say(self, what: str) -> None:
+        """Show what is at work, until something else is."""
         if self.status:
-            self.status.update(f"{self.title} [dim]{what}[/]")
+            self.status.update(Text.assemble(self.title, (f" {what}", "dim")))
 
-    def run(self, job: str, vintage: Vintage | None = None) -> None:
-        """Run a job in this process; a failed step stops what depends on it, and the next phase goes on."""
-        result = self.definitions.resolve_job_def(job).execute_in_process(
-            instance=self.instance,
-            partition_key=vintage.key if vintage else None,
-            run_config={"loggers": {"follow": {}}},
-            raise_on_error=False,
-        )
+    def tell(self, what: str) -> None:
+        """Print a line that stays."""
+        self.console.print(what, style="yellow", soft_wrap=True)
+
+    def run(self, job: str, vintage: Vintage | None = None) -> Made:
+        """Run a job in this process; a failed step stops what depends on it, and the next phase goes on.
+
+        Returns:
+            The assets that were materialized, by name, with their metadata.
+
+        Raises:
+            Stopped: a signal came; the run has ended as cancelled and what it was at can be gone on with.
+        """
+        with following(self.say, self.tell):
+            result = dg.execute_job(
+                dg.build_reconstructable_job(*self.jobs, (job,)),
+                instance=self.instance,
+                tags={**process_tags(), **(_partition_tags(vintage) if vintage else {})},
+                run_config={"loggers": LOGGERS},
+            )
+        stopping.check()
         if not result.success:
             self.failed.append(self.title)
-        for event in result.filter_events(lambda event: event.is_step_failure):
-            error = event.step_failure_data.error
-            while error.cause is not None:
-                error = error.cause
-            reason = re.sub(r"^[\w.]+: ", "", error.message.strip())  # without the class of the exception
-            self.console.print(f"[red]{event.step_key}[/]: {' '.join(reason.split())}", soft_wrap=True)
+            self._say_why(result)
+        made = result.filter_events(lambda event: event.is_step_materialization)
+        return {
+            event.asset_key.path[-1]: {
+                name: value.value for name, value in event.materialization.metadata.items()
+            }
+            for event in made
+            if event.asset_key
+        }
+
+    def _say_why(self, result: dg.JobExecutionResult) -> None:
+        """Which steps failed and why; or, where none did, what ended the run."""
+        failures = result.filter_events(lambda event: event.is_step_failure)
+        reasons = [(str(event.step_key), reason_of(event)) for event in failures] or [
+            (result.job_def.name, reason(event.job_failure_data.error))
+            for event in result.filter_events(lambda event: event.event_type_value == "PIPELINE_FAILURE")
+        ]
+        for name, words in reasons:
+            self.console.print(Text.assemble((name, "red"), f": {words}"), soft_wrap=True)
 
     def show_timing(self) -> None:
         table = Table(title="Seconds", title_justify="left", show_footer=True, box=None)
@@ -109,38 +126,10 @@ class Foreground:
         self.console.print(table)
 
 
-def follower(foreground: Foreground) -> dg.LoggerDefinition:
-    """A logger that shows the step at work, and the progress of a fit, in place of the log."""
-
-    class Follow(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            meta = getattr(record, "dagster_meta", None) or {}
-            step, event = meta.get("step_key"), meta.get("dagster_event")
-            if step and event is None:
-                foreground.say(
-                    f"{step}: {meta.get('orig_message', record.getMessage())}".splitlines()[0][:120]
-                )
-            elif step and event is not None and event.event_type_value == "STEP_START":
-                foreground.say(step)
-
-    @dg.logger
-    def follow(_) -> logging.Logger:
-        logger = logging.Logger("foreground", level=logging.DEBUG)
-        logger.addHandler(Follow())
-        return logger
-
-    return follow
-
-
-def last_vintage(warehouse: Warehouse, model: str) -> Vintage:
-    """The vintage of the last week that a model's table holds: as of the Monday of that week or the first one after.
-
-    Raises:
-        InputError: whatever the model's table is refused for.
-    """
-    import pandas as pd
-
-    spec = load_model(model)
-    weeks = read_mart(warehouse, spec, Vintage(model, str(pd.Timestamp.max.date())))[spec.time.column]
-    last = min(weeks.max(), pd.Timestamp(spec.time.to or weeks.max()))
-    return Vintage(model, str((last + pd.Timedelta(days=-last.weekday() % 7)).date()))
+def _partition_tags(vintage: Vintage) -> dict[str, str]:
+    """The tags that make a run one of a partition."""
+    dimensions = {"model": vintage.model, "as_of_week": vintage.as_of_week}
+    return {
+        "dagster/partition": str(vintage.key),
+        **{f"dagster/partition/{name}": key for name, key in dimensions.items()},
+    }

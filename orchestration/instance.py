@@ -1,5 +1,6 @@
 """The Dagster instance: its folder, its configuration, and what must exist before the first run."""
 
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ import dagster as dg
 
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import Warehouse
+from orchestration.dead_runs import end_dead_runs
 from orchestration.environments import paths
 
 TEMPLATE = Path(__file__).with_name("dagster.yaml")
@@ -25,9 +27,19 @@ def prepare_home() -> Path:
 
 
 def prepare(warehouse: Warehouse, tracking: Tracking) -> dg.DagsterInstance:
-    """Create what several processes would otherwise race to create: history, warehouse schemas, MLflow's database."""
-    prepare_home()
+    """Create what several processes would otherwise race to create: history, warehouse schemas, MLflow's database.
+
+    Runs whose process was killed are failed, so that nobody waits for them.
+    """
+    home = prepare_home()
     paths().landing.mkdir(parents=True, exist_ok=True)
-    warehouse.prepare()
-    tracking.client().search_experiments(max_results=1)
-    return dg.DagsterInstance.get()
+    with (home / ".prepare.lock").open("w") as lock:  # given back by the system however this process ends
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not Path(
+            warehouse.path
+        ).is_file():  # the runs see to one that is there, when it is their turn to write
+            warehouse.prepare()
+        tracking.client().search_experiments(max_results=1)
+        instance = dg.DagsterInstance.get()
+        end_dead_runs(instance)
+    return instance

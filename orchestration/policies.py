@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import dagster as dg
 
+from orchestration.executor import one_process
+
 # Monday 09:00: by then last week's model is on the table. Counted from Monday 00:00, when its week is complete.
 TIMEZONE = "UTC"
 MONDAY_MORNING = "0 6 * * 1"
@@ -28,7 +30,7 @@ INGEST_RETRY = dg.RetryPolicy(
 )
 
 # One process a run; the fit has its own. Twelve small steps would spend longer importing than working.
-EXECUTOR = dg.in_process_executor
+EXECUTOR = one_process
 
 
 def apply(spec: dg.AssetSpec) -> dg.AssetSpec:

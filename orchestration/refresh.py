@@ -2,14 +2,13 @@
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+from assets.models import as_of_week, check_model, load_model
+from mmm_core.errors import InputError
 
-from assets.models import Vintage, load_model, model_names
-from mmm_core.errors import InputError, nearest
-from orchestration import environments as env
-from orchestration.foreground import Foreground, last_vintage, own_terminal
-from orchestration.results import show, show_places
+if TYPE_CHECKING:
+    from orchestration.foreground import Foreground
 
 
 def main() -> int:
@@ -19,44 +18,49 @@ def main() -> int:
         "--as-of", help="Monday of the last week to use, YYYY-MM-DD; by default the table's last"
     )
     options = parser.parse_args()
-    if options.model not in model_names():
-        parser.error(f"no model '{options.model}': {nearest(options.model, model_names())}")
-    log = env.paths().root / "logs" / f"refresh-{options.model}.log"
-    with own_terminal(log) as terminal:
-        console = Console(file=terminal, highlight=False)
-        foreground = Foreground(console)
-        try:
-            vintage = refresh(foreground, options.model, options.as_of)
-        except InputError as error:
-            console.print(f"[red]{error}[/]", soft_wrap=True)
-            return 2
-        show(console, vintage)
-        foreground.show_timing()
-        show_places(console)
-        if foreground.failed:
-            console.print(f"[red]failed: {', '.join(foreground.failed)}[/]; the whole log is in {log}")
-    return 1 if foreground.failed else 0
+    try:  # in a second: what follows costs an ingest
+        check_model(options.model)
+        as_of = as_of_week(options.as_of) if options.as_of else None
+        load_model(options.model)
+    except InputError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+    from orchestration import environments as env
+    from orchestration.command import command
+
+    return command(
+        env.paths().root / "logs" / f"refresh-{options.model}.log",
+        lambda foreground: refresh(foreground, options.model, as_of),
+        again=f"make refresh MODEL={options.model}" + (f" AS_OF={as_of}" if as_of else ""),
+    )
 
 
-def refresh(foreground: Foreground, model: str, as_of: str | None) -> Vintage:
+def refresh(foreground: "Foreground", model: str, as_of: str | None) -> None:
     """Ingest, refresh and report.
 
     Raises:
-        InputError: the model's YAML, a landing file or the model's table was refused.
+        InputError: a landing file or the model's table was refused.
+        Stopped: a signal came.
     """
-    load_model(model)  # a YAML that is refused costs seconds, not a build
+    from assets.models import Vintage
+    from orchestration.last_week import last_vintage
+    from orchestration.results import show, show_places
+
     with foreground.phase("Set up"):
-        _ = foreground.instance, foreground.definitions
+        _ = foreground.instance
     with foreground.phase("Ingest and marts"):
         foreground.run("ingest")
     if foreground.failed:
         raise InputError("Nothing was refreshed: mend what was refused above, and run this again.")
     vintage = Vintage(model, as_of) if as_of else last_vintage(foreground.warehouse, model)
     with foreground.phase(f"Model {vintage.model} as of {vintage.as_of_week}"):
-        foreground.run("refresh_model", vintage)
+        made = foreground.run("refresh_model", vintage)
     with foreground.phase("Reporting marts and the published copy"):
         foreground.run("report")
-    return vintage
+    show(foreground.console, vintage, made)
+    foreground.show_timing()
+    show_places(foreground.console)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import sys
 from typing import Any
 
-import dagster as dg
 from dagster_dlt import DagsterDltResource
 
 from assets.marts.project import dbt_cli
@@ -49,5 +48,5 @@ def fit_process() -> FitProcess:
     return FitProcess(
         command=[sys.executable, "-m", "orchestration.pipes.fit"],
         environment={"MMM_COMPILATION_CACHE": str(env.compilation_cache())},
-        client=dg.PipesSubprocessClient(cwd=str(REPOSITORY)),
+        folder=str(REPOSITORY),
     )

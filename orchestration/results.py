@@ -1,26 +1,54 @@
 """What `make demo` and `make refresh` print at the end: returns, recommended budget, review, and where things are."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from assets.models import Vintage, load_model
 from assets.resources.stores import ResultStore
 from orchestration import environments as env
 
+SHOWN = {"roi": "Return on investment", "budget_allocation": "Recommended budget", "model_review": "Review"}
 
-def show(console: Console, vintage: Vintage) -> None:
-    """ROI and recommended budget of a vintage, and whether it passed its review."""
+
+def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any]]) -> None:
+    """ROI and recommended budget of a vintage, and whether it passed its review: all of the posterior of this run.
+
+    Args:
+        made: the assets that this run materialized, by name, with their metadata.
+    """
+    console.rule(Text.assemble((vintage.model, "bold"), f" as of {vintage.as_of_week}"))
+    if "mmm_posterior" not in made:
+        console.print(
+            "This run ended before it had a posterior: what is published stays as it was.", style="red"
+        )
+        return
+    version = made["mmm_posterior"]["posterior_version"]
+    tables = _of_one_posterior(vintage, version)
+    if "roi" in tables:
+        console.print(roi_table(tables["roi"]))
+    if "budget_allocation" in tables:
+        console.print(budget_table(tables["budget_allocation"], load_model(vintage.model).budget.weeks))
+    if "model_review" in tables:
+        show_review(console, tables["model_review"], made)
+    for name in SHOWN.keys() - tables.keys():
+        console.print(f"{SHOWN[name]}: none of posterior {version}, {name} did not get so far", style="red")
+
+
+def _of_one_posterior(vintage: Vintage, version: str) -> dict[str, pd.DataFrame]:
+    """The tables that were computed from this posterior; what an earlier one left is not among them."""
     store = ResultStore(folder=str(env.paths().results))
-    roi, budget, review = (store.read(name, vintage) for name in ("roi", "budget_allocation", "model_review"))
-    console.rule(f"[bold]{vintage.model}[/] as of {vintage.as_of_week}")
-    if roi is not None:
-        console.print(roi_table(roi))
-    if budget is not None:
-        console.print(budget_table(budget, load_model(vintage.model).budget.weeks))
-    if review is not None:
-        show_review(console, review)
+    read = {name: store.read(name, vintage) for name in SHOWN}
+    return {
+        name: table
+        for name, table in read.items()
+        if table is not None and set(table["posterior_version"]) == {version}
+    }
 
 
 def roi_table(roi: pd.DataFrame) -> Table:
@@ -72,18 +100,24 @@ def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
     return table
 
 
-def show_review(console: Console, review: pd.DataFrame) -> None:
+def show_review(console: Console, review: pd.DataFrame, made: Mapping[str, Mapping[str, Any]]) -> None:
+    """The verdict, what became of it in this run, and every check that did not pass."""
     failed = review[~review["passed"]]
-    blocked = failed[failed["severity"] == "ERROR"]
-    verdict = (
-        "[red]failed: not promoted, not published[/]"
-        if len(blocked)
-        else "[green]passed: promoted and published[/]"
-    )
-    console.print(f"Review {verdict} [dim]({len(review) - len(failed)} of {len(review)} checks passed)[/]")
+    blocked = bool((failed["severity"] == "ERROR").any())
+    verdict = Text("failed: not promoted, not published", "red") if blocked else _passed(made)
+    passed = (f" ({len(review) - len(failed)} of {len(review)} checks passed)", "dim")
+    console.print(Text.assemble("Review ", verdict, passed))
     for row in failed.itertuples():
         colour = "red" if row.severity == "ERROR" else "yellow"
-        console.print(f"  [{colour}]{row.check_name}[/]: {row.message}", markup=True)
+        console.print(Text.assemble((f"  {row.check_name}", colour), f": {row.message}"))
+
+
+def _passed(made: Mapping[str, Mapping[str, Any]]) -> Text:
+    outcome = made["champion"]["outcome"] if "champion" in made else "not promoted"
+    promoted = "promoted" if outcome == "live" else outcome
+    published = "published" if "published_results" in made else "not published"
+    good = outcome == "live" and "published_results" in made
+    return Text(f"passed: {promoted} and {published}", "green" if good else "yellow")
 
 
 def show_places(console: Console) -> None:

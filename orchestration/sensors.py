@@ -14,6 +14,7 @@ from orchestration.alerts import Alert, send
 from orchestration.environments import SENSORS_RUNNING, environment, paths
 from orchestration.jobs import ingest
 from orchestration.owners import DEFAULT_OWNER, address
+from orchestration.reasons import reason_of
 
 RUNNING = dg.DefaultSensorStatus.RUNNING if SENSORS_RUNNING[environment()] else dg.DefaultSensorStatus.STOPPED
 
@@ -76,7 +77,7 @@ def alerts_of(context: dg.RunFailureSensorContext) -> Iterable[Alert]:
     """One alert an owner of a failed asset; a model's own owner hears of every failure of its vintages."""
     run = context.dagster_run
     partition = run.tags.get("dagster/partition")
-    reasons = [f"{event.step_key}: {_reason(event)}" for event in context.get_step_failure_events()] or [
+    reasons = [f"{event.step_key}: {reason_of(event)}" for event in context.get_step_failure_events()] or [
         context.failure_event.message or "the run ended without saying why"
     ]
     steps = {event.step_key for event in context.get_step_failure_events()}
@@ -89,13 +90,6 @@ def alerts_of(context: dg.RunFailureSensorContext) -> Iterable[Alert]:
             "\n".join(reasons) + f"\nRun {run.run_id}",
             run.run_id,
         )
-
-
-def _reason(event: dg.DagsterEvent) -> str:
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return (error.message if error else event.message or "").strip()
 
 
 def _owners_of(context: dg.RunFailureSensorContext, steps: set[str]) -> Iterable[str]:

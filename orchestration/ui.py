@@ -10,12 +10,13 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from rich.console import Console
+from rich.text import Text
 
 from assets.resources.settings import REPOSITORY
 from orchestration import environments as env
 from orchestration import resources
 from orchestration.instance import prepare
+from orchestration.terminal import plain_console
 
 HOST = "127.0.0.1"
 BIN = Path(sys.executable).parent
@@ -23,7 +24,7 @@ START_SECONDS = 120
 
 
 def main() -> int:
-    console = Console(highlight=False)
+    console = plain_console()
     mlflow_port, dagster_port = free_port(5000), free_port(3000)
     os.environ.setdefault("MMM_MLFLOW_UI", f"http://{HOST}:{mlflow_port}")
     with console.status("preparing the instance"):
@@ -31,9 +32,10 @@ def main() -> int:
     logs = env.paths().root / "logs"
     logs.mkdir(exist_ok=True)
     services = Services(logs)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal leaves no service behind
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
-        with console.status(f"starting; logs are in {logs}"):
+        with console.status(Text(f"starting; logs are in {logs}")):
             code_port = free_port(4000)
             workspace = write_workspace(code_port)
             services.start("mlflow", mlflow_command(mlflow_port))
@@ -51,16 +53,16 @@ def main() -> int:
             services.start("daemon", [BIN / "dagster-daemon", "run", "-w", workspace])
             services.wait_for_page("webserver", f"http://{HOST}:{dagster_port}/server_info")
             services.wait_for_page("mlflow", f"http://{HOST}:{mlflow_port}/health")
-        console.print(f"[bold]Dagster[/]  http://{HOST}:{dagster_port}")
-        console.print(f"[bold]MLflow[/]   http://{HOST}:{mlflow_port}")
-        console.print(f"[dim]data in {env.paths().root}, logs in {logs}; Ctrl-C stops everything[/]")
+        console.print(Text.assemble(("Dagster", "bold"), f"  http://{HOST}:{dagster_port}"))
+        console.print(Text.assemble(("MLflow", "bold"), f"   http://{HOST}:{mlflow_port}"))
+        console.print(f"data in {env.paths().root}, logs in {logs}; Ctrl-C stops everything", style="dim")
         ended = services.wait()
-        console.print(f"[red]{ended} ended; see {logs / ended}.log[/]")
+        console.print(f"{ended} ended; see {logs / ended}.log", style="red")
         return 1
     except KeyboardInterrupt:
         return 0
     except ServiceFailed as failure:
-        console.print(f"[red]{failure}[/]")
+        console.print(str(failure), style="red")
         return 1
     finally:
         with console.status("stopping"):

@@ -1,26 +1,75 @@
-"""Where a fit runs: a process of its own, started through a Dagster Pipes client."""
+"""Where a fit runs: a process of its own, started through Dagster Pipes."""
 
-from collections.abc import Mapping
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
+END_SECONDS = 5.0
+OUT_OF_MEMORY = (
+    "the machine's memory ran out, most likely. Close what else uses memory, take fewer `draws` or `chains` in the "
+    "model's YAML, or a machine with more, and run it again: it goes on from its last checkpoint"
+)
+
 
 class FitProcess(dg.ConfigurableResource):
-    """Starts the fit's entry point and streams its progress into the run's log.
+    """Starts the fit's entry point, streams its progress into the run's log, and says why a fit failed.
 
-    The entry point reads everything it needs from the Pipes context, so a client for Kubernetes, Slurm or a GPU box
-    starts the same one: bind this key to a resource with the same `run`.
+    The entry point reads everything it needs from the Pipes context, so Kubernetes, Slurm or a GPU box start the same
+    one: bind this key to a resource with the same `run`.
     """
 
     command: list[str]
     environment: dict[str, str]
-    client: dg.ResourceDependency[dg.PipesSubprocessClient]
+    folder: str
 
     def run(self, context: dg.AssetExecutionContext, extras: Mapping[str, Any]) -> None:
-        """Fit and wait.
+        """Fit and wait. A run that is stopped meanwhile takes its fit along.
 
         Raises:
-            DagsterPipesExecutionError: the process failed; the reason is in its log.
+            Failure: the fit failed, with the reason that it gave, or the signal that ended it.
         """
-        self.client.run(context=context, command=self.command, env=self.environment, extras=extras)
+        with dg.open_pipes_session(
+            context=context,
+            context_injector=dg.PipesTempFileContextInjector(),
+            message_reader=dg.PipesTempFileMessageReader(),
+            extras=dict(extras),
+        ) as session:
+            process = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env={**os.environ, **self.environment, **session.get_bootstrap_env_vars()},
+                start_new_session=True,  # Ctrl-C in a terminal reaches the run alone, which ends its fit itself
+            )
+            try:
+                code = process.wait()
+            except BaseException:
+                _end(process)
+                raise
+        if code != 0:
+            raise dg.Failure(why_it_ended(code, session.get_custom_messages()), allow_retries=False)
+
+
+def why_it_ended(code: int, messages: Sequence[Any]) -> str:
+    """The reason a fit gave through Pipes before it ended, or what its exit code tells."""
+    for message in messages:
+        if isinstance(message, Mapping) and "failure" in message:
+            return str(message["failure"])
+    if code >= 0:
+        return f"the fit ended with exit code {code} and gave no reason; the run's log holds what it printed"
+    name = signal.Signals(-code).name
+    cause = OUT_OF_MEMORY if -code == signal.SIGKILL else "run it again: it goes on from its last checkpoint"
+    return f"the fit was ended by {name} before it was done: {cause}"
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End the fit: its last checkpoint is whole, and the next fit of the same version goes on from it."""
+    process.terminate()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

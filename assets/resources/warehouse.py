@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.resources.results import RESULT_TABLES
+from mmm_core.disk import is_out_of_space, out_of_space
 from mmm_core.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 POOL = "duckdb"
 """Dagster pool of everything that opens the warehouse file (limit 1)."""
+
+LOG = dg.get_dagster_logger("warehouse")
+"""Waits are told here: in a run's log while a run is at work."""
+TELL_SECONDS = 0.5  # no wait that is over sooner is worth a line
 
 _HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 # Another process holds the file; or this process holds it in the other mode (reading while it writes).
@@ -47,20 +52,28 @@ class Warehouse(dg.ConfigurableResource):
         Raises:
             InputError: reading before anything was written.
             WarehouseLocked: another process held the file for all of `wait_seconds`.
+            OutOfSpace: the disk has no room for what is written.
         """
         if read_only and not Path(self.path).is_file():
             raise InputError(f"{self.path}: there is no warehouse yet: materialize the raw assets first")
+        import duckdb
+
         connection = self._open(read_only)
         try:
-            yield connection
-        finally:
-            connection.close()
+            try:
+                yield connection
+            finally:
+                connection.close()
+        except duckdb.Error as error:
+            if is_out_of_space(error):
+                raise out_of_space(Path(self.path)) from error
+            raise
 
     def _open(self, read_only: bool) -> "duckdb.DuckDBPyConnection":
         import duckdb
 
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        deadline, delay = time.monotonic() + self.wait_seconds, 0.05
+        deadline, delay, told = time.monotonic() + self.wait_seconds, 0.05, ""
         while True:
             try:
                 return duckdb.connect(self.path, read_only=read_only)
@@ -70,16 +83,17 @@ class Warehouse(dg.ConfigurableResource):
                     raise
                 if time.monotonic() + delay > deadline:
                     raise WarehouseLocked(self._locked(message)) from error
+                if delay > TELL_SECONDS and told != (holder := _holder(message)):
+                    told = holder
+                    LOG.warning(
+                        f"waiting for {self.path}, locked by {holder}, for {self.wait_seconds:g} s at most"
+                    )
             time.sleep(delay * random.uniform(0.8, 1.2))
             delay = min(2 * delay, 2.0)
 
     def _locked(self, message: str) -> str:
-        held = _HOLDER.search(message)
-        holder = (
-            f"{held['program']} (process {held['pid']})" if held else "another connection of this process"
-        )
         return (
-            f"{self.path} is locked by {holder}; waited {self.wait_seconds:g} s. "
+            f"{self.path} is locked by {_holder(message)}; waited {self.wait_seconds:g} s. "
             "Close that connection, or query the published copy (published/marts.duckdb), which is never locked."
         )
 
@@ -117,6 +131,11 @@ class Warehouse(dg.ConfigurableResource):
                 connection.unregister("incoming")
             connection.commit()
         return {name: len(frame) for name, frame in frames.items()}
+
+
+def _holder(message: str) -> str:
+    held = _HOLDER.search(message)
+    return f"{held['program']} (process {held['pid']})" if held else "another connection of this process"
 
 
 def _result_rows(table: str, frame: "pd.DataFrame", model: str, week: dt.date) -> "pd.DataFrame":

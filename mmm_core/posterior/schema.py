@@ -125,7 +125,9 @@ def save_posterior(tree: xr.DataTree, path: str | Path) -> Path:
     check_posterior(tree)
     path = Path(path)
     _keep_extensions(spec_of(tree), extensions_folder(path))
-    return write_whole(path, lambda partial: tree.to_netcdf(partial, engine="h5netcdf"))
+    return write_whole(
+        path, lambda partial: tree.to_netcdf(partial, engine="h5netcdf"), size=int(tree.nbytes)
+    )
 
 
 def load_posterior(path: str | Path) -> xr.DataTree:

@@ -6,8 +6,10 @@ for the review, the same fit without the last weeks. It reports its progress and
 """
 
 import os
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,10 +26,30 @@ REPORT_SECONDS = 2.0
 HOLDOUT_DRAWS = 250  # a chain: a forecast is scored on a thousand draws
 
 
-def main() -> None:
+def main() -> int:
     _end_with_parent(os.getppid())
     with open_dagster_pipes() as pipes:
-        fit_model(pipes)
+        try:
+            fit_model(pipes)
+        except Exception as error:
+            traceback.print_exc()
+            pipes.report_custom_message({"failure": why(error)})
+            return 1
+    return 0
+
+
+def why(error: Exception) -> str:
+    """What a person at the terminal, the event log and an alert are told of a fit that failed."""
+    from mmm_core.errors import InputError, OutOfSpace
+
+    if isinstance(error, InputError | OutOfSpace):
+        return str(error)
+    what = f"the fit failed with {type(error).__name__}: {error}"
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return (
+            f"{what}: memory ran out: take fewer `draws` or `chains` in the model's YAML, or a larger machine"
+        )
+    return f"{what}; the run's log holds the traceback"
 
 
 def fit_model(pipes: PipesContext) -> None:
@@ -125,4 +147,4 @@ def _end_with_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -78,6 +78,39 @@ def test_names_the_process_that_holds_the_file(warehouse):
         process.wait()
 
 
+def test_while_it_waits_it_says_for_whom(warehouse, caplog):
+    warehouse.prepare()
+    with _hold(warehouse.path, 2) as holder, warehouse.connect():
+        pass
+    told = [record.getMessage() for record in caplog.records if "waiting for" in record.getMessage()]
+    assert len(told) == 1
+    assert f"process {holder.pid}" in told[0]
+    assert warehouse.path in told[0]
+
+
+def test_a_full_disk_names_the_warehouse_and_the_next_write_works(warehouse):
+    warehouse.prepare()
+    program = f"""
+        import resource
+        from assets.resources.warehouse import Warehouse
+        from mmm_core.errors import OutOfSpace
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+        try:
+            with Warehouse(path={warehouse.path!r}).connect() as connection:
+                connection.execute("create table raw.large as select random() as x from range(2_000_000)")
+        except OutOfSpace as error:
+            print(error)
+    """
+    full = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)], capture_output=True, text=True
+    )
+    assert warehouse.path in full.stdout, full.stderr
+    assert "make room" in full.stdout
+    with warehouse.connect() as connection:
+        connection.execute("create table raw.large as select 1 as x")
+
+
 def test_reading_before_writing_is_a_clear_error(warehouse):
     with pytest.raises(InputError, match="materialize the raw assets"), warehouse.connect(read_only=True):
         pass

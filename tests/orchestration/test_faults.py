@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from mmm_core.files import partial_name
+from orchestration.instance import prepare
 from tests.orchestration.house import (
     LAST_WEEK,
     MODEL,
@@ -30,12 +31,13 @@ def run_elsewhere(house, week, only=UP_TO_POSTERIOR) -> subprocess.Popen:
     """The same run in a process of its own, as a run worker is one."""
     script = f"""
         import dagster as dg
-        from assets.models import Vintage
-        from orchestration.definitions import defs
 
-        result = defs.resolve_job_def("refresh_model").execute_in_process(
-            instance=dg.DagsterInstance.get(), partition_key=Vintage("{MODEL}", "{week}").key,
-            asset_selection=[dg.AssetKey(name) for name in "{only}".split()], raise_on_error=False,
+        tags = {{"dagster/partition": "{week}|{MODEL}"}}
+        tags |= {{"dagster/partition/model": "{MODEL}", "dagster/partition/as_of_week": "{week}"}}
+        result = dg.execute_job(
+            dg.build_reconstructable_job("orchestration.definitions", "job_named", ("refresh_model",)),
+            instance=dg.DagsterInstance.get(), tags=tags,
+            asset_selection=[dg.AssetKey(name) for name in "{only}".split()],
         )
         raise SystemExit(0 if result.success else 1)
     """
@@ -109,10 +111,10 @@ def test_a_run_killed_in_its_fit_leaves_nothing_half_written_and_a_rerun_the_sam
     with pytest.raises(FileNotFoundError):
         house.posteriors.current(vintage())
 
-    # The killed run held the pool's only slot; the monitoring daemon gives it back, here by hand.
-    house.instance.event_log_storage.free_concurrency_slots_for_run(
-        next(iter(house.instance.get_runs())).run_id
-    )
+    (dead,) = house.instance.get_runs()
+    assert not dead.is_finished
+    prepare(house.warehouse, house.tracking)  # as every start does
+    assert house.instance.get_run_by_id(dead.run_id).status == dg.DagsterRunStatus.FAILURE
     house.write_spec()
     (folder.parent / str(LAST_WEEK)).mkdir(parents=True, exist_ok=True)
     first = house.refresh(only=UP_TO_POSTERIOR)

@@ -1,0 +1,77 @@
+"""A command in the foreground, from its first line on the terminal to its exit code."""
+
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from mmm_core.disk import says_out_of_space
+from mmm_core.errors import InputError
+from orchestration import stopping
+from orchestration.follow import waits_told
+from orchestration.foreground import Foreground
+from orchestration.reasons import MAKE_ROOM
+from orchestration.terminal import own_terminal, plain_console
+
+FAILED, REFUSED = 1, 2
+PROJECT = ("mmm_core", "assets", "orchestration")
+
+
+def command(log: Path, work: Callable[[Foreground], None], again: str) -> int:
+    """Do `work` in the foreground: the terminal for its lines, the log for everything else.
+
+    Args:
+        again: the command that goes on where a stopped one was.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 refused, 128 and the signal's number where one stopped it.
+    """
+    with own_terminal(log) as file:
+        console = plain_console(file)
+        foreground = Foreground(console)
+
+        def first(number: signal.Signals) -> None:
+            foreground.tell(f"{number.name}: stopping; Ctrl-C again ends it at once")
+
+        def second() -> None:
+            console.show_cursor(True)
+            console.print(f"ended at once; {again} goes on from the last checkpoint", style="red")
+            file.flush()
+
+        try:
+            with stopping.stoppable(first, second), waits_told(foreground.tell):
+                work(foreground)
+        except stopping.Stopped as stopped:
+            where = foreground.title or "before anything began"
+            console.print(
+                f"stopped by {stopped.signal.name}: {where}. {again} goes on from there", style="red"
+            )
+            return stopped.exit_code
+        except InputError as error:
+            console.print(str(error), style="red", soft_wrap=True)
+            return REFUSED
+        except Exception as error:
+            logging.getLogger(__name__).error("", exc_info=error)  # the traceback is for the log
+            _say_failed(console, foreground.title, _words(error), log)
+            return FAILED
+        if foreground.failed:
+            _say_failed(console, ", ".join(foreground.failed), "", log)
+    return FAILED if foreground.failed else 0
+
+
+def _say_failed(console: Console, what: str, why: str, log: Path) -> None:
+    line = Text.assemble(
+        (f"failed: {what}", "red"), f": {why}" if why else "", f"; the whole log is in {log}"
+    )
+    console.print(line, soft_wrap=True)
+
+
+def _words(error: Exception) -> str:
+    """What a person needs of an error outside of any step; our own say it themselves."""
+    if type(error).__module__.split(".")[0] in PROJECT:
+        return str(error)
+    words = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    return f"{words}: {MAKE_ROOM}" if says_out_of_space(str(error)) else words

@@ -1,0 +1,47 @@
+"""Why a step failed, in the words meant for a person: for the terminal and for alerts."""
+
+import re
+from collections.abc import Iterator
+
+from dagster import DagsterEvent
+from dagster._utils.error import SerializableErrorInfo
+
+from mmm_core.disk import says_out_of_space
+
+# Whoever defined or raised these said what is wrong and what to do: the causes below them are for the log.
+_MEANT_FOR_PEOPLE = re.compile(r"^(?:(?:mmm_core|assets|orchestration)(?:\.\w+)+|[\w.]+\.events\.Failure): ")
+_CLASS = re.compile(r"^[A-Za-z_][\w.]*: ")
+_DBT = "Errors parsed from dbt logs:"
+MAKE_ROOM = "the disk is full: make room, and run this again; what was finished before is kept"
+
+
+def reason(error: SerializableErrorInfo | None) -> str:
+    """The message meant for people; where there is none, the lowest cause's."""
+    chain = list(_chain(error))
+    if not chain:
+        return "it ended without saying why"
+    for link in chain:
+        if _MEANT_FOR_PEOPLE.match(link.message):
+            return _plain(link.message)
+    lowest = next((link for link in chain if _DBT in link.message), chain[-1])
+    words = _plain(lowest.message)
+    full = any(says_out_of_space(link.message) for link in chain)
+    return f"{words}: {MAKE_ROOM}" if full else words
+
+
+def reason_of(event: DagsterEvent) -> str:
+    """Why the step of a failure event failed."""
+    return reason(event.step_failure_data.error)
+
+
+def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
+    while error is not None:
+        yield error
+        error = error.cause
+
+
+def _plain(message: str) -> str:
+    """Without the exception's class, blank lines, and what dbt's wrapper says before dbt's own errors."""
+    words = _CLASS.sub("", message.strip())
+    words = words.partition(_DBT)[2] or words
+    return "\n".join(" ".join(line.split()) for line in words.splitlines() if line.strip())

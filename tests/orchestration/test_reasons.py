@@ -1,0 +1,78 @@
+"""The message meant for people is shown, not the cause below it nor the wrapper above."""
+
+import dagster as dg
+import pytest
+
+from assets.resources.warehouse import WarehouseLocked
+from mmm_core.errors import InputError
+from orchestration.reasons import MAKE_ROOM, reason, reason_of
+
+
+def failing(how, **options) -> str:
+    """The reason of a step of a real run that fails with what `how` raises."""
+
+    @dg.asset(**options)
+    def fails():
+        how()
+
+    result = dg.materialize([fails], raise_on_error=False)
+    (event,) = result.filter_events(lambda event: event.is_step_failure)
+    return reason_of(event)
+
+
+def raised(error, cause=None):
+    def how():
+        raise error from cause
+
+    return how
+
+
+REMEDY = "w.duckdb is locked by python (process 12).\nClose that connection"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        WarehouseLocked(REMEDY),
+        InputError(REMEDY),
+        dg.Failure(REMEDY),
+        dg.Failure(REMEDY, allow_retries=False),
+    ],
+)
+def test_a_message_with_the_remedy_is_not_replaced_by_its_cause(error):
+    assert failing(raised(error, OSError("Could not set lock on file"))) == REMEDY
+
+
+def test_nor_by_the_tries_it_took():
+    policy = dg.RetryPolicy(max_retries=1)
+    assert failing(raised(InputError(REMEDY), ValueError("low")), retry_policy=policy) == REMEDY
+
+
+def test_a_message_of_ours_below_a_library_s_is_found():
+    assert failing(raised(RuntimeError("pipeline step failed"), InputError(REMEDY))) == REMEDY
+
+
+def test_of_others_messages_the_lowest_is_shown_without_its_class():
+    assert (
+        failing(raised(RuntimeError("pipeline step failed"), ValueError("no column  [spend]")))
+        == "no column [spend]"
+    )
+
+
+def test_a_full_disk_is_said_whoever_met_it():
+    words = failing(raised(RuntimeError("load failed"), OSError(28, "No space left on device", "w.duckdb")))
+    assert "w.duckdb" in words
+    assert words.endswith(MAKE_ROOM)
+
+
+def test_of_dbt_its_own_errors_are_shown():
+    wrapper = (
+        "The dbt CLI process failed with exit code `1`. Check the stdout.\n\nErrors parsed from dbt logs:\n\n"
+    )
+    assert failing(raised(RuntimeError(wrapper + "Database Error in model x\n  IO Error"))) == (
+        "Database Error in model x\nIO Error"
+    )
+
+
+def test_no_error_is_said_to_be_none():
+    assert reason(None) == "it ended without saying why"

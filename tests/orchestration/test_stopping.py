@@ -1,0 +1,201 @@
+"""What ends a run before it is done: kill -9, INT, TERM, HUP; and what waits for it meanwhile. Real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster import DagsterRunStatus as Status
+
+from orchestration.instance import prepare_home
+
+pytestmark = pytest.mark.slow
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+def wait_for(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Sleeper:
+    """A command at work in a process of its own."""
+
+    folder: Path
+    process: subprocess.Popen
+    output: Path
+
+    def wait_until_at_work(self) -> "Sleeper":
+        return self._wait_until(lambda: (self.folder / f"at-work-{self.process.pid}").exists())
+
+    def wait_until_it_says(self, words: str) -> "Sleeper":
+        return self._wait_until(lambda: words in self.said())
+
+    def _wait_until(self, condition) -> "Sleeper":
+        wait_for(lambda: condition() or self.process.poll() is not None)
+        assert condition(), self.said()
+        return self
+
+    def end(self, number: signal.Signals, seconds: float = 30) -> tuple[int, float]:
+        """Its exit code, and how long it took to answer."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        return self.process.wait(seconds), time.monotonic() - started
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+
+@dataclass
+class World:
+    folder: Path
+    instance: dg.DagsterInstance
+    started: list[Sleeper]
+
+    def start(self, job: str = "sleep") -> Sleeper:
+        output = self.folder / f"output-{len(self.started)}"
+        with output.open("wb") as file:
+            command = [sys.executable, "-W", "ignore", "-m", "tests.orchestration.sleeper", job]
+            process = subprocess.Popen(command, stdout=file, stderr=file)
+        self.started.append(Sleeper(self.folder, process, output))
+        return self.started[-1]
+
+    def wake(self) -> None:
+        (self.folder / "wake").touch()
+
+    def statuses(self) -> list[Status]:
+        """Of every run, in the order in which they began."""
+        return [run.status for run in reversed(list(self.instance.get_runs()))]
+
+    def waiting_or_holding(self) -> set[str]:
+        return self.instance.event_log_storage.get_concurrency_run_ids()
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMM_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    prepare_home()
+    with dg.DagsterInstance.get() as instance:
+        found = World(tmp_path, instance, [])
+        yield found
+        for sleeper in found.started:
+            sleeper.process.kill()
+            sleeper.process.wait()
+
+
+def test_the_next_start_ends_a_run_that_was_killed_and_nobody_waits_for_it(world):
+    world.start().wait_until_at_work().end(signal.SIGKILL)
+    assert world.statuses() == [Status.STARTED]  # what the dead leave
+    assert world.waiting_or_holding()
+    world.wake()
+    second = world.start()
+    assert second.process.wait(120) == 0, second.said()
+    assert world.statuses() == [Status.FAILURE, Status.SUCCESS]
+    assert world.waiting_or_holding() == set()
+    (failed,) = world.instance.get_runs(filters=dg.RunsFilter(statuses=[Status.FAILURE]))
+    messages = [entry.message for entry in world.instance.all_logs(failed.run_id)]
+    assert any("is gone: killed" in message and "start the run again" in message for message in messages)
+
+
+def test_a_run_that_is_killed_while_another_waits_for_it_is_waited_for_no_longer(world):
+    first = world.start().wait_until_at_work()
+    second = world.start().wait_until_it_says("waits for the pool duckdb")
+    first.end(signal.SIGKILL)
+    second.wait_until_it_says("was killed")
+    second.wait_until_at_work()
+    world.wake()
+    assert second.process.wait(60) == 0, second.said()
+    assert world.statuses() == [Status.FAILURE, Status.SUCCESS]
+
+
+def test_of_two_at_once_the_second_says_for_whom_it_waits_and_both_end_well(world):
+    first = world.start().wait_until_at_work()
+    second = world.start().wait_until_it_says("waits for the pool duckdb")
+    (line,) = [line for line in second.said().splitlines() if "waits for the pool" in line]
+    (holder,) = [
+        run for run in world.instance.get_runs() if run.tags["process/pid"] == str(first.process.pid)
+    ]
+    for words in (f"process {first.process.pid}", f"run {holder.run_id[:8]}", "since 20", "sleep of sleep"):
+        assert words in line
+    assert not (world.folder / f"at-work-{second.process.pid}").exists()
+    world.wake()
+    assert [first.process.wait(60), second.process.wait(60)] == [0, 0], second.said()
+    assert world.statuses() == [Status.SUCCESS, Status.SUCCESS]
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_cancels_the_run_at_work_and_the_rest(world, number):
+    sleeper = world.start().wait_until_at_work()
+    code, seconds = sleeper.end(number)
+    assert code == CODES[number], sleeper.said()
+    assert seconds < 15  # what ending takes on a busy machine
+    assert world.statuses() == [Status.CANCELED]
+    assert world.waiting_or_holding() == set()
+    assert list(world.folder.glob("after-*")) == list(world.folder.glob("second-*")) == []
+    last = sleeper.said().strip().splitlines()[-1]
+    assert last == f"stopped by {number.name}: First. make refresh MODEL=sleeper goes on from there"
+    assert "Traceback" not in sleeper.said()
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_ends_one_that_waits_and_not_the_one_it_waits_for(world, number):
+    first = world.start().wait_until_at_work()
+    second = world.start().wait_until_it_says("waits for the pool duckdb")
+    code, seconds = second.end(number)
+    assert code == CODES[number], second.said()
+    assert seconds < 15
+    assert world.statuses() == [Status.STARTED, Status.CANCELED]
+    world.wake()
+    assert first.process.wait(60) == 0, first.said()
+    assert world.waiting_or_holding() == set()
+
+
+def test_a_signal_is_heard_between_two_tries_of_a_step(world):
+    sleeper = world.start("again").wait_until_at_work()
+    wait_for(lambda: any("STEP_UP_FOR_RETRY" in str(e.dagster_event) for e in events(world)))
+    assert sleeper.end(signal.SIGTERM)[0] == 143, sleeper.said()
+    assert world.statuses() == [Status.CANCELED]
+    assert world.waiting_or_holding() == set()
+
+
+def events(world):
+    return [e for run in world.instance.get_runs() for e in world.instance.all_logs(run.run_id)]
+
+
+def test_a_second_signal_ends_at_once_what_does_not_listen(world):
+    sleeper = world.start("deaf").wait_until_at_work()
+    sleeper.process.send_signal(signal.SIGINT)
+    wait_for(lambda: (world.folder / f"not-heard-{sleeper.process.pid}").exists())
+    sleeper.wait_until_it_says("SIGINT: stopping")
+    time.sleep(0.6)  # nearer signals are taken for one
+    assert sleeper.end(signal.SIGINT)[0] == 130
+    assert "ended at once" in sleeper.said()
+    world.wake()
+    assert world.start().process.wait(120) == 0
+    assert world.statuses() == [Status.FAILURE, Status.SUCCESS]
+
+
+def test_a_closed_terminal_ends_the_run_as_cancelled(world):
+    """The terminal is a real one: once it is closed, writing to it fails and the kernel sends HUP."""
+    pid, terminal = os.forkpty()
+    if pid == 0:
+        os.execv(
+            sys.executable, [sys.executable, "-W", "ignore", "-m", "tests.orchestration.sleeper", "sleep"]
+        )
+    wait_for(lambda: (world.folder / f"at-work-{pid}").exists())
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    assert world.statuses() == [Status.CANCELED]
+    assert world.waiting_or_holding() == set()

@@ -1,0 +1,188 @@
+"""What people see: names in [brackets] as they are, tables of one posterior, a line for a failure, exit codes."""
+
+import io
+import sys
+
+import duckdb
+import pandas as pd
+import pytest
+import yaml
+
+from assets.resources.paths import REPOSITORY
+from assets.resources.stores import ResultStore
+from mmm_core.errors import InputError
+from orchestration import refresh
+from orchestration.command import command
+from orchestration.foreground import Foreground
+from orchestration.results import show
+from orchestration.terminal import plain_console
+from tests.orchestration.house import SPEC, vintage
+
+BRACKETS = "landing/tv [2025].csv: column [/spend] [red]"
+
+
+def screen() -> Foreground:
+    """A foreground on a terminal that keeps what is drawn."""
+    console = plain_console(io.StringIO())
+    console._force_terminal = True
+    return Foreground(console)
+
+
+def test_brackets_of_names_are_printed_as_they_are():
+    foreground = screen()
+    with foreground.phase(f"Model {BRACKETS}"):
+        foreground.say(BRACKETS)
+        foreground.tell(BRACKETS)
+    foreground.console.print(BRACKETS, style="red", soft_wrap=True)
+    foreground.show_timing()
+    assert foreground.console.file.getvalue().count(BRACKETS) >= 4
+
+
+def test_every_console_is_the_plain_one():
+    made = [
+        path.name
+        for path in (REPOSITORY / "orchestration").rglob("*.py")
+        if "Console(" in path.read_text().replace("plain_console(", "")
+    ]
+    assert made == ["terminal.py"]
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """Writes tables of a vintage as assets leave them: (name, posterior version) -> a file."""
+    monkeypatch.setenv("MMM_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("MMM_MODELS_DIR", str(tmp_path))
+    (tmp_path / f"{vintage().model}.yaml").write_text(yaml.safe_dump(SPEC))
+    store = ResultStore(folder=str(tmp_path / "results"))
+    roi = pd.DataFrame(
+        {
+            "channel": "search [brand]",
+            "metric": ["spend", "contribution", "roi", "mroi"],
+            **dict.fromkeys(("mean", "q05", "q95"), 1.0),
+        }
+    )
+    budget = pd.DataFrame(
+        {
+            "channel": ["search [brand]"],
+            **dict.fromkeys(
+                ("current_spend", "recommended_spend", "current_revenue", "recommended_revenue", "mroi"), 1.0
+            ),
+        }
+    )
+    review = pd.DataFrame(
+        {"check_name": ["rhat"], "severity": ["WARN"], "passed": [False], "message": ["R-hat of [tv] is 1.2"]}
+    )
+    tables = {"roi": roi, "budget_allocation": budget, "model_review": review}
+
+    def write(version: str, *names: str) -> None:
+        for name in names:
+            path = store.path(name, vintage())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tables[name].assign(posterior_version=version).to_parquet(path)
+
+    return write
+
+
+def shown(made) -> str:
+    console = plain_console(io.StringIO())
+    show(console, vintage(), made)
+    return console.file.getvalue()
+
+
+NEW = {"mmm_posterior": {"posterior_version": "new"}}
+LIVE = {**NEW, "champion": {"outcome": "live"}, "published_results": {}}
+
+
+def test_a_run_that_went_all_the_way_shows_all(results):
+    results("new", "roi", "budget_allocation", "model_review")
+    text = shown(LIVE)
+    for words in (
+        "search [brand]",
+        "Recommended budget",
+        "passed: promoted and published",
+        "R-hat of [tv] is 1.2",
+    ):
+        assert words in text
+
+
+def test_a_verdict_on_the_posterior_before_is_not_printed_under_the_new_roi(results):
+    results("old", "budget_allocation", "model_review")
+    results("new", "roi")
+    text = shown(NEW)
+    assert "Return on investment" in text
+    assert "promoted" not in text
+    assert "passed" not in text
+    assert "Review: none of posterior new" in text
+    assert "Recommended budget: none of posterior new" in text
+
+
+def test_a_run_without_a_posterior_shows_none_of_an_earlier_one(results):
+    results("old", "roi", "budget_allocation", "model_review")
+    text = shown({})
+    assert "before it had a posterior" in text
+    assert "search" not in text
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict"),
+    [
+        (NEW, "passed: not promoted and not published"),
+        ({**NEW, "champion": {"outcome": "live"}}, "passed: promoted and not published"),
+        ({**LIVE, "champion": {"outcome": "kept out: version 3 is of a later week"}}, "kept out: version 3"),
+    ],
+)
+def test_what_became_of_a_review_that_passed_is_what_this_run_did(results, made, verdict):
+    results("new", "roi", "model_review")
+    assert verdict in shown(made)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (InputError("tv.csv: column [spend] is not there"), 2, "tv.csv: column [spend] is not there"),
+        (
+            RuntimeError("broken [pipe]"),
+            1,
+            "failed: Set up: RuntimeError: broken [pipe]; the whole log is in",
+        ),
+        (
+            duckdb.IOException('IO Error: Could not write file "w.duckdb": No space left on device'),
+            1,
+            "make room",
+        ),
+    ],
+)
+def test_an_error_outside_of_a_step_is_one_line_and_an_exit_code(tmp_path, capfd, error, code, words):
+    def work(foreground: Foreground) -> None:
+        with foreground.phase("Set up"):
+            raise error
+
+    assert command(tmp_path / "x.log", work, again="make demo") == code
+    lines = capfd.readouterr().out.strip().splitlines()
+    assert len(lines) == 1
+    assert words in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["us_revenue", "--as-of", "2026-01-06"],
+            ["AS_OF=2026-01-06 is a Tuesday", "is 2026-01-05", "from 2018-01-01"],
+        ),
+        (["us_revenue", "--as-of", "2099-01-05"], ["is not over yet", "from 2018-01-01"]),
+        (["us_revenue", "--as-of", "2017-12-25"], ["comes before the first", "from 2018-01-01"]),
+        (["us_revenue", "--as-of", "2026-13-05"], ["no date", "YYYY-MM-DD"]),
+        (["us_revenu"], ["no such model", "did you mean 'us_revenue'?"]),
+    ],
+)
+def test_a_week_or_model_that_is_not_there_is_refused_before_anything_begins(
+    tmp_path, monkeypatch, capsys, arguments, words
+):
+    monkeypatch.setenv("MMM_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(sys, "argv", ["refresh", *arguments])
+    assert refresh.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    for word in words:
+        assert word in line
+    assert not (tmp_path / "data").exists()
