@@ -35,9 +35,7 @@ def prepare(warehouse: Warehouse, tracking: Tracking) -> dg.DagsterInstance:
     paths().landing.mkdir(parents=True, exist_ok=True)
     with (home / ".prepare.lock").open("w") as lock:  # given back by the system however this process ends
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not Path(
-            warehouse.path
-        ).is_file():  # the runs see to one that is there, when it is their turn to write
+        if not Path(warehouse.path).is_file():  # one that is there, the runs prepare when it is their turn
             warehouse.prepare()
         tracking.client().search_experiments(max_results=1)
         instance = dg.DagsterInstance.get()

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from assets.resources.fitting import FitProcess, why_it_ended
-from assets.resources.paths import REPOSITORY
+from assets.resources.settings import REPOSITORY
 from orchestration.reasons import reason_of
 from orchestration.sensors import alerts_of
 from tests.orchestration.house import MODEL, failure, vintage

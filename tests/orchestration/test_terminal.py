@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from assets.resources.paths import REPOSITORY
+from assets.resources.settings import REPOSITORY
 from assets.resources.stores import ResultStore
 from mmm_core.errors import InputError
 from orchestration import refresh
