@@ -101,17 +101,21 @@ def fit(
     from mmm_core.spec.model_spec import load_spec
 
     spec = with_engine(load_spec(model), engine)
-    resumes = checkpoint is not None and checkpoint.is_file() and spec.fit.engine == "numpyro"
-    with sampling(f"Fitting {spec.model}", resumes) as progress:
+    with sampling(f"Fitting {spec.model}") as progress:
         from mmm_core.data.table import read_table
-        from mmm_core.inference.fit import fit as fit_model
-        from mmm_core.posterior.schema import load_posterior, save_posterior
+        from mmm_core.inference.fit import fit_and_save
+        from mmm_core.posterior.schema import load_posterior
 
         earlier = load_posterior(warm_start) if warm_start else None
-        tree = fit_model(
-            read_table(table), spec, progress, str(table), checkpoint=checkpoint, warm_start=earlier
+        tree = fit_and_save(
+            read_table(table),
+            spec,
+            out / "posterior.nc",
+            progress,
+            checkpoint,
+            source=str(table),
+            warm_start=earlier,
         )
-        save_posterior(tree, out / "posterior.nc")
     with busy("Summarising"):
         from mmm_core.diagnostics.convergence import faults
         from mmm_core.diagnostics.summary import summary

@@ -19,7 +19,7 @@ from mmm_core.files import write_whole
 if TYPE_CHECKING:
     import xarray as xr
 
-    from mmm_core.inference.hmc.sampler import Progress
+    from mmm_core.inference.hmc.state import Progress
     from mmm_core.spec.model_spec import ModelSpec
 
 LOG_WIDTH = 160
@@ -107,10 +107,10 @@ def starts(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def sampling(what: str, resumes: bool = False) -> Iterator[Callable[[Progress], None]]:
+def sampling(what: str) -> Iterator[Callable[[Progress], None]]:
     """A bar over a fit's iterations, with its phase and what the sampler says of itself; plain lines in a log.
 
-    What stays on the screen: the memory that the fit takes and, where it `resumes`, from which iteration.
+    Remarks stay on the screen: the memory that the fit takes, from which iteration of a checkpoint it goes on.
     """
     told: set[object] = set()
 
@@ -123,23 +123,14 @@ def sampling(what: str, resumes: bool = False) -> Iterator[Callable[[Progress], 
 
         def report(progress: Progress) -> None:
             if progress.message:
-                once(progress.message[0].upper() + progress.message[1:], "message")
-            if resumes and progress.done:
-                once(f"going on from the checkpoint at iteration {iteration_before(progress):,}", "resumes")
+                once(progress.message[0].upper() + progress.message[1:], progress.message)
             update(progress.done, progress.total if progress.done else None, note_of(progress))
             if not err.is_terminal and progress.total:
                 quarter = 4 * progress.done // progress.total
-                at = f"{progress.done:,} of {progress.total:,}, " if progress.done else ""
-                once(f"{what}: {at}{note_of(progress)}", (progress.phase, quarter))
+                done = f"{progress.done:,} of {progress.total:,}, " if progress.done else ""
+                once(f"{what}: {done}{note_of(progress)}", (progress.phase, quarter))
 
         yield report
-
-
-def iteration_before(first: Progress) -> int:
-    """Where a sampler stood before its first report: one block earlier, or at its end where nothing was left."""
-    from mmm_core.inference.hmc.sampler import BLOCK
-
-    return first.done if first.phase == "summarising" else (first.done - 1) // BLOCK * BLOCK
 
 
 @contextmanager

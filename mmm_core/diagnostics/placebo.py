@@ -23,7 +23,7 @@ from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
-    from mmm_core.inference.hmc.sampler import Progress
+    from mmm_core.inference.hmc.state import Progress
 
 NAME = "placebo"
 BLOCK = 4

@@ -21,7 +21,8 @@ import xarray as xr
 
 from mmm_core.model.beliefs import BUMP
 from mmm_core.model.media import MediaParameters, saturated_media
-from mmm_core.model.model import Model, ModelArrays, model_arrays
+from mmm_core.model.model import Model, ModelArrays
+from mmm_core.model.prepare import prepare
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.pointwise import log_likelihood_of_draws, refuse_without_a_likelihood
 from mmm_core.posterior.predictor import some_draws
@@ -161,7 +162,8 @@ def log_prior(
     """
     spec, data = posterior.spec, posterior.data
     with jax.enable_x64(True):
-        model, arrays = Model.of(data, spec), model_arrays(data, spec)
+        prepared = prepare(data, spec)
+        model, arrays = prepared.model, prepared.arrays
         effect = stated_effects(posterior, model, arrays, positions)
     priors = model.priors
     common: dict[str, np.ndarray] = {}

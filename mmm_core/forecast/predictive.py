@@ -13,10 +13,11 @@ from numpyro import handlers
 from mmm_core.data.arrays import INTERCEPT, model_data
 from mmm_core.effects.contributions import Decomposition
 from mmm_core.effects.roi import roi_draws
-from mmm_core.inference import engines
+from mmm_core.inference.engines import EngineResult
 from mmm_core.inference.fit import posterior_tree
 from mmm_core.inference.runtime import configure
-from mmm_core.model.model import Model, ModelArrays, integrated_terms, model_arrays
+from mmm_core.model.model import Model, ModelArrays
+from mmm_core.model.prepare import integrated_terms, prepare
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.schema import OPTIONAL_DIMS
 from mmm_core.spec.model_spec import ModelSpec
@@ -100,12 +101,12 @@ def prior_predictive(
     """
     configure(1, precision=spec.fit.precision)
     data = model_data(table, spec, source)
-    model, arrays = Model.of(data, spec), model_arrays(data, spec)
+    prepared = prepare(data, spec)
     seed = spec.fit.seed if seed is None else seed
-    drawn = _draw_effects(model, arrays, draws, seed)
+    drawn = _draw_effects(prepared.model, prepared.arrays, draws, seed)
     variables = _prior_variables(drawn, data, spec, np.random.default_rng(seed))
     stats = xr.Dataset(coords={"chain": [0], "draw": np.arange(draws)})
-    tree = posterior_tree(data, spec, engines.Posterior(variables, stats, {"seed": seed}))
+    tree = posterior_tree(data, spec, EngineResult(variables, stats, {"seed": seed}))
     metrics = roi_draws(tree)
     group = tree["posterior"].to_dataset()
     group["roi"] = group["roi"].copy(data=metrics["roi"].sel(channel=list(spec.paid)).to_numpy()[None])

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from mmm_core.data.arrays import model_data
-from mmm_core.inference.engines import ENGINES, Posterior, Run, engine
+from mmm_core.inference.engines import (
+    ENGINES,
+    EngineResult,
+    FitOptions,
+    engine,
+    refuse_likelihood_terms,
+)
+from mmm_core.inference.hmc.state import Progress
 from mmm_core.inference.memory import check_memory
 from mmm_core.inference.runtime import only_new_garbage
 from mmm_core.inference.version import fit_source
-from mmm_core.posterior.schema import FORMAT, check_posterior
+from mmm_core.model.model import LikelihoodTerm
+from mmm_core.model.prepare import prepare
+from mmm_core.posterior.schema import FORMAT, check_posterior, save_posterior
 from mmm_core.spec.extensions import refuse_changed
 from mmm_core.spec.model_spec import ModelSpec
-
-if TYPE_CHECKING:
-    from mmm_core.inference.hmc.sampler import Progress
 
 
 def fit(
@@ -35,6 +41,7 @@ def fit(
     draws: int | None = None,
     checkpoint: Path | None = None,
     warm_start: xr.DataTree | None = None,
+    evidence: Sequence[LikelihoodTerm] = (),
 ) -> xr.DataTree:
     """Fit `spec` on a weekly table.
 
@@ -43,53 +50,89 @@ def fit(
         progress: told how far the fit is.
         source: what to call the table in messages.
         holdout_weeks: leave the KPI of this many last weeks out of the likelihood.
-        draws: kept draws a chain, where fewer than the specification's will do; compiles nothing anew.
+        draws: kept draws a chain, where fewer than the specification's will do; the compiled programs are the same.
         checkpoint: a file the sampler's state is kept in; a fit that was cut short goes on from it and gives the same
-            draws as one that was not. Deleted when the fit is done.
+            draws as one that was not. A damaged file, or one of another fit, is put aside. It stays when the fit is
+            done: delete it once the posterior is safe, as `fit_and_save` does.
         warm_start: an earlier posterior of the model: its points and mass matrix shorten the warm-up. The answer does
             not depend on it.
+        evidence: likelihood terms beside that of the KPI; an engine that has no place for them refuses them.
 
     Returns:
         The posterior, laid out as `mmm_core.posterior.schema` says.
 
     Raises:
-        InputError: the table was refused, the engine cannot fit the specification, or memory will not do.
+        InputError: the table was refused, the engine cannot fit the specification or the evidence, or there is too
+            little memory.
     """
     started = time.perf_counter()
     refuse_changed(spec.extensions)
     fit_source(spec)  # read now, so that a file edited while the fit runs does not pass for what ran
     data = model_data(table, spec, source, holdout_weeks)
-    memory = check_memory(data, spec, draws)
+    refuse_likelihood_terms(spec.model, spec.fit.engine, evidence)
+    prepared = prepare(data, spec, evidence)
+    memory = check_memory(prepared, draws)
     if progress is not None:
-        from mmm_core.inference.hmc.sampler import Progress
-
         progress(Progress("preparing", 0, 0, 0, time.perf_counter() - started, message=memory.words))
-    run = Run(draws, progress, checkpoint, warm_start)
+    options = FitOptions(draws, progress, checkpoint, warm_start)
     with only_new_garbage():
-        tree = posterior_tree(data, spec, engine(spec.fit.engine)(data, spec, run))
+        tree = posterior_tree(data, spec, engine(spec.fit.engine)(prepared, options))
     tree.attrs["memory"] = memory.words
     tree.attrs["total_seconds"] = time.perf_counter() - started
+    if evidence:
+        tree.attrs["evidence"] = json.dumps([term.name for term in evidence])
     check_posterior(tree)
     return tree
 
 
-def posterior_tree(data: xr.Dataset, spec: ModelSpec, posterior: Posterior) -> xr.DataTree:
+def fit_and_save(
+    table: pd.DataFrame,
+    spec: ModelSpec,
+    path: Path,
+    progress: Callable[[Progress], None] | None = None,
+    checkpoint: Path | None = None,
+    **settings: Any,
+) -> xr.DataTree:
+    """Fit, write the posterior to a file, and only then delete the checkpoint.
+
+    Args:
+        path: of the posterior; it appears whole or not at all.
+        progress, checkpoint, settings: of `fit`.
+
+    Raises:
+        InputError: of `fit`.
+        OSError: the file cannot be written. A checkpoint is still there then, and the same fit goes on from it.
+    """
+    tree = fit(table, spec, progress, checkpoint=checkpoint, **settings)
+    try:
+        save_posterior(tree, path)
+    except Exception:
+        if progress is not None and checkpoint is not None and checkpoint.is_file():
+            kept = f"the posterior is not written; its draws are kept in {checkpoint}: the same fit goes on from there"
+            progress(Progress("saving", 0, 0, 0, tree.attrs["total_seconds"], message=kept))
+        raise
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return tree
+
+
+def posterior_tree(data: xr.Dataset, spec: ModelSpec, result: EngineResult) -> xr.DataTree:
     """The labelled tree of what an engine returned."""
-    chains, draws = posterior.sample_stats.sizes["chain"], posterior.sample_stats.sizes["draw"]
+    chains, draws = result.sample_stats.sizes["chain"], result.sample_stats.sizes["draw"]
     labels = {name: data[name].to_numpy() for name in ("geo", "channel", "paid_channel", "week", "term")}
     coords = {"chain": np.arange(chains), "draw": np.arange(draws), **labels}
     variables = {
-        name: (("chain", "draw", *dims), values) for name, (dims, values) in posterior.variables.items()
+        name: (("chain", "draw", *dims), values) for name, (dims, values) in result.variables.items()
     }
     tree = xr.DataTree.from_dict(
         {
             "/posterior": xr.Dataset(variables, coords=coords),
-            "/sample_stats": posterior.sample_stats,
+            "/sample_stats": result.sample_stats,
             "/constant_data": data,
-            **{f"/{name}": group for name, group in posterior.groups.items()},
+            **{f"/{name}": group for name, group in result.groups.items()},
         }
     )
-    tree.attrs = {**origin(data, spec), **posterior.attrs}
+    tree.attrs = {**origin(data, spec), **result.attrs}
     return tree
 
 

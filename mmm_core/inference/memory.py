@@ -1,19 +1,26 @@
 """Memory that a fit will take, worked out before it starts, and refused where it is not there.
 
-What a fit holds is arrays whose shapes follow from the specification and the table: its data, the workspace of one
-gradient for each chain, the draws it keeps, the variables worked out from them, and the chunks in which it and the
-analysis after it stream over draws. Draws x geos x weeks x channels at once is no part of it: nothing holds that.
+Nothing here knows the shape of an array. The sizes are those of the prepared arrays themselves, and of what tracing the
+model and the program of the posterior variables says they produce, which computes nothing. Draws x geos x weeks x
+channels at once is no part of it: nothing holds that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
-import xarray as xr
 
 from mmm_core.errors import InputError
+from mmm_core.inference.available import available_memory
+from mmm_core.inference.engines import engine_workspaces
+from mmm_core.inference.sites import sample_sites
+from mmm_core.inference.variables import chunk_size, factorises, trace_variables
+from mmm_core.model.prepare import PreparedModel
 from mmm_core.spec.model_spec import ModelSpec
 
 MIB = 2**20
@@ -22,20 +29,24 @@ MIB = 2**20
 LIBRARIES = {"numpyro": 600 * MIB, "laplace": 800 * MIB, "advi": 1200 * MIB, "ridge": 350 * MIB}
 OTHER_LIBRARIES = 800 * MIB
 
+# Densities that are evaluated at once, where it is not one a chain.
+DENSITIES_AT_ONCE = {"laplace": 16, "advi": 8}
+
+# A compiler that fuses operations holds this share of what a program produces on its way: the most that was measured
+# over national and panel models, normal and heavy-tailed, of a density with its gradient, and of a draw's variables.
+HELD_BY_GRADIENT, HELD_BY_VARIABLES = 1 / 3, 1 / 6
+
 # A container may fill this share of what is free; the rest is the system's and the estimate's error.
 USABLE = 0.9
 
-_CHUNK = 20_000_000  # numbers a chunk of draws holds, in the fit
-_RIDGE = 3_000_000  # numbers that candidates, or a chunk of replicates, hold in the ridge engine
-_ANALYSIS = 4_000_000  # the same in the analysis, with what is worked out from it
-
+_ANALYSIS = 4_000_000  # numbers a chunk of draws holds in the analysis, with what is worked out from it
 
 WORKSPACES = ("gradients", "integrated draws", "candidates", "replicates", "analysis")
 """Parts that are given back before the next begins."""
 
 
 @dataclass(frozen=True)
-class MemoryPlan:
+class MemoryEstimate:
     """Bytes a fit will take at its peak.
 
     Attributes:
@@ -55,8 +66,8 @@ class MemoryPlan:
         return held + max(self.parts[name] for name in WORKSPACES if name in self.parts)
 
     @property
-    def fits(self) -> bool:
-        """Whether it can be had."""
+    def is_available(self) -> bool:
+        """Whether there is enough for it."""
         return self.available is None or self.total <= USABLE * self.available
 
     @property
@@ -66,135 +77,99 @@ class MemoryPlan:
 
     @property
     def words(self) -> str:
-        """One line: the total, its parts, and what there is."""
+        """One line: the total, its parts, and what is available."""
         parts = ", ".join(f"{name} {_size(size)}" for name, size in self.parts.items())
         there = "unknown" if self.available is None else _size(self.available)
         return f"memory: about {_size(self.total)} at the peak ({parts}); available {there}"
 
 
-def check_memory(
-    data: xr.Dataset, spec: ModelSpec, draws: int | None = None, root: Path = Path("/")
-) -> MemoryPlan:
-    """The plan of a fit that can be had.
+def check_memory(prepared: PreparedModel, draws: int | None = None, root: Path = Path("/")) -> MemoryEstimate:
+    """What a fit will take, where there is enough for it.
 
     Args:
-        data: the arrays of `mmm_core.data.arrays.model_data`.
         draws: kept draws a chain; the specification's where None.
         root: where `proc` and `sys` are.
 
     Raises:
         InputError: there is not enough memory; the message names the largest part and what to do.
     """
-    planned = plan(data, spec, draws, root)
-    if not planned.fits:
+    estimate = estimate_memory(prepared, draws, root)
+    if not estimate.is_available:
         raise InputError(
-            f"model {spec.model}: {planned.words}. Most of it is {planned.largest}: {planned.remedies[planned.largest]}"
+            f"model {prepared.spec.model}: {estimate.words}. Most of it is {estimate.largest}: "
+            f"{estimate.remedies[estimate.largest]}"
         )
-    return planned
+    return estimate
 
 
-def plan(data: xr.Dataset, spec: ModelSpec, draws: int | None = None, root: Path = Path("/")) -> MemoryPlan:
-    """What a fit of these data will take; see `check_memory`."""
-    sizes = _Sizes.of(data, spec, draws)
-    engine = spec.fit.engine
+def estimate_memory(
+    prepared: PreparedModel, draws: int | None = None, root: Path = Path("/")
+) -> MemoryEstimate:
+    """What a fit will take, whether or not there is enough; see `check_memory`."""
+    data, spec = prepared.data, prepared.spec
+    engine, chains = spec.fit.engine, 1 if spec.fit.engine == "ridge" else spec.fit.chains
+    kept = chains * (draws or spec.fit.draws)
     number = 4 if spec.fit.precision == "float32" and engine != "ridge" else 8
-    posterior = sizes.kept * sizes.variables
-    chunk = min(sizes.kept, max(1, _CHUNK // sizes.streamed))
-    parts = {
+    variables = trace_variables(prepared)
+    variable_numbers = sum(_numbers(value) for value in variables.out_avals)
+    arrays = sum(np.size(array) for array in jax.tree.leaves(prepared.arrays))
+    parts: dict[str, float] = {
         "libraries": LIBRARIES.get(engine, OTHER_LIBRARIES),
         # as read, as given to the program, and a copy for every chain's device
-        "data": 8 * sizes.table + number * sizes.arrays * (1 + (sizes.chains if engine == "numpyro" else 1)),
+        "data": data.nbytes + number * arrays * (1 + (chains if engine == "numpyro" else 1)),
     }
-    at_once = {"numpyro": sizes.chains, "laplace": 16, "advi": 8}.get(engine, sizes.chains)
-    if engine == "ridge":
-        candidates = int(np.clip(_RIDGE // (sizes.channels * sizes.cells), 9, 128)) * sizes.channels
-        origins = 5 * (candidates**2 + candidates * min(13 * sizes.geos, sizes.cells))
-        parts["candidates"] = 8 * (4 * candidates * sizes.cells + origins)
-        parts["replicates"] = 8 * 8 * min(_RIDGE, sizes.kept * sizes.cells)
+    workspaces = engine_workspaces(engine)
+    if workspaces is not None:
+        parts |= workspaces(prepared, kept)
     else:
-        parts["gradients"] = number * sizes.gradient * at_once
-        parts["kept draws"] = number * 4 * sizes.kept * sizes.sampled
-        parts["integrated draws"] = number * (chunk * sizes.drawn + sizes.varying)
-    parts["posterior variables"] = 8 * 2 * posterior
-    # a decomposition keeps every draw's weekly components, geos summed, in single precision, and sorts a copy
-    parts["analysis"] = 4 * 2 * sizes.kept * sizes.weeks * (sizes.components + 2) + 8 * 3 * _ANALYSIS
-    return MemoryPlan({name: int(size) for name, size in parts.items()}, available(root), _remedies(spec))
-
-
-def available(root: Path = Path("/")) -> int | None:
-    """Bytes that this process may still take: the least that /proc/meminfo and its control groups allow."""
-    found = [_meminfo(root / "proc/meminfo"), *_control_groups(root)]
-    known = [value for value in found if value is not None]
-    return max(0, min(known)) if known else None
-
-
-@dataclass(frozen=True)
-class _Sizes:
-    """Counts that a plan is made of: numbers, not bytes."""
-
-    chains: int
-    kept: int  # draws in all
-    geos: int
-    weeks: int
-    cells: int  # geo x week
-    channels: int
-    components: int
-    table: int
-    lagged: int
-    arrays: int
-    gradient: int
-    sampled: int
-    streamed: int  # that the fit counts a chunk of draws by
-    drawn: int
-    varying: int  # that one draw factorises at a time
-    variables: int
-
-    @classmethod
-    def of(cls, data: xr.Dataset, spec: ModelSpec, draws: int | None) -> _Sizes:
-        geos, weeks, terms = (data.sizes[name] for name in ("geo", "week", "term"))
-        channels, cells = len(spec.channels), geos * weeks
-        partial = spec.geo is not None and spec.geo.pooling == "partial" and geos > 1
-        integrated = partial and spec.geo is not None and spec.geo.effects == "normal"
-        heavy, slope = spec.student_t is not None, spec.baseline.slope == "random_walk"
-        general = integrated or heavy or slope
-        chains = 1 if spec.fit.engine == "ridge" else spec.fit.chains
-        carried = [not (c.saturation.before_adstock or c.frequency) for c in spec.channel_specs]
-        lags = max(channel.adstock.lags for channel in spec.channel_specs) + 1
-        lagged = lags * cells * sum(carried) + 2 * cells * (channels - sum(carried))
-        square = weeks**2
-        block = 2 * cells * terms + geos * terms**2 + square * (2 + 2 * slope)
-        # columns that are integrated out anew for every draw
-        columns = (channels if integrated else 0) + (terms if heavy else 0)
-        varying = 3 * square + 3 * columns * cells if general else 0
-        per_geo = geos if spec.geo is not None and spec.geo.pooling == "none" else 1
-        knots = sum(
-            int(np.ceil(weeks / c.time_varying.every)) + 1 for c in spec.channel_specs if c.time_varying
+        sampled, density = _trace_density(prepared)
+        at_once, chunk = DENSITIES_AT_ONCE.get(engine, chains), chunk_size(prepared, kept)
+        worked_out = 1 if factorises(prepared) else chunk  # as on a CPU: what a GPU holds is not counted here
+        parts["gradients"] = number * HELD_BY_GRADIENT * density * at_once
+        parts["kept draws"] = number * 4 * kept * sampled
+        parts["integrated draws"] = number * (
+            HELD_BY_VARIABLES * _produced(variables.jaxpr) * worked_out + chunk * variable_numbers
         )
-        shapes = sum(len(names) for names in spec.shape_parameters.values())
-        sampled = shapes + channels * per_geo + 4 + len(spec.sampled_treatments) + 2 * knots
-        sampled += channels * (partial + (geos if partial and not integrated else 0)) + cells * heavy
-        wide = any(c.time_varying for c in spec.channel_specs)
-        return cls(
-            chains=chains,
-            kept=chains * (draws or spec.fit.draws),
-            geos=geos,
-            weeks=weeks,
-            cells=cells,
-            channels=channels,
-            components=channels + terms,
-            table=sum(int(np.prod(values.shape)) for values in data.data_vars.values()),
-            lagged=lagged,
-            arrays=lagged + block + 4 * cells,
-            gradient=12 * channels * cells + (2 * lagged if not all(carried) else 0) + 4 * varying,
-            sampled=sampled,
-            streamed=lagged + square * general,
-            drawn=3 * channels * cells + 2 * cells + weeks * (2 + channels * wide),
-            varying=2 * varying,
-            variables=(
-                len(spec.shape_parameters) * channels + geos * (channels + terms) + weeks * (1 + slope)
-                + weeks * channels * wide + 2 * channels + 5
-            ),
-        )  # fmt: skip
+    parts["posterior variables"] = 8 * 2 * kept * variable_numbers
+    # a decomposition keeps every draw's weekly components, geos summed, in single precision, and sorts a copy
+    components = data.sizes["channel"] + data.sizes["term"] + 2
+    parts["analysis"] = 4 * 2 * kept * data.sizes["week"] * components + 8 * 3 * _ANALYSIS
+    whole = {name: int(size) for name, size in parts.items()}
+    return MemoryEstimate(whole, available_memory(root), _remedies(spec))
+
+
+def _trace_density(prepared: PreparedModel) -> tuple[int, int]:
+    """Numbers that the model samples, and numbers that it produces on the way to its log density."""
+    sampled = 0
+
+    def density(arrays: Any) -> None:
+        nonlocal sampled
+        sites = sample_sites(prepared.model, arrays)
+        sampled = sum(int(np.prod(distribution.shape())) for distribution in sites.values())
+
+    traced = jax.make_jaxpr(density)(prepared.arrays)
+    return sampled, _produced(traced.jaxpr)
+
+
+def _produced(jaxpr: Any) -> int:
+    """Numbers that the operations of a traced program produce, those of the programs it calls included."""
+    total = 0
+    for equation in jaxpr.eqns:
+        inner = [_produced(called) for called in _called(equation)]
+        total += max(inner) if inner else sum(_numbers(variable.aval) for variable in equation.outvars)
+    return total
+
+
+def _called(equation: Any) -> Iterator[Any]:
+    """The programs among the parameters of an operation."""
+    for value in jax.tree.leaves(list(equation.params.values())):
+        program = getattr(value, "jaxpr", value)
+        if hasattr(program, "eqns"):
+            yield program
+
+
+def _numbers(value: Any) -> int:
+    return int(np.prod(value.shape))
 
 
 def _remedies(spec: ModelSpec) -> dict[str, str]:
@@ -213,58 +188,6 @@ def _remedies(spec: ModelSpec) -> dict[str, str]:
         "replicates": fewer,
         "analysis": fewer,
     }
-
-
-def _meminfo(path: Path) -> int | None:
-    """Bytes available to a new program without swapping."""
-    if not path.is_file():
-        return None
-    for line in path.read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
-
-
-def _control_groups(root: Path) -> list[int | None]:
-    """What is left of the limits of this process's control groups, version 2 and 1, and of all those above them."""
-    found: list[int | None] = []
-    membership = root / "proc/self/cgroup"
-    lines = membership.read_text().splitlines() if membership.is_file() else ["0::/"]
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            base, limit, used = root / "sys/fs/cgroup", "memory.max", "memory.current"
-        elif "memory" in controllers.split(","):
-            base, limit, used = (
-                root / "sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-            )  # fmt: skip
-        else:
-            continue
-        parts = [part for part in path.split("/") if part and part != ".."]
-        for depth in range(len(parts) + 1):
-            folder = base.joinpath(*parts[:depth])
-            found.append(_left(folder / limit, folder / used, folder / "memory.stat"))
-    return found
-
-
-def _left(limit: Path, used: Path, stat: Path) -> int | None:
-    """Limit less use; file pages that the kernel would give back are not counted as used."""
-    most = _number(limit)
-    if most is None:
-        return None
-    reclaimable = 0
-    if stat.is_file():
-        fields = dict(line.split()[:2] for line in stat.read_text().splitlines() if " " in line)
-        reclaimable = int(fields.get("total_inactive_file", fields.get("inactive_file", 0)))
-    return most - max((_number(used) or 0) - reclaimable, 0)
-
-
-def _number(path: Path) -> int | None:
-    """The number a file holds; None where there is no file, or it says there is no limit."""
-    if not path.is_file():
-        return None
-    text = path.read_text().strip()
-    return int(text) if text.isdigit() and int(text) < 2**60 else None
 
 
 def _size(size: float) -> str:

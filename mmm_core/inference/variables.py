@@ -16,12 +16,13 @@ from mmm_core.model.beliefs import window_spend
 from mmm_core.model.gaussian_block import draw
 from mmm_core.model.level import LevelPrior
 from mmm_core.model.media import MediaModel
-from mmm_core.model.model import Effects, Model, ModelArrays, integrated_terms
+from mmm_core.model.model import Effects, ModelArrays
+from mmm_core.model.prepare import PreparedModel, integrated_terms
 from mmm_core.posterior.schema import OPTIONAL_DIMS, POSTERIOR_DIMS
 from mmm_core.spec.model_spec import ModelSpec
 
 # Numbers a chunk of draws may hold: bounds memory without slowing a national model down.
-_CHUNK_NUMBERS = 20_000_000
+CHUNK_NUMBERS = 20_000_000
 
 # Random keys of the block's draws: JAX's usual kind, of two words.
 _KEY, _KEY_WORDS = "threefry2x32", 2
@@ -43,9 +44,7 @@ class VariablesProgram(NamedTuple):
 
 
 def variables_program(
-    model: Model,
-    arrays: ModelArrays,
-    data: xr.Dataset,
+    prepared: PreparedModel,
     to_sites: Callable[[Any], dict[str, jax.Array]],
     position: Any,
     draws: int,
@@ -54,24 +53,20 @@ def variables_program(
     """Trace the program for so many draws in all.
 
     Args:
+        to_sites: from one draw to values by site of the NumPyro model.
         position: has the leaves of one draw, of which shapes are read.
         devices: the draws of a chunk are spread over so many.
     """
-    # a matrix over the weeks or the geos' effects, in every draw
-    factorises = isinstance(arrays.block.level, LevelPrior) or model.integrates_geos
-    per_draw = arrays.media.lagged.size + arrays.media.raw.size + factorises * arrays.kpi.shape[1] ** 2
-    chunks = -(-draws * per_draw // _CHUNK_NUMBERS)
-    chunk = (
-        -(-draws // (chunks * devices)) * devices
-    )  # one shape, one compilation; the last chunk is filled up
-    constants = _Constants.of(data, model.spec)
+    model, arrays = prepared.model, prepared.arrays
+    chunk = chunk_size(prepared, draws, devices)
+    constants = _Constants.of(prepared.data, prepared.spec)
 
-    def one(
+    def one_draw(
         arrays: ModelArrays, constants: _Constants, position: Any, bits: jax.Array
     ) -> dict[str, jax.Array]:
         key = jax.random.wrap_key_data(bits, impl=_KEY)
         effects = handlers.substitute(handlers.seed(model.effects, key), data=to_sites(position))(arrays)
-        return _variables(model.spec, effects, arrays, constants, key)
+        return _variables(prepared.spec, effects, arrays, constants, key)
 
     some = jax.tree.map(lambda a: jax.ShapeDtypeStruct((chunk, *jnp.shape(a)), jnp.zeros(()).dtype), position)
     keys = jax.ShapeDtypeStruct((chunk, _KEY_WORDS), np.uint32)
@@ -79,9 +74,9 @@ def variables_program(
     def several(
         arrays: ModelArrays, constants: _Constants, positions: Any, keys: Any
     ) -> dict[str, jax.Array]:
-        if factorises and jax.default_backend() == "cpu":  # where batches of factorisations are slow
-            return jax.lax.map(lambda draw: one(arrays, constants, *draw), (positions, keys))
-        return jax.vmap(one, in_axes=(None, None, 0, 0))(arrays, constants, positions, keys)
+        if factorises(prepared) and jax.default_backend() == "cpu":
+            return jax.lax.map(lambda draw: one_draw(arrays, constants, *draw), (positions, keys))
+        return jax.vmap(one_draw, in_axes=(None, None, 0, 0))(arrays, constants, positions, keys)
 
     mesh = Mesh(np.array(jax.devices()[:devices]), ("draw",))
     same, spread = PartitionSpec(), PartitionSpec("draw")
@@ -93,10 +88,38 @@ def variables_program(
     return VariablesProgram(batch.lower(arrays, constants, some, keys), chunk, constants)
 
 
+def chunk_size(prepared: PreparedModel, draws: int, devices: int = 1) -> int:
+    """How many of so many draws are worked out at once: one shape, one compilation, the last chunk is filled up."""
+    arrays = prepared.arrays
+    per_draw = arrays.media.lagged.size + arrays.media.raw.size
+    if factorises(prepared):
+        per_draw += arrays.kpi.shape[1] ** 2
+    chunks = -(-draws * per_draw // CHUNK_NUMBERS)
+    return -(-draws // (chunks * devices)) * devices
+
+
+def trace_variables(prepared: PreparedModel) -> Any:
+    """The program of one draw as a jaxpr, whose results are the posterior variables; computes nothing."""
+
+    def one_draw(arrays: ModelArrays, constants: _Constants, bits: jax.Array) -> dict[str, jax.Array]:
+        key = jax.random.wrap_key_data(bits, impl=_KEY)
+        effects = handlers.seed(prepared.model.effects, key)(arrays)
+        return _variables(prepared.spec, effects, arrays, constants, key)
+
+    constants = _Constants.of(prepared.data, prepared.spec)
+    bits = jax.ShapeDtypeStruct((_KEY_WORDS,), np.uint32)
+    return jax.make_jaxpr(one_draw)(prepared.arrays, constants, bits)
+
+
+def factorises(prepared: PreparedModel) -> bool:
+    """Whether every draw factorises a matrix over the weeks or the geos' effects: on a CPU, where batches of
+    factorisations are slow, the draws of a chunk then follow one another.
+    """
+    return isinstance(prepared.arrays.block.level, LevelPrior) or prepared.model.integrates_geos
+
+
 def posterior_variables(
-    model: Model,
-    arrays: ModelArrays,
-    data: xr.Dataset,
+    prepared: PreparedModel,
     positions: Any,
     to_sites: Callable[[Any], dict[str, jax.Array]],
     seed: int,
@@ -115,7 +138,7 @@ def posterior_variables(
     total = chains * draws
     if program is None:
         first = jax.tree.map(lambda a: a[0, 0], positions)
-        program = variables_program(model, arrays, data, to_sites, first, total)
+        program = variables_program(prepared, to_sites, first, total)
     executable = program.compile() if executable is None else executable
     number = jnp.zeros(()).dtype
     flat = jax.tree.map(lambda a: np.asarray(a, number).reshape(total, *a.shape[2:]), positions)
@@ -123,13 +146,14 @@ def posterior_variables(
     keys = np.random.default_rng([seed, 3]).integers(2**32, size=(total, _KEY_WORDS), dtype=np.uint32)
 
     def chunk(start: int) -> dict[str, np.ndarray]:
-        at = np.minimum(np.arange(start, start + program.chunk), total - 1)
-        some = jax.tree.map(lambda a: a[at], (flat, keys))
+        rows = np.minimum(np.arange(start, start + program.chunk), total - 1)
+        some = jax.tree.map(lambda a: a[rows], (flat, keys))
         kept = min(program.chunk, total - start)
-        return jax.tree.map(lambda a: np.asarray(a)[:kept], executable(arrays, program.constants, *some))
+        found = executable(prepared.arrays, program.constants, *some)
+        return jax.tree.map(lambda a: np.asarray(a)[:kept], found)
 
     parts = [chunk(start) for start in range(0, total, program.chunk)]
-    dims = {**POSTERIOR_DIMS, **OPTIONAL_DIMS, **dict.fromkeys(model.spec.shape_parameters, ("channel",))}
+    dims = {**POSTERIOR_DIMS, **OPTIONAL_DIMS, **dict.fromkeys(prepared.spec.shape_parameters, ("channel",))}
     return {
         name: (
             dims[name],

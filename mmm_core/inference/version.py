@@ -13,7 +13,7 @@ from importlib.metadata import version as package_version
 
 import xarray as xr
 
-from mmm_core.inference.engines import ENGINES
+from mmm_core.inference.engines import engine_module
 from mmm_core.posterior.schema import spec_of, written_by
 from mmm_core.source import LIBRARY, is_module, source_hash
 from mmm_core.spec.extensions import extension
@@ -34,7 +34,7 @@ def posterior_version(table: str, spec: ModelSpec) -> str:
 
 def fit_source(spec: ModelSpec) -> str:
     """Hash of the source that computes a specification's posterior, as this process began with it."""
-    modules: set[str] = {FIT, ENGINES[spec.fit.engine].module}
+    modules: set[str] = {FIT, engine_module(spec.fit.engine)}
     files: dict[str, bytes] = {}
     for name in spec.extensions:
         found = extension(name)

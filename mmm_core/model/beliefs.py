@@ -50,6 +50,19 @@ def effect_beliefs(spec: ModelSpec, data: xr.Dataset) -> tuple[EffectBelief, ...
     return tuple(out)
 
 
+def treatment_beliefs(spec: ModelSpec) -> list[tuple[str, Prior]]:
+    """What the prior of each sampled treatment is on, and the prior."""
+    out: list[tuple[str, Prior]] = []
+    for name in spec.sampled_treatments:
+        stated = spec.treatments[name].prior
+        assert stated is not None
+        for kind in ("contribution", "coefficient"):
+            prior = getattr(stated, kind)
+            if prior is not None:
+                out.append((kind, prior))
+    return out
+
+
 def common_roi(spec: ModelSpec, data: xr.Dataset) -> tuple[float, float]:
     """Outcome over all spend, and over the root of the channels' summed squared spend."""
     spend = window_spend(data).sum(0)

@@ -27,7 +27,7 @@ from scipy.linalg import cho_factor, solve_triangular
 from mmm_core.errors import InputError
 from mmm_core.model.gaussian_block import GaussianBlock, Spectrum, gaussian_block, log_likelihood
 from mmm_core.model.level import level_prior
-from mmm_core.model.model import integrated_terms, scaled_kpi
+from mmm_core.model.prepare import integrated_terms, scaled_kpi
 from mmm_core.posterior.handle import Posterior
 
 _HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)

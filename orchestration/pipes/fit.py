@@ -19,7 +19,7 @@ from dagster_pipes import PipesContext, open_dagster_pipes
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from mmm_core.inference.hmc.sampler import Progress
+    from mmm_core.inference.hmc.state import Progress
     from mmm_core.spec.model_spec import ModelSpec
 
 REPORT_SECONDS = 2.0
@@ -86,26 +86,23 @@ def _fit_one(
     pipes: PipesContext, table: "DataFrame", spec: "ModelSpec", source: str, holdout_weeks: int, target: Path
 ) -> None:
     from mmm_core.files import partial_name
-    from mmm_core.inference.fit import fit
-    from mmm_core.posterior.schema import save_posterior
+    from mmm_core.inference.fit import fit_and_save
 
     for abandoned in target.parent.glob(partial_name(target, "*").name):  # by a process that was killed
         abandoned.unlink(missing_ok=True)
     draws = min(spec.fit.draws, HOLDOUT_DRAWS) if holdout_weeks else spec.fit.draws
-    tree = fit(
+    fit_and_save(
         table,
         spec,
-        progress=_reporter(pipes),
+        target,
+        _reporter(pipes),
+        target.with_suffix(".checkpoint"),  # a fit that was killed goes on from there when run again
         source=source,
         holdout_weeks=holdout_weeks,
         draws=draws,
-        checkpoint=target.with_suffix(
-            ".checkpoint"
-        ),  # a fit that was killed goes on from there when run again
     )
-    for stale in target.parent.glob("*.checkpoint"):  # of a fit that was killed and never run again
+    for stale in target.parent.glob("*.checkpoint*"):  # of fits never run again, or put aside
         stale.unlink(missing_ok=True)
-    save_posterior(tree, target)  # written under another name, then renamed: nobody sees half of it
 
 
 def _reporter(pipes: PipesContext) -> "Callable[[Progress], None]":
@@ -116,6 +113,7 @@ def _reporter(pipes: PipesContext) -> "Callable[[Progress], None]":
         now = time.monotonic()
         if (
             progress.phase == last["phase"]
+            and not progress.message
             and now - last["time"] < REPORT_SECONDS
             and progress.done < progress.total
         ):

@@ -15,7 +15,8 @@ from numpyro.distributions import biject_to
 from scipy import stats
 
 from mmm_core.data.arrays import model_data
-from mmm_core.model.model import Effects, Model, ModelArrays, model_arrays
+from mmm_core.model.model import Effects, Model, ModelArrays
+from mmm_core.model.prepare import PreparedModel, prepare
 from mmm_core.spec.model_spec import ModelSpec, parse_spec
 from tests.mmm_core.posteriors import SPEC, weekly_table
 
@@ -87,11 +88,24 @@ compiled = partial(
 class Drawn:
     """A model and a draw of what it samples."""
 
-    spec: ModelSpec
-    data: xr.Dataset
-    model: Model
-    arrays: ModelArrays
+    prepared: PreparedModel
     sites: dict[str, np.ndarray]
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self.prepared.spec
+
+    @property
+    def data(self) -> xr.Dataset:
+        return self.prepared.data
+
+    @property
+    def model(self) -> Model:
+        return self.prepared.model
+
+    @property
+    def arrays(self) -> ModelArrays:
+        return self.prepared.arrays
 
     @cached_property
     def effects(self) -> Effects:
@@ -132,14 +146,14 @@ def sample_sites(model, arrays):
 def drawn(spec, table, seed=0, holdout_weeks=0, **sites):
     """A model with plausible values of what it samples: about 0, 1 or 1/2 as the support has it, or `sites`."""
     data = model_data(table, spec, holdout_weeks=holdout_weeks)
-    model, arrays = Model.of(data, spec), model_arrays(data, spec)
+    prepared = prepare(data, spec)
     rng = np.random.default_rng(seed)
     values = {
         name: np.asarray(biject_to(support)(0.5 * rng.normal(size=shape)))
-        for name, (support, shape) in sample_sites(model, arrays).items()
+        for name, (support, shape) in sample_sites(prepared.model, prepared.arrays).items()
     }
     values |= {name: np.asarray(value) for name, value in sites.items()}
-    return Drawn(spec, data, model, arrays, values)
+    return Drawn(prepared, values)
 
 
 def lag_weights(kind, l_max, p):

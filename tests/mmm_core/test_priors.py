@@ -8,7 +8,8 @@ import pytest
 from numpyro import handlers
 from scipy import stats
 
-from mmm_core.inference.hmc.sampler import Schedule, sample
+from mmm_core.inference.hmc.sampler import sample
+from mmm_core.inference.hmc.state import Schedule
 from mmm_core.inference.runtime import Devices
 from mmm_core.priors import FAMILIES, Prior, prior_tables, sample_vector
 

@@ -1,50 +1,68 @@
-"""Engines: ways from a model's arrays to its posterior, behind one protocol.
+"""Engines: ways from a prepared model to its posterior, behind one protocol.
 
-An engine is a function in the module that `ENGINES` names; it is imported when a specification asks for it. Whatever
-the engine, the result has the canonical variables of `mmm_core.posterior.schema`.
+An engine is the function `run` of the module that `ENGINES` names; it is imported when a specification asks for it.
+Whatever the engine, the result has the canonical variables of `mmm_core.posterior.schema`.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from mmm_core.errors import InputError, listed, nearest
+
 if TYPE_CHECKING:
     import xarray as xr
 
-    from mmm_core.inference.hmc.sampler import Progress
-    from mmm_core.spec.model_spec import ModelSpec
+    from mmm_core.inference.hmc.state import Progress
+    from mmm_core.model.model import LikelihoodTerm
+    from mmm_core.model.prepare import PreparedModel
 
 
-class Source(NamedTuple):
-    """Where an engine is, and what is approximate about its answer ("" where nothing is)."""
+class RegisteredEngine(NamedTuple):
+    """An engine by name.
+
+    Attributes:
+        module: holds its function `run`.
+        approximate: what is approximate about its answer, "" where nothing is.
+        likelihood_terms: whether it samples from likelihood terms beside that of the KPI; others are refused there.
+    """
 
     module: str
     approximate: str = ""
+    likelihood_terms: bool = False
 
 
-ENGINES: dict[str, Source] = {
-    "numpyro": Source("mmm_core.inference.engines.hmc"),
-    "laplace": Source("mmm_core.inference.engines.laplace", "normal approximation at the posterior's mode"),
-    "advi": Source("mmm_core.inference.engines.advi", "normal approximation fitted by variational inference"),
-    "pymc": Source("mmm_core.inference.engines.pymc.engine"),
-    "ridge": Source(
+ENGINES: dict[str, RegisteredEngine] = {
+    "numpyro": RegisteredEngine("mmm_core.inference.engines.hmc", likelihood_terms=True),
+    "laplace": RegisteredEngine(
+        "mmm_core.inference.engines.laplace",
+        "normal approximation at the posterior's mode",
+        likelihood_terms=True,
+    ),
+    "advi": RegisteredEngine(
+        "mmm_core.inference.engines.advi",
+        "normal approximation fitted by variational inference",
+        likelihood_terms=True,
+    ),
+    "pymc": RegisteredEngine("mmm_core.inference.engines.pymc.engine"),
+    "ridge": RegisteredEngine(
         "mmm_core.inference.engines.ridge.engine", "ridge regression with bootstrap intervals, no posterior"
     ),
 }
 
 
 @dataclass(frozen=True)
-class Run:
+class FitOptions:
     """How one fit is run, apart from what the specification says.
 
     Attributes:
         draws: kept draws a chain; the specification's where None.
         progress: told how far the fit is.
-        checkpoint: file that a fit cut short is resumed from.
+        checkpoint: file that the state of a long fit is kept in; one cut short goes on from it.
         warm_start: an earlier posterior of the model, whose points and mass matrix the sampler starts with.
     """
 
@@ -55,7 +73,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Posterior:
+class EngineResult:
     """What an engine returns.
 
     Attributes:
@@ -72,12 +90,43 @@ class Posterior:
 
 
 class Engine(Protocol):
-    """From the arrays of `mmm_core.data.arrays.model_data` and a specification to a posterior."""
+    """From a prepared model to draws of its posterior."""
 
-    def __call__(self, data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
+    def __call__(self, prepared: PreparedModel, options: FitOptions) -> EngineResult:
         """Raises InputError where the engine cannot fit what the specification asks for."""
 
 
+def engine_module(name: str) -> str:
+    """The module that computes the posteriors of an engine, with everything that it imports.
+
+    Raises:
+        InputError: no engine has this name.
+    """
+    if name not in ENGINES:
+        raise InputError(f"fit.engine: unknown '{name}': {nearest(name, ENGINES)}")
+    return ENGINES[name].module
+
+
 def engine(name: str) -> Engine:
-    """The engine of a name in `ENGINES`."""
-    return importlib.import_module(ENGINES[name].module).run
+    """The engine of a name in `ENGINES`; imports its module."""
+    return importlib.import_module(engine_module(name)).run
+
+
+def engine_workspaces(name: str) -> Callable[[PreparedModel, int], dict[str, int]] | None:
+    """The function `workspaces` of an engine's module, where it has one: bytes of its working memory by part, for so
+    many draws in all. Engines that sample the prepared model have none: theirs follow from the model.
+    """
+    found: Callable[[PreparedModel, int], dict[str, int]] | None
+    found = getattr(importlib.import_module(engine_module(name)), "workspaces", None)
+    return found
+
+
+def refuse_likelihood_terms(model: str, name: str, evidence: Sequence[LikelihoodTerm]) -> None:
+    """Raise InputError where the engine `name` has no place for the likelihood terms beside that of the KPI."""
+    if evidence and not ENGINES[name].likelihood_terms:
+        able = [other for other, registered in ENGINES.items() if registered.likelihood_terms]
+        raise InputError(
+            f"model {model}: engine {name} has no place for further likelihood terms "
+            f"({listed(term.name for term in evidence)}), and would fit as if they were not there: use "
+            f"`fit: {{engine: {able[0]}}}` ({', '.join(able[1:])} work too), or leave them out"
+        )

@@ -9,17 +9,23 @@ narrow. What the Gaussian block integrates out is drawn exactly given each draw,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-import xarray as xr
+import numpyro
+from numpyro import handlers
+from numpyro.distributions import constraints
+from numpyro.infer import SVI, Trace_ELBO
+from numpyro.infer.autoguide import AutoDiagonalNormal, AutoMultivariateNormal
+from numpyro.infer.initialization import init_to_value
+from numpyro.optim import Adam
 
-from mmm_core.inference.engines import Posterior, Run
-from mmm_core.spec.model_spec import ModelSpec
-
-if TYPE_CHECKING:
-    from mmm_core.inference.engines.normal_approximation import Normal, Target
-    from mmm_core.inference.engines.report import Report
+from mmm_core.inference.engines import EngineResult, FitOptions
+from mmm_core.inference.engines.normal_approximation import Approximation, Target, approximate, find_mode
+from mmm_core.inference.engines.report import Report
+from mmm_core.model.prepare import PreparedModel
 
 Bounds = list[tuple[float, float]]
 """Mean and standard error of the ELBO over each block of steps."""
@@ -36,45 +42,34 @@ _FIRST_SCALE = 0.1
 _LEARNING_RATE = 0.02
 
 
-def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
+def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     """See `mmm_core.inference.engines.Engine`.
 
     Raises:
         InputError: no mode to start from, or no draw with a finite density.
     """
-    from mmm_core.inference.engines.normal_approximation import approximate, find_mode
+    seed = prepared.spec.fit.seed
 
-    def find(posterior: Target, arrays: Any, report: Report) -> tuple[Normal, str, dict[str, Any]]:
-        mode, _ = find_mode(posterior, arrays, _STARTS, spec.fit.seed)
-        normal, bounds = climb(posterior, arrays, mode, spec.fit.seed, report)
+    def find(posterior: Target, arrays: Any, report: Report) -> tuple[Approximation, str, dict[str, Any]]:
+        mode, _ = find_mode(posterior, arrays, _STARTS, seed)
+        approximation, bounds = climb(posterior, arrays, mode, seed, report)
         words = convergence(bounds)
         if posterior.size > LARGEST_FULL:
             words += "; parameters taken as independent, intervals too narrow"
-        return normal, words, {"elbo": [float(bound) for bound, _ in bounds]}
+        return approximation, words, {"elbo": [float(bound) for bound, _ in bounds]}
 
-    return approximate(data, spec, run, STEPS, find)
+    return approximate(prepared, options, STEPS, find)
 
 
 def climb(
     posterior: Target, arrays: Any, start: np.ndarray, seed: int, report: Report
-) -> tuple[Normal, Bounds]:
+) -> tuple[Approximation, Bounds]:
     """The normal distribution with the highest ELBO that Adam finds, and the ELBO on the way.
 
     Args:
         arrays: what the posterior's density is given. start: (parameter,) the first mean.
         report: told of each block.
     """
-    import jax
-    import jax.numpy as jnp
-    import numpyro
-    from numpyro import handlers
-    from numpyro.distributions import constraints
-    from numpyro.infer import SVI, Trace_ELBO
-    from numpyro.infer.autoguide import AutoDiagonalNormal, AutoMultivariateNormal
-    from numpyro.infer.initialization import init_to_value
-    from numpyro.optim import Adam
-
-    from mmm_core.inference.engines.normal_approximation import Normal
 
     def flat(arrays: Any) -> None:
         """The posterior as a model of one vector, in the order of `start`."""
@@ -115,7 +110,7 @@ def climb(
         report(f"climbing, ELBO {mean:,.1f}", done, STEPS)
     transform = guide.get_transform(svi.get_params(state))
     root = transform.scale_tril if full else jnp.diag(transform.scale)
-    return Normal(np.asarray(transform.loc, dtype=float), np.asarray(root, dtype=float)), bounds
+    return Approximation(np.asarray(transform.loc, dtype=float), np.asarray(root, dtype=float)), bounds
 
 
 def convergence(bounds: Bounds) -> str:

@@ -7,46 +7,47 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from mmm_core.errors import InputError
-from mmm_core.inference.engines import Posterior, Run
+from mmm_core.inference.engines import EngineResult, FitOptions
+from mmm_core.inference.hmc.program import compiled
+from mmm_core.inference.hmc.sampler import Samples, sample, sample_stats
+from mmm_core.inference.hmc.state import Metric, Progress, Schedule, Start
+from mmm_core.inference.runtime import configure
+from mmm_core.inference.variables import posterior_variables, variables_program
 from mmm_core.inference.version import fit_source
+from mmm_core.model.prepare import PreparedModel, spread_over_geos
 from mmm_core.spec.model_spec import ModelSpec
-
-if TYPE_CHECKING:
-    from mmm_core.inference.hmc.sampler import Samples, Schedule, Start
 
 SAMPLER = "sampler"
 """Group of a posterior that a later fit may start from."""
 
 
-def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
+def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     """See `mmm_core.inference.engines.Engine`."""
-    from mmm_core.inference.runtime import configure
-
+    data, spec, model, arrays = prepared.data, prepared.spec, prepared.model, prepared.arrays
     devices = configure(spec.fit.chains, spec.fit.precision, spec.fit.layout, data.sizes["geo"])
-
-    from threadpoolctl import threadpool_limits
-
-    from mmm_core.inference.hmc.sampler import Progress, Schedule, compiled, sample, sample_stats
-    from mmm_core.inference.variables import posterior_variables, variables_program
-    from mmm_core.model.model import Model, model_arrays, spread_over_geos
-
-    model, arrays = Model.of(data, spec), model_arrays(data, spec)
     schedule = Schedule(
-        spec.fit.chains, spec.fit.warmup, run.draws or spec.fit.draws, devices, spec.fit.target_accept
+        spec.fit.chains, spec.fit.warmup, options.draws or spec.fit.draws, devices, spec.fit.target_accept
     )
     started = time.perf_counter()
+
+    def tell(phase: str, done: int, divergences: int = 0) -> None:
+        if options.progress is not None:
+            seconds = time.perf_counter() - started
+            options.progress(Progress(phase, done, schedule.warmup + schedule.draws, divergences, seconds))
+
+    tell("compiling", 0)
     spread = spread_over_geos(arrays, model) if devices.geos > 1 else None
-    programs = compiled(model, arrays, schedule, run.progress, spread)
+    programs = compiled(model, arrays, schedule, spread)
     compile_seconds = time.perf_counter() - started
-    total = schedule.chains * schedule.draws
     program = variables_program(
-        model, arrays, data, programs.to_sites, np.zeros(programs.size), total, devices.chains
+        prepared, programs.to_sites, np.zeros(programs.size), schedule.chains * schedule.draws, devices.chains
     )
     # every chain factorises on a thread of its own: BLAS must not start more for each
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
@@ -56,36 +57,42 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
             arrays,
             schedule,
             spec.fit.seed,
-            run.progress,
-            start=_start(run.warm_start, spec),
-            checkpoint=run.checkpoint,
-            identity=_identity(data, spec, schedule),
+            options.progress,
+            start=_start(options.warm_start, spec),
+            checkpoint=options.checkpoint,
+            identity=_identity(prepared, schedule),
             spread=spread,
             programs=programs,
         )
-        if run.progress is not None:
-            done = schedule.warmup + schedule.draws
-            divergences = int(samples.trace.diverging.sum())
-            run.progress(Progress("summarising", done, done, divergences, time.perf_counter() - started))
+        tell("summarising", schedule.warmup + schedule.draws, int(samples.trace.diverging.sum()))
         variables = posterior_variables(
-            model, arrays, data, samples.trace.position, samples.to_sites, spec.fit.seed, program,
+            prepared,
+            samples.trace.position,
+            samples.to_sites,
+            spec.fit.seed,
+            program,
             executable.result(),
-        )  # fmt: skip
-    return Posterior(
+        )
+    return EngineResult(
         variables,
         sample_stats(replace(samples, compile_seconds=compile_seconds), schedule.warmup),
-        {"devices": devices.chains * devices.geos, "warm_start": _version(run.warm_start)},
+        {"devices": devices.chains * devices.geos, "warm_start": _name(options.warm_start)},
         {SAMPLER: _end(samples, spec)},
     )
 
 
-def _identity(data: xr.Dataset, spec: ModelSpec, schedule: Schedule) -> str:
-    """What must be the same for a checkpoint to be gone on from."""
+def _identity(prepared: PreparedModel, schedule: Schedule) -> str:
+    """What must be the same for a run to go on from a checkpoint, on however many devices."""
     digest = hashlib.sha256()
-    for name in sorted(map(str, data.data_vars)):
-        digest.update(np.ascontiguousarray(data[name].to_numpy()).tobytes())
-    length = f"{schedule.chains} {schedule.warmup} {schedule.draws}"  # on whatever devices
-    return f"{spec.spec_hash} {digest.hexdigest()} {length} {fit_source(spec)}"
+    for name in sorted(map(str, prepared.data.data_vars)):
+        digest.update(np.ascontiguousarray(prepared.data[name].to_numpy()).tobytes())
+    for term in prepared.evidence:
+        written = getattr(term.log_density, "__qualname__", repr(term.log_density))
+        digest.update(f"{term.name} {written}".encode())
+        for numbers in jax.tree.leaves(term.numbers):
+            digest.update(np.ascontiguousarray(numbers).tobytes())
+    length = f"{schedule.chains} {schedule.warmup} {schedule.draws}"
+    return f"{prepared.spec.spec_hash} {digest.hexdigest()} {length} {fit_source(prepared.spec)}"
 
 
 def _parametrisation(spec: ModelSpec) -> str:
@@ -105,11 +112,7 @@ def _end(samples: Samples, spec: ModelSpec) -> xr.Dataset:
             "covariance": (("dense_entry", "dense_entry_2"), end.metric.covariance),
             "variance": (("other_entry",), end.metric.variance),
         },
-        attrs={
-            "step_size": end.step_size,
-            "trajectory": end.trajectory,
-            "parametrisation": _parametrisation(spec),
-        },
+        attrs={"step_size": end.step_size, "parametrisation": _parametrisation(spec)},
     )
 
 
@@ -121,9 +124,6 @@ def _start(tree: xr.DataTree | None, spec: ModelSpec) -> Start | None:
     """
     if tree is None:
         return None
-    from mmm_core.inference.hmc.adaptation import Metric
-    from mmm_core.inference.hmc.sampler import Start
-
     if SAMPLER not in tree.children:
         raise InputError(
             f"warm start: the posterior of {tree.attrs.get('model', '?')} keeps no state of a sampler"
@@ -135,15 +135,10 @@ def _start(tree: xr.DataTree | None, spec: ModelSpec) -> Start | None:
             f"{spec.model}: leave it out, or give one of the same specification"
         )
     metric = Metric(group["covariance"].to_numpy(), group["variance"].to_numpy())
-    return Start(
-        group["position"].to_numpy(),
-        metric,
-        float(group.attrs["step_size"]),
-        float(group.attrs["trajectory"]),
-    )
+    return Start(group["position"].to_numpy(), metric, float(group.attrs["step_size"]))
 
 
-def _version(tree: xr.DataTree | None) -> str:
+def _name(tree: xr.DataTree | None) -> str:
     """What a fit was started from, for its record."""
     if tree is None:
         return ""

@@ -7,18 +7,22 @@ integrates out are drawn exactly given each draw.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from mmm_core.errors import InputError
-from mmm_core.inference.engines import Posterior, Run
+from mmm_core.inference.engines import EngineResult, FitOptions
+from mmm_core.inference.engines.normal_approximation import (
+    Approximation,
+    Target,
+    approximate,
+    find_mode,
+    hessian,
+)
+from mmm_core.inference.engines.report import Report
+from mmm_core.model.prepare import PreparedModel
 from mmm_core.spec.model_spec import ModelSpec
-
-if TYPE_CHECKING:
-    from mmm_core.inference.engines.normal_approximation import Normal
-    from mmm_core.inference.engines.report import Report
 
 # Parameters that a dense curvature is worked out for; every entry of noise weights and geo deviations counts.
 LARGEST = 1000
@@ -26,34 +30,33 @@ LARGEST = 1000
 STARTS = 4
 
 
-def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
+def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     """See `mmm_core.inference.engines.Engine`.
 
     Raises:
         InputError: more parameters than `LARGEST`, no mode, or a curvature that no normal distribution has.
     """
-    from mmm_core.inference.engines.normal_approximation import Target, approximate, find_mode, hessian
+    spec = prepared.spec
 
-    def find(posterior: Target, arrays: Any, report: Report) -> tuple[Normal, str, dict[str, Any]]:
+    def find(posterior: Target, arrays: Any, report: Report) -> tuple[Approximation, str, dict[str, Any]]:
         if posterior.size > LARGEST:
             raise InputError(_too_many(spec, posterior.names))
         mode, modes = find_mode(
             posterior, arrays, STARTS, spec.fit.seed, lambda done, of: report("finding the mode", done, of)
         )
         report("curvature", STARTS, STARTS)
-        return normal_at(mode, hessian(posterior, arrays, mode), posterior.names), "", {"modes": modes}
+        curvature = hessian(posterior, arrays, mode)
+        return approximation_at(mode, curvature, posterior.names), "", {"modes": modes}
 
-    return approximate(data, spec, run, STARTS, find)
+    return approximate(prepared, options, STARTS, find)
 
 
-def normal_at(mode: np.ndarray, curvature: np.ndarray, names: tuple[str, ...]) -> Normal:
+def approximation_at(mode: np.ndarray, curvature: np.ndarray, names: tuple[str, ...]) -> Approximation:
     """The normal distribution with a mode (parameter,) and curvature (parameter, parameter) there.
 
     Raises:
         InputError: the curvature is not positive in every direction; `names` says which parameter is at fault.
     """
-    from mmm_core.inference.engines.normal_approximation import Normal
-
     try:
         lower = np.linalg.cholesky(curvature)
     except np.linalg.LinAlgError:
@@ -66,7 +69,7 @@ def normal_at(mode: np.ndarray, curvature: np.ndarray, names: tuple[str, ...]) -
     upper = np.linalg.solve(lower, np.eye(len(lower))).T
     # a QR factor turns the upper root of the covariance into a lower one
     lower_root = np.asarray(np.linalg.qr(upper.T, mode="r")).T
-    return Normal(mode, lower_root * np.sign(np.diag(lower_root)))
+    return Approximation(mode, lower_root * np.sign(np.diag(lower_root)))
 
 
 def _too_many(spec: ModelSpec, names: tuple[str, ...]) -> str:

@@ -20,18 +20,17 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jax.flatten_util import ravel_pytree
-from numpyro import handlers
-from numpyro.distributions import Unit, biject_to
+from numpyro.distributions import biject_to
 from numpyro.infer.util import potential_energy
 from scipy import optimize
 
 from mmm_core.errors import InputError
-from mmm_core.inference.engines import ENGINES, Posterior, Run
+from mmm_core.inference.engines import ENGINES, EngineResult, FitOptions
 from mmm_core.inference.engines.report import Report
 from mmm_core.inference.runtime import configure
+from mmm_core.inference.sites import sample_sites, unconstrained_mean
 from mmm_core.inference.variables import posterior_variables
-from mmm_core.model.model import Model, model_arrays
-from mmm_core.spec.model_spec import ModelSpec
+from mmm_core.model.prepare import PreparedModel
 
 # Importance weights whose k-hat is below are reliable enough to correct the draws.
 RELIABLE = 0.7
@@ -71,7 +70,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Normal:
+class Approximation:
     """A normal distribution on the unconstrained scale: mean (parameter,) and lower root (parameter, parameter)."""
 
     mean: np.ndarray
@@ -86,12 +85,12 @@ class Normal:
         return self.mean + standard @ self.root.T, density
 
 
-Find = Callable[[Target, Any, Report], tuple[Normal, str, dict[str, Any]]]
-"""From a target, its arrays and a report of progress to a normal distribution, words about it, and attributes."""
+Find = Callable[[Target, Any, Report], tuple[Approximation, str, dict[str, Any]]]
+"""From a target, its arrays and a report of progress to an approximation, words about it, and attributes."""
 
 
 @dataclass(frozen=True)
-class Sample:
+class ImportanceSample:
     """Draws of an approximation.
 
     Attributes:
@@ -119,16 +118,9 @@ class Sample:
 
 def target(model: Callable[[Any], Any], arrays: Any) -> Target:
     """The posterior of a NumPyro model of one pytree of arrays."""
-    trace = handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(arrays)
-    sites = {
-        name: site["fn"]
-        for name, site in trace.items()
-        if site["type"] == "sample" and not site["is_observed"] and not isinstance(site["fn"], Unit)
-    }
-    means = {
-        name: biject_to(fn.support).inv(jnp.broadcast_to(fn.mean, fn.shape())) for name, fn in sites.items()
-    }
-    supports = {name: biject_to(fn.support) for name, fn in sites.items()}
+    sites = sample_sites(model, arrays)
+    means = {name: unconstrained_mean(distribution) for name, distribution in sites.items()}
+    supports = {name: biject_to(distribution.support) for name, distribution in sites.items()}
     start, unravel = ravel_pytree(means)
     names = [name for name in sorted(means) for _ in range(means[name].size)]  # the order of ravel_pytree
 
@@ -165,9 +157,13 @@ def find_mode(
     found = []
     for start in range(starts):
         spread = _START_SPREAD * bool(start)  # the first from the prior means themselves
-        at = posterior.start + spread * rng.standard_normal(posterior.size)
+        first = posterior.start + spread * rng.standard_normal(posterior.size)
         result = optimize.minimize(
-            energy, at, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "maxfun": 4000, "maxcor": 20}
+            energy,
+            first,
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": 2000, "maxfun": 4000, "maxcor": 20},
         )
         if np.isfinite(result.fun) and result.fun < 1e9:
             found.append((float(result.fun), result.x))
@@ -177,14 +173,14 @@ def find_mode(
         raise InputError(
             f"no mode of the posterior was found from {starts} starts: use `fit: {{engine: numpyro}}`"
         )
-    found.sort(key=lambda one: one[0])
+    found.sort(key=lambda mode: mode[0])
     best = found[0][1]
     levels = np.array([value for value, _ in found])
     return best, 1 + int((np.diff(levels) > _SAME_MODE).sum())
 
 
-def hessian(posterior: Target, arrays: Any, at: np.ndarray) -> np.ndarray:
-    """Second derivatives of minus the log density, (parameter, parameter), exact: no finite differences."""
+def hessian(posterior: Target, arrays: Any, mode: np.ndarray) -> np.ndarray:
+    """Second derivatives of minus the log density at a mode, (parameter, parameter), exact: no finite differences."""
 
     @jax.jit
     def program(vector: jax.Array, arrays: Any) -> jax.Array:
@@ -195,11 +191,13 @@ def hessian(posterior: Target, arrays: Any, at: np.ndarray) -> np.ndarray:
             batch_size=_BATCH,
         )
 
-    rows = np.asarray(program(jnp.asarray(at, dtype=float), arrays), dtype=float)
+    rows = np.asarray(program(jnp.asarray(mode, dtype=float), arrays), dtype=float)
     return 0.5 * (rows + rows.T)
 
 
-def sample(posterior: Target, arrays: Any, approximation: Normal, count: int, seed: int) -> Sample:
+def sample(
+    posterior: Target, arrays: Any, approximation: Approximation, count: int, seed: int
+) -> ImportanceSample:
     """Draws of the approximation, resampled by importance where their weights are reliable."""
     rng = np.random.default_rng([seed, 1])
     draws, log_q = approximation.draw(PROPOSALS * count, rng)
@@ -215,7 +213,7 @@ def sample(posterior: Target, arrays: Any, approximation: Normal, count: int, se
         raise InputError(
             "no draw of the approximation has a finite density: use `fit: {engine: numpyro}`, or float64"
         )
-    return Sample(draws[kept], log_p[kept], k_hat, bool(k_hat < RELIABLE))
+    return ImportanceSample(draws[kept], log_p[kept], k_hat, bool(k_hat < RELIABLE))
 
 
 def pareto_k(log_ratios: np.ndarray) -> tuple[float, np.ndarray]:
@@ -230,26 +228,27 @@ def pareto_k(log_ratios: np.ndarray) -> tuple[float, np.ndarray]:
     return float(k_hat), np.asarray(weights)
 
 
-def approximate(data: xr.Dataset, spec: ModelSpec, run: Run, steps: int, find: Find) -> Posterior:
+def approximate(prepared: PreparedModel, options: FitOptions, steps: int, find: Find) -> EngineResult:
     """Fit by a normal distribution that `find` finds in so many steps: see `mmm_core.inference.engines.Engine`.
 
     Raises:
         InputError: of `find`, or no draw with a finite density.
     """
+    spec = prepared.spec
     configure(1, spec.fit.precision)
-    report = Report(run)
+    report = Report(options)
     report("compiling", 0, steps)
-    model, arrays = Model.of(data, spec), jax.device_put(model_arrays(data, spec))
-    posterior = target(model, arrays)
-    normal, words, attrs = find(posterior, arrays, report)
+    arrays = jax.device_put(prepared.arrays)
+    posterior = target(prepared.model, arrays)
+    approximation, words, attrs = find(posterior, arrays, report)
     found = report.seconds
     report("sampling", steps, steps)
-    shape = (spec.fit.chains, run.draws or spec.fit.draws)
-    kept = sample(posterior, arrays, normal, shape[0] * shape[1], spec.fit.seed)
+    shape = (spec.fit.chains, options.draws or spec.fit.draws)
+    kept = sample(posterior, arrays, approximation, shape[0] * shape[1], spec.fit.seed)
     sampled = report.seconds
     report("summarising", steps, steps)
     positions = kept.draws.reshape(*shape, -1)
-    variables = posterior_variables(model, arrays, data, positions, posterior.to_sites, spec.fit.seed)
+    variables = posterior_variables(prepared, positions, posterior.to_sites, spec.fit.seed)
     stats = xr.Dataset(
         {
             "diverging": (("chain", "draw"), np.zeros(shape, dtype=bool)),
@@ -260,8 +259,8 @@ def approximate(data: xr.Dataset, spec: ModelSpec, run: Run, steps: int, find: F
         coords={"chain": np.arange(shape[0]), "draw": np.arange(shape[1])},
         attrs={"compile_seconds": found, "sampling_seconds": sampled - found, "warmup": 0},
     )
-    said = "; ".join(part for part in (ENGINES[spec.fit.engine].approximate, kept.words, words) if part)
-    return Posterior(variables, stats, {"approximate": said, "pareto_k": kept.k_hat, **attrs})
+    label = "; ".join(part for part in (ENGINES[spec.fit.engine].approximate, kept.words, words) if part)
+    return EngineResult(variables, stats, {"approximate": label, "pareto_k": kept.k_hat, **attrs})
 
 
 def _log_densities(posterior: Target, arrays: Any, draws: np.ndarray) -> np.ndarray:

@@ -407,7 +407,7 @@ def test_convergence_goes_by_the_reviews_thresholds():
 
 def test_what_a_sampler_says_is_shown_as_far_as_it_knows():
     from mmm_core.cli.terminal import note_of
-    from mmm_core.inference.hmc.sampler import Progress
+    from mmm_core.inference.hmc.state import Progress
 
     assert note_of(Progress("compiling", 0, 10, 0, 0.1)) == "compiling"
     said = note_of(Progress("sampling", 5, 10, 2, 1.0, step_size=0.41, acceptance=0.9, rhat=1.004))
@@ -416,27 +416,28 @@ def test_what_a_sampler_says_is_shown_as_far_as_it_knows():
 
 def test_a_log_gets_the_memory_once_and_a_line_a_quarter(monkeypatch):
     from mmm_core.cli import terminal
-    from mmm_core.inference.hmc.sampler import Progress
+    from mmm_core.inference.hmc.state import Progress
 
     log = io.StringIO()
     monkeypatch.setattr(terminal, "err", Console(file=log, width=40))
-    with terminal.sampling("Fitting small", resumes=True) as report:
+    with terminal.sampling("Fitting small") as report:
         report(Progress("preparing", 0, 0, 0, 0.0, message="memory: about 1 GiB at the peak"))
         report(Progress("preparing", 0, 0, 0, 0.0, message="memory: about 1 GiB at the peak"))
         report(Progress("compiling", 0, 400, 0, 0.0))
+        report(Progress("preparing", 0, 0, 0, 0.0, message="going on from the checkpoint at iteration 100"))
         for done in range(150, 401, 50):
             report(Progress("sampling", done, 400, 0, 1.0, rhat=1.004))
     assert log.getvalue().splitlines() == [
         "Memory: about 1 GiB at the peak",
         "Fitting small: compiling",
-        "going on from the checkpoint at iteration 100",
+        "Going on from the checkpoint at iteration 100",
         *(f"Fitting small: {n} of 400, sampling, R-hat 1.004" for n in (150, 200, 300, 400)),
     ]
 
 
 def test_on_a_terminal_the_memory_stays_above_the_bar(monkeypatch):
     from mmm_core.cli import terminal
-    from mmm_core.inference.hmc.sampler import Progress
+    from mmm_core.inference.hmc.state import Progress
 
     screen = io.StringIO()
     monkeypatch.setattr(
@@ -466,9 +467,9 @@ def test_a_fit_cut_short_says_where_it_goes_on(folder, tmp_path, monkeypatch):
     said = mmm("fit", *small, "--checkpoint", state)
     assert said.returncode == 0, said.stderr
     assert said.stderr.startswith("Memory: about ")
-    assert "going on from the checkpoint at iteration 200\n" in said.stderr
+    assert "Going on from the checkpoint at iteration 200\n" in said.stderr
     assert "Fitting small: 400 of 400, sampling" in said.stderr
-    assert "going on" not in mmm("fit", *small, "--checkpoint", state).stderr
+    assert "Going on" not in mmm("fit", *small, "--checkpoint", state).stderr
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from mmm_core.diagnostics.sensitivity import (
 )
 from mmm_core.errors import InputError
 from mmm_core.forecast.predictive import prior_predictive
-from mmm_core.model.model import Model, model_arrays
+from mmm_core.model.prepare import prepare
 from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import parse_spec
 from mmm_core.transforms.adstock import ADSTOCKS
@@ -109,7 +109,8 @@ def test_log_prior_worked_out_from_a_posterior_is_that_of_the_model(part):
     with jax.enable_x64(True):
         tree = _as_posterior(prior_predictive(table, spec, draws=12))
         data = model_data(table, spec)
-        model, arrays = Model.of(data, spec), model_arrays(data, spec)
+        prepared = prepare(data, spec)
+        model, arrays = prepared.model, prepared.arrays
         found, own = log_prior(Posterior.of(tree), Posterior.of(tree).thinned(12))
         for groups in own.values():
             for group, values in groups.items():

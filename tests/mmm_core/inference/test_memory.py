@@ -1,4 +1,4 @@
-"""Memory before a fit: limits read from a made-up system, a plan that grows with what it holds, a real peak."""
+"""Memory before a fit: limits read from a made-up system, an estimate that grows with what it holds, a real peak."""
 
 import subprocess
 import sys
@@ -8,7 +8,9 @@ import pytest
 
 from mmm_core.data.arrays import model_data
 from mmm_core.errors import InputError
-from mmm_core.inference.memory import MIB, available, check_memory, plan
+from mmm_core.inference.available import available_memory
+from mmm_core.inference.memory import MIB, check_memory, estimate_memory
+from mmm_core.model.prepare import prepare
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, panel_spec, weekly_table
 
@@ -26,9 +28,9 @@ def system(root, meminfo=None, membership="0::/box/app", **files):
     return root
 
 
-def of(spec, table):
+def prepared(spec, table):
     parsed = parse_spec(spec)
-    return model_data(table, parsed), parsed
+    return prepare(model_data(table, parsed), parsed)
 
 
 def test_the_least_of_all_limits_counts(tmp_path):
@@ -37,7 +39,7 @@ def test_the_least_of_all_limits_counts(tmp_path):
         box__memoryDOTmax=3000 * MIB, box__memoryDOTcurrent=1000 * MIB,
         box__app__memoryDOTmax="max", box__app__memoryDOTcurrent=500 * MIB,
     )  # fmt: skip
-    assert available(root) == 2000 * MIB
+    assert available_memory(root) == 2000 * MIB
 
 
 def test_file_pages_are_not_counted_as_used(tmp_path):
@@ -46,7 +48,7 @@ def test_file_pages_are_not_counted_as_used(tmp_path):
         box__app__memoryDOTmax=3000 * MIB, box__app__memoryDOTcurrent=2500 * MIB,
         box__app__memoryDOTstat=f"anon 5\ninactive_file {2000 * MIB}\n",
     )  # fmt: skip
-    assert available(root) == 2500 * MIB
+    assert available_memory(root) == 2500 * MIB
 
 
 def test_control_groups_of_version_1(tmp_path):
@@ -55,52 +57,52 @@ def test_control_groups_of_version_1(tmp_path):
         memory__box__memoryDOTlimit_in_bytes=700 * MIB, memory__box__memoryDOTusage_in_bytes=100 * MIB,
         memory__memoryDOTlimit_in_bytes=2**63 - 4096,
     )  # fmt: skip
-    assert available(root) == 600 * MIB
+    assert available_memory(root) == 600 * MIB
 
 
 def test_without_control_groups_or_without_anything(tmp_path):
-    assert available(system(tmp_path / "a", 8000 * MIB)) == 8000 * MIB
+    assert available_memory(system(tmp_path / "a", 8000 * MIB)) == 8000 * MIB
     (tmp_path / "b").mkdir()
-    assert available(tmp_path / "b") is None
+    assert available_memory(tmp_path / "b") is None
 
 
 def test_a_fit_that_does_not_fit_is_refused_with_part_and_remedy(tmp_path):
-    data, spec = of({**SPEC, "fit": {"draws": 200_000}}, weekly_table(104))
+    model = prepared({**SPEC, "fit": {"draws": 200_000}}, weekly_table(104))
     root = system(tmp_path, 2000 * MIB)
     with pytest.raises(InputError, match=r"Most of it is analysis: ask for fewer than 200000 draws"):
-        check_memory(data, spec, None, root)
-    planned = check_memory(data, spec, 500, root)  # few enough
-    assert planned.available == 2000 * MIB
-    assert "available 2.0 GiB" in planned.words
+        check_memory(model, None, root)
+    estimate = check_memory(model, 500, root)  # few enough
+    assert estimate.available == 2000 * MIB
+    assert "available 2.0 GiB" in estimate.words
 
 
 def test_a_panel_is_told_to_pool(tmp_path):
     geos = tuple(f"g{i:02}" for i in range(30))
-    data, spec = of(panel_spec(fit={"chains": 64, "draws": 100}), weekly_table(150, geos=geos))
-    planned = plan(data, spec, root=system(tmp_path, 900 * MIB))
-    assert not planned.fits
+    table, chains = weekly_table(150, geos=geos), {"chains": 64, "draws": 100}
+    model = prepared(panel_spec(fit=chains), table)
+    estimate = estimate_memory(model, root=system(tmp_path, 900 * MIB))
+    assert not estimate.is_available
     with pytest.raises(InputError, match="pooling: complete"):
-        check_memory(data, spec, None, tmp_path)
-    complete = parse_spec(
-        panel_spec(fit={"chains": 64, "draws": 100}, geo={"column": "geo", "pooling": "complete"})
-    )
-    assert plan(data, complete).parts["gradients"] < 0.7 * planned.parts["gradients"]
+        check_memory(model, None, tmp_path)
+    complete = prepared(panel_spec(fit=chains, geo={"column": "geo", "pooling": "complete"}), table)
+    assert estimate_memory(complete).parts["gradients"] < 0.7 * estimate.parts["gradients"]
 
 
-def test_the_plan_grows_with_what_it_holds():
-    data, spec = of(SPEC, weekly_table(104))
-    few, many = plan(data, spec, 1000), plan(data, spec, 2000)
+def test_the_estimate_grows_with_what_it_holds():
+    model = prepared(SPEC, weekly_table(104))
+    few, many = estimate_memory(model, 1000), estimate_memory(model, 2000)
     assert many.parts["posterior variables"] == 2 * few.parts["posterior variables"]
     assert many.parts["data"] == few.parts["data"]
-    single = parse_spec({**SPEC, "fit": {**SPEC["fit"], "precision": "float32"}})
-    assert plan(data, single).parts["gradients"] * 2 == plan(data, spec).parts["gradients"]
+    single = prepared({**SPEC, "fit": {**SPEC["fit"], "precision": "float32"}}, weekly_table(104))
+    assert estimate_memory(single).parts["gradients"] == few.parts["gradients"] // 2
 
 
 PROGRAM = """
 import json, sys
 from mmm_core.data.arrays import model_data
 from mmm_core.inference.fit import fit
-from mmm_core.inference.memory import plan
+from mmm_core.inference.memory import estimate_memory
+from mmm_core.model.prepare import prepare
 from mmm_core.effects.roi import roi_table
 from mmm_core.effects.contributions import contributions
 from mmm_core.spec.model_spec import parse_spec
@@ -111,7 +113,7 @@ tree = fit(table, spec)
 roi_table(tree), contributions(tree)
 # not ru_maxrss, which a process inherits from the one that started it
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(plan(model_data(table, spec), spec).total, 1024 * int(peak.split()[1]))
+print(estimate_memory(prepare(model_data(table, spec), spec)).total, 1024 * int(peak.split()[1]))
 """
 
 

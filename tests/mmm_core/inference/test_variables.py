@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from mmm_core.inference import variables as quantities
+from mmm_core.inference import variables as module
 from mmm_core.inference.variables import posterior_variables, variables_program
 from mmm_core.model.media import MediaParameters
 from mmm_core.posterior.schema import OPTIONAL_DIMS, POSTERIOR_DIMS
@@ -46,7 +46,7 @@ def sites_of(one, seed):
 
 
 def variables_of(one: Drawn, positions, seed=0):
-    return posterior_variables(one.model, one.arrays, one.data, positions, lambda position: position, seed)
+    return posterior_variables(one.prepared, positions, lambda position: position, seed)
 
 
 @pytest.fixture(scope="module", params=VARIANTS)
@@ -185,11 +185,11 @@ def test_chunks_change_no_draw(monkeypatch):
     whole = variables_of(one, positions)
     first = {name: values[0, 0] for name, values in positions.items()}
     per_draw = one.arrays.media.lagged.size + one.arrays.media.raw.size
-    monkeypatch.setattr(quantities, "_CHUNK_NUMBERS", 4 * per_draw)
-    program = variables_program(one.model, one.arrays, one.data, lambda position: position, first, 7)
+    monkeypatch.setattr(module, "CHUNK_NUMBERS", 4 * per_draw)
+    program = variables_program(one.prepared, lambda position: position, first, 7)
     assert program.chunk == 4
     parts = posterior_variables(
-        one.model, one.arrays, one.data, {n: v.reshape(1, 6, *v.shape[2:]) for n, v in positions.items()},
+        one.prepared, {n: v.reshape(1, 6, *v.shape[2:]) for n, v in positions.items()},
         lambda position: position, 0, program,
     )  # fmt: skip
     for name, (_, values) in whole.items():

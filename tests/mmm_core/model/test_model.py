@@ -18,7 +18,8 @@ from mmm_core.model.beliefs import effect_beliefs
 from mmm_core.model.gaussian_block import Spectrum, gaussian_block, log_likelihood
 from mmm_core.model.level import LevelPrior
 from mmm_core.model.media import MediaLayout, MediaModel, saturated_media
-from mmm_core.model.model import Model, knot_basis, model_arrays
+from mmm_core.model.model import LikelihoodTerm, Model
+from mmm_core.model.prepare import knot_basis, prepare
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.definitions import (
     compiled,
@@ -254,7 +255,7 @@ def test_the_kpi_of_a_holdout_reaches_no_number_of_the_fit(kpi):
     spec, table = family_spec(channels={"radio": prior}, kpi=kpi, treatments=PROMOTED), family_table()
     changed = table.copy()
     changed.loc[changed.index[-8:], "revenue"] *= 3
-    before, after = (model_arrays(model_data(t, spec, holdout_weeks=8), spec) for t in (table, changed))
+    before, after = (prepare(model_data(t, spec, holdout_weeks=8), spec).arrays for t in (table, changed))
     jax.tree.map(np.testing.assert_array_equal, before, after)
 
 
@@ -276,7 +277,9 @@ def test_groups_correlate_channels_and_keep_the_prior_of_each(geo):
     one = drawn(spec, family_table(geos=GEOS if geo else ("all",)))
     model, arrays = one.model, one.arrays
     keys = jax.random.split(jax.random.key(3), 4000)
-    effect, correlation = compiled(jax.vmap(lambda key: handlers.seed(model._effect, key)(arrays)))(keys)
+    effect, correlation = compiled(jax.vmap(lambda key: handlers.seed(model.stated_effects, key)(arrays)))(
+        keys
+    )
     assert effect.shape == (4000, 3 if geo else 1, 6)
     np.testing.assert_allclose(correlation, 0.6)
     logs = np.log(np.asarray(effect)[:, 0])
@@ -351,7 +354,7 @@ def test_density_of_groups_is_a_multivariate_normal():
         return one.density[0] - prior - float(compiled(log_likelihood)(one.arrays.block, **block))
 
     assert rest(moved) == pytest.approx(rest(one), rel=1e-9)
-    effect = compiled(lambda sites: handlers.substitute(one.model._effect, data=sites)(one.arrays)[0])(
+    effect = compiled(lambda sites: handlers.substitute(one.model.stated_effects, data=sites)(one.arrays)[0])(
         one.sites
     )
     z = one.sites["effect_grouped"][0]
@@ -365,7 +368,7 @@ def test_weights_make_the_noise_student_t():
     one = drawn(parse_spec({**SPEC, "likelihood": {"kind": "student_t", "nu": 5.0}}), weekly_table())
     assert float(one.effects.nu) == 5.0
     weight = stats.gamma(2.5, scale=1 / 2.5)
-    drawn_weights, _ = handlers.seed(one.model._noise_weights, jax.random.key(0))(one.arrays)
+    drawn_weights, _ = handlers.seed(one.model.noise_weights, jax.random.key(0))(one.arrays)
     assert stats.kstest(np.asarray(drawn_weights).ravel(), weight.cdf).pvalue > 0.01
     grid = np.linspace(1e-4, 12, 40_000)
     mixture = np.trapezoid(stats.norm.pdf(1.7, scale=1 / np.sqrt(grid)) * weight.pdf(grid), grid)
@@ -432,7 +435,7 @@ def test_models_that_differ_in_numbers_alone_share_their_programs():
         model(channels={"tv": share}, baseline={"level": "constant"}),
         model(channels={"tv": share}, baseline={"slope": "random_walk"}),
         model(channels={"tv": share}, likelihood="student_t"),
-        replace(plain, extra_terms=(lambda effects, arrays: effects.sigma,)),
+        replace(plain, extra_terms=(lambda effects, arrays, numbers: effects.sigma,)),
     ]
     assert all(other != plain for other in different)
 
@@ -444,8 +447,8 @@ class LiftTest:
     layout: MediaLayout
     geo: int
 
-    def __call__(self, effects, arrays):
-        media, measured, error = arrays.extra
+    def __call__(self, effects, arrays, numbers):
+        media, measured, error = numbers
         without = saturated_media(self.layout, media, effects.parameters.shape)
         lost = (effects.response - without) * effects.parameters.coefficient.T[:, :, None]
         brought = jnp.sum(lost[:, self.geo] * arrays.outcome_value[self.geo])
@@ -461,18 +464,25 @@ def test_a_replayed_experiment_in_one_geo_enters_the_density(effects_of_geos):
     halved = one.data["exposure"].copy()
     halved[1, -12:-8] *= 0.5
     media = MediaModel.of(one.data, spec).inputs(halved.to_numpy(), window=one.data.sizes["week"])
-    tested = replace(one.model, extra_terms=(LiftTest(one.model.layout, 1),))
-    program = compiled(lambda arrays, sites: log_density(tested, (arrays,), {}, sites)[0])
+    traced = []
+
+    @compiled
+    def program(arrays, sites):
+        traced.append(1)
+        return log_density(model, (arrays,), {}, sites)[0]
 
     terms = media_terms(spec, one.data, one.effects.parameters)
     without = media_terms(spec, one.data.assign(exposure=halved), one.effects.parameters)
     lost = outcome_of(spec, one.data, terms - without)
     assert (lost[:, [0, 2]] == 0).all()
     for measured in (500.0, 700.0):  # another result is another number of the same program
-        density = program(one.arrays._replace(extra=(media, measured, 80.0)), one.sites)
+        term = LikelihoodTerm("south", LiftTest(one.model.layout, 1), (media, measured, 80.0))
+        tested = prepare(one.data, spec, [term])
+        model = tested.model
+        density = program(tested.arrays, one.sites)
         expected = -0.5 * ((lost[:, 1].sum() - measured) / 80.0) ** 2
         assert float(density) - one.density[0] == pytest.approx(expected, rel=1e-9)
-    assert program._cache_size() == 1
+    assert len(traced) == 1
     coefficient = np.asarray(one.effects.parameters.coefficient)
     assert (coefficient == coefficient[0]).all() == (effects_of_geos == "normal")
 
@@ -490,11 +500,12 @@ def test_the_order_of_integration_follows_the_cost(few):
     spec = parse_spec(panel_spec())
     geos = ("n", "s") if few else tuple(f"geo_{i}" for i in range(25))
     data = model_data(weekly_table(weeks=40, geos=geos), spec)
-    arrays = model_arrays(data, spec)
+    prepared = prepare(data, spec)
+    arrays = prepared.arrays
     assert len(geos) * len(spec.channels) <= data.sizes["week"] or not few
     assert isinstance(arrays.block.level, Spectrum if few else LevelPrior)
     # whichever is taken, the density is the same
-    effects = handlers.seed(Model.of(data, spec).effects, jax.random.key(3))(arrays)
+    effects = handlers.seed(prepared.model.effects, jax.random.key(3))(arrays)
     other = gaussian_block(
         data["design"].to_numpy(),
         data["observed"].to_numpy(),

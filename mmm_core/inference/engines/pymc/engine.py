@@ -25,16 +25,20 @@ import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from mmm_core.errors import InputError, listed
-from mmm_core.inference.engines import Posterior, Run
+from mmm_core.inference.engines import EngineResult, FitOptions
+from mmm_core.inference.hmc.state import Progress
 from mmm_core.model.beliefs import window_spend
 from mmm_core.posterior.schema import OPTIONAL_DIMS, POSTERIOR_DIMS
 from mmm_core.spec.model_spec import ModelSpec
+
+if TYPE_CHECKING:
+    from mmm_core.model.prepare import PreparedModel
 
 # A dense mass matrix cannot be learned from a short warm-up beyond this many parameters.
 LARGEST_DENSE = 100
@@ -46,14 +50,15 @@ _KINDS = {
 _RESERVED = ("date", "geo", "channel", "control", "y")
 
 
-def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
+def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     """See `mmm_core.inference.engines.Engine`.
 
     Raises:
         InputError: PyMC-Marketing is not installed, or has no place for something that the specification asks for.
     """
+    data, spec = prepared.data, prepared.spec
     refuse(spec)
-    report = _Report(run, spec.fit.warmup + (run.draws or spec.fit.draws))
+    report = _Report(options, spec.fit.warmup + (options.draws or spec.fit.draws))
     from mmm_core.inference.runtime import configure
 
     configure(spec.fit.chains, precision="float64")
@@ -62,10 +67,10 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
     with pytensor.config.change_flags(cxx=""):
         from mmm_core.inference.engines.pymc.model import pymc_marketing_model
 
-        model = pymc_marketing_model(data, spec).model
+        model = pymc_marketing_model(prepared).model
         built = report.seconds
         report("sampling")
-        draws, stats = _sample(model, spec, run)
+        draws, stats = _sample(model, spec, options)
     report("summarising", done=True)
     fixed = draws["fixed_effect"]
     fixed[..., 0] += data["kpi_centre"].to_numpy()
@@ -82,7 +87,7 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
         "sampling_seconds": report.seconds - built,
         "warmup": spec.fit.warmup,
     }
-    return Posterior(variables, stats, {"pymc_marketing": version("pymc-marketing")})
+    return EngineResult(variables, stats, {"pymc_marketing": version("pymc-marketing")})
 
 
 def refuse(spec: ModelSpec) -> None:
@@ -176,7 +181,7 @@ def _pytensor() -> Any:
     return pytensor
 
 
-def _sample(model: Any, spec: ModelSpec, run: Run) -> tuple[dict[str, np.ndarray], xr.Dataset]:
+def _sample(model: Any, spec: ModelSpec, options: FitOptions) -> tuple[dict[str, np.ndarray], xr.Dataset]:
     """Draws (chain, draw, ...) of our variables that the model has, and the sampler's statistics."""
     import jax
     from pymc.sampling.jax import sample_numpyro_nuts
@@ -191,7 +196,7 @@ def _sample(model: Any, spec: ModelSpec, run: Run) -> tuple[dict[str, np.ndarray
     with model, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Some donated buffers were not usable")
         found = sample_numpyro_nuts(
-            draws=run.draws or spec.fit.draws,
+            draws=options.draws or spec.fit.draws,
             tune=spec.fit.warmup,
             chains=chains,
             target_accept=spec.fit.target_accept,
@@ -234,8 +239,8 @@ def _roi(data: xr.Dataset, spec: ModelSpec, draws: dict[str, np.ndarray]) -> np.
 class _Report:
     """Tells how far the fit is, and how long it has run."""
 
-    def __init__(self, run: Run, iterations: int) -> None:
-        self.progress, self.iterations, self.begun = run.progress, iterations, time.perf_counter()
+    def __init__(self, options: FitOptions, iterations: int) -> None:
+        self.progress, self.iterations, self.begun = options.progress, iterations, time.perf_counter()
 
     @property
     def seconds(self) -> float:
@@ -243,6 +248,4 @@ class _Report:
 
     def __call__(self, phase: str, done: bool = False) -> None:
         if self.progress is not None:
-            from mmm_core.inference.hmc.sampler import Progress
-
             self.progress(Progress(phase, self.iterations * done, self.iterations, 0, self.seconds))

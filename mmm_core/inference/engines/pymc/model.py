@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jax
 import numpy as np
 import pandas as pd
 import pymc as pm
@@ -41,12 +40,11 @@ from pymc_marketing.mmm.transformers import batched_convolution
 from pytensor.xtensor import as_xtensor
 
 from mmm_core.model.beliefs import BUMP
-from mmm_core.model.model import Model, model_arrays
+from mmm_core.model.prepare import PreparedModel
 from mmm_core.priors import Prior
-from mmm_core.spec.model_spec import ModelSpec
 
 X = Any  # a labelled tensor of PyTensor
-Own = dict[str, X]  # our parameters of adstock and saturation, by name
+Shapes = dict[str, X]  # our parameters of adstock and saturation, by name
 
 _DISTRIBUTIONS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "normal": (pm.Normal, ("mu", "sigma")),
@@ -132,65 +130,67 @@ def _from_zero(x: X, curve: Callable[[X], X]) -> X:
 class _Theirs:
     """A class of PyMC-Marketing and its parameters in terms of ours.
 
-    Adstock: `parameters(own)`. Saturation: `parameters(own, beta, largest)`, with the coefficient in units of their KPI
-    and the largest week of media in ours.
+    Adstock: `parameters(shape)`. Saturation: `parameters(shape, beta, largest)`, with the coefficient in units of their
+    KPI and the largest week of media in ours.
     """
 
     kind: type
-    parameters: Callable[..., Own]
+    parameters: Callable[..., Shapes]
     lags: int = 1  # what their l_max is above ours
 
 
 _ADSTOCK = {
-    "none": _Theirs(NoAdstock, lambda own: {}),
-    "geometric": _Theirs(GeometricAdstock, lambda own: {"alpha": own["alpha"]}),
-    "delayed": _Theirs(DelayedAdstock, lambda own: {"alpha": own["alpha"], "theta": own["peak"]}),
-    "binomial": _Theirs(_Binomial, lambda own: {"alpha": own["alpha"]}),
-    "weibull_pdf": _Theirs(_WeibullPDF, lambda own: {"lam": own["scale"], "k": own["shape"]}),
-    "weibull_cdf": _Theirs(WeibullCDFAdstock, lambda own: {"lam": own["scale"], "k": own["shape"]}, lags=0),
+    "none": _Theirs(NoAdstock, lambda shape: {}),
+    "geometric": _Theirs(GeometricAdstock, lambda shape: {"alpha": shape["alpha"]}),
+    "delayed": _Theirs(DelayedAdstock, lambda shape: {"alpha": shape["alpha"], "theta": shape["peak"]}),
+    "binomial": _Theirs(_Binomial, lambda shape: {"alpha": shape["alpha"]}),
+    "weibull_pdf": _Theirs(_WeibullPDF, lambda shape: {"lam": shape["scale"], "k": shape["shape"]}),
+    "weibull_cdf": _Theirs(
+        WeibullCDFAdstock, lambda shape: {"lam": shape["scale"], "k": shape["shape"]}, lags=0
+    ),
 }
 
 _SATURATION = {
-    "none": _Theirs(NoSaturation, lambda own, beta, largest: {"beta": beta * largest}),
+    "none": _Theirs(NoSaturation, lambda shape, beta, largest: {"beta": beta * largest}),
     "hill": _Theirs(
         _Hill,
-        lambda own, beta, largest: {
-            "slope": own["slope"], "kappa": own["half_saturation"] / largest, "beta": beta,
+        lambda shape, beta, largest: {
+            "slope": shape["slope"], "kappa": shape["half_saturation"] / largest, "beta": beta,
         },
     ),
     "logistic": _Theirs(
-        LogisticSaturation, lambda own, beta, largest: {"lam": own["rate"] * largest, "beta": beta}
+        LogisticSaturation, lambda shape, beta, largest: {"lam": shape["rate"] * largest, "beta": beta}
     ),
     "michaelis_menten": _Theirs(
         MichaelisMentenSaturation,
-        lambda own, beta, largest: {"alpha": beta, "lam": own["half_saturation"] / largest},
+        lambda shape, beta, largest: {"alpha": beta, "lam": shape["half_saturation"] / largest},
     ),
     "tanh": _Theirs(
-        _Tanh, lambda own, beta, largest: {"kappa": own["half_saturation"] / largest, "beta": beta}
+        _Tanh, lambda shape, beta, largest: {"kappa": shape["half_saturation"] / largest, "beta": beta}
     ),
     "power": _Theirs(
         _Power,
-        lambda own, beta, largest: {"alpha": own["exponent"], "beta": beta * largest ** own["exponent"]},
+        lambda shape, beta, largest: {"alpha": shape["exponent"], "beta": beta * largest ** shape["exponent"]},
     ),
 }  # fmt: skip
 
 ADSTOCK_KINDS, SATURATION_KINDS = tuple(_ADSTOCK), tuple(_SATURATION)
 
 
-def pymc_marketing_model(data: xr.Dataset, spec: ModelSpec) -> MMM:
+def pymc_marketing_model(prepared: PreparedModel) -> MMM:
     """The model, built: `.model` is PyMC's.
 
     Args:
-        data: the arrays of `mmm_core.data.arrays.model_data`; every geo's media are per head and over their mean
-        non-zero
-            week, its KPI per head and over the robust standard deviation. The weeks of media history are in it, with
-            a KPI of 0 that the likelihood leaves out, as it does every unobserved week.
-        spec: one that `mmm_core.inference.engines.pymc.engine.refuse` let pass.
+        prepared: of a specification that `mmm_core.inference.engines.pymc.engine.refuse` let pass. In its data every
+            geo's media are per head and over their mean non-zero week, its KPI per head and over the robust standard
+            deviation. The weeks of media history are in it, with a KPI of 0 that the likelihood leaves out, as it does
+            every unobserved week.
 
     Its free variables are in our units: the parameters of adstock and saturation, `effect` (what the belief is on),
     `sigma` and `fixed_effect` (geo, term); `coefficient` (geo, channel) follows from them.
     """
-    priors = _Priors(data, spec)
+    data, spec = prepared.data, prepared.spec
+    priors = _Priors(prepared)
     adstock, saturation = priors.transformations()
     controls = [str(term) for term in data["term"].to_numpy()[1:]]
     mmm = MMM(
@@ -258,11 +258,11 @@ class _Likelihood:
 
     def create_likelihood_variable(self, name: str, mu: X, observed: X, xdist: bool = False) -> X:
         model = pm.modelcontext(None)
-        at = np.flatnonzero(self.priors.observed)
+        seen = np.flatnonzero(self.priors.observed)
         parameters = {
-            "mu": mu.transpose("date", "geo").values.flatten()[at],
+            "mu": mu.transpose("date", "geo").values.flatten()[seen],
             "sigma": model["sigma"] / model["target_scale"].values,
-            "observed": observed.transpose("date", "geo").values.flatten()[at],
+            "observed": observed.transpose("date", "geo").values.flatten()[seen],
         }
         if "nu" in model.named_vars:
             return pm.StudentT(name, nu=model["nu"], **parameters)
@@ -275,10 +275,9 @@ class _Likelihood:
 class _Priors:
     """The priors of a specification, and PyMC-Marketing's parameters in terms of what they are on."""
 
-    def __init__(self, data: xr.Dataset, spec: ModelSpec) -> None:
-        with jax.enable_x64(True):
-            arrays = model_arrays(data, spec)
-        self.spec, self.ours = spec, Model.of(data, spec)
+    def __init__(self, prepared: PreparedModel) -> None:
+        data, spec, arrays = prepared.data, prepared.spec, prepared.arrays
+        self.spec, self.ours = spec, prepared.model
         self.geos, self.terms = data.sizes["geo"], data.sizes["term"]
         self.history = data.sizes["media_week"] - data.sizes["week"]
         self.outcome_value = np.asarray(arrays.outcome_value)
@@ -309,17 +308,17 @@ class _Priors:
         sigma = pm.HalfNormal("sigma", 1.0)
         if self.spec.student_t is not None:
             pm.Deterministic("nu", _vector("nu_each", priors["nu"])[0])
-        own = {
+        shape = {
             name: as_xtensor(_named(name, _vector(name, priors[name])), dims=channels)
             for name in self.ours.layout.parameters
         }
-        coefficient = self._coefficient(own, model["channel_data"] / largest, largest)
+        coefficient = self._coefficient(shape, model["channel_data"] / largest, largest)
         pmd.Deterministic("coefficient", coefficient, dims=("geo", "channel"))
 
-        for name, value in self.adstock.parameters(own).items():
+        for name, value in self.adstock.parameters(shape).items():
             pmd.Deterministic(f"adstock_{name}", value)
         beta = coefficient / top
-        for name, value in self.saturation.parameters(own, beta, largest).items():
+        for name, value in self.saturation.parameters(shape, beta, largest).items():
             pmd.Deterministic(f"saturation_{name}", value)
 
         fixed = pm.Normal("fixed_effect", 0.0, self.prior_sd * sigma, shape=(self.geos, self.terms))
@@ -328,29 +327,29 @@ class _Priors:
         if self.terms > 1:
             pmd.Deterministic("gamma_control", as_xtensor(fixed[:, 1:], dims=("geo", "control")) / top)
 
-    def _response(self, own: Own, media: X, largest: X) -> X:
+    def _response(self, shape: Shapes, media: X, largest: X) -> X:
         """Response before the coefficient (date, geo, channel) to media over their largest week."""
         adstock, saturation = self.transformations()
-        carry = self.adstock.parameters(own)
-        bend = self.saturation.parameters(own, 1.0, largest)
+        carry = self.adstock.parameters(shape)
+        bend = self.saturation.parameters(shape, 1.0, largest)
         if self.saturated_first:
             return adstock.function(saturation.function(media, **bend), dim="date", **carry)
         return saturation.function(adstock.function(media, dim="date", **carry), **bend)
 
-    def _worth(self, own: Own, media: X, largest: X) -> X:
+    def _worth(self, shape: Shapes, media: X, largest: X) -> X:
         """Outcome over the modelled weeks of a coefficient of 1, (geo, channel)."""
-        response = self._response(own, media, largest).isel(date=slice(self.history, None))
+        response = self._response(shape, media, largest).isel(date=slice(self.history, None))
         return (response * as_xtensor(self.outcome_value, dims=("geo", "date"))).sum(dim="date")
 
-    def _coefficient(self, own: Own, media: X, largest: X) -> X:
+    def _coefficient(self, shape: Shapes, media: X, largest: X) -> X:
         """Coefficients (geo, channel) that the stated beliefs imply, as `Model.effects` does it."""
         ours, priors = self.ours, self.ours.priors
         relative, deviation = self._geo_effects()
-        total = self._total(self._worth(own, media, largest) * relative)
+        total = self._total(self._worth(shape, media, largest) * relative)
         kinds = np.array([belief.kind for belief in ours.beliefs])
         denominator = total
         if "mroi" in kinds:
-            more = self._total(self._worth(own, media * (1 + BUMP), largest) * relative)
+            more = self._total(self._worth(shape, media * (1 + BUMP), largest) * relative)
             marginal = as_xtensor(kinds == "mroi", dims=("channel",))
             denominator = ptx.math.switch(marginal, (more - total) / BUMP, total)
         direct = as_xtensor(kinds == "coefficient", dims=("channel",))
@@ -366,15 +365,15 @@ class _Priors:
 
     def _geo_effects(self) -> tuple[X, X]:
         """Relative effects of geos that the belief takes into account, and those that vary about it."""
-        ours, one = self.ours, as_xtensor(np.float64(1.0), dims=())
+        ours, none = self.ours, as_xtensor(np.float64(1.0), dims=())
         if not ours.pooled:
-            return one, one
+            return none, none
         spread = _named("geo_spread", _vector("geo_spread", ours.priors["geo_spread"]))
         deviation = pm.Normal("geo_deviation", 0.0, 1.0, shape=(self.geos, len(self.spec.channels)))
         varying = spread * deviation
         if ours.integrates_geos:
-            return one, as_xtensor(1 + varying, dims=("geo", "channel"))
-        return as_xtensor(pt.exp(varying), dims=("geo", "channel")), one
+            return none, as_xtensor(1 + varying, dims=("geo", "channel"))
+        return as_xtensor(pt.exp(varying), dims=("geo", "channel")), none
 
     def _total(self, values: X) -> X:
         return values if self.ours.per_geo else values.sum(dim="geo")
@@ -386,16 +385,16 @@ def _vector(name: str, priors: Sequence[Prior], repeat: int | None = None) -> An
     lead = () if repeat is None else (repeat,)
     entries: list[Any] = [None] * len(priors)
     for family in families:
-        at = [i for i, prior in enumerate(priors) if prior.family == family]
-        numbers = np.array([priors[i].parameters for i in at]).T
+        members = [i for i, prior in enumerate(priors) if prior.family == family]
+        numbers = np.array([priors[i].parameters for i in members]).T
         if family == "fixed":
-            values = pt.as_tensor_variable(np.broadcast_to(numbers[0], (*lead, len(at))))
+            values = pt.as_tensor_variable(np.broadcast_to(numbers[0], (*lead, len(members))))
         else:
             distribution, parameters = _DISTRIBUTIONS[family]
             values = distribution(
-                f"{name}_{family}", shape=(*lead, len(at)), **dict(zip(parameters, numbers, strict=True))
+                f"{name}_{family}", shape=(*lead, len(members)), **dict(zip(parameters, numbers, strict=True))
             )
-        for position, i in enumerate(at):
+        for position, i in enumerate(members):
             entries[i] = values[..., position]
     return pt.stack(entries, axis=-1)
 

@@ -20,7 +20,7 @@ from scipy import linalg
 
 
 @dataclass(frozen=True)
-class Baseline:
+class BaselineSmoother:
     """The operators for one design, one set of observed weeks and one ratio.
 
     G geos, T weeks, K terms; columns are (n, G, T).
@@ -42,7 +42,9 @@ class Baseline:
     log_determinant: float
 
     @classmethod
-    def of(cls, design: np.ndarray, observed: np.ndarray, prior_sd: np.ndarray, ratio: float) -> Baseline:
+    def of(
+        cls, design: np.ndarray, observed: np.ndarray, prior_sd: np.ndarray, ratio: float
+    ) -> BaselineSmoother:
         """Work the operators out; `ratio` is that of a weekly step of the level to the noise, 0 for none."""
         mask = observed.astype(float)
         terms = design * prior_sd * mask[..., None]

@@ -1,4 +1,4 @@
-"""The baseline of all engines: ridge regression in seconds, with bootstrap intervals and no posterior.
+"""The engine to compare others with: ridge regression in seconds, with bootstrap intervals and no posterior.
 
 KPI = media columns with coefficients >= 0, one for all geos and per head, plus the terms of each geo's design, plus a
 level whose weekly steps are penalised (`mmm_core.inference.engines.ridge.baseline`). Adstock, saturation and the
@@ -18,15 +18,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
 from mmm_core.errors import InputError
-from mmm_core.inference.engines import ENGINES, Posterior, Run
-from mmm_core.inference.engines.ridge.baseline import Baseline
+from mmm_core.inference.engines import ENGINES, EngineResult, FitOptions
+from mmm_core.inference.engines.report import Report
+from mmm_core.inference.engines.ridge.baseline import BaselineSmoother
 from mmm_core.inference.engines.ridge.search import (
+    LONGEST_FORECAST,
     ORIGINS,
     Candidates,
     Search,
@@ -38,10 +42,11 @@ from mmm_core.inference.engines.ridge.search import (
     search,
     shapes_at,
 )
+from mmm_core.inference.runtime import configure
+from mmm_core.model.beliefs import window_spend
+from mmm_core.model.media import MediaLayout, MediaModel, saturated_media
+from mmm_core.model.prepare import PreparedModel
 from mmm_core.spec.model_spec import ModelSpec
-
-if TYPE_CHECKING:
-    from mmm_core.model.media import MediaLayout
 
 CANDIDATES = 128
 _FEWEST_WEEKS = 40
@@ -50,54 +55,29 @@ _FEWEST_WEEKS = 40
 _LARGEST = 3_000_000
 
 
-def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
+def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     """See `mmm_core.inference.engines.Engine`.
 
     Raises:
         InputError: a part of the specification that a regression does not have, or too few weeks.
     """
+    data, spec = prepared.data, prepared.spec
     _refuse(spec, data)
-    from mmm_core.inference.runtime import configure
-
     configure(1, "float64")
-
-    from mmm_core.inference.engines.report import Report
-
-    report = Report(run)
+    report = Report(options)
     report("searching", 0, 3)
-    problem = _Problem.of(data, spec)
-    candidates = _candidates(data, spec)
-    best, ratio = (0,) * len(spec.channels), 0.0
-    for _ in range(2):  # a list over all of the priors, then one that is dense around its best
-        if spec.baseline.level == "random_walk":
-            ratio = choose_ratio(*problem.baseline, problem.kpi, candidates.columns(best))
-        first = search(candidates, *problem.baseline, problem.kpi, ratio, spec.fit.seed, searches=1)
-        candidates = _candidates(data, spec, candidates.points_of(first.entry(0)[0]))
-        best = tuple(int(len(points) > 1) for points in candidates.points)
-    found = search(candidates, *problem.baseline, problem.kpi, ratio, spec.fit.seed)
+    problem = _Problem.of(prepared)
+    candidates, found, ratio = _choose_shapes(problem, prepared)
     searched = report.seconds
     report("bootstrap", 1, 3)
-    draws = run.draws or spec.fit.draws
-    variables, energy = _bootstrap(problem, candidates, found, ratio, draws, spec.fit.seed)
+    variables, energy = _bootstrap(
+        problem, candidates, found, ratio, options.draws or spec.fit.draws, spec.fit.seed
+    )
     report("summarising", 3, 3)
     rmse = float(np.sqrt(found.errors[0].mean() / data.sizes["geo"]))
-    stats = xr.Dataset(
-        {
-            "diverging": (("chain", "draw"), np.zeros((1, draws), dtype=bool)),
-            "num_steps": (("chain", "draw"), np.zeros((1, draws), dtype=int)),
-            "energy": (("chain", "draw"), energy[None]),
-            "acceptance_rate": (("chain", "draw"), np.ones((1, draws))),
-        },
-        coords={"chain": [0], "draw": np.arange(draws)},
-        attrs={
-            "compile_seconds": searched,
-            "sampling_seconds": report.seconds - searched,
-            "warmup": 0,
-        },
-    )
-    return Posterior(
+    return EngineResult(
         {name: (dims, values[None]) for name, (dims, values) in variables.items()},
-        stats,
+        _sample_stats(energy, searched, report.seconds - searched),
         {
             "approximate": _label(spec, data),
             "search_tried": found.tried,
@@ -105,6 +85,35 @@ def run(data: xr.Dataset, spec: ModelSpec, run: Run) -> Posterior:
             "ridge_penalty": float(found.strength[0]),
             "level_ratio": ratio,
         },
+    )
+
+
+def _choose_shapes(problem: _Problem, prepared: PreparedModel) -> tuple[Candidates, Search, float]:
+    """The candidates that were searched, what was found, and the ratio of the level's step to the noise."""
+    spec = prepared.spec
+    candidates = _candidates(prepared)
+    best, ratio = (0,) * len(spec.channels), 0.0
+    for _ in range(2):  # a list over all of the priors, then one that is dense around its best
+        if spec.baseline.level == "random_walk":
+            ratio = choose_ratio(*problem.baseline, problem.kpi, candidates.columns(best))
+        first = search(candidates, *problem.baseline, problem.kpi, ratio, spec.fit.seed, searches=1)
+        candidates = _candidates(prepared, candidates.points_of(first.entry(0)[0]))
+        best = tuple(int(len(points) > 1) for points in candidates.points)
+    return candidates, search(candidates, *problem.baseline, problem.kpi, ratio, spec.fit.seed), ratio
+
+
+def _sample_stats(energy: np.ndarray, searched: float, sampled: float) -> xr.Dataset:
+    """The statistics of replicates with these energies (draw,); none diverges and none is rejected."""
+    draws = len(energy)
+    return xr.Dataset(
+        {
+            "diverging": (("chain", "draw"), np.zeros((1, draws), dtype=bool)),
+            "num_steps": (("chain", "draw"), np.zeros((1, draws), dtype=int)),
+            "energy": (("chain", "draw"), energy[None]),
+            "acceptance_rate": (("chain", "draw"), np.ones((1, draws))),
+        },
+        coords={"chain": [0], "draw": np.arange(draws)},
+        attrs={"compile_seconds": searched, "sampling_seconds": sampled, "warmup": 0},
     )
 
 
@@ -125,17 +134,14 @@ class _Problem:
     spend: np.ndarray  # (paid_channel,)
 
     @classmethod
-    def of(cls, data: xr.Dataset, spec: ModelSpec) -> _Problem:
-        from mmm_core.model.beliefs import window_spend
-        from mmm_core.model.media import MediaModel
-        from mmm_core.model.model import scaled_kpi
-
+    def of(cls, prepared: PreparedModel) -> _Problem:
+        data, spec = prepared.data, prepared.spec
         worth = data["revenue_per_kpi"].to_numpy()
         if spec.kpi.scale == "log":
             worth = worth * data["population"].to_numpy()[:, None]
         return cls(
             spec,
-            scaled_kpi(data, spec),
+            prepared.arrays.kpi,
             data["design"].to_numpy(),
             data["observed"].to_numpy(),
             data["design_prior_sd"].to_numpy(),
@@ -151,39 +157,45 @@ class _Problem:
         return self.design, self.observed, self.prior_sd
 
 
-def _candidates(
-    data: xr.Dataset, spec: ModelSpec, around: tuple[np.ndarray, ...] | None = None
-) -> Candidates:
+def _candidates(prepared: PreparedModel, around: tuple[np.ndarray, ...] | None = None) -> Candidates:
     """Shapes to choose from with their responses; fewer of them where the panel is large."""
-    import jax.numpy as jnp
-
-    from mmm_core.model.media import MediaModel
-
-    media = MediaModel.of(data, spec)
-    channels, geos, weeks = len(spec.channels), data.sizes["geo"], data.sizes["week"]
-    count = int(np.clip(_LARGEST // (channels * geos * weeks), 9, CANDIDATES))
+    spec, data = prepared.spec, prepared.data
+    count = _candidate_count(len(spec.channels) * data.sizes["geo"] * data.sizes["week"])
     points = candidate_points(spec, count, spec.fit.seed, around)
     shape = shapes_at(spec, points)
-    inputs = media.inputs(data["exposure"].to_numpy(), window=weeks)
     numbers = {name: jnp.asarray(values) for name, values in shape.items()}
-    response = np.asarray(_responses(media.layout)(numbers, inputs, jnp.arange(count)))
+    program = _responses(prepared.model.layout)
+    response = np.asarray(program(numbers, prepared.arrays.media, jnp.arange(count)))
     seen = np.where(data["observed"].to_numpy(), response, np.nan)
     return Candidates(points, shape, response, np.nanstd(seen, axis=(-2, -1)))
+
+
+def workspaces(prepared: PreparedModel, draws: int) -> dict[str, int]:
+    """Bytes that the search over candidates takes, and a chunk of so many draws' replicates; one follows the other."""
+    channels, (geos, weeks) = prepared.data.sizes["channel"], prepared.arrays.kpi.shape
+    columns = channels * _candidate_count(channels * geos * weeks)
+    origins = ORIGINS * (columns**2 + columns * geos * min(LONGEST_FORECAST, weeks))
+    return {
+        "candidates": 8 * (4 * columns * geos * weeks + origins),
+        "replicates": 8 * 8 * min(_LARGEST, draws * geos * weeks),
+    }
+
+
+def _candidate_count(cells: int) -> int:
+    """Candidates of each channel, where the response of one of each has so many entries."""
+    return int(np.clip(_LARGEST // cells, 9, CANDIDATES))
 
 
 @lru_cache(maxsize=8)
 def _responses(layout: MediaLayout) -> Callable[..., Any]:
     """The program from shapes (candidate, channel) to responses (candidate, channel, geo, week)."""
-    import jax
-
-    from mmm_core.model.media import saturated_media
 
     @jax.jit
     def program(shape: dict[str, Any], inputs: Any, numbers: Any) -> Any:
-        def one(number: Any) -> Any:
+        def response(number: Any) -> Any:
             return saturated_media(layout, inputs, {name: values[number] for name, values in shape.items()})
 
-        return jax.lax.map(one, numbers, batch_size=16)
+        return jax.lax.map(response, numbers, batch_size=16)
 
     return program
 
@@ -195,7 +207,7 @@ def _bootstrap(
     rng = np.random.default_rng([seed, 2])
     weights = block_counts(found.errors.shape[1], draws, rng)
     picked = np.argmin(weights @ found.errors.T, axis=1)
-    baseline = Baseline.of(*problem.baseline, ratio)
+    baseline = BaselineSmoother.of(*problem.baseline, ratio)
     geos, weeks, terms = problem.design.shape
     channels = candidates.scale.shape[1]
     out = {
@@ -210,13 +222,13 @@ def _bootstrap(
     size = max(1, _LARGEST // (geos * weeks))
     for position in np.unique(picked):
         chosen, strength = found.entry(position)
-        fitted = _Fitted.of(problem, baseline, candidates, chosen, strength)
-        at = np.flatnonzero(picked == position)
+        regression = _Regression.of(problem, baseline, candidates, chosen, strength)
+        replicates = np.flatnonzero(picked == position)
         for name, values in candidates.shape.items():
-            out[name][at] = values[list(chosen), np.arange(channels)]
-        for start in range(0, len(at), size):
-            some = at[start : start + size]
-            for name, values in fitted.replicates(problem, baseline, ratio, len(some), rng).items():
+            out[name][replicates] = values[list(chosen), np.arange(channels)]
+        for start in range(0, len(replicates), size):
+            some = replicates[start : start + size]
+            for name, values in regression.replicates(problem, baseline, ratio, len(some), rng).items():
                 if name == "energy":
                     energy[some] = values
                 else:
@@ -233,7 +245,7 @@ def _bootstrap(
 
 
 @dataclass(frozen=True)
-class _Fitted:
+class _Regression:
     """The regression with one choice of shapes and penalty."""
 
     columns: np.ndarray  # (C, geo, week)
@@ -248,11 +260,11 @@ class _Fitted:
     def of(
         cls,
         problem: _Problem,
-        baseline: Baseline,
+        baseline: BaselineSmoother,
         candidates: Candidates,
         chosen: tuple[int, ...],
         strength: float,
-    ) -> _Fitted:
+    ) -> _Regression:
         columns = candidates.columns(chosen)
         rows = float(problem.observed.sum())
         stacked = np.concatenate([columns, problem.kpi[None]])
@@ -270,15 +282,20 @@ class _Fitted:
         return cls(columns, penalised, bare, b, nonnegative(penalised, bare @ b), residual, sigma)
 
     def replicates(
-        self, problem: _Problem, baseline: Baseline, ratio: float, count: int, rng: np.random.Generator
+        self,
+        problem: _Problem,
+        baseline: BaselineSmoother,
+        ratio: float,
+        count: int,
+        rng: np.random.Generator,
     ) -> dict[str, np.ndarray]:
         """Bootstrap replicates by variable, (count, ...)."""
         geos, weeks, _ = problem.design.shape
         steps = ratio * self.sigma * rng.standard_normal((count, weeks))
         steps[:, 0] = 0.0
         level = np.cumsum(steps, axis=1)
-        at = block_weeks(np.flatnonzero(problem.observed.any(0)), weeks, count, rng)
-        noise = np.moveaxis(self.residual[:, at], 0, 1)  # (count, geo, week)
+        drawn = block_weeks(np.flatnonzero(problem.observed.any(0)), weeks, count, rng)
+        noise = np.moveaxis(self.residual[:, drawn], 0, 1)  # (count, geo, week)
         simulated = (noise + level[:, None, :]) * problem.observed
         target = (self.bare @ self.coefficient)[:, None] + baseline.products(self.columns, simulated)
         b = nonnegative(np.broadcast_to(self.products, (count, *self.products.shape)), target.T)

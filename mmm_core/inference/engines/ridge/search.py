@@ -16,7 +16,7 @@ import numpy as np
 from scipy import optimize
 from scipy.stats import qmc
 
-from mmm_core.inference.engines.ridge.baseline import Baseline
+from mmm_core.inference.engines.ridge.baseline import BaselineSmoother
 from mmm_core.spec.model_spec import ModelSpec
 
 ORIGINS = 5
@@ -138,9 +138,9 @@ def nonnegative(products: np.ndarray, target: np.ndarray) -> np.ndarray:
     jitter = 1e-9 * np.maximum(np.trace(products, axis1=-2, axis2=-1) / size, 1e-12)
     proper = products + jitter[..., None, None] * np.eye(size)
     free = np.linalg.solve(proper, target[..., None])[..., 0]
-    for at in map(tuple, np.argwhere((free < 0).any(-1))):
-        root = np.linalg.cholesky(proper[at])
-        free[at] = optimize.nnls(root.T, np.linalg.solve(root, target[at]))[0]
+    for problem in map(tuple, np.argwhere((free < 0).any(-1))):
+        root = np.linalg.cholesky(proper[problem])
+        free[problem] = optimize.nnls(root.T, np.linalg.solve(root, target[problem]))[0]
     return np.asarray(free)
 
 
@@ -155,8 +155,8 @@ def block_weeks(seen: np.ndarray, weeks: int, count: int, rng: np.random.Generat
 
 def block_counts(weeks: int, count: int, rng: np.random.Generator) -> np.ndarray:
     """How often each week is in each of `count` block resamples, (count, week)."""
-    at = block_weeks(np.arange(weeks), weeks, count, rng)
-    flat = np.arange(count)[:, None] * weeks + at
+    drawn = block_weeks(np.arange(weeks), weeks, count, rng)
+    flat = np.arange(count)[:, None] * weeks + drawn
     return np.bincount(flat.ravel(), minlength=count * weeks).reshape(count, weeks).astype(float)
 
 
@@ -166,7 +166,7 @@ def choose_ratio(
     """The ratio of the level's step to the noise with the largest profile likelihood, media columns (C, geo, week)."""
     rows, stacked, scores = observed.sum(), np.concatenate([columns, kpi[None]]), []
     for ratio in RATIOS:
-        baseline = Baseline.of(design, observed, prior_sd, ratio)
+        baseline = BaselineSmoother.of(design, observed, prior_sd, ratio)
         products = baseline.products(stacked, stacked)
         media, target = products[:-1, :-1], products[:-1, -1]
         b = nonnegative(media, target)
@@ -214,8 +214,8 @@ def search(
     def best_of(chosen: np.ndarray, strength: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, float]:
         errors = _errors(candidates, origins, chosen, strength)
         tried.append((chosen, strength, errors))
-        at = int(np.argmin(errors @ weight))
-        return chosen[at], float(strength[at])
+        best = int(np.argmin(errors @ weight))
+        return chosen[best], float(strength[best])
 
     strength = PENALTIES[2]
     for number, weight in enumerate(weights):
@@ -240,13 +240,13 @@ def _errors(
 ) -> np.ndarray:
     """Squared errors (entry, test week) of forecasts with the chosen candidates (entry, C) and penalties (entry,)."""
     channels = np.arange(chosen.shape[1])
-    at, squares = chosen * len(channels) + channels, []
+    columns, squares = chosen * len(channels) + channels, []
     scale = strength[:, None] * candidates.scale[chosen, channels] ** 2
     for origin in origins:
-        products = origin.products[at[:, :, None], at[:, None, :]]
+        products = origin.products[columns[:, :, None], columns[:, None, :]]
         products = products + (origin.rows * scale)[:, :, None] * np.eye(len(channels))
-        b = nonnegative(products, origin.target[at])
-        error = origin.kpi_ahead - np.einsum("nc,ncgt->ngt", b, origin.ahead[at])
+        b = nonnegative(products, origin.target[columns])
+        error = origin.kpi_ahead - np.einsum("nc,ncgt->ngt", b, origin.ahead[columns])
         squares.append((error**2).sum(1))
     return np.concatenate(squares, axis=1)
 
@@ -269,7 +269,7 @@ def _origins(
         first = len(seen) - steps * horizon
         test = seen[first : first + horizon]
         before = observed & (np.arange(weeks) < test[0])
-        baseline = Baseline.of(design, before, prior_sd, ratio)
+        baseline = BaselineSmoother.of(design, before, prior_sd, ratio)
         products = baseline.products(columns, columns)
         level, terms = baseline.fit(columns)
         forecast = level[:, None, test] + np.einsum("gtk,ngk->ngt", design[:, test], terms, optimize=True)

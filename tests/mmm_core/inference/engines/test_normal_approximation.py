@@ -8,11 +8,11 @@ import numpyro.distributions as dist
 import pytest
 
 from mmm_core.errors import InputError
-from mmm_core.inference.engines import Run
+from mmm_core.inference.engines import FitOptions
 from mmm_core.inference.engines.advi import climb, convergence
-from mmm_core.inference.engines.laplace import normal_at
+from mmm_core.inference.engines.laplace import approximation_at
 from mmm_core.inference.engines.normal_approximation import (
-    Normal,
+    Approximation,
     find_mode,
     hessian,
     pareto_k,
@@ -48,7 +48,7 @@ def positive(arrays):
 def test_a_gaussian_posterior_is_found_exactly():
     posterior = target(gaussian, ARRAYS)
     mode, modes = find_mode(posterior, ARRAYS, 3, 0)
-    normal = normal_at(mode, hessian(posterior, ARRAYS, mode), posterior.names)
+    normal = approximation_at(mode, hessian(posterior, ARRAYS, mode), posterior.names)
     np.testing.assert_allclose(normal.mean, MEAN, atol=1e-3)
     np.testing.assert_allclose(normal.root @ normal.root.T, COVARIANCE, rtol=1e-5, atol=1e-6)
     assert np.allclose(normal.root, np.tril(normal.root))
@@ -72,7 +72,7 @@ def test_importance_corrects_a_near_miss():
     """A normal approximation of a Gamma(5, 2) has the wrong mean; resampled draws have the right one."""
     posterior = target(positive, jnp.asarray(5.0))
     mode, _ = find_mode(posterior, jnp.asarray(5.0), 1, 0)
-    normal = normal_at(mode, hessian(posterior, jnp.asarray(5.0), mode), posterior.names)
+    normal = approximation_at(mode, hessian(posterior, jnp.asarray(5.0), mode), posterior.names)
     proposals, _ = normal.draw(200_000, np.random.default_rng(0))
     assert abs(np.exp(proposals).mean() - 2.5) > 0.1
     kept = sample(posterior, jnp.asarray(5.0), normal, 20_000, 0)
@@ -83,7 +83,7 @@ def test_importance_corrects_a_near_miss():
 
 def test_a_bad_approximation_is_called_one():
     posterior = target(gaussian, ARRAYS)
-    narrow = Normal(MEAN + 1.0, 0.3 * np.eye(3))
+    narrow = Approximation(MEAN + 1.0, 0.3 * np.eye(3))
     kept = sample(posterior, ARRAYS, narrow, 2000, 1)
     assert kept.k_hat > 0.7
     assert not kept.resampled
@@ -100,14 +100,14 @@ def test_k_hat_of_weights_with_a_known_tail():
 
 def test_no_curvature_is_refused_by_name():
     with pytest.raises(InputError, match="tau is the nearest to flat"):
-        normal_at(np.zeros(2), np.diag([1.0, -0.1]), ("sigma", "tau"))
+        approximation_at(np.zeros(2), np.diag([1.0, -0.1]), ("sigma", "tau"))
 
 
 @pytest.mark.slow
 def test_variational_inference_finds_a_gaussian():
     posterior = target(gaussian, ARRAYS)
     told = []
-    normal, bounds = climb(posterior, ARRAYS, np.zeros(3), 0, Report(Run(progress=told.append)))
+    normal, bounds = climb(posterior, ARRAYS, np.zeros(3), 0, Report(FitOptions(progress=told.append)))
     np.testing.assert_allclose(normal.mean, MEAN, atol=0.05)
     np.testing.assert_allclose(normal.root @ normal.root.T, COVARIANCE, atol=0.1)
     assert "converged" in convergence(bounds)

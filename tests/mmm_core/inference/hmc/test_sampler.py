@@ -1,9 +1,13 @@
 """The sampler on targets whose moments are known, its layouts, its checkpoints and its warm start."""
 
+import errno
 import json
 import os
+import pickle
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import jax
@@ -14,8 +18,10 @@ import numpyro.distributions as dist
 import pytest
 
 from mmm_core.errors import InputError
-from mmm_core.inference.hmc.adaptation import Adaptation, Metric
-from mmm_core.inference.hmc.sampler import BLOCK, Schedule, sample
+from mmm_core.inference.hmc.adaptation import Adaptation
+from mmm_core.inference.hmc.checkpoint import UnusableCheckpoint, load_checkpoint
+from mmm_core.inference.hmc.sampler import sample
+from mmm_core.inference.hmc.state import BLOCK, Metric, Schedule, Start
 from mmm_core.inference.runtime import Devices, largest_divisor
 
 jax.config.update("jax_enable_x64", True)
@@ -37,12 +43,31 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Cliff:
-    """A density that is nowhere finite away from its start: every trajectory diverges."""
+class Walls:
+    """A normal within (-1, 1), a density of 0 outside: a trajectory that leaves diverges."""
 
     def __call__(self, arrays):
         x = numpyro.sample("x", dist.Normal(0.0, 1.0))
-        numpyro.factor("cliff", jnp.where(jnp.abs(x) < 1e-9, 0.0, -jnp.inf) * arrays["on"])
+        numpyro.factor("walls", jnp.where(jnp.abs(x) < arrays["wall"], 0.0, -jnp.inf))
+
+
+@dataclass(frozen=True)
+class NotANumber:
+    """No density at all: not a number, or 0, or a number whose gradient is none."""
+
+    kind: str
+
+    def __call__(self, arrays):
+        fine = numpyro.sample("fine", dist.Normal(0.0, 1.0))
+        slope = numpyro.sample("slope", dist.HalfNormal(1.0))
+        if self.kind == "nan":
+            numpyro.factor("fault", jnp.nan * arrays["one"])
+        elif self.kind == "zero":
+            numpyro.factor("fault", -jnp.inf * arrays["one"])
+        elif self.kind == "gradient":  # the square root of 0 that `where` hides, but not from its gradient
+            numpyro.factor("fault", jnp.where(slope > 0, 0.0, jnp.sqrt(0.0 * slope)))
+        else:  # finite where the chains start, not a number as soon as they have moved
+            numpyro.factor("fault", jnp.where(fine == arrays["start"], 0.0, jnp.nan))
 
 
 ARRAYS = {"mean": MEAN, "covariance": COVARIANCE}
@@ -88,56 +113,110 @@ def test_same_seed_same_draws_whatever_the_layout_of_the_program(samples):
     assert not np.allclose(other.trace.position, samples.trace.position)
 
 
-@pytest.mark.slow
-def test_a_run_that_was_cut_short_goes_on_with_the_same_draws(samples, tmp_path, monkeypatch):
+class PowerCut(Exception):
+    pass
+
+
+def cut_after(block):
+    """A progress callback that ends the run after a block."""
+
+    def pull_the_plug(step):
+        if step.done == block * BLOCK:
+            raise PowerCut
+
+    return pull_the_plug
+
+
+@pytest.fixture
+def often(monkeypatch):
+    """A checkpoint after every block."""
     monkeypatch.setattr("mmm_core.inference.hmc.sampler.CHECKPOINT_SECONDS", 0.0)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_cut_short_goes_on_with_the_same_draws(samples, tmp_path, often):
     file = tmp_path / "fit.checkpoint"
-
-    class PowerCut(Exception):
-        pass
-
-    for cut in (2, 9):  # once in the warm-up, once while sampling
-
-        def pull_the_plug(step, at=cut):
-            if step.done == at * BLOCK:
-                raise PowerCut
-
+    for block in (2, 9):  # once in the warm-up, once while sampling
         with pytest.raises(PowerCut):
-            sample(Target(), ARRAYS, schedule(), 3, pull_the_plug, checkpoint=file, identity="a")
+            sample(Target(), ARRAYS, schedule(), 3, cut_after(block), checkpoint=file, identity="a")
         assert file.is_file()
     steps = []
     resumed = sample(Target(), ARRAYS, schedule(), 3, steps.append, checkpoint=file, identity="a")
-    assert steps[1].done > 2 * BLOCK  # it did not start anew
-    np.testing.assert_array_equal(resumed.trace.position, samples.trace.position)
-    np.testing.assert_array_equal(resumed.trace.energy, samples.trace.energy)
-    assert not list(tmp_path.iterdir())
+    assert steps[1].message == "going on from the checkpoint at iteration 400"
+    assert steps[2].done == 9 * BLOCK
+    # the file stays until the draws are safe: a run that was done is found done
+    again = sample(Target(), ARRAYS, schedule(), 3, checkpoint=file, identity="a")
+    for run in (resumed, again):
+        for found, expected in zip(run.trace, samples.trace, strict=True):
+            np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(run.end.position, samples.end.position)
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.checkpoint"]
 
 
 @pytest.mark.slow
-def test_a_checkpoint_of_something_else_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("mmm_core.inference.hmc.sampler.CHECKPOINT_SECONDS", 0.0)
+@pytest.mark.parametrize("fault", ["foreign", "damaged", "flipped", "another file"])
+def test_a_checkpoint_that_is_no_use_is_put_aside_and_the_fit_starts_again(samples, tmp_path, often, fault):
+    file, remark = tmp_path / "fit.checkpoint", "is damaged, or no checkpoint"
+    (tmp_path / "fit.checkpoint.unusable").write_text("of an earlier fit")
+    identity = "b" if fault == "foreign" else "a"
+    with pytest.raises(PowerCut):
+        sample(Target(), ARRAYS, schedule(), 3, cut_after(3), checkpoint=file, identity=identity)
+    content = bytearray(file.read_bytes())
+    if fault == "foreign":
+        remark = "is of another model, table, schedule, seed or version"
+    elif fault == "damaged":
+        content = content[:100]
+    elif fault == "flipped":
+        content[len(content) // 2] ^= 255
+    else:
+        content = pickle.dumps(("a", [1, 2, 3]))
+    file.write_bytes(content)
+    steps = []
+    fresh = sample(Target(), ARRAYS, schedule(), 3, steps.append, checkpoint=file, identity="a")
+    assert steps[1].message == (
+        f"the checkpoint {file} {remark}: put aside as fit.checkpoint.unusable-2, the fit starts again"
+    )
+    np.testing.assert_array_equal(fresh.trace.position, samples.trace.position)
+    assert (tmp_path / "fit.checkpoint.unusable-2").read_bytes() == content
+    assert (tmp_path / "fit.checkpoint.unusable").read_text() == "of an earlier fit"
+
+
+def test_reading_a_checkpoint_runs_no_code(tmp_path):
+    """A forged one: the array of a pickle."""
+
+    class Bomb:
+        def __reduce__(self):
+            return (tmp_path.joinpath("ran").touch, ())
+
     file = tmp_path / "fit.checkpoint"
+    with file.open("wb") as opened:
+        np.savez(opened, facts=np.array([Bomb()], dtype=object))
+    with pytest.raises(UnusableCheckpoint):
+        load_checkpoint(file, "a")
+    assert not (tmp_path / "ran").exists()
 
-    def stop(step):
-        if step.done == BLOCK:
-            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        sample(Target(), ARRAYS, schedule(), 3, stop, checkpoint=file, identity="a")
-    # the plug was pulled before the first block was saved; go one further
-    file.unlink(missing_ok=True)
+def test_a_folder_is_no_checkpoint(tmp_path):
+    with pytest.raises(InputError, match="is a folder: name a file"):
+        load_checkpoint(tmp_path, "a")
 
-    def stop_later(step):
-        if step.done == 2 * BLOCK:
-            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        sample(Target(), ARRAYS, schedule(), 3, stop_later, checkpoint=file, identity="a")
-    with pytest.raises(InputError, match="another model, table, seed or version"):
-        sample(Target(), ARRAYS, schedule(), 3, checkpoint=file, identity="b")
-    file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(InputError, match="damaged"):
-        sample(Target(), ARRAYS, schedule(), 3, checkpoint=file, identity="a")
+@pytest.mark.slow
+def test_a_disk_that_is_full_does_not_end_a_fit(samples, tmp_path, often, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    steps = []
+    run = sample(
+        Target(), ARRAYS, schedule(), 3, steps.append, checkpoint=tmp_path / "fit.checkpoint", identity="a"
+    )
+    np.testing.assert_array_equal(run.trace.position, samples.trace.position)
+    remarks = [step.message for step in steps if step.message]
+    assert len(remarks) == 1
+    assert "the checkpoint cannot be written" in remarks[0]
+    assert "the fit goes on without" in remarks[0]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
@@ -158,10 +237,44 @@ def test_a_warm_start_is_shorter_and_changes_no_answer(samples):
 @pytest.mark.slow
 def test_divergences_are_counted_and_reported():
     steps = []
-    stuck = sample(Cliff(), {"on": 1.0}, schedule(chains=2, warmup=100, draws=100), 1, steps.append)
-    assert stuck.trace.diverging.all()
-    assert steps[-1].divergences == 200
-    assert steps[-1].acceptance == 0
+    walled = sample(Walls(), {"wall": 1.0}, schedule(chains=2, warmup=200, draws=200), 1, steps.append)
+    assert 0 < walled.trace.diverging.sum() < 400
+    assert steps[-1].divergences == walled.trace.diverging.sum()
+    assert (np.abs(walled.trace.position) < 1).all()
+
+
+@contextmanager
+def within(seconds):
+    """Fail where the block takes longer: what is tested here once ran for ever."""
+
+    def late(*_):
+        raise TimeoutError(f"still running after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("nan", "the posterior's density is 0 or not a number where chains 1, 2 start"),
+        ("zero", "the posterior's density is 0 or not a number where chains 1, 2 start"),
+        ("gradient", r"the gradient of .* is not a number where chains 1, 2 start \(in slope\)"),
+        ("after the start", "not a number everywhere around the point where chains 1, 2 start"),
+    ],
+)
+def test_a_density_that_is_no_number_is_refused(kind, words):
+    """A run of a million iterations would reject for ever."""
+    start = np.full((2, 2), 0.25)
+    arrays = {"one": 1.0, "start": 0.25}
+    warm = Start(start, Metric.unit(2, 2, 0.25), 0.1) if kind == "after the start" else None
+    with within(120), pytest.raises(InputError, match=words):
+        sample(NotANumber(kind), arrays, schedule(2, 1_000_000, 1_000_000), 1, start=warm)
 
 
 @pytest.mark.slow
@@ -184,7 +297,8 @@ jax.config.update("jax_enable_x64", True)
 import numpy as np
 from jax.sharding import PartitionSpec
 from mmm_core.inference.runtime import Devices
-from mmm_core.inference.hmc.sampler import Schedule, sample
+from mmm_core.inference.hmc.sampler import sample
+from mmm_core.inference.hmc.state import Schedule
 import jax.numpy as jnp, numpyro, numpyro.distributions as dist
 
 class Panel:

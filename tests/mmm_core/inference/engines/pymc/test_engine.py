@@ -15,6 +15,7 @@ from mmm_core.effects.roi import roi_table
 from mmm_core.errors import InputError
 from mmm_core.inference.engines.pymc import engine as pymc_marketing
 from mmm_core.inference.fit import fit
+from mmm_core.model.prepare import prepare
 from mmm_core.posterior.schema import check_posterior, load_posterior, save_posterior
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import weekly_table
@@ -129,7 +130,7 @@ def prior_draws(spec, table, more=()):
     from mmm_core.inference.engines.pymc.model import pymc_marketing_model
 
     data = model_data(table, spec)
-    model = pymc_marketing_model(data, spec).model
+    model = pymc_marketing_model(prepare(data, spec)).model
     names = [*spec.shape_parameters, "coefficient", "effect", "channel_contribution", "target_scale", *more]
     drawn = pm.draw([model[name] for name in names], draws=3, random_seed=1, mode="FAST_COMPILE")
     return data, dict(zip(names, drawn, strict=True))

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from mmm_core.data.arrays import model_data
 from mmm_core.errors import InputError
-from mmm_core.inference.engines.ridge.baseline import Baseline
+from mmm_core.inference.engines.ridge.baseline import BaselineSmoother
 from mmm_core.inference.engines.ridge.search import (
     Candidates,
     candidate_points,
@@ -49,7 +49,7 @@ def dense(design, observed, prior_sd, ratio):
 @pytest.mark.parametrize("ratio", [0.0, RATIO])
 def test_products_and_level_against_dense_matrices(ratio):
     rng, *problem = _numbers()
-    baseline = Baseline.of(*problem, ratio)
+    baseline = BaselineSmoother.of(*problem, ratio)
     columns = rng.normal(size=(4, GEOS, WEEKS))
     variance, level_covariance, keep = dense(*problem, ratio)
     flat = columns.reshape(4, -1)[:, keep]
@@ -69,7 +69,7 @@ def test_the_level_stays_where_it_is_after_the_last_observed_week():
     rng, design, _, prior_sd = _numbers()
     observed = np.ones((GEOS, WEEKS), dtype=bool)
     observed[:, 8:] = False
-    level, _ = Baseline.of(design, observed, prior_sd, RATIO).fit(rng.normal(size=(1, GEOS, WEEKS)))
+    level, _ = BaselineSmoother.of(design, observed, prior_sd, RATIO).fit(rng.normal(size=(1, GEOS, WEEKS)))
     np.testing.assert_allclose(level[0, 8:], level[0, 7])
 
 
