@@ -77,7 +77,7 @@ def test_a_fit_that_does_not_fit_is_refused_with_part_and_remedy(tmp_path):
 
 
 def test_a_panel_is_told_to_pool(tmp_path):
-    geos = tuple(f"g{i:02}" for i in range(30))
+    geos = tuple(f"g{i:02}" for i in range(90))
     table, chains = weekly_table(150, geos=geos), {"chains": 64, "draws": 100}
     model = prepared(panel_spec(fit=chains), table)
     estimate = estimate_memory(model, root=system(tmp_path, 900 * MIB))
