@@ -6,22 +6,26 @@ change in a plot does not call a posterior outdated, a change in the model does.
 
 import hashlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def code_version(asset_module: str, *computed_by: str) -> str:
+def code_version(asset_module: str, *computed_by: str, files: Iterable[Path] = ()) -> str:
     """Version of the asset that a module defines.
 
     Args:
         asset_module: its `__name__`.
         computed_by: modules of `mmm_core`, such as "effects.roi".
+        files: further source that no import leads to.
 
     Raises:
         ValueError: `mmm_core` has no such module.
     """
     from mmm_core.source import source_hash
 
-    digest = hashlib.sha256(Path(str(sys.modules[asset_module].__file__)).read_bytes())
+    digest = hashlib.sha256()
+    for file in (Path(str(sys.modules[asset_module].__file__)), *files):
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     digest.update(source_hash(f"mmm_core.{module}" for module in computed_by).encode())
     return digest.hexdigest()[:16]
 

@@ -1,20 +1,15 @@
 """`registered_model`: the posterior as a version of a registered MLflow model, alias `challenger`."""
 
-from importlib.metadata import version as package_version
 from pathlib import Path
 
 import dagster as dg
 
-import mmm_core
 from assets.code import code_version
 from assets.models import vintage_of
-from assets.resources.stores import PosteriorStore, VintageStore
+from assets.registry.package import PREDICTOR, USED, package
+from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset
-
-PREDICTOR = Path(__file__).parent / "predictor" / "model.py"
-# What a posterior needs to predict; the library itself travels with the model.
-REQUIREMENTS = ("numpy", "scipy", "pandas", "xarray", "h5netcdf", "jax", "pydantic", "pyyaml")
 
 
 @model_asset(
@@ -26,7 +21,7 @@ REQUIREMENTS = ("numpy", "scipy", "pandas", "xarray", "h5netcdf", "jax", "pydant
         "that is registered already keeps its version.\n\nGrain: one model version a posterior version."
     ),
     kinds={"mlflow"},
-    code_version=code_version(__name__, "posterior.schema"),
+    code_version=code_version(__name__, *USED, files=[PREDICTOR]),
     checks={
         "holds_this_posterior": "The registered version carries this posterior, table and specification."
     },
@@ -34,7 +29,6 @@ REQUIREMENTS = ("numpy", "scipy", "pandas", "xarray", "h5netcdf", "jax", "pydant
 def registered_model(
     context: dg.AssetExecutionContext,
     mmm_posterior,
-    vintages: dg.ResourceParam[VintageStore],
     posteriors: dg.ResourceParam[PosteriorStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
@@ -42,7 +36,7 @@ def registered_model(
     posterior_version = posteriors.current(vintage)
     origin = {
         "posterior_version": posterior_version,
-        "data_version": vintages.current(vintage),
+        "data_version": str(mmm_posterior.attrs["table"]),
         "spec_hash": str(mmm_posterior.attrs["spec_hash"]),
         "as_of_week": vintage.as_of_week,
     }
@@ -51,7 +45,9 @@ def registered_model(
     version = tracking.model_version(vintage.model, posterior_version)
     with tracking.run(context, vintage, **origin) as run:
         if version is None:
-            version = _register(name, posteriors.path(vintage, posterior_version), origin, context.run.run_id)
+            version = _register(
+                name, posteriors.path(vintage, posterior_version), mmm_posterior, origin, context.run.run_id
+            )
             client.update_model_version(name, version, description=_how_to_use(name, version, mmm_posterior))
         run.tag(model_version=version)
         if tracking.may_move("challenger", vintage):
@@ -73,18 +69,14 @@ def registered_model(
     )
 
 
-def _register(name: str, posterior: Path, origin: dict[str, str], dagster_run_id: str) -> str:
+def _register(name: str, path: Path, posterior, origin: dict[str, str], dagster_run_id: str) -> str:
     """Log the model in the active run and register it, its origin with it in one step."""
     import mlflow
 
-    logged = mlflow.pyfunc.log_model(
-        name="model",
-        python_model=str(PREDICTOR),
-        artifacts={"posterior": str(posterior)},
-        code_paths=[str(Path(mmm_core.__file__).parent)],
-        pip_requirements=[f"{package}=={package_version(package)}" for package in REQUIREMENTS],
-        metadata=origin,
-    )
+    from mmm_core.posterior.schema import spec_of
+
+    packaged = package(path, spec_of(posterior).extensions)
+    logged = mlflow.pyfunc.log_model(name="model", metadata=origin, **packaged)
     registered = mlflow.register_model(
         logged.model_uri, name, tags={**origin, "dagster_run_id": dagster_run_id}
     )

@@ -1,7 +1,10 @@
 """One vintage from mart to published results, through the real job."""
 
+import sys
+
 import pytest
 
+from mmm_core.transforms.adstock import ADSTOCKS
 from tests.orchestration.house import (
     LAST_WEEK,
     LENIENT,
@@ -40,6 +43,58 @@ def test_a_vintage_goes_all_the_way_and_again_without_a_new_fit(house):
     assert metadata(again, "mmm_posterior")["posterior_version"] == version
     assert metadata(again, "mmm_posterior")["fitted"] is False
     assert metadata(again, "registered_model")["model_version"] == "1"
+
+
+SHAPES = """
+from mmm_core import ADSTOCKS
+
+
+@ADSTOCKS.register("this_week_and_next")
+def this_week_and_next(lags):
+    return 1.0 * (lags < 2)
+"""
+
+
+@pytest.fixture
+def forgotten():
+    """Modules and kinds that a test imports are forgotten afterwards; call it to do so within one."""
+
+    def forget():
+        sys.modules.pop("house_shapes", None)
+        ADSTOCKS.pop("this_week_and_next", None)
+
+    yield forget
+    forget()
+
+
+def test_a_posterior_of_an_earlier_source_is_fitted_again(house, forgotten):
+    """The source is that of an extension module beside the model's YAML."""
+    module = house.root / "models" / "house_shapes.py"
+    module.write_text(SHAPES)
+    house.write_spec(
+        extensions=["house_shapes"],
+        media={
+            "channels": {"tv": {"spend": "tv_spend", "adstock": {"kind": "this_week_and_next", "l_max": 4}}}
+        },
+        fit={"engine": "laplace", "chains": 2, "warmup": 100, "draws": 100},
+    )
+    assert house.refresh(only="model_table mmm_posterior").success
+    first = house.posteriors.current(vintage())
+    kept = house.posteriors.path(vintage(), first).with_suffix(".extensions")
+    assert (kept / "house_shapes.py").read_text() == SHAPES
+
+    module.write_text(SHAPES.replace("lags < 2", "lags < 3"))
+    forgotten()  # as a step's own process has not imported it
+    again = house.refresh(only="mmm_posterior")
+    assert again.success
+    assert metadata(again, "mmm_posterior")["fitted"] is True
+    second = house.posteriors.current(vintage())
+    assert second != first
+    assert house.posteriors.path(vintage(), first).is_file()
+
+    forgotten()
+    assert house.refresh(only="mmm_posterior registered_model").success
+    assert house.posteriors.current(vintage()) == second
 
 
 def published(house, version):

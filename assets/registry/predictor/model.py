@@ -4,6 +4,8 @@ MLflow runs this file by itself, in any process that has `mmm_core` (a copy trav
 project is not there. It lies in a folder that is no package, so that loading the assets does not import it.
 """
 
+import warnings
+
 import mlflow
 import pandas as pd
 from mlflow.pyfunc import PythonModel
@@ -18,9 +20,15 @@ class MarketingMixModel(PythonModel):
     """
 
     def load_context(self, context):
+        from mmm_core.inference.version import source_remark
         from mmm_core.posterior.schema import load_posterior
 
-        self.posterior = load_posterior(context.artifacts["posterior"])
+        file = context.artifacts["posterior"]
+        self.posterior = load_posterior(file)
+        if remark := source_remark(
+            self.posterior, file
+        ):  # where `mmm_core` was imported from elsewhere before
+            warnings.warn(remark, stacklevel=2)
 
     def predict(self, context, model_input: pd.DataFrame, params=None) -> pd.DataFrame:
         from mmm_core.forecast.predict import predict
