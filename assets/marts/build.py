@@ -1,6 +1,5 @@
-"""Running dbt for a step: every event it reports, with metadata, failing rows and no connection left open."""
+"""Running dbt for a step: every event it reports, with metadata and failing rows."""
 
-import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,13 +7,12 @@ from typing import Any
 
 import dagster as dg
 from dagster_dbt import DbtCliInvocation, DbtCliResource
-from dagster_dbt.core.dbt_event_iterator import DbtEventIterator
 
 from assets.marts.failures import compiled_tests, with_failing_rows
-from assets.marts.project import dbt_environment, manifest
+from assets.marts.project import dbt_environment, target_dir
+from assets.marts.relations import Relations
 from assets.resources.warehouse import Warehouse
 
-COLUMN_SCHEMA = "dagster/column_schema"
 FAILED_BUILDS_KEPT = 5
 
 
@@ -24,25 +22,24 @@ def dbt_build(context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse:
     with dbt_environment(warehouse.path):
         invocation = dbt.cli(["build"], context=context)
         events, failure = _events(invocation)
-        reported = list(DbtEventIterator(iter(events), invocation).fetch_row_counts().fetch_column_metadata())
-        _close_adapter(invocation)
     tests = compiled_tests(invocation.target_path)
-    for event in reported:
+    relations = Relations(warehouse, invocation, target_dir())
+    for event in events:
         if isinstance(event, dg.AssetCheckResult):
             yield with_failing_rows(event, tests, warehouse)
+        elif isinstance(event, dg.Output):
+            found = relations.metadata(event.metadata["unique_id"].value)
+            yield event.with_metadata({**event.metadata, **found})
         else:
-            yield _with_column_docs(event) if isinstance(event, dg.Output) else event
+            yield event
+    relations.keep_lineage()
     _clear(invocation.target_path, failure)
     if failure:
         raise failure
 
 
 def _events(invocation: DbtCliInvocation) -> tuple[list[Any], Exception | None]:
-    """Everything dbt reported before it succeeded or failed; dbt has ended and closed the warehouse on return.
-
-    Metadata is fetched afterwards, from the list: to fetch it from the running stream, dagster-dbt waits for dbt to end
-    in a loop that keeps a core busy.
-    """
+    """Everything dbt reported before it succeeded or failed; dbt has ended and closed the warehouse on return."""
     events: list[Any] = []
     try:
         events.extend(invocation.stream())
@@ -58,32 +55,6 @@ def _events(invocation: DbtCliInvocation) -> tuple[list[Any], Exception | None]:
             )
         return events, error
     return events, None
-
-
-def _with_column_docs(output: dg.Output) -> dg.Output:
-    """Column schema as the database has it, with the project's descriptions and DuckDB's own names of types."""
-    found = output.metadata.get(COLUMN_SCHEMA)
-    if found is None:
-        return output
-    node = manifest()["nodes"][output.metadata["unique_id"].value]
-    columns = [
-        dg.TableColumn(
-            column.name,
-            "VARCHAR" if column.type.startswith("character varying") else column.type,
-            description=node["columns"].get(column.name, {}).get("description"),
-            constraints=column.constraints,
-        )
-        for column in found.schema.columns
-    ]
-    return output.with_metadata({**output.metadata, COLUMN_SCHEMA: dg.TableSchema(columns)})
-
-
-def _close_adapter(invocation: DbtCliInvocation) -> None:
-    """Fetching metadata leaves a read-only connection open, which would keep this process from writing."""
-    if invocation.adapter is not None:
-        invocation.adapter.cleanup_connections()
-        invocation.adapter.connections.close_all_connections()
-    gc.collect()
 
 
 def _clear(target: Path, failure: Exception | None) -> None:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
 from importlib.metadata import version
@@ -100,11 +100,18 @@ def dbt_environment(warehouse_path: str, target: Path | None = None) -> Iterator
 
 
 class DbtCli(DbtCliResource):
-    """`DbtCliResource` that knows the version of dbt without asking: `dbt --version` looks for newer ones online."""
+    """`DbtCliResource` without what this project has no use for.
+
+    It knows the version of dbt without asking (`dbt --version` looks for newer ones online), and makes no adapter: what
+    was built is read from the warehouse itself (`assets.marts.relations`).
+    """
 
     @cached_property
     def _cli_version(self) -> Version:
         return Version(version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> None:
+        return None
 
 
 def dbt_project() -> DbtProject:

@@ -1,7 +1,9 @@
 """The dbt project as assets: keys, metadata, checks, and one process that reads and writes in turn."""
 
 import copy
+import json
 import os
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from assets.marts import project
 from assets.marts.assets import dbt_marts, dbt_reporting
 from assets.marts.build import FAILED_BUILDS_KEPT, _clear
+from assets.marts.relations import LINEAGE, Relations
 from assets.marts.translator import LayerTranslator
 from assets.raw.assets import raw_key
 from assets.raw.ingest import ALL_CONTRACTS
@@ -131,6 +134,40 @@ def test_tables_carry_row_counts_columns_and_lineage(built_warehouse):
     assert columns["spend"].description.startswith("Spend of the week, US dollars")
     lineage = metadata["dagster/column_lineage"].lineage.deps_by_column["spend"]
     assert {"spend"} <= {dep.column_name for dep in lineage}
+    kept = json.loads((project.target_dir() / LINEAGE).read_text())["model.carryover.fct_media_weekly"]
+    assert kept["columns"]["spend"] == [[list(dep.asset_key.path), dep.column_name] for dep in lineage]
+
+
+@pytest.mark.slow
+def test_kept_lineage_is_taken_while_it_holds_and_made_again_when_damaged(built_warehouse, tmp_path):
+    """The SQL a build compiled is laid where the next one would have it; only its lineage is asked for."""
+    unique_id = "model.carryover.dim_channel"
+    node = project.manifest()["nodes"][unique_id]
+    sql = tmp_path.joinpath("compiled", node["package_name"], node["original_file_path"])
+    sql.parent.mkdir(parents=True)
+    sql.write_text("select channel, label from staging.channels")
+    invocation = SimpleNamespace(
+        manifest=project.manifest(),
+        target_path=tmp_path,
+        dagster_dbt_translator=LayerTranslator(project.manifest()),
+        project=project.dbt_project(),
+    )
+
+    def lineage() -> dict:
+        relations = Relations(built_warehouse.warehouse, invocation, tmp_path)
+        found = relations.metadata(unique_id)["dagster/column_lineage"].deps_by_column
+        relations.keep_lineage()
+        return found
+
+    (tmp_path / LINEAGE).write_text('{"model.carryover.dim_channel": {"basis": ')
+    first = lineage()
+    kept = json.loads((tmp_path / LINEAGE).read_text())
+    assert kept[unique_id]["basis"]
+    kept[unique_id]["columns"]["label"] = [[["somewhere"], "else"]]
+    (tmp_path / LINEAGE).write_text(json.dumps(kept))
+    assert [dep.column_name for dep in lineage()["label"]] == ["else"]  # taken as kept
+    sql.write_text("select channel, label from staging.channels where true")
+    assert lineage() == first
 
 
 @pytest.mark.slow

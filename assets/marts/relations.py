@@ -1,0 +1,147 @@
+"""What dbt built, as the database has it: rows, columns, and which column came from which.
+
+`dagster-dbt` fetches the same through a dbt adapter of its own, with a query a table and a SQL parser a model. Here it
+is two queries in all, and lineage, which follows from the compiled SQL and the columns it reads, is worked out again
+only where one of them has changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtCliInvocation
+
+from assets.resources.warehouse import Warehouse
+from mmm_core.files import write_whole
+
+LINEAGE = "column_lineage.json"
+
+Columns = dict[str, str]
+"""Name -> type."""
+
+
+class Relations:
+    """Tables and views of the warehouse after a build.
+
+    Args:
+        invocation: dbt's run, which has ended: the manifest it read, and the SQL it compiled.
+        kept: where lineage is kept from one build to the next.
+    """
+
+    def __init__(self, warehouse: Warehouse, invocation: DbtCliInvocation, kept: Path):
+        self._invocation = invocation
+        self.manifest, self.compiled = invocation.manifest, invocation.target_path
+        self._kept = kept / LINEAGE
+        with warehouse.connect(read_only=True) as connection:
+            self._columns = _columns(connection)
+            self._rows = _rows(connection)
+
+    def metadata(self, unique_id: str) -> dict[str, Any]:
+        """Row count (of a table), columns with the project's descriptions, and lineage of a model or seed."""
+        node = self.manifest["nodes"][unique_id]
+        name = (node["schema"], node["alias"])
+        found: dict[str, Any] = {
+            "dagster/column_schema": dg.TableSchema(
+                [
+                    dg.TableColumn(
+                        column, kind, description=node["columns"].get(column, {}).get("description")
+                    )
+                    for column, kind in self._columns.get(name, {}).items()
+                ]
+            )
+        }
+        if node["config"]["materialized"] != "view" and name in self._rows:
+            found["dagster/row_count"] = self._rows[name]
+        if node["resource_type"] == "model":
+            found["dagster/column_lineage"] = dg.TableColumnLineage(
+                {
+                    column: [dg.TableColumnDep(dg.AssetKey(key), name) for key, name in deps]
+                    for column, deps in self._lineage(node).items()
+                }
+            )
+        return found
+
+    def keep_lineage(self) -> None:
+        """Write down what was worked out, for the next build."""
+        text = json.dumps(self._known, sort_keys=True)
+        if not self._kept.is_file() or self._kept.read_text() != text:
+            write_whole(self._kept, lambda partial: partial.write_text(text))
+
+    @cached_property
+    def _known(self) -> dict[str, dict[str, Any]]:
+        try:
+            known = json.loads(self._kept.read_text())
+        except (OSError, ValueError):  # none yet, or a damaged one: it can be made again
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def _lineage(self, node: Mapping[str, Any]) -> dict[str, list[Any]]:
+        """Column -> [path of the asset's key, column] of each column it is made from."""
+        relations = {
+            parent["relation_name"]: self._of(parent)
+            for parent in map(self._node, node["depends_on"]["nodes"])
+        }
+        relations[node["relation_name"]] = self._of(node)
+        sql = self.compiled.joinpath("compiled", node["package_name"], node["original_file_path"]).read_text()
+        basis = json.dumps([sql, relations, version("dagster-dbt"), version("sqlglot")], sort_keys=True)
+        digest = hashlib.sha256(basis.encode()).hexdigest()
+        entry = self._known.get(node["unique_id"])
+        if not entry or entry.get("basis") != digest:
+            entry = {"basis": digest, "columns": self._parsed(node, relations)}
+            self._known[node["unique_id"]] = entry
+        return entry["columns"]
+
+    def _parsed(self, node: Mapping[str, Any], relations: dict[str, Columns]) -> dict[str, list[Any]]:
+        from dagster_dbt.core.dbt_cli_event import EventHistoryMetadata, _build_column_lineage_metadata
+
+        typed = {
+            name: {column: {"data_type": kind} for column, kind in columns.items()}
+            for name, columns in relations.items()
+        }
+        own = typed.pop(node["relation_name"])
+        found = _build_column_lineage_metadata(
+            EventHistoryMetadata(columns=own, parents=typed),
+            dict(node),
+            self.manifest,
+            self._invocation.dagster_dbt_translator,
+            self.compiled,
+            self._invocation.project,
+        )
+        lineage = found.get("dagster/column_lineage")
+        deps = lineage.deps_by_column if lineage else {}
+        return {
+            column: sorted([list(dep.asset_key.path), dep.column_name] for dep in deps[column])
+            for column in sorted(deps)
+        }
+
+    def _node(self, unique_id: str) -> Mapping[str, Any]:
+        return self.manifest["nodes"].get(unique_id) or self.manifest["sources"][unique_id]
+
+    def _of(self, node: Mapping[str, Any]) -> Columns:
+        return self._columns.get((node["schema"], node.get("alias") or node["identifier"]), {})
+
+
+def _columns(connection: Any) -> dict[tuple[str, str], Columns]:
+    found: dict[tuple[str, str], Columns] = {}
+    for schema, table, column, kind in connection.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() where not internal "
+        "order by schema_name, table_name, column_index"
+    ).fetchall():
+        found.setdefault((schema, table), {})[column] = kind
+    return found
+
+
+def _rows(connection: Any) -> dict[tuple[str, str], int]:
+    """Rows of every table, counted: DuckDB's own figure is an estimate."""
+    tables = connection.execute(
+        "select schema_name, table_name from duckdb_tables() where not internal and schema_name <> 'raw'"
+    ).fetchall()
+    counts = [f'(select count(*) from "{schema}"."{table}")' for schema, table in tables]
+    if not counts:
+        return {}
+    return dict(zip(tables, connection.execute(f"select {', '.join(counts)}").fetchone(), strict=True))
