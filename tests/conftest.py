@@ -10,6 +10,8 @@ import os
 import shutil
 import tempfile
 
+import pytest
+
 _STATE = tempfile.mkdtemp(prefix="carryover-tests-")
 atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
 
@@ -28,6 +30,17 @@ os.environ.update(
 )
 for _name in ("MMM_MODELS_DIR", "DAGSTER_HOME", "MLFLOW_TRACKING_URI"):
     os.environ.pop(_name, None)
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory):
+    """An empty MLflow database, which takes long to create: copy it."""
+    from assets.resources.tracking import Tracking
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    Tracking(uri=f"sqlite:///{path}", ui="").client().search_experiments(max_results=1)
+    return path
+
 
 pytest_plugins = ["tests.fixtures_warehouse"]
 

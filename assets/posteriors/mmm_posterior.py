@@ -1,6 +1,7 @@
 """`mmm_posterior`: the draws, fitted in a process of their own."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -11,6 +12,11 @@ from assets.resources.fitting import FitProcess
 from assets.resources.stores import PosteriorStore, VintageStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset
+
+if TYPE_CHECKING:
+    from xarray import DataTree
+
+    from mmm_core.spec.model_spec import ModelSpec
 
 FIGURES = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "compile_seconds", "sampling_seconds")
 
@@ -29,7 +35,9 @@ FIGURES = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "compile_s
     pool="mcmc",
     code_version=code_version(__name__, "inference.fit", *engine_modules()),
     io_manager_key="posteriors",
-    checks={"posterior_is_whole": "Every group and variable is there, in its dimensions, and finite."},
+    checks={
+        "is_what_was_asked_for": "The file's table, specification, seed and weeks are those of its version."
+    },
 )
 def mmm_posterior(
     context: dg.AssetExecutionContext,
@@ -88,10 +96,29 @@ def mmm_posterior(
             **rounded(figures),
             **run.metadata,
         },
-        check_results=[
-            check("posterior_is_whole", True, f"{facts['chains']} chains of {facts['draws']} draws")
-        ],
+        check_results=[_is_what_was_asked_for(tree, table_version, spec)],
     )
+
+
+def _is_what_was_asked_for(tree: "DataTree", table_version: str, spec: "ModelSpec") -> dg.AssetCheckResult:
+    """Whether a file holds what its name says: it may be an earlier run's, or have been put there by hand."""
+    asked = {
+        "table": table_version,
+        "spec_hash": spec.spec_hash,
+        "seed": spec.fit.seed,
+        "engine": spec.fit.engine,
+    }
+    other = [
+        f"{name} is {tree.attrs[name]}, not {value}"
+        for name, value in asked.items()
+        if tree.attrs[name] != value
+    ]
+    held_out = int(tree["constant_data"].attrs["holdout_weeks"])
+    if held_out:
+        other.append(f"the last {held_out} weeks were held out")
+    sizes = tree["posterior"].sizes
+    found = f"{sizes['chain']} chains of {sizes['draw']} draws of {sizes['week']} weeks"
+    return check("is_what_was_asked_for", not other, "; ".join(other) or found)
 
 
 def _is_whole(context: dg.AssetExecutionContext, path: Path) -> bool:

@@ -1,9 +1,11 @@
 """`published_results`: a promoted model's results in the warehouse, where the reporting marts read them."""
 
+from collections.abc import Iterable
+
 import dagster as dg
 
 from assets.code import code_version
-from assets.models import load_model, vintage_of
+from assets.models import Vintage, load_model, vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
@@ -23,7 +25,7 @@ from assets.stage import check, model_asset, stage
     pool=POOL,
     code_version=code_version(__name__),
     checks={
-        "is_of_one_posterior": "Every table comes from the vintage's current posterior.",
+        "is_of_one_posterior": "Every row the warehouse holds of the vintage comes from its current posterior.",
         "is_in_the_warehouse": "The warehouse holds as many rows as were written.",
     },
 )
@@ -56,14 +58,7 @@ def published_results(
                 allow_retries=False,
             )
         written = warehouse.replace_results(tables, vintage.model, vintage.as_of_week)
-        with warehouse.connect(read_only=True) as connection:
-            held = {
-                name: connection.execute(
-                    f"select count(*) from results.{name} where model = ? and as_of_week = ?",
-                    [vintage.model, vintage.week],
-                ).fetchone()[0]
-                for name in tables
-            }
+        held, others = in_the_warehouse(warehouse, tables, vintage, run.posterior_version)
         version = "-".join(fingerprint(table)[:8] for table in tables.values())
         run.run.tag(data_version=version, owner=load_model(vintage.model).owner)
         run.run.log({f"rows/{name}": rows for name, rows in written.items()})
@@ -77,7 +72,12 @@ def published_results(
                 **run.run.metadata,
             },
             check_results=[
-                check("is_of_one_posterior", True, f"posterior {run.posterior_version}"),
+                check(
+                    "is_of_one_posterior",
+                    not any(others.values()),
+                    ", ".join(f"{rows} rows of {name} are not" for name, rows in others.items() if rows)
+                    or f"posterior {run.posterior_version}",
+                ),
                 check(
                     "is_in_the_warehouse",
                     held == written,
@@ -85,3 +85,18 @@ def published_results(
                 ),
             ],
         )
+
+
+def in_the_warehouse(
+    warehouse: Warehouse, tables: Iterable[str], vintage: Vintage, posterior_version: str
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Rows that tables of `results` hold of a vintage, and how many of them come from another posterior."""
+    held, others = {}, {}
+    with warehouse.connect(read_only=True) as connection:
+        for name in tables:
+            held[name], others[name] = connection.execute(
+                "select count(*), count(*) filter (posterior_version is distinct from ?) "
+                f"from results.{name} where model = ? and as_of_week = ?",
+                [posterior_version, vintage.model, vintage.week],
+            ).fetchone()
+    return held, others

@@ -6,16 +6,15 @@ import shutil
 import pytest
 
 from assets.marts.project import target_dir
-from assets.resources.tracking import Tracking
 from tests.orchestration.house import House
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory):
+def shared(tmp_path_factory, mlflow_database):
     """What houses share: an MLflow database, which takes long to create, compiled programs, and posteriors."""
     folder = tmp_path_factory.mktemp("shared")
     os.environ["MMM_COMPILATION_CACHE"] = str(folder / "jax")
-    Tracking(uri=f"sqlite:///{folder / 'mlflow.db'}", ui="").client().search_experiments(max_results=1)
+    shutil.copyfile(mlflow_database, folder / "mlflow.db")
     (folder / "posteriors").mkdir()
     import orchestration.definitions  # noqa: F401  (parses the dbt project into the session's data folder)
 

@@ -1,0 +1,115 @@
+"""One vintage of a small model in a folder: its frozen table, a posterior made by hand in place of a fit, an MLflow."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import yaml
+
+from assets.models import Vintage, load_model
+from assets.posteriors.mmm_posterior import mmm_posterior
+from assets.registry.registered_model import registered_model
+from assets.resources.fitting import FitProcess
+from assets.resources.stores import PosteriorStore, RefusingIOManager, ResultStore, VintageStore
+from assets.resources.tracking import Tracking
+from assets.resources.warehouse import Warehouse
+from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
+
+VINTAGE = Vintage(
+    "us_revenue", "2025-03-17"
+)  # a partition of the repository; the YAML of that name is the tests' own
+SMALL = {**SPEC, "model": VINTAGE.model, "review": {"holdout_weeks": 0}}
+
+
+@dataclass(frozen=True)
+class ModelStages:
+    """The folder of a vintage, and a Dagster instance to materialize its assets in."""
+
+    folder: Path
+    instance: dg.DagsterInstance
+
+    @property
+    def vintages(self) -> VintageStore:
+        return VintageStore(folder=str(self.folder / "vintages"))
+
+    @property
+    def posteriors(self) -> PosteriorStore:
+        return PosteriorStore(folder=str(self.folder / "posteriors"))
+
+    @property
+    def results(self) -> ResultStore:
+        return ResultStore(folder=str(self.folder / "results"))
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return Warehouse(path=str(self.folder / "warehouse.duckdb"), wait_seconds=20)
+
+    @property
+    def tracking(self) -> Tracking:
+        uri = f"sqlite:///{self.folder / 'mlflow.db'}"
+        return Tracking(uri=uri, artifacts=str(self.folder / "artifacts"), ui="http://mlflow")
+
+    def write_spec(self, **changes: Any) -> None:
+        (self.folder / "models" / f"{VINTAGE.model}.yaml").write_text(yaml.safe_dump({**SMALL, **changes}))
+
+    def freeze(self) -> str:
+        """The vintage's table, and its version."""
+        from mmm_core.data.table import check_table, fingerprint
+
+        table = check_table(weekly_table(), load_model(VINTAGE.model))
+        version = fingerprint(table)
+        self.vintages.save(VINTAGE, version, table)
+        self.vintages.point(VINTAGE, version)
+        return version
+
+    def put_posterior(self, **options: Any) -> str:
+        """A posterior of the table under the version that its fit would have, and that version.
+
+        `options` are those of `tests.mmm_core.posteriors.posterior`, and `attrs` to change.
+        """
+        from mmm_core.inference.version import posterior_version
+        from mmm_core.posterior.schema import save_posterior
+
+        attrs = options.pop("attrs", {})
+        version = posterior_version(self.vintages.current(VINTAGE), load_model(VINTAGE.model))
+        tree = posterior(SMALL, **options)
+        tree.attrs.update({"table": self.vintages.current(VINTAGE), **attrs})
+        save_posterior(tree, self.posteriors.path(VINTAGE, version))
+        return version
+
+    def materialize(
+        self, asset: dg.AssetsDefinition, *around: dg.AssetsDefinition
+    ) -> dg.ExecuteInProcessResult:
+        """Materialize one asset; those `around` it are known but not run. A failed run is returned, not raised."""
+        resources = {
+            "io_manager": RefusingIOManager(),
+            "vintages": self.vintages,
+            "posteriors": self.posteriors,
+            "results": self.results,
+            "warehouse": self.warehouse,
+            "tracking": self.tracking,
+            "fit_process": FitProcess(command=["false"], environment={}, client=dg.PipesSubprocessClient()),
+        }
+        return dg.materialize(
+            list({id(each): each for each in (asset, mmm_posterior, *around)}.values()),
+            selection=[asset],
+            partition_key=VINTAGE.key,
+            instance=self.instance,
+            resources=resources,
+            raise_on_error=False,
+        )
+
+    def registered(self, **options: Any) -> str:
+        """A posterior, materialized and registered; its version."""
+        version = self.put_posterior(**options)
+        for asset in (mmm_posterior, registered_model):
+            result = self.materialize(asset)
+            assert result.success
+        return version
+
+
+def metadata(result: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    """Metadata of an asset's materialization, as plain values."""
+    (event,) = result.asset_materializations_for_node(asset)
+    return {name: value.value for name, value in event.metadata.items()}
