@@ -46,7 +46,6 @@ EXPECTED = {
     "mmm_core/inference/engines/ridge/search.py": ["mmm_posterior"],
     "mmm_core/plots/plots.py": [],
     "mmm_core/cli/cli.py": [],
-    "mmm_core/review/gate.py": ["model_review"],
     "mmm_core/budget/optimum.py": ["budget_allocation"],
     "assets/registry/champion.py": ["champion"],
     "assets/registry/predictor/model.py": ["registered_model"],

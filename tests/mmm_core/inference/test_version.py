@@ -111,6 +111,12 @@ def test_a_changed_plot_command_or_analysis_does_not(module, copied):
 
 
 @pytest.mark.slow
+def test_a_further_public_name_refits_nothing(copied):
+    assert copied["changed"]["mmm_core.public"] == []
+    assert copied["changed"]["mmm_core"] == list(ENGINES)
+
+
+@pytest.mark.slow
 def test_an_engines_source_counts_for_its_own_fits(copied):
     changed = copied["changed"]
     assert changed["mmm_core.inference.engines.ridge.search"] == ["ridge"]
