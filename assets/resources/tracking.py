@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,6 @@ from assets.models import Vintage
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
 TIMEOUT_SECONDS = 5
@@ -76,11 +76,14 @@ class TrackedRun:
         if self.id:
             mlflow.log_text(text, name)
 
-    def figure(self, figure: "Figure", name: str) -> None:
+    def file(self, content: bytes, name: str) -> None:
         import mlflow
 
         if self.id:
-            mlflow.log_figure(figure, f"{name}.png")
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / name
+                path.write_bytes(content)
+                mlflow.log_artifact(str(path))
 
 
 class Tracking(dg.ConfigurableResource):
