@@ -18,6 +18,10 @@ class OutOfSpace(OSError):
     """A file that the disk has no room for: the message names the file and the remedy."""
 
 
+class DamagedFile(InputError):
+    """A file of this library's own that cannot be read any more, or is not what was written."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A phrase offering the nearest known name, or listing the known ones when none is near."""
     names = sorted(set(known))

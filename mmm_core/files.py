@@ -65,17 +65,12 @@ def write_checked(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def is_damaged(path: Path) -> bool:
-    """Whether a file differs from its checksum; one without a checksum is taken as it is.
-
-    Raises:
-        FileNotFoundError: no such file.
-    """
-    found = sha256(path)
+    """Whether a file differs from its checksum; one without a checksum is taken as it is."""
     try:
         words = checksum_path(path).read_text(errors="replace").split()
     except FileNotFoundError:
         return False
-    return not words or words[0] != found
+    return not words or words[0] != sha256(path)
 
 
 def checksum_path(path: Path) -> Path:

@@ -45,11 +45,13 @@ class Platform:
         from assets.marts.project import dbt_cli
         from assets.resources.landing import Landing
         from assets.resources.published import Published
+        from assets.resources.stores import ResultStore
 
         return {
             "warehouse": self.warehouse,
             "landing": Landing(folder=str(self.landing), dlt_folder=str(self.folder / "dlt")),
             "published": Published(folder=str(self.published)),
+            "results": ResultStore(folder=str(self.folder / "results")),
             "dlt": DagsterDltResource(),
             "dbt": dbt_cli(),
         }

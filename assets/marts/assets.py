@@ -9,6 +9,8 @@ from dagster_dbt import DbtCliResource, dbt_assets
 from assets.marts.build import dbt_build
 from assets.marts.project import dbt_project, manifest
 from assets.marts.translator import LayerTranslator
+from assets.publish.restore import restored_results
+from assets.resources.result_store import ResultStore
 from assets.resources.warehouse import POOL, Warehouse
 
 REPORTING = "tag:reporting"
@@ -38,7 +40,11 @@ def dbt_marts(context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse:
     pool=POOL,
 )
 def dbt_reporting(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: Warehouse
+    context: dg.AssetExecutionContext,
+    dbt: DbtCliResource,
+    warehouse: Warehouse,
+    results: dg.ResourceParam[ResultStore],
 ) -> Iterator[Any]:
-    """Reporting marts, downstream of the published results."""
+    """Reporting marts, downstream of the published results of every vintage."""
+    yield from restored_results(context, warehouse, results)
     yield from dbt_build(context, dbt, warehouse)

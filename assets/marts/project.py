@@ -1,9 +1,11 @@
 """The dbt project as Dagster reads it: where it is, its manifest, and the resource that runs it.
 
 The manifest is what `dbt parse` makes of the project. It is kept in the data folder and made again when any file of the
-project has changed; otherwise importing this module costs a hash of some hundred small files.
+project has changed, or when it is not what was written; otherwise importing this module costs a hash of some hundred
+small files and of the manifest.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -21,13 +23,15 @@ from typing import Any
 from dagster_dbt import DbtCliResource, DbtProject
 from packaging.version import Version
 
+from assets.resources.damage import set_aside
 from assets.resources.settings import REPOSITORY, data_dir, environment_name
-from mmm_core.files import write_whole
+from mmm_core.files import sha256, write_whole
 
 PROJECT_DIR = REPOSITORY / "dbt_project"
 DBT = str(Path(sys.executable).parent / "dbt")  # of this environment, whether or not it is activated
 READ_BY_DBT = {".sql", ".yml", ".yaml", ".csv", ".md"}
 MANIFEST, PARTIAL_PARSE, FINGERPRINT = "manifest.json", "partial_parse.msgpack", "project_fingerprint"
+MADE_BY_PARSE = (PARTIAL_PARSE, MANIFEST)
 
 
 def target_dir() -> Path:
@@ -45,20 +49,40 @@ def fingerprint(folder: Path = PROJECT_DIR) -> str:
 
 
 def manifest_path() -> Path:
-    """The manifest of the project as it is now; parses the project when there is none yet."""
+    """The manifest of the project as it is now; parses the project where there is none yet, or a damaged one."""
     target, current = target_dir(), fingerprint()
-    stamp = target / FINGERPRINT
-    if not (target / MANIFEST).is_file() or not stamp.is_file() or stamp.read_text() != current:
-        _parse(target)
-        write_whole(stamp, lambda partial: partial.write_bytes(current.encode()))
+    target.mkdir(parents=True, exist_ok=True)
+    with (target / ".parse.lock").open("w") as lock:  # given back by the system however this process ends
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        parsed = _parsed(target)
+        if parsed.get("project") != current or not parsed.keys() >= {*MADE_BY_PARSE}:
+            _parse(target, PARTIAL_PARSE in parsed)
+            stamp = {"project": current, **{name: sha256(target / name) for name in MADE_BY_PARSE}}
+            write_whole(target / FINGERPRINT, lambda partial: partial.write_text(json.dumps(stamp) + "\n"))
     return target / MANIFEST
 
 
-def _parse(target: Path) -> None:
+def _parsed(target: Path) -> dict[str, str]:
+    """What the last parse left, without what is not as it was written: that is put aside."""
+    try:
+        stamp = dict(json.loads((target / FINGERPRINT).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return {}
+    for name in MADE_BY_PARSE:
+        path = target / name
+        if path.is_file() and sha256(path) != stamp.get(name):
+            set_aside(path, "dbt parses the project again")
+        if not path.is_file():
+            stamp.pop(name, None)
+    return stamp
+
+
+def _parse(target: Path, go_on_from_last: bool) -> None:
     """Parse beside the target folder and move the result in, so that no reader sees half a manifest."""
-    target.mkdir(parents=True, exist_ok=True)
+    for left in target.glob("parse-*"):  # by a process that was killed: only one parses at a time
+        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="parse-", dir=target) as folder:
-        if (target / PARTIAL_PARSE).is_file():
+        if go_on_from_last:
             shutil.copy(target / PARTIAL_PARSE, folder)
         with dbt_environment(str(data_dir() / "warehouse.duckdb"), Path(folder)):
             done = subprocess.run(
@@ -66,7 +90,7 @@ def _parse(target: Path) -> None:
             )
         if done.returncode:
             raise RuntimeError(f"dbt cannot parse {PROJECT_DIR}:\n{done.stdout}{done.stderr}")
-        for name in (PARTIAL_PARSE, MANIFEST):
+        for name in MADE_BY_PARSE:
             os.replace(Path(folder) / name, target / name)
 
 

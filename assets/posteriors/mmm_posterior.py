@@ -1,6 +1,5 @@
 """`mmm_posterior`: the draws, fitted in a process of their own."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -57,11 +56,11 @@ def mmm_posterior(
     if spec.review.holdout_weeks:  # the review's refit: the compiled program is at hand, and so are the cores
         weeks = spec.review.holdout_weeks
         wanted[weeks] = posteriors.holdout_path(vintage, posterior_version, weeks)
-    missing = {weeks: path for weeks, path in wanted.items() if not _is_whole(context, path)}
+    missing = {weeks: path for weeks, path in wanted.items() if not posteriors.is_whole(path)}
     if missing:
         extras = {
             "spec": str(spec_path(vintage.model)),
-            "table": str(vintages.path(vintage, table_version)),
+            "table": str(vintages.checked(vintage, table_version)),
             "version": posterior_version,
             "fits": [{"holdout_weeks": weeks, "posterior": str(path)} for weeks, path in missing.items()],
         }
@@ -119,19 +118,3 @@ def _is_what_was_asked_for(tree: "DataTree", table_version: str, spec: "ModelSpe
     sizes = tree["posterior"].sizes
     found = f"{sizes['chain']} chains of {sizes['draw']} draws of {sizes['week']} weeks"
     return check("is_what_was_asked_for", not other, "; ".join(other) or found)
-
-
-def _is_whole(context: dg.AssetExecutionContext, path: Path) -> bool:
-    """Whether an earlier run left this posterior; a damaged file is put aside."""
-    from mmm_core.errors import InputError
-    from mmm_core.posterior.schema import load_posterior
-
-    if not path.is_file():
-        return False
-    try:
-        load_posterior(path)
-    except InputError as error:
-        context.log.warning(f"{error}; it is put aside and fitted again")
-        path.rename(path.with_suffix(".damaged"))
-        return False
-    return True

@@ -45,13 +45,11 @@ def model_review(
     import pandas as pd
 
     from mmm_core.plots import plots
-    from mmm_core.posterior.schema import load_posterior
     from mmm_core.review import review
 
     vintage = vintage_of(context.partition_key)
     thresholds = load_model(vintage.model).review  # as the YAML has them now; the fit does not depend on them
-    held_out = posteriors.holdout_path(vintage, posteriors.current(vintage), thresholds.holdout_weeks)
-    holdout = load_posterior(held_out) if held_out.is_file() else None
+    holdout = posteriors.load_holdout(vintage, posteriors.current(vintage), thresholds.holdout_weeks)
     with stage(context, tracking, posteriors) as run:
         found = review(mmm_posterior, thresholds, holdout=holdout, previous=posteriors.load_previous(vintage))
         table = pd.DataFrame(

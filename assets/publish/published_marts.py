@@ -14,6 +14,7 @@ from assets.publish.holdings import counted
 from assets.publish.publication import CURRENT, DATABASE, Publication, faults_of
 from assets.publish.publish import PublicationLoses, publish
 from assets.publish.tables import LAYERS, published_rows
+from assets.resources.damage import met
 from assets.resources.published import Published
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check
@@ -80,6 +81,7 @@ def _materialized(publication: Publication, folder: Path) -> dg.MaterializeResul
             "tables": dg.MetadataValue.md("\n".join(["| table | rows |", "|---|---:|", *lines])),
             "dagster/row_count": sum(publication.rows.values()),
             "size_bytes": (folder / DATABASE).stat().st_size,
+            **met(),
         },
         check_results=[
             check(

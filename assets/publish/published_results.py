@@ -6,7 +6,8 @@ import dagster as dg
 
 from assets.code import code_version
 from assets.models import Vintage, load_model, vintage_of
-from assets.resources.stores import PosteriorStore
+from assets.resources.damage import met
+from assets.resources.stores import PosteriorStore, ResultStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check, model_asset, stage
@@ -17,8 +18,8 @@ from assets.stage import check, model_asset, stage
     "published_results",
     deps=["champion"],
     description=(
-        "Contributions, ROI, response curves, budget and review of a model that passed its review, written to the "
-        "schema `results` in one transaction in place of what was there for this vintage.\n\n"
+        "Contributions, ROI, response curves, budget and review of a model that passed its review, kept as files and "
+        "written to the schema `results` in one transaction in place of what was there for this vintage.\n\n"
         "Grain: the rows of one vintage in each table of `results`."
     ),
     kinds={"duckdb"},
@@ -37,6 +38,7 @@ def published_results(
     budget_allocation,
     model_review,
     posteriors: dg.ResourceParam[PosteriorStore],
+    results: dg.ResourceParam[ResultStore],
     tracking: Tracking,
     warehouse: Warehouse,
 ) -> dg.MaterializeResult:
@@ -57,6 +59,7 @@ def published_results(
                 f"{', '.join(stale)} come from another posterior than {run.posterior_version}: materialize them again",
                 allow_retries=False,
             )
+        results.record_publication(vintage, tables)
         written = warehouse.replace_results(tables, vintage.model, vintage.as_of_week)
         held, others = in_the_warehouse(warehouse, tables, vintage, run.posterior_version)
         version = "-".join(fingerprint(table)[:8] for table in tables.values())
@@ -70,6 +73,7 @@ def published_results(
                 "posterior_version": run.posterior_version,
                 "model_version": run.model_version,
                 **run.run.metadata,
+                **met(),
             },
             check_results=[
                 check(

@@ -49,3 +49,12 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "message": "VARCHAR",
     },
 }
+
+ASSET_OF_TABLE = {
+    "channel_roi": "roi",
+    "contributions_weekly": "contributions",
+    "response_curves": "response_curves",
+    "budget_allocation": "budget_allocation",
+    "model_review": "model_review",
+}
+"""The asset that computes each table, under whose name its rows are kept outside of the warehouse too."""

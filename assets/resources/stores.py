@@ -1,22 +1,25 @@
 """Where model-stage assets keep files: vintages and results as Parquet, posteriors as netCDF; nothing pickles.
 
-Vintages and posteriors are content-addressed, `<folder>/<model>/<as_of_week>/<version>`, with `current.json`
-beside them that says which one the partition holds. What was once written is never written over, and a reader sees
-a whole file or none: files are written under another name in the same folder and then renamed.
+All are content-addressed (`assets.resources.versions`) and know whether they are what was written: Parquet by a
+checksum beside it, a posterior by a digest in it. A damaged file that can be made again is put aside.
 """
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.models import Vintage, vintage_of
-from mmm_core.files import write_whole
+from assets.resources.damage import met, set_aside
+from assets.resources.result_store import ResultStore
+from assets.resources.versions import Damaged, Versions
 
 if TYPE_CHECKING:
     import pandas as pd
     from xarray import DataTree
+
+__all__ = ["Damaged", "PosteriorStore", "RefusingIOManager", "ResultStore", "VersionedStore", "VintageStore"]
 
 
 class VersionedStore(dg.ConfigurableIOManager):
@@ -24,12 +27,12 @@ class VersionedStore(dg.ConfigurableIOManager):
 
     folder: str
 
-    def path(self, vintage: Vintage, version: str) -> Path:
-        return Path(self.folder) / vintage.model / vintage.as_of_week / f"{version}{self._suffix}"
-
     @property
-    def _suffix(self) -> str:
+    def versions(self) -> Versions:
         raise NotImplementedError
+
+    def path(self, vintage: Vintage, version: str) -> Path:
+        return self.versions.path(vintage, version)
 
     def current(self, vintage: Vintage) -> str:
         """Version that a vintage holds now.
@@ -37,73 +40,116 @@ class VersionedStore(dg.ConfigurableIOManager):
         Raises:
             FileNotFoundError: it was never materialized.
         """
-        pointer = Path(self.folder) / vintage.model / vintage.as_of_week / "current.json"
-        if not pointer.is_file():
-            raise FileNotFoundError(f"{pointer}: nothing yet for {vintage.key}: materialize it first")
-        return json.loads(pointer.read_text())["version"]
+        return self.versions.current(vintage)
 
     def point(self, vintage: Vintage, version: str) -> None:
         """Make a version, whose file is there, the vintage's current one."""
-        path = self.path(vintage, version)
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: cannot point {vintage.key} at a file that is not there")
-        write_whole(
-            path.with_name("current.json"),
-            lambda partial: partial.write_text(json.dumps({"version": version}) + "\n"),
-        )
+        self.versions.point(vintage, version)
 
     def handle_output(self, context: dg.OutputContext, obj: str) -> None:
         """The asset has put its file in place itself and returns the version."""
         vintage = vintage_of(context.partition_key)
         self.point(vintage, obj)
-        context.add_output_metadata({"path": dg.MetadataValue.path(str(self.path(vintage, obj)))})
+        self.versions.sweep(vintage)
+        context.add_output_metadata({"path": dg.MetadataValue.path(str(self.path(vintage, obj))), **met()})
 
 
 class VintageStore(VersionedStore):
     """Model tables as Parquet."""
 
     @property
-    def _suffix(self) -> str:
-        return ".parquet"
+    def versions(self) -> Versions:
+        return Versions(
+            Path(self.folder),
+            ".parquet",
+            "materialize model_table for {vintage}, which freezes the marts' table again",
+        )
 
     def save(self, vintage: Vintage, version: str, table: "pd.DataFrame") -> Path:
-        """Freeze a table under its version; one that is there already stays as it is."""
-        path = self.path(vintage, version)
-        if not path.is_file():
-            write_whole(path, lambda partial: table.to_parquet(partial, index=False))
-        return path
+        """Freeze a table under its version; one that is there undamaged stays as it is."""
+        return self.versions.write(vintage, version, lambda partial: table.to_parquet(partial, index=False))
+
+    def checked(self, vintage: Vintage, version: str) -> Path:
+        """Path of a frozen table that is what was written.
+
+        Raises:
+            Damaged: it is not, and was put aside; the message names the remedy.
+        """
+        return self.versions.checked(vintage, version)
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
         import pandas as pd
 
         vintage = vintage_of(context.partition_key)
-        return pd.read_parquet(self.path(vintage, self.current(vintage)))
+        return pd.read_parquet(self.checked(vintage, self.current(vintage)))
 
 
 class PosteriorStore(VersionedStore):
     """Posterior draws as netCDF, read whole so that no file stays open."""
 
     @property
-    def _suffix(self) -> str:
-        return ".nc"
+    def versions(self) -> Versions:
+        return Versions(
+            Path(self.folder), ".nc", "materialize mmm_posterior for {vintage}, which fits it again"
+        )
 
     def holdout_path(self, vintage: Vintage, version: str, weeks: int) -> Path:
         """The same fit without the last weeks, for the review."""
         return self.path(vintage, version).with_suffix(f".holdout{weeks}.nc")
 
     def load(self, vintage: Vintage, version: str) -> "DataTree":
+        """A posterior of a vintage.
+
+        Raises:
+            Damaged: it is not what was written, and was put aside; the message names the remedy.
+        """
+        return self._load(vintage, self.path(vintage, version))
+
+    def load_holdout(self, vintage: Vintage, version: str, weeks: int) -> "DataTree | None":
+        """The fit without the last weeks; None where there is none."""
+        path = self.holdout_path(vintage, version, weeks)
+        return self._load(vintage, path) if path.is_file() else None
+
+    def is_whole(self, path: Path) -> bool:
+        """Whether an earlier run left this posterior; a damaged one is put aside, to be fitted again."""
+        from mmm_core.errors import DamagedFile
         from mmm_core.posterior.schema import load_posterior
 
-        return load_posterior(self.path(vintage, version))
+        if not path.is_file():
+            return False
+        try:
+            load_posterior(path)
+        except DamagedFile:
+            set_aside(path, "it is fitted again")
+            return False
+        return True
 
     def load_previous(self, vintage: Vintage) -> "DataTree | None":
-        """The model's latest posterior of an earlier as-of week, if there is one."""
+        """The model's latest posterior of an earlier as-of week, if there is one; damaged ones are put aside."""
+        for earlier in self._earlier(vintage):
+            try:
+                return self.load(earlier, self.current(earlier))
+            except (Damaged, FileNotFoundError):
+                continue  # what was put aside has been said; the week before it serves as well
+        return None
+
+    def _earlier(self, vintage: Vintage) -> Iterator[Vintage]:
         pointers = (Path(self.folder) / vintage.model).glob("*/current.json")
-        weeks = [pointer.parent.name for pointer in pointers if pointer.parent.name < vintage.as_of_week]
-        if not weeks:
-            return None
-        earlier = Vintage(vintage.model, max(weeks))
-        return self.load(earlier, self.current(earlier))
+        weeks = {pointer.parent.name for pointer in pointers if pointer.parent.name < vintage.as_of_week}
+        yield from (Vintage(vintage.model, week) for week in sorted(weeks, reverse=True))
+
+    def _load(self, vintage: Vintage, path: Path) -> "DataTree":
+        from mmm_core.errors import DamagedFile
+        from mmm_core.posterior.schema import load_posterior
+
+        remedy = self.versions.remedy.format(vintage=vintage.key)
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: not there: {remedy}")
+        try:
+            return load_posterior(path)
+        except DamagedFile as error:
+            set_aside(path, remedy)
+            raise Damaged(f"{error}. It has been put aside: {remedy}") from None
 
     def load_input(self, context: dg.InputContext) -> "DataTree":
         from mmm_core.inference.version import source_remark
@@ -114,34 +160,6 @@ class PosteriorStore(VersionedStore):
         if remark := source_remark(tree, str(self.path(vintage, version))):
             context.log.warning(f"{remark}: materialize mmm_posterior")
         return tree
-
-
-class ResultStore(dg.ConfigurableIOManager):
-    """What is computed from a posterior, as Parquet: `<folder>/<asset>/<model>/<as_of_week>.parquet`."""
-
-    folder: str
-
-    def path(self, asset: str, vintage: Vintage) -> Path:
-        return Path(self.folder) / asset / vintage.model / f"{vintage.as_of_week}.parquet"
-
-    def handle_output(self, context: dg.OutputContext, obj: "pd.DataFrame") -> None:
-        path = self.path(context.asset_key.path[-1], vintage_of(context.partition_key))
-        write_whole(path, lambda partial: obj.to_parquet(partial, index=False))
-        context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
-
-    def read(self, asset: str, vintage: Vintage) -> "pd.DataFrame | None":
-        """An asset's table for a vintage; None where it was never materialized."""
-        import pandas as pd
-
-        path = self.path(asset, vintage)
-        return pd.read_parquet(path) if path.is_file() else None
-
-    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
-        asset, vintage = context.asset_key.path[-1], vintage_of(context.partition_key)
-        table = self.read(asset, vintage)
-        if table is None:
-            raise FileNotFoundError(f"{self.path(asset, vintage)}: not there: materialize {asset} first")
-        return table
 
 
 class RefusingIOManager(dg.ConfigurableIOManager):

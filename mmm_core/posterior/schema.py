@@ -18,8 +18,9 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from mmm_core.errors import InputError, SpecError
+from mmm_core.errors import DamagedFile, InputError, SpecError
 from mmm_core.files import write_whole
+from mmm_core.posterior.integrity import check_digest, with_digest
 from mmm_core.spec.extensions import extension, extensions_folder, load_extensions
 from mmm_core.spec.model_spec import ModelSpec, parse_spec
 
@@ -123,10 +124,10 @@ def check_posterior(tree: xr.DataTree, source: str = "posterior", kept: Path | N
 def save_posterior(tree: xr.DataTree, path: str | Path) -> Path:
     """Write a posterior as netCDF, whole or not at all; its extension modules into a folder beside it."""
     check_posterior(tree)
-    path = Path(path)
+    path, signed = Path(path), with_digest(tree)
     _keep_extensions(spec_of(tree), extensions_folder(path))
     return write_whole(
-        path, lambda partial: tree.to_netcdf(partial, engine="h5netcdf"), size=int(tree.nbytes)
+        path, lambda partial: signed.to_netcdf(partial, engine="h5netcdf"), size=int(tree.nbytes)
     )
 
 
@@ -136,6 +137,7 @@ def load_posterior(path: str | Path) -> xr.DataTree:
     Its extension modules are taken from the folder beside it, where this process has not imported them yet.
 
     Raises:
+        DamagedFile: it cannot be read, or is not what was written.
         InputError: no such file, not a posterior of this library, or one in another format.
     """
     path = Path(path)
@@ -148,11 +150,12 @@ def load_posterior(path: str | Path) -> xr.DataTree:
             tree = opened.load()
     except PermissionError:
         raise InputError(f"{path}: may not be read: ask for the right to read it") from None
-    except (OSError, ValueError, KeyError):
-        raise InputError(
+    except Exception:  # whatever HDF5 and its readers make of damaged bytes
+        raise DamagedFile(
             f"{path}: not a netCDF file, or a damaged one: name the posterior.nc that `mmm fit ... --out FOLDER` "
             "wrote, or fit again"
         ) from None
+    check_digest(tree, path)
     check_posterior(tree, str(path), extensions_folder(path))
     return tree
 

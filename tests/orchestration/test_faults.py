@@ -132,12 +132,26 @@ def test_a_run_killed_in_its_fit_leaves_nothing_half_written_and_a_rerun_the_sam
 def test_a_damaged_posterior_is_fitted_again(house):
     assert house.refresh(only=UP_TO_POSTERIOR).success
     path = house.posteriors.path(vintage(), house.posteriors.current(vintage()))
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
+    damaged = bytearray(path.read_bytes())
+    for place in range(len(damaged) // 2, len(damaged) // 2 + 64):
+        damaged[place] ^= 255
+    path.write_bytes(damaged)
     again = house.refresh(only="mmm_posterior")
     assert metadata(again, "mmm_posterior")["fitted"] is True
-    assert len(path.read_bytes()) > len(whole) // 2
+    assert f"{path.name}: damaged; put aside as" in metadata(again, "mmm_posterior")["damaged_files"]
     house.posteriors.load(vintage(), path.stem)
+
+
+def test_a_damaged_vintage_is_frozen_again(new_house):
+    assert new_house.refresh(only="model_table").success
+    path = new_house.vintages.path(vintage(), new_house.vintages.current(vintage()))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100] + bytes(100))
+    stopped = new_house.refresh(only="mmm_posterior")  # whose process would read it
+    assert "put aside: materialize model_table for 2026-01-05|us_revenue" in failure(stopped, "mmm_posterior")
+    again = new_house.refresh(only="model_table")
+    assert again.success
+    assert path.read_bytes() == whole
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 from types import SimpleNamespace
 
 import dagster as dg
@@ -80,10 +81,10 @@ def test_the_manifest_is_parsed_again_only_when_the_project_changed(tmp_path, mo
     (folder / "models" / "a.sql").write_text("select 1")
     parsed = []
 
-    def parse(target):
-        parsed.append(1)
-        target.mkdir(exist_ok=True)
-        (target / project.MANIFEST).write_text("{}")
+    def parse(target, go_on_from_last):
+        parsed.append(go_on_from_last)
+        for name in project.MADE_BY_PARSE:
+            (target / name).write_text("{}")
 
     monkeypatch.setattr(project, "_parse", parse)
     monkeypatch.setattr(project, "target_dir", lambda: tmp_path / "target")
@@ -107,14 +108,42 @@ def test_the_manifest_is_parsed_again_only_when_the_project_changed(tmp_path, mo
     assert parses() == 1
     (tmp_path / "target" / project.MANIFEST).unlink()
     assert parses() == 1
+    assert parsed == [True]
+    (tmp_path / "target" / project.FINGERPRINT).write_text("as it was before checksums")
+    assert parses() == 1
+    assert parsed == [False]
 
 
 def test_a_project_that_does_not_parse_says_why(tmp_path, monkeypatch):
     (tmp_path / "dbt_project.yml").write_text("name: broken\nprofile: nowhere\n")
     monkeypatch.setattr(project, "PROJECT_DIR", tmp_path)
+    (tmp_path / "target").mkdir()
     with pytest.raises(RuntimeError, match="dbt cannot parse"):
-        project._parse(tmp_path / "target")
+        project._parse(tmp_path / "target", False)
     assert not (tmp_path / "target" / project.MANIFEST).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", project.MADE_BY_PARSE)
+def test_what_dbt_parsed_is_parsed_again_where_it_is_damaged(tmp_path, monkeypatch, name):
+    whole = project.manifest()
+    target = tmp_path / "target"
+    target.mkdir()
+    for file in (*project.MADE_BY_PARSE, project.FINGERPRINT):
+        shutil.copy(project.target_dir() / file, target)
+    (target / "parse-of-a-killed-process").mkdir()
+    monkeypatch.setattr(project, "target_dir", lambda: target)
+    damaged = bytearray((target / name).read_bytes())
+    for place in range(len(damaged) // 2, len(damaged) // 2 + 64):
+        damaged[place] ^= 255
+    (target / name).write_bytes(damaged)
+    found = json.loads(project.manifest_path().read_bytes())
+    assert found["nodes"].keys() == whole["nodes"].keys()
+    assert [path.name.split("-")[0] for path in target.glob("*damaged*")] == [f"{name}.damaged"]
+    assert not list(target.glob("parse-*"))
+    before = (target / name).stat().st_mtime_ns
+    project.manifest_path()
+    assert (target / name).stat().st_mtime_ns == before
 
 
 @pytest.mark.slow

@@ -1,0 +1,111 @@
+"""What is computed from posteriors, as versioned Parquet, and which of it a vintage has published.
+
+The warehouse's `results` can be made again from here: `<folder>/<asset>/<model>/<as_of_week>/<version>.parquet` holds
+the rows, and `<folder>/published_results/...json` says which versions a promoted vintage has published.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from assets.models import Vintage, vintage_of
+from assets.resources.damage import met
+from assets.resources.results import ASSET_OF_TABLE
+from assets.resources.versions import Versions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PUBLISHED = "published_results"
+
+
+class ResultStore(dg.ConfigurableIOManager):
+    """Tables of the stages behind a posterior, a version a content."""
+
+    folder: str
+
+    def versions(self, asset: str) -> Versions:
+        remedy = f"materialize {asset} for {{vintage}}, which computes it from the posterior again"
+        return Versions(Path(self.folder) / asset, ".parquet", remedy)
+
+    @property
+    def publications(self) -> Versions:
+        """Records of which tables a promoted vintage has published."""
+        remedy = "materialize published_results for {vintage}"
+        return Versions(Path(self.folder) / PUBLISHED, ".json", remedy)
+
+    def path(self, asset: str, vintage: Vintage) -> Path:
+        """File that an asset's table of a vintage lies in now.
+
+        Raises:
+            FileNotFoundError: it was never materialized.
+        """
+        versions = self.versions(asset)
+        return versions.path(vintage, versions.current(vintage))
+
+    def keep(self, asset: str, vintage: Vintage, table: "pd.DataFrame") -> str:
+        """Keep a table under the hash of its content, which is returned."""
+        from mmm_core.data.table import fingerprint
+
+        version = fingerprint(table)
+        self.versions(asset).write(vintage, version, lambda partial: table.to_parquet(partial, index=False))
+        return version
+
+    def read(self, asset: str, vintage: Vintage, version: str | None = None) -> "pd.DataFrame | None":
+        """An asset's table for a vintage, the current one or a version; None where it was never materialized.
+
+        Raises:
+            Damaged: it is not what was written, and was put aside; the message names the remedy.
+        """
+        import pandas as pd
+
+        versions = self.versions(asset)
+        try:
+            return pd.read_parquet(versions.checked(vintage, version or versions.current(vintage)))
+        except FileNotFoundError:
+            return None
+
+    def handle_output(self, context: dg.OutputContext, obj: "pd.DataFrame") -> None:
+        asset, vintage = context.asset_key.path[-1], vintage_of(context.partition_key)
+        versions, version = self.versions(asset), self.keep(asset, vintage, obj)
+        versions.point(vintage, version)
+        versions.sweep(vintage)
+        context.add_output_metadata(
+            {"path": dg.MetadataValue.path(str(versions.path(vintage, version))), **met()}
+        )
+
+    def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
+        asset, vintage = context.asset_key.path[-1], vintage_of(context.partition_key)
+        table = self.read(asset, vintage)
+        if table is None:
+            place = self.versions(asset).place(vintage)
+            raise FileNotFoundError(f"{place}: nothing there: materialize {asset} first")
+        return table
+
+    def record_publication(self, vintage: Vintage, tables: "Mapping[str, pd.DataFrame]") -> None:
+        """Keep the tables that a vintage publishes, by their names in the schema `results`, and note which they are."""
+        record: dict[str, Any] = {
+            name: {
+                "version": self.keep(ASSET_OF_TABLE[name], vintage, table),
+                "rows": len(table),
+                "posterior_version": str(table["posterior_version"].iloc[0]) if len(table) else "",
+            }
+            for name, table in tables.items()
+        }
+        text = json.dumps(record, indent=1) + "\n"
+        version = "-".join(stored["version"][:8] for stored in record.values())
+        self.publications.write(vintage, version, lambda partial: partial.write_text(text))
+        self.publications.point(vintage, version)
+
+    def record(self, vintage: Vintage) -> dict[str, dict[str, Any]]:
+        """What a vintage has published: table -> its version, rows and posterior version.
+
+        Raises:
+            Damaged: the record is not what was written, and was put aside.
+            FileNotFoundError: it has published nothing.
+        """
+        versions = self.publications
+        return json.loads(versions.checked(vintage, versions.current(vintage)).read_bytes())

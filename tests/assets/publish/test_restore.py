@@ -1,0 +1,190 @@
+"""Results that were lost with the warehouse come back from the files; what is gone on purpose stays gone."""
+
+import json
+import shutil
+
+import duckdb
+import pandas as pd
+import pytest
+
+from assets.marts.assets import dbt_reporting
+from assets.models import Vintage
+from assets.publish.published_marts import published_marts
+from assets.publish.restore import restore_results
+from assets.resources.results import RESULT_TABLES
+from assets.resources.stores import ResultStore
+from tests.fixtures_warehouse import Platform, failure
+
+WEEKS = ("2026-10-26", "2026-11-02", "2026-11-09")
+MODELS = ("us_revenue", "uk_geo_revenue")
+REVIEWED_ONLY = Vintage("us_revenue", "2026-11-16")  # it failed its review
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """A folder of model YAMLs, of which only the names matter here."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for model in MODELS:
+        (folder / f"{model}.yaml").write_text("")
+    monkeypatch.setenv("MMM_MODELS_DIR", str(folder))
+    return folder
+
+
+def tables(posterior: str, mean: float) -> dict[str, pd.DataFrame]:
+    """Results of a vintage, a row a table, or a metric of `channel_roi`."""
+    rows = {}
+    for table, columns in RESULT_TABLES.items():
+        kinds = {name: kind for name, kind in columns.items() if name not in ("model", "as_of_week")}
+        row = {"VARCHAR": "tv", "DOUBLE": mean, "BOOLEAN": True, "DATE": pd.Timestamp("2026-10-26")}
+        frame = pd.DataFrame([{name: row[kind] for name, kind in kinds.items()}])
+        rows[table] = frame.assign(posterior_version=posterior, model_version="1")
+    rows["model_review"] = rows["model_review"].assign(severity="WARN")
+    rows["channel_roi"] = pd.concat(
+        [rows["channel_roi"].assign(metric=metric) for metric in ("roi", "mroi", "spend")], ignore_index=True
+    )
+    return rows
+
+
+def publish_vintages(platform: Platform, results: ResultStore) -> None:
+    for model in MODELS:
+        for week in WEEKS:
+            vintage = Vintage(model, week)
+            found = tables(f"{model}-{week}", float(week[-2:]))
+            results.versions("model_review").point(
+                vintage, results.keep("model_review", vintage, found["model_review"])
+            )
+            results.record_publication(vintage, found)
+            platform.warehouse.replace_results(found, model, week)
+    review = tables("failed", 1.0)["model_review"].assign(passed=False, severity="ERROR")
+    results.versions("model_review").point(REVIEWED_ONLY, results.keep("model_review", REVIEWED_ONLY, review))
+    platform.warehouse.replace_results(
+        {"model_review": review}, REVIEWED_ONLY.model, REVIEWED_ONLY.as_of_week
+    )
+
+
+def rows(path, tables=None) -> dict[str, list]:
+    with duckdb.connect(path, read_only=True) as connection:
+        names = tables or [
+            f"reporting.{name}"
+            for (name,) in connection.execute(
+                "select table_name from duckdb_tables() where schema_name = 'reporting' order by all"
+            ).fetchall()
+        ]
+        return {name: connection.execute(f"from {name} order by all").fetchall() for name in names}
+
+
+def warehouse_results(platform: Platform) -> dict[str, list]:
+    return rows(platform.warehouse.path, [f"results.{table}" for table in RESULT_TABLES])
+
+
+@pytest.mark.slow
+def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehouse, tmp_path, models):
+    platform = built_warehouse.copy_to(tmp_path)
+    results = ResultStore(folder=str(tmp_path / "results"))
+    publish_vintages(platform, results)
+    assert platform.run(dbt_reporting, published_marts).success
+    published = tmp_path / "published" / "current" / "marts.duckdb"
+    before = rows(published)
+    assert {len(found) for found in before.values()} == {6, 7}  # 7 reviews
+
+    shutil.copyfile(
+        built_warehouse.warehouse.path, platform.warehouse.path
+    )  # lost, and loaded and built again
+    again = platform.run(dbt_reporting, published_marts)
+    assert again.success
+    (observed,) = [event for event in again.all_events if event.event_type_value == "ASSET_OBSERVATION"]
+    said = observed.asset_observation_data.asset_observation.metadata["restored"].value
+    assert said.count("as of") == 7
+    assert rows(published) == before
+    version = published.resolve().parent.name
+
+    # The files are lost as well: the last publication stays, and the message says of what, and what to do.
+    shutil.copyfile(built_warehouse.warehouse.path, platform.warehouse.path)
+    shutil.rmtree(tmp_path / "results")
+    lost = platform.run(published_marts)
+    assert not lost.success
+    assert "holds 2 models in 7 vintages" in failure(lost)
+    assert "would hold 0 models in 0 vintages" in failure(lost)
+    assert published.resolve().parent.name == version
+    assert rows(published) == before
+
+
+@pytest.fixture(scope="module")
+def with_results(tmp_path_factory):
+    platform = Platform(tmp_path_factory.mktemp("results"))
+    publish_vintages(platform, platform.resources()["results"])
+    return platform
+
+
+@pytest.fixture
+def platform(with_results, tmp_path, models):
+    """A warehouse with published results whose files are kept."""
+    shutil.copytree(with_results.folder, tmp_path, dirs_exist_ok=True)
+    return Platform(tmp_path)
+
+
+def test_what_is_there_is_left_alone(platform):
+    before = warehouse_results(platform)
+    assert not restore_results(platform.warehouse, platform.resources()["results"])
+    assert warehouse_results(platform) == before
+
+
+def test_results_of_a_time_before_files_are_kept_before_they_can_be_lost(platform):
+    results = platform.resources()["results"]
+    before = warehouse_results(platform)
+    shutil.rmtree(results.folder)
+    assert len(restore_results(platform.warehouse, results).kept) == 7
+    (platform.folder / "warehouse.duckdb").unlink()
+    assert len(restore_results(platform.warehouse, results).restored) == 7
+    assert warehouse_results(platform) == before
+
+
+def test_a_model_without_a_yaml_leaves_and_comes_back_with_it(platform, models):
+    results = platform.resources()["results"]
+    before = warehouse_results(platform)
+    (models / "uk_geo_revenue.yaml").rename(models / "uk_geo_revenue.retired")
+    assert restore_results(platform.warehouse, results).left == ["uk_geo_revenue"]
+    assert {row[0] for found in warehouse_results(platform).values() for row in found} == {"us_revenue"}
+    (models / "uk_geo_revenue.retired").rename(models / "uk_geo_revenue.yaml")
+    assert len(restore_results(platform.warehouse, results).restored) == 3
+    assert warehouse_results(platform) == before
+
+
+def test_half_of_a_vintage_is_made_whole(platform):
+    """A warehouse that was copied while results were being written."""
+    before = warehouse_results(platform)
+    with platform.warehouse.connect() as connection:
+        connection.execute(
+            "delete from results.channel_roi where metric = 'mroi' and as_of_week = '2026-11-02'"
+        )
+        connection.execute("update results.response_curves set posterior_version = 'older'")
+    assert len(restore_results(platform.warehouse, platform.resources()["results"]).restored) == 6
+    assert warehouse_results(platform) == before
+
+
+def test_a_damaged_file_of_one_vintage_costs_that_vintage_only(platform):
+    results = platform.resources()["results"]
+    before = warehouse_results(platform)
+    damaged = Vintage("us_revenue", WEEKS[0])
+    version = results.record(damaged)["channel_roi"]["version"]
+    path = results.versions("roi").path(damaged, version)
+    path.write_bytes(path.read_bytes()[:-64] + bytes(64))
+    (platform.folder / "warehouse.duckdb").unlink()
+    assert len(restore_results(platform.warehouse, results).restored) == 6
+    assert len(warehouse_results(platform)["results.channel_roi"]) == len(before["results.channel_roi"]) - 3
+    assert [file.name for file in path.parent.glob("*.damaged-*[0-9]")] != []
+
+
+def test_a_damaged_file_is_made_again_from_the_warehouse(platform):
+    results = platform.resources()["results"]
+    vintage = Vintage("us_revenue", WEEKS[0])
+    record = results.publications.path(vintage, results.publications.current(vintage))
+    before = record.read_text()
+    record.write_text(before.replace("us_revenue", "xx_revenue"))
+    assert restore_results(platform.warehouse, results).kept == [f"us_revenue as of {WEEKS[0]}"]
+    kept = results.record(vintage)
+    assert {table: stored["rows"] for table, stored in kept.items()} == {
+        table: stored["rows"] for table, stored in json.loads(before).items()
+    }
+    assert results.read("roi", vintage, kept["channel_roi"]["version"])["mean"].tolist() == [26.0] * 3
