@@ -13,14 +13,24 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.resources.settings import models_dir
+from mmm_core.inputs import name_of
 
 if TYPE_CHECKING:
     from mmm_core.spec.model_spec import ModelSpec
 
+PARTITION_KEY = r"[\w.-]+"
+
 
 def model_names() -> list[str]:
     """Names of the models, sorted: the YAML files' names, as far as they can be partition keys."""
-    return sorted(path.stem for path in models_dir().glob("*.yaml") if re.fullmatch(r"[\w.-]+", path.stem))
+    return sorted(path.stem for path in models_dir().glob("*.yaml") if re.fullmatch(PARTITION_KEY, path.stem))
+
+
+def files_passed_over() -> list[str]:
+    """Names of files in the models' folder that look like a model and are no partition: `.yml`, or an odd name."""
+    models = {f"{name}.yaml" for name in model_names()}
+    found = (path for path in models_dir().iterdir() if path.suffix.lower() in (".yaml", ".yml"))
+    return sorted(name_of(path.name) for path in found if path.name not in models)
 
 
 def spec_path(model: str) -> Path:
@@ -31,12 +41,20 @@ def load_model(model: str) -> "ModelSpec":
     """The validated specification of a model.
 
     Raises:
-        SpecError: the file is refused, or says it is another model.
+        SpecError: the file is refused, or says it is another model. Whatever else goes wrong in reading it, an
+            extension included, is one too: what is wrong with one model stops no other.
     """
-    from mmm_core.errors import SpecError
+    from mmm_core.errors import SpecError, shortened
     from mmm_core.spec.model_spec import load_spec
 
-    spec = load_spec(spec_path(model))
+    try:
+        spec = load_spec(spec_path(model))
+    except SpecError:
+        raise
+    except Exception as error:
+        raise SpecError(
+            f"{spec_path(model)}: cannot be read: {type(error).__name__}: {shortened(str(error), 500)}"
+        ) from error
     if spec.model != model:
         raise SpecError(
             f"{spec_path(model)}: it says `model: {spec.model}`; the file must be named {spec.model}.yaml"

@@ -40,11 +40,12 @@ def listed(items: Iterable[object], limit: int = 5) -> str:
 
 def shown(value: object, limit: int = 60) -> str:
     """A value for a message as its file shows it: in quotes, on one line, and never longer than a message may be."""
-    text = shortened(
-        "".join(letter if letter.isprintable() else _escaped(letter) for letter in str(value)[: 2 * limit]),
-        limit,
-    )
-    return f"'{text}'"
+    return f"'{shortened(on_one_line(str(value)[: 2 * limit]), limit)}'"
+
+
+def on_one_line(text: str) -> str:
+    """Text with what nobody sees, line breaks included, written as Python escapes it."""
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
 
 
 def shortened(text: str, limit: int) -> str:

@@ -43,7 +43,7 @@ _POSITIVE_PARAMETERS = {"scale", "concentration", "concentration0", "concentrati
 class Prior(BaseModel):
     """One scalar prior: {distribution: [parameters]}, or a number that fixes the parameter (`family` = "fixed")."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     family: str
     parameters: tuple[float, ...]

@@ -42,8 +42,9 @@ def roi(
         figures = table[["mean", "median", "sd", "q05", "q95"]]
         ordered = (table["q05"] <= table["median"]) & (table["median"] <= table["q95"])
         sound = np.isfinite(figures).all(axis=1) & ordered
-        # a draw in which a channel brings nothing has no cost per unit, and then no mean of it exists
-        sound |= (table["metric"] == "cpik") & ~np.isfinite(figures).all(axis=1)
+        # a draw in which a channel brings nothing has no cost per unit, and then no mean of it exists; nor does a share
+        # of an outcome that does not add up
+        sound |= table["metric"].isin(["cpik", "contribution_share"]) & ~np.isfinite(figures).all(axis=1)
         run.run.log(
             {
                 f"{row.metric}/{row.channel}": row.mean

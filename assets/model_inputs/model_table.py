@@ -7,7 +7,7 @@ import dagster as dg
 from assets.code import code_version
 from assets.metadata import preview, table_metadata
 from assets.model_inputs.mart import WEEKLY_MART, mart_name, read_mart
-from assets.models import load_model, model_names, vintage_of
+from assets.models import files_passed_over, load_model, model_names, vintage_of
 from assets.resources.stores import VintageStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
@@ -100,9 +100,12 @@ def _reaches_as_of_week(last: date, as_of_week: date, until: date | None) -> dg.
 
 @dg.asset_check(asset="model_table", description="Every YAML in the models folder is a valid specification.")
 def model_specs_are_valid(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    from mmm_core.errors import SpecError
+    from mmm_core.errors import SpecError, listed
 
-    faults = {}
+    passed_over = (
+        "is passed over: a model is a file <model>.yaml, its name of letters, digits and underscores"
+    )
+    faults = dict.fromkeys(files_passed_over(), passed_over)
     for model in model_names():
         try:
             load_model(model)
@@ -112,6 +115,6 @@ def model_specs_are_valid(context: dg.AssetCheckExecutionContext) -> dg.AssetChe
     return dg.AssetCheckResult(
         passed=not faults,
         severity=dg.AssetCheckSeverity.WARN,
-        description="refused: " + ", ".join(faults) if faults else f"{len(model_names())} models",
+        description="refused: " + listed(faults, 20) if faults else f"{len(model_names())} models",
         metadata={model: dg.MetadataValue.text(message) for model, message in faults.items()},
     )

@@ -1,7 +1,10 @@
 """MLflow: one run for every materialization of a model-stage asset, and look-ups in the model registry."""
 
+import hashlib
 import logging
 import os
+import posixpath
+import re
 import tempfile
 import urllib.error
 import urllib.request
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 5
 
+LONGEST_KEY = 250
+"""Characters of a metric's name in MLflow."""
+
 
 class TrackingAway(dg.Failure):
     """The MLflow server does not answer."""
@@ -33,6 +39,20 @@ class TrackingAway(dg.Failure):
             ),
             allow_retries=False,
         )
+
+
+def mlflow_key(name: str) -> str:
+    """A metric's or parameter's name as MLflow takes it: `roi/search (brand)` becomes `roi/search _brand_.5b0d9a1c`.
+
+    MLflow knows letters, digits, blanks and `_-.:/`. What else a name holds becomes an underscore, and the first digits
+    of the name's SHA-256 then follow, so that two names stay two; so they do where a name is longer than MLflow's.
+    """
+    key = "/".join(re.sub(r"[^\w.\- :]", "_", part) for part in name.split("/"))
+    if posixpath.normpath(key) != key or key.startswith(("..", "/")):
+        key = re.sub(r"[/.]", "_", key)
+    if key == name and len(key) <= LONGEST_KEY:
+        return key
+    return f"{key[: LONGEST_KEY - 9]}.{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 @dataclass
@@ -57,8 +77,11 @@ class TrackedRun:
         import mlflow
 
         if self.id:
-            mlflow.log_metrics({k: float(v) for k, v in (metrics or {}).items() if math.isfinite(float(v))})
-            mlflow.log_params(dict(params or {}))
+            known = {
+                name: float(value) for name, value in (metrics or {}).items() if math.isfinite(float(value))
+            }
+            mlflow.log_metrics({mlflow_key(name): value for name, value in known.items()})
+            mlflow.log_params({mlflow_key(name): value for name, value in (params or {}).items()})
 
     def tag(self, **tags: str) -> None:
         import mlflow

@@ -72,7 +72,9 @@ def simulate(
             write_table(out / "weekly" / f"{market.name}.csv", market.table.assign(market=market.name))
             for market in world.markets
         ]
-    screen.print(f"{len(files)} raw files in {out / 'landing'}; what made them in {out / 'truth'}")
+    screen.print(
+        f"{len(files)} raw files in {out / 'landing'}; what made them in {out / 'truth'}", markup=False
+    )
     wrote(tables)
 
 

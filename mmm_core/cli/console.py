@@ -95,8 +95,13 @@ class _Figures:
         return table
 
 
+def _marked_up(markup: str) -> Text:
+    """Text of Rich's markup, in which `:x:` is what a user named and no emoji."""
+    return Text.from_markup(markup, emoji=False)
+
+
 def _width(markup: str) -> int:
-    return Text.from_markup(markup).cell_len
+    return _marked_up(markup).cell_len
 
 
 def sampling(facts: dict[str, Any]) -> RenderableType:
@@ -113,7 +118,7 @@ def sampling(facts: dict[str, Any]) -> RenderableType:
             f"R-hat {_figure(facts['rhat_max'], '.4f')}, bulk ESS {_figure(facts['ess_bulk_min'], ',.0f')}, "
             f"tail ESS {_figure(facts['ess_tail_min'], ',.0f')}, {facts['divergences']} divergences"
         )
-    return Group(*(Text.from_markup(line) for line in lines))
+    return Group(*(_marked_up(line) for line in lines))
 
 
 def _figure(value: float | None, form: str) -> str:
@@ -137,7 +142,7 @@ def returns(facts: dict[str, Any]) -> RenderableType:
     costs, form = facts.get("cpik"), ".2f" if facts["outcome"] == "revenue" else ".3g"
     cost_columns = ("cost per KPI unit", INTERVAL) if costs else ()
     table = _Figures(
-        f"\nReturn by channel: ROI in {facts['returns']}", "channel", "spend", *cost_columns, "ROI", INTERVAL,
+        f"\nReturn by channel: ROI in {escape(facts['returns'])}", "channel", "spend", *cost_columns, "ROI", INTERVAL,
         "mROI", "contribution", "share",
     )  # fmt: skip
     for channel, contribution in facts["contribution"].items():
@@ -204,7 +209,7 @@ def allocation(plan: Allocation) -> RenderableType:
         f"{plan.probability_better:.0%})",
         f"certificate: no plan within the bounds brings more than {plan.bound:,.0f}; this one is within {within}",
     ]
-    return Group(table, *(Text.from_markup(line) for line in lines))
+    return Group(table, *(_marked_up(line) for line in lines))
 
 
 def verdicts(found: Iterable[CheckResult]) -> RenderableType:
@@ -225,7 +230,7 @@ def verdicts(found: Iterable[CheckResult]) -> RenderableType:
         last = f"[bold red]not fit for use:[/] {', '.join(errors)}"
     else:
         last = "[green]fit for use[/]" + (f", {warned} warning{'s' * (warned > 1)}" if warned else "")
-    return Group(table, Text.from_markup(last))
+    return Group(table, _marked_up(last))
 
 
 def priors(table: pd.DataFrame, words: Iterable[str]) -> RenderableType:
@@ -247,7 +252,7 @@ def priors(table: pd.DataFrame, words: Iterable[str]) -> RenderableType:
 
 def forecast(total: xr.Dataset, kpi: str, assumed: Iterable[str]) -> RenderableType:
     """The KPI of the weeks to come, geos summed, and what was assumed of them."""
-    out = _Figures(f"Forecast of {kpi}", "week", "mean", INTERVAL)
+    out = _Figures(f"Forecast of {escape(kpi)}", "week", "mean", INTERVAL)
     for week in total["week"].to_numpy():
         row = total.sel(week=week)
         interval = f"{float(row['q05']):,.0f} to {float(row['q95']):,.0f}"
@@ -276,7 +281,7 @@ def backtest(found: Backtest) -> RenderableType:
         skill = "" if row["skill"] != row["skill"] else f"{row['skill']:+.0%}"
         table.add_row(
             row["origin"] if row["origin"] != last else "",
-            row["forecast"],
+            escape(row["forecast"]),
             f"{row['crps']:,.4g}" if row["crps"] < 1000 else f"{row['crps']:,.0f}",
             f"{row['mape']:.1%}",
             *(f"{row[f'coverage_{q}']:.0%}" for q in (50, 90, 95)),
@@ -291,7 +296,7 @@ def sensitivity(found: Sensitivity) -> RenderableType:
     table = _Figures("Change of the mean ROI when a component is raised to the power 0.8 / 1.25", "channel")
     components = list(dict.fromkeys(found.table["component"]))
     for component in components:
-        table.add_column(component)
+        table.add_column(escape(component))
     by = found.table.set_index(["channel", "component"]).to_dict("index")
 
     def cell(channel: str, component: str) -> str:
@@ -312,7 +317,7 @@ def sensitivity(found: Sensitivity) -> RenderableType:
 
 def loo(name: str, found: Loo) -> RenderableType:
     """One model's estimate."""
-    return Text.from_markup(f"[bold]{escape(name)}[/]: {escape(found.message)}")
+    return _marked_up(f"[bold]{escape(name)}[/]: {escape(found.message)}")
 
 
 def comparison(table: pd.DataFrame) -> RenderableType:

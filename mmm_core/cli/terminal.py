@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from mmm_core.files import write_whole
+from mmm_core.inputs import name_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,8 +27,10 @@ LOG_WIDTH = 160
 """Columns of a log or pipe, where nobody's window ends."""
 
 # Results go to standard output, progress and errors to standard error.
-out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_WIDTH)
-err = Console(stderr=True, highlight=False)
+out = Console(
+    highlight=False, emoji=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else LOG_WIDTH
+)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 Model = Annotated[Path, typer.Option("--model", help="the model's YAML; see docs/model-spec.md")]
 Table = Annotated[Path, typer.Option("--table", help="weekly table, CSV or Parquet")]
@@ -140,9 +143,9 @@ def bar(what: str, total: float | None) -> Iterator[Callable[[float, float | Non
 
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=32),
-        TextColumn("{task.fields[note]}", style="dim"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
@@ -168,7 +171,7 @@ def write_figure(path: Path, figure: Any) -> Path:
 
 def wrote(paths: list[Path]) -> None:
     """Say which files there are now."""
-    out.print(f"[dim]wrote {', '.join(escape(str(path)) for path in paths)}[/]", soft_wrap=True)
+    out.print(f"[dim]wrote {', '.join(escape(name_of(path)) for path in paths)}[/]", soft_wrap=True)
 
 
 def finite(value: float) -> float | None:

@@ -11,8 +11,6 @@ import codecs
 import csv
 import gzip
 import io
-import os
-import stat
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -22,14 +20,12 @@ from pathlib import Path
 import pandas as pd
 
 from mmm_core.data.cells import DECIMAL_COMMAS, ROW, may_have_decimal_commas, missing, rows_named
-from mmm_core.errors import InputError, listed, shown
+from mmm_core.errors import listed, shown
+from mmm_core.inputs import MAX_BYTES, UnreadableFile, name_of, read_bytes
 from mmm_core.names import normal_name
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet")
 """How a file that can be read is named, in lower or upper case."""
-
-MAX_BYTES = 2**31
-"""Bytes of a file, unpacked: what lies beyond is no weekly table, and gzip packs a thousand to one."""
 
 MAX_NAME, MAX_CELL = 300, 100_000
 """Characters of a column's name and of a cell: a longer one is a quote that was never closed."""
@@ -39,14 +35,6 @@ _ROWS_LOOKED_AT = 20
 _MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
           (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods, .xls
-
-
-class UnreadableFile(InputError):
-    """A file that cannot be read as a table; `fault` says why and what to do, the message names the file too."""
-
-    def __init__(self, source: str, fault: str):
-        self.source, self.fault = source, fault
-        super().__init__(f"{source}: {fault}")
 
 
 def readable(path: str | Path) -> bool:
@@ -82,46 +70,6 @@ def table_from(content: bytes, source: str) -> pd.DataFrame:
     if content.startswith(_WORKBOOKS):
         raise UnreadableFile(source, f"is a workbook or an archive, no text{_SAVE_AS_CSV}")
     return _from_text(_decoded(content, source), source)
-
-
-def read_bytes(path: str | Path) -> bytes:
-    """The bytes of a regular file; never waits, as a pipe would have it.
-
-    Raises:
-        UnreadableFile: no such file, a folder, a pipe, a broken link, or one that may not be read.
-    """
-    source = name_of(path)
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except FileNotFoundError:
-        what = (
-            "a link to a file that is not there: put the file back"
-            if os.path.islink(path)
-            else "no such file"
-        )
-        raise UnreadableFile(source, what) from None
-    except (OSError, ValueError) as error:
-        raise UnreadableFile(source, f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise UnreadableFile(source, "is a folder: name a file")
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableFile(source, "is a pipe or a device: write its content to a file")
-        if status.st_size > MAX_BYTES:
-            raise UnreadableFile(source, f"has {status.st_size:,} bytes; {MAX_BYTES:,} are read at most")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
-    except OSError as error:
-        raise UnreadableFile(source, f"cannot be read: {error.strerror}") from None
-    finally:
-        os.close(descriptor)
-
-
-def name_of(path: str | Path) -> str:
-    """A file's name for a message, whatever bytes it is made of."""
-    name = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
 
 
 _SAVE_AS_CSV = ": save the sheet as CSV (UTF-8)"

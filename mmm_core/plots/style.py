@@ -37,6 +37,7 @@ STYLE: Any = {
     "legend.borderaxespad": 0.0,
     "figure.dpi": 100,
     "savefig.dpi": 100,
+    "text.parse_math": False,  # a name may hold dollars
 }
 
 

@@ -46,7 +46,9 @@ def explained(error: ValidationError, root: type[BaseModel], not_yet: dict[str, 
     own = [
         fault
         for fault in faults
-        if fault["loc"][:1] != ("media",) or (*fault["loc"][3:], fault["msg"]) not in of_defaults
+        if fault["loc"][:1] != ("media",)
+        or fault["loc"][:2] == _DEFAULTS
+        or (*fault["loc"][3:], fault["msg"]) not in of_defaults
     ]
     return list(dict.fromkeys(_explain(fault, root, not_yet) for fault in own))
 
@@ -75,7 +77,7 @@ def _is_branch(part: Any) -> bool:
 
 def _place(fault: Any) -> tuple[str, ...]:
     """Keys of the YAML that lead to the fault."""
-    return tuple(str(part) for part in fault["loc"] if not _is_branch(part))
+    return tuple(str(part) for part in fault["loc"] if not _is_branch(part) and part != "[key]")
 
 
 def _explain(fault: Any, root: type[BaseModel], not_yet: dict[str, str]) -> str:

@@ -16,6 +16,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from mmm_core.priors import Prior
+from mmm_core.spec.names import Column, Component
 from mmm_core.transforms.adstock import ADSTOCKS
 from mmm_core.transforms.registry import Kinds, hold_within
 from mmm_core.transforms.saturation import SATURATIONS
@@ -24,7 +25,7 @@ from mmm_core.transforms.saturation import SATURATIONS
 class Strict(BaseModel):
     """A part of a specification: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
 
 def within(low: float, high: float) -> AfterValidator:
@@ -49,7 +50,7 @@ def as_prior(**family: list[float]) -> Prior:
 class _Shape(BaseModel):
     """A kind of the registry with priors for its parameters, which stand beside `kind` in the YAML."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
     __pydantic_extra__: dict[str, Prior] = Field(init=False)
     KINDS: ClassVar[Kinds]
     OWN: ClassVar[tuple[str, ...]]
@@ -179,10 +180,10 @@ class MediaDefaults(Strict):
 class _Exposed(Strict):
     """What paid and organic media share."""
 
-    exposure: str | None = Field(default=None, description="column of impressions, clicks, sends ...")
-    reach: str | None = Field(default=None, description="column of people reached, with `frequency`")
-    frequency: str | None = Field(default=None, description="column of mean exposures per person reached")
-    group: str | None = Field(default=None, description="label, such as online; see `media.pooling`")
+    exposure: Column | None = Field(default=None, description="column of impressions, clicks, sends ...")
+    reach: Column | None = Field(default=None, description="column of people reached, with `frequency`")
+    frequency: Column | None = Field(default=None, description="column of mean exposures per person reached")
+    group: Component | None = Field(default=None, description="label, such as online; see `media.pooling`")
     adstock: Adstock = Adstock()
     saturation: Saturation = Saturation()
     time_varying: TimeVarying | None = None
@@ -209,7 +210,7 @@ class _Exposed(Strict):
 class Channel(_Exposed):
     """Paid media: a spend column, and the exposure it bought where that is known."""
 
-    spend: str
+    spend: Column
     prior: EffectPrior = MediaDefaults().prior
 
 
@@ -257,8 +258,8 @@ class Media(Strict):
     """Every channel, paid and organic; what a channel leaves out is taken from `defaults`."""
 
     defaults: MediaDefaults = MediaDefaults()
-    channels: dict[str, Channel] = Field(min_length=1)
-    organic: dict[str, Organic] = {}
+    channels: dict[Component, Channel] = Field(min_length=1)
+    organic: dict[Component, Organic] = {}
     pooling: MediaPooling | None = None
 
     @model_validator(mode="before")
@@ -267,6 +268,8 @@ class Media(Strict):
         if not isinstance(value, dict):
             return value
         defaults = value.get("defaults") or {}
+        if not isinstance(defaults, dict):
+            return value
         first = {"adstock": Adstock().kind, "saturation": Saturation().kind}
 
         def filled(entry: Any, keys: tuple[str, ...]) -> Any:
@@ -275,7 +278,7 @@ class Media(Strict):
             merged = dict(entry)
             for key in keys:
                 given, base = entry.get(key), defaults.get(key)
-                if isinstance(base, dict) and key in first:
+                if isinstance(base, dict) and key in first and isinstance(given or {}, dict):
                     kind = base.get("kind", first[key])
                     if (
                         isinstance(given, dict) and given.get("kind", kind) != kind

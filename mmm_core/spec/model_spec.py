@@ -10,18 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from mmm_core.errors import SpecError, nearest
+from mmm_core.errors import SpecError, nearest, on_one_line, shortened
+from mmm_core.inputs import name_of
 from mmm_core.priors import Prior
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
+from mmm_core.spec.names import Column, Component, Day, FilterValue
+from mmm_core.spec.yaml_file import read_yaml
 
 BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 """Parts of the baseline, as components of the outcome beside channels, controls, treatments, events and steps."""
@@ -30,6 +32,9 @@ BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 NOT_READ_BY_A_FIT: Any = {
     "owner": True, "schedule": True, "review": True, "budget": True, "table": True, "media": {"defaults": True},
 }  # fmt: skip
+
+LONGEST_LINE, MOST_LINES = 600, 40
+"""Of a message about a specification: whatever stands in a YAML, a person can read what is wrong with it."""
 
 # Keys of the specification that this version refuses by name, with what to write instead.
 NOT_YET: dict[str, str] = {
@@ -41,8 +46,8 @@ NOT_YET: dict[str, str] = {
 class Kpi(Strict):
     """The outcome: revenue itself, or units with a column that says what one is worth."""
 
-    column: str
-    revenue_per_unit: str | None = None
+    column: Column
+    revenue_per_unit: Column | None = None
     kind: Literal["revenue", "non_revenue"] = Field(
         default="revenue",
         description="non_revenue: units nobody can price; effects are then in units, priors common to all channels",
@@ -59,9 +64,9 @@ class Kpi(Strict):
 class Time(Strict):
     """The week column and the window used, both ends inclusive."""
 
-    column: str = "week_start"
-    from_: date | None = Field(default=None, alias="from")
-    to: date | None = None
+    column: Column = "week_start"
+    from_: Day | None = Field(default=None, alias="from")
+    to: Day | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> Time:
@@ -73,7 +78,7 @@ class Time(Strict):
 class Geo(Strict):
     """A panel of geos; media and KPI are modelled per head where a population column is named."""
 
-    column: str = "geo"
+    column: Column = "geo"
     pooling: Literal["partial", "complete", "none"] = "partial"
     effects: Literal["normal", "lognormal"] = Field(
         default="normal",
@@ -83,7 +88,10 @@ class Geo(Strict):
         default=as_prior(gamma=[2, 10]),
         description="sd over geos of a channel's effect, relative to its mean",
     )
-    population: str | None = None
+    population: Column | None = Field(
+        default=None,
+        description="column of people, above 0 in every week; that of the last week counts, and may drift by 5 %",
+    )
 
 
 class Seasonality(Strict):
@@ -128,8 +136,12 @@ class Baseline(Strict):
     )
     seasonality: Seasonality = Seasonality()
     holidays: Holidays | None = None
-    events: dict[str, list[date]] = Field(default={}, description="named weeks with an effect of their own")
-    steps: dict[str, date] = Field(default={}, description="named changes of level that stay, from a date on")
+    events: dict[Component, list[Day]] = Field(
+        default={}, description="named weeks with an effect of their own"
+    )
+    steps: dict[Component, Day] = Field(
+        default={}, description="named changes of level that stay, from a date on"
+    )
 
     @model_validator(mode="after")
     def _slope_of_a_walk(self) -> Baseline:
@@ -159,7 +171,7 @@ class TreatmentPrior(Strict):
 class Treatment(Strict):
     """A lever that is not media, such as price or promotion; its effect is against a baseline value."""
 
-    column: str
+    column: Column
     baseline: Literal["min", "max", "mean", "zero"] | float = Field(
         default="min", description="value that would have been without the treatment"
     )
@@ -212,6 +224,20 @@ class Review(Strict):
     contraction: float = Field(default=0.1, lt=1)
     roi_overlap: float = Field(default=0.5, ge=0, le=1)
 
+    @field_validator("coverage", "roi")
+    @classmethod
+    def _from_low_to_high(cls, ends: tuple[float, float]) -> tuple[float, float]:
+        if not ends[0] < ends[1]:
+            raise ValueError(f"write the lower end first, got [{ends[0]:g}, {ends[1]:g}]")
+        return ends
+
+    @field_validator("coverage")
+    @classmethod
+    def _a_share_of_weeks(cls, ends: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= ends[0] <= ends[1] <= 1:
+            raise ValueError(f"write shares of the weeks, from 0 to 1, got [{ends[0]:g}, {ends[1]:g}]")
+        return ends
+
 
 class Budget(Strict):
     """The next period's budget question; bounds are relative to the last comparable period."""
@@ -239,20 +265,24 @@ class Budget(Strict):
 class ModelSpec(Strict):
     """One model: market, KPI, channels, priors, schedule and budget question."""
 
-    model: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="lower case, digits and underscores")
+    model: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$", max_length=100, description="lower case, digits and underscores"
+    )
     table: str = Field(description="a mart, or weekly_tables/<name> for a weekly file of one's own")
     kpi: Kpi
     media: Media
     extensions: tuple[str, ...] = Field(
         default=(), description="modules that register further adstock and saturation kinds"
     )
-    filter: dict[str, str] = Field(default={}, description="rows of the table to keep: column -> value")
+    filter: dict[Column, FilterValue] = Field(
+        default={}, description="rows of the table to keep: column -> value"
+    )
     owner: str = "team:marketing-science"
     schedule: Literal["weekly", "none"] = "weekly"
     time: Time = Time()
     geo: Geo | None = None
-    controls: tuple[str, ...] = ()
-    treatments: dict[str, Treatment] = Field(default={})
+    controls: tuple[Component, ...] = ()
+    treatments: dict[Component, Treatment] = Field(default={})
     baseline: Baseline = Baseline()
     likelihood: Literal["normal", "student_t"] | StudentT = "normal"
     fit: Fit = Fit()
@@ -437,33 +467,9 @@ def load_spec(path: str | Path) -> ModelSpec:
     """Read and validate a model's YAML.
 
     Raises:
-        SpecError: no such file, not YAML, or a key or value that is refused; all faults are listed at once.
+        SpecError: what `read_yaml` refuses, or a key or value that is refused; all faults are listed at once.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise SpecError(f"{path}: no such model file")
-    try:
-        with path.open(encoding="utf-8") as file:
-            mapping = yaml.load(file, _EachKeyOnce)
-    except yaml.YAMLError as error:
-        raise SpecError(f"{path}: not valid YAML: {error}") from None
-    return parse_spec(mapping, str(path), [path.parent])
-
-
-class _EachKeyOnce(yaml.SafeLoader):
-    """Refuses a key that is written twice, of which YAML readers silently keep the last."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        lines: dict[tuple[str, str], int] = {}
-        for key, _ in node.value:
-            written, line = (key.tag, str(key.value)), key.start_mark.line + 1
-            if written in lines:
-                raise SpecError(
-                    f"{self.name}: key '{key.value}' is written twice, on lines {lines[written]} and {line}: keep one"
-                )
-            lines[written] = line
-        return node
+    return parse_spec(read_yaml(path), name_of(path), [Path(path).parent])
 
 
 def parse_spec(mapping: Any, source: str = "spec", folders: Iterable[Path] = ()) -> ModelSpec:
@@ -482,8 +488,11 @@ def parse_spec(mapping: Any, source: str = "spec", folders: Iterable[Path] = ())
     try:
         return ModelSpec.model_validate(mapping)
     except ValidationError as error:
-        lines = [f"  {line}" for line in explained(error, ModelSpec, NOT_YET)]
-        raise SpecError(f"{source}: the model specification was refused\n" + "\n".join(lines)) from None
+        lines = explained(error, ModelSpec, NOT_YET)
+    shortest = [f"  {shortened(on_one_line(line), LONGEST_LINE)}" for line in lines[:MOST_LINES]]
+    if len(lines) > MOST_LINES:
+        shortest.append(f"  and {len(lines) - MOST_LINES} more")
+    raise SpecError("\n".join([f"{source}: the model specification was refused", *shortest]))
 
 
 def json_schema() -> dict[str, Any]:

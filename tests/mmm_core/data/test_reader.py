@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmm_core.data.cells import day_column, number_column
-from mmm_core.data.reader import MAX_NAME, UnreadableFile, name_of, read_table, readable, table_from
+from mmm_core.data.reader import MAX_NAME, read_table, readable, table_from
 from mmm_core.errors import InputError
+from mmm_core.inputs import UnreadableFile, name_of
 
 WEEKS = ["2024-01-01", "2024-01-08"]
 PLAIN = "week,spend,geo\n2024-01-01,1.5,NA\n2024-01-08,2,01\n"
