@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 PARTITION_KEY = r"[\w.-]+"
 
 
+ANSWERS = ("_curves", "_budget")
+"""Endings of what is registered beside a model."""
+
+
 def model_names() -> list[str]:
     """Names of the models, sorted: the YAML files' names, as far as they can be partition keys."""
     return sorted(path.stem for path in models_dir().glob("*.yaml") if re.fullmatch(PARTITION_KEY, path.stem))
@@ -59,6 +63,12 @@ def load_model(model: str) -> "ModelSpec":
         raise SpecError(
             f"{spec_path(model)}: it says `model: {spec.model}`; the file must be named {spec.model}.yaml"
         )
+    for ending in ANSWERS:
+        if model.endswith(ending) and model.removesuffix(ending) in model_names():
+            raise SpecError(
+                f"{spec_path(model)}: mmm_{model} is what MLflow's registry calls the {ending[1:]} of model "
+                f"{model.removesuffix(ending)}: give this model another name"
+            )
     return spec
 
 

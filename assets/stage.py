@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 def model_asset(group: str, name: str, **options: Any) -> Any:
     """`@dg.asset` partitioned by model and as-of week; `checks` maps check names to what they hold."""
     checks: Mapping[str, str] = options.pop("checks", {})
-    specs = [dg.AssetCheckSpec(check, asset=name, description=meaning) for check, meaning in checks.items()]
+    specs = [check_spec(check, name, meaning) for check, meaning in checks.items()]
     specs += options.pop("check_specs", ())
     if "io_manager_key" in options:  # its MaterializeResult carries a value, which the annotation cannot say
         options["dagster_type"] = dg.Any
     return dg.asset(name=name, group_name=group, partitions_def=PARTITIONS, check_specs=specs, **options)
+
+
+def check_spec(check: str, asset: str, meaning: str, blocking: bool = False) -> dg.AssetCheckSpec:
+    """A check of each partition: what failed for one model is not hidden by what passed for the next."""
+    return dg.AssetCheckSpec(
+        check, asset=asset, description=meaning, blocking=blocking, partitions_def=PARTITIONS
+    )
 
 
 @dataclass(frozen=True)

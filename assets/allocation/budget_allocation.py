@@ -5,6 +5,7 @@ import dagster as dg
 from assets.code import code_version
 from assets.metadata import rounded
 from assets.models import load_model, vintage_of
+from assets.registry.answers import PREDICTORS, register_answer
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
@@ -27,10 +28,11 @@ FIGURES = (
     deps=["registered_model", "response_curves"],
     description=(
         "The split of the next period's budget with the most expected revenue, within the bounds of the model's YAML "
-        "(`mmm_core.budget.allocation.allocate`).\n\nGrain: one row a paid channel."
+        "(`mmm_core.budget.allocation.allocate`), also as the MLflow model "
+        "`mmm_<model>_budget`.\n\nGrain: one row a paid channel."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version(__name__, "budget.allocation"),
+    code_version=code_version(__name__, "budget.allocation", files=[PREDICTORS["budget"]]),
     io_manager_key="results",
     checks={
         "keeps_total_and_bounds": "The plan spends the total, every channel within its bounds.",
@@ -77,6 +79,7 @@ def budget_allocation(
                 "weeks": plan.weeks,
                 "outcome": plan.outcome,
                 "approximate": plan.approximate,
+                "budget_version": register_answer("budget", table, run, tracking),
                 **rounded(figures),
             },
         )

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.code import code_version
+from assets.registry.answers import PREDICTORS, register_answer
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
@@ -14,10 +15,11 @@ from assets.stage import check, model_asset, stage
     deps=["registered_model"],
     description=(
         "Incremental revenue of each paid channel at 0 to 2 times the spend of the last comparable period "
-        "(`mmm_core.effects.curves.response_curves`).\n\nGrain: one row a channel and multiplier."
+        "(`mmm_core.effects.curves.response_curves`), also as the MLflow model "
+        "`mmm_<model>_curves`.\n\nGrain: one row a channel and multiplier."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version(__name__, "effects.curves"),
+    code_version=code_version(__name__, "effects.curves", files=[PREDICTORS["curves"]]),
     io_manager_key="results",
     checks={"never_falls": "More spend of a channel never brings less revenue, and none brings none."},
 )
@@ -44,4 +46,5 @@ def response_curves(
                 )
             ],
             {"response_curves": plots.response_curves(table)},
+            metadata={"curves_version": register_answer("curves", table, run, tracking)},
         )

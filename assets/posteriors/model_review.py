@@ -9,7 +9,7 @@ from assets.models import load_model, vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
-from assets.stage import model_asset, stage
+from assets.stage import check_spec, model_asset, stage
 from mmm_core.review import CHECKS
 
 SEVERITY = {"ERROR": dg.AssetCheckSeverity.ERROR, "WARN": dg.AssetCheckSeverity.WARN}
@@ -29,10 +29,7 @@ SEVERITY = {"ERROR": dg.AssetCheckSeverity.ERROR, "WARN": dg.AssetCheckSeverity.
     code_version=code_version(__name__, "review.gate"),
     io_manager_key="results",
     check_specs=[
-        dg.AssetCheckSpec(
-            c.name, asset="model_review", blocking=c.severity == "ERROR", description=c.description
-        )
-        for c in CHECKS
+        check_spec(c.name, "model_review", c.description, blocking=c.severity == "ERROR") for c in CHECKS
     ],
 )
 def model_review(

@@ -4,20 +4,23 @@ import dagster as dg
 
 from assets.code import code_version
 from assets.models import vintage_of
+from assets.registry.answers import KINDS
 from assets.resources.stores import PosteriorStore
-from assets.resources.tracking import Tracking
+from assets.resources.tracking import Tracking, registered_name
 from assets.stage import check, model_asset, stage
 
 ALIASES = ("champion", "challenger", "previous")
+ANSWERED_BY = {"curves": "response_curves", "budget": "budget_allocation"}
 
 
 @model_asset(
     "registry",
     "champion",
-    deps=["registered_model"],
+    deps=["registered_model", "response_curves", "budget_allocation"],
     description=(
         "The live version of the model: alias `champion` moves to the version that passed the review, `previous` "
-        "to the one it replaces. A past week's backfill leaves both where they are.\n\nGrain: one promotion a vintage."
+        "to the one it replaces, and those of its response curves and budget with them. A past week's backfill leaves "
+        "them where they are.\n\nGrain: one promotion a vintage."
     ),
     kinds={"mlflow"},
     code_version=code_version(__name__),
@@ -35,12 +38,21 @@ def champion(
         # The blocking checks stop a run that reviews; this stops one that begins here.
         _refuse_unreviewed(model_review, run.posterior_version)
         client = tracking.client()
-        before = tracking.aliases(vintage.model)
         promoted = tracking.may_move("champion", vintage)
-        if promoted and before.get("champion") != run.model_version:
-            if "champion" in before:
-                client.set_registered_model_alias(name, "previous", before["champion"])
-            client.set_registered_model_alias(name, "champion", run.model_version)
+        if promoted:
+            # what answers from the posterior first: who asks for the champion's curves never gets older ones
+            for kind in KINDS:
+                version = tracking.version_with(
+                    registered_name(vintage.model, kind), {"posterior_version": run.posterior_version}
+                )
+                if version is None:
+                    raise dg.Failure(
+                        f"no {kind} of posterior {run.posterior_version} are registered: materialize "
+                        f"{ANSWERED_BY[kind]} first",
+                        allow_retries=False,
+                    )
+                _promote(tracking, vintage.model, version, kind)
+            _promote(tracking, vintage.model, run.model_version)
         after = tracking.aliases(vintage.model)
         live = after["champion"]
         reviewed = client.get_model_version(name, live).tags.get("review")
@@ -60,6 +72,17 @@ def champion(
                 check("serves_a_reviewed_model", reviewed == "passed", f"version {live}: review {reviewed}")
             ],
         )
+
+
+def _promote(tracking: Tracking, model: str, version: str, kind: str = "") -> None:
+    """Alias `champion` to a version, `previous` to the one it replaces."""
+    client, name = tracking.client(), registered_name(model, kind)
+    before = tracking.aliases(model, kind).get("champion")
+    if before == version:
+        return
+    if before is not None:
+        client.set_registered_model_alias(name, "previous", before)
+    client.set_registered_model_alias(name, "champion", version)
 
 
 def _refuse_unreviewed(review, posterior_version: str) -> None:

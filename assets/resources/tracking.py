@@ -28,6 +28,11 @@ LONGEST_KEY = 250
 """Characters of a metric's name in MLflow."""
 
 
+def registered_name(model: str, kind: str = "") -> str:
+    """Name in MLflow's registry of a model's posterior, or of its `curves` or `budget`."""
+    return f"mmm_{model}_{kind}" if kind else f"mmm_{model}"
+
+
 class TrackingAway(dg.Failure):
     """The MLflow server does not answer."""
 
@@ -193,32 +198,37 @@ class Tracking(dg.ConfigurableResource):
 
     def model_version(self, model: str, posterior_version: str) -> str | None:
         """Number of the registered version that holds a posterior, if any does."""
-        found = self.client().search_model_versions(
-            f"name = 'mmm_{model}' and tags.posterior_version = '{posterior_version}'"
-        )
+        return self.version_with(registered_name(model), {"posterior_version": posterior_version})
+
+    def version_with(self, name: str, tags: Mapping[str, str]) -> str | None:
+        """Number of the latest version of a registered model that carries some tags, if any does."""
+        wanted = [f"tags.{tag} = '{value}'" for tag, value in tags.items()]
+        found = self.client().search_model_versions(" and ".join([f"name = '{name}'", *wanted]))
         return max((str(version.version) for version in found), key=int, default=None)
 
     def version_url(self, model: str, version: str) -> str:
         return f"{self.ui}/#/models/mmm_{model}/versions/{version}"
 
-    def aliases(self, model: str) -> dict[str, str]:
+    def aliases(self, model: str, kind: str = "") -> dict[str, str]:
         """Alias -> version of a registered model; empty where it is not registered."""
         from mlflow.exceptions import MlflowException
 
         try:
             return {
                 alias: str(v)
-                for alias, v in self.client().get_registered_model(f"mmm_{model}").aliases.items()
+                for alias, v in self.client()
+                .get_registered_model(registered_name(model, kind))
+                .aliases.items()
             }
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return {}
             raise
 
-    def may_move(self, alias: str, vintage: Vintage) -> bool:
+    def may_move(self, alias: str, vintage: Vintage, kind: str = "") -> bool:
         """Whether an alias may move to a vintage: a backfill of past weeks leaves it where it is."""
-        held = self.aliases(vintage.model).get(alias)
+        held = self.aliases(vintage.model, kind).get(alias)
         if held is None:
             return True
-        tags = self.client().get_model_version(f"mmm_{vintage.model}", held).tags
+        tags = self.client().get_model_version(registered_name(vintage.model, kind), held).tags
         return tags.get("as_of_week", "") <= vintage.as_of_week

@@ -3,6 +3,8 @@
 import pandas as pd
 import pytest
 
+from assets.allocation.budget_allocation import budget_allocation
+from assets.curves.response_curves import response_curves
 from assets.posteriors.model_review import model_review
 from assets.registry.champion import champion
 from assets.registry.registered_model import registered_model
@@ -46,6 +48,8 @@ def test_a_version_that_says_it_is_of_another_table_fails_its_check(stages):
 
 def test_a_reviewed_version_goes_live(stages):
     reviewed(stages, stages.posteriors.current(VINTAGE))
+    for asset in (response_curves, budget_allocation):
+        assert stages.materialize(asset).success
     result = stages.materialize(champion, model_review)
     assert checks(result)["serves_a_reviewed_model"].passed
     assert stages.tracking.aliases(VINTAGE.model) == {"challenger": "1", "champion": "1"}
