@@ -82,10 +82,9 @@ def check_model(name: str) -> None:
     from mmm_core.errors import InputError, nearest
 
     if name not in model_names():
-        there = ", ".join(model_names()) or "none"
-        raise InputError(
-            f"MODEL={name}: no such model in {models_dir()}: {nearest(name, model_names())} There are: {there}"
-        )
+        near = nearest(name, model_names())
+        there = "" if near.startswith("known") else f" There are: {', '.join(model_names())}"
+        raise InputError(f"MODEL={name}: no such model in {models_dir()}: {near}{there}")
 
 
 def as_of_week(given: str) -> str:

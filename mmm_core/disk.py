@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,23 @@ _NO_ROOM_WORDS = (
     "errno = 28",
     "errno = 27",
 )
+
+
+def try_room(path: Path, size: int) -> None:
+    """Have the disk take a file of so many bytes, and give them back.
+
+    Raises:
+        OSError: too few are free, or a quota or a limit on file sizes forbids it.
+    """
+    if shutil.disk_usage(path.parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def out_of_space(path: Path) -> OutOfSpace:

@@ -7,17 +7,15 @@ A checksum lies beside its file as `<name>.sha256`, in the form that `sha256sum 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import re
-import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mmm_core.disk import is_out_of_space, out_of_space
+from mmm_core.disk import is_out_of_space, out_of_space, try_room
 
 CHECKSUM_SUFFIX = ".sha256"
 HOST = re.sub(r"\W", "-", socket.gethostname()) or "host"
@@ -31,7 +29,7 @@ def write_whole(path: Path, write: Callable[[Path], object], size: int = 0) -> P
     """Have `write` write under a temporary name in the same folder, then rename: no reader meets half a file.
 
     Args:
-        size: bytes that the file will take; where fewer are free nothing is begun. HDF5 may crash on a full disk.
+        size: bytes that the file will take, where the disk is asked for them first: HDF5 crashes on a full disk.
 
     Raises:
         OutOfSpace: the disk has no room for the file; what was there under its name stays.
@@ -39,8 +37,8 @@ def write_whole(path: Path, write: Callable[[Path], object], size: int = 0) -> P
     temporary = partial_name(path, str(os.getpid()))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(path.parent).free < size:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if size:
+            try_room(temporary, size)
         write(temporary)
         to_disk(temporary)
         os.replace(temporary, path)

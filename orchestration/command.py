@@ -8,12 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from mmm_core.disk import says_out_of_space
 from mmm_core.errors import InputError
 from orchestration import stopping
 from orchestration.follow import waits_told
 from orchestration.foreground import Foreground
-from orchestration.reasons import MAKE_ROOM
+from orchestration.reasons import MAKE_ROOM, is_of_a_full_disk
 from orchestration.terminal import own_terminal, plain_console
 
 FAILED, REFUSED = 1, 2
@@ -74,4 +73,4 @@ def _words(error: Exception) -> str:
     if type(error).__module__.split(".")[0] in PROJECT:
         return str(error)
     words = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    return f"{words}: {MAKE_ROOM}" if says_out_of_space(str(error)) else words
+    return f"{words}: {MAKE_ROOM}" if is_of_a_full_disk(str(error)) else words

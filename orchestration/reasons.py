@@ -1,17 +1,20 @@
 """Why a step failed, in the words meant for a person: for the terminal and for alerts."""
 
 import re
+import shutil
 from collections.abc import Iterator
 
 from dagster import DagsterEvent
 from dagster._utils.error import SerializableErrorInfo
 
+from assets.resources.settings import data_dir
 from mmm_core.disk import says_out_of_space
 
 # Whoever defined or raised these said what is wrong and what to do: the causes below them are for the log.
 _MEANT_FOR_PEOPLE = re.compile(r"^(?:(?:mmm_core|assets|orchestration)(?:\.\w+)+|[\w.]+\.events\.Failure): ")
 _CLASS = re.compile(r"^[A-Za-z_][\w.]*: ")
 _DBT = "Errors parsed from dbt logs:"
+FULL_BYTES = 2**20
 MAKE_ROOM = "the disk is full: make room, and run this again; what was finished before is kept"
 
 
@@ -25,8 +28,14 @@ def reason(error: SerializableErrorInfo | None) -> str:
             return _plain(link.message)
     lowest = next((link for link in chain if _DBT in link.message), chain[-1])
     words = _plain(lowest.message)
-    full = any(says_out_of_space(link.message) for link in chain)
-    return f"{words}: {MAKE_ROOM}" if full else words
+    return f"{words}: {MAKE_ROOM}" if any(is_of_a_full_disk(link.message) for link in chain) else words
+
+
+def is_of_a_full_disk(message: str) -> bool:
+    """Whether a library's message is that of a full disk; SQLite's names none, so the disk is looked at."""
+    if "disk I/O error" in message and data_dir().is_dir():
+        return shutil.disk_usage(data_dir()).free < FULL_BYTES
+    return says_out_of_space(message)
 
 
 def reason_of(event: DagsterEvent) -> str:

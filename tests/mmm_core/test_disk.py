@@ -41,6 +41,15 @@ def test_a_file_larger_than_what_is_free_is_not_begun(tmp_path):
         write_whole(tmp_path / "p.nc", lambda partial: pytest.fail("begun"), size=2**60)
 
 
+def test_a_limit_is_met_before_a_library_is(tmp_path):
+    path = tmp_path / "p.nc"
+    with small_files(50_000), pytest.raises(OutOfSpace, match="make room"):
+        write_whole(path, lambda partial: pytest.fail("begun"), size=60_000)
+    write_whole(path, lambda partial: partial.write_bytes(b"whole"), size=60_000)
+    assert [file.name for file in tmp_path.iterdir()] == ["p.nc"]
+    assert path.read_bytes() == b"whole"
+
+
 @pytest.mark.parametrize(
     "message",
     [
