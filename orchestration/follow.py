@@ -66,7 +66,7 @@ class _Follow(logging.Handler):
                 _listener.say(str(step))
             return
         message = str(meta.get("orig_message", record.getMessage()))
-        if record.levelno >= logging.WARNING:
+        if record.levelno == logging.WARNING:  # errors are told with the step that failed
             _listener.tell(message)
         elif step:
             _listener.say(f"{step}: {message}".splitlines()[0][:SHOWN])

@@ -12,7 +12,8 @@ from typing import Any
 
 import dagster as dg
 from rich.console import Console
-from rich.status import Status
+from rich.live import Live
+from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
@@ -39,7 +40,7 @@ class Foreground:
     seconds: dict[str, float] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
     title: str = ""
-    status: Status | None = None
+    spinner: Spinner | None = None
     jobs: tuple[str, str] = (
         "orchestration.definitions",
         "job_named",
@@ -63,7 +64,10 @@ class Foreground:
     def phase(self, title: str) -> Iterator[None]:
         started = time.monotonic()
         self.title = title
-        with self.console.status(Text(title)) as self.status:
+        self.spinner = Spinner("dots", text=Text(title))
+        # What else is printed meanwhile belongs in the log: nothing of it is drawn above the spinner.
+        quiet = {"redirect_stdout": False, "redirect_stderr": False}
+        with Live(self.spinner, console=self.console, refresh_per_second=12.5, transient=True, **quiet):
             yield
         self.seconds[title] = time.monotonic() - started
         mark = ("✗ ", "red") if title in self.failed else ("✓ ", "green")
@@ -71,8 +75,9 @@ class Foreground:
 
     def say(self, what: str) -> None:
         """Show what is at work, until something else is."""
-        if self.status:
-            self.status.update(Text.assemble(self.title, (f" {what}", "dim")))
+        if self.spinner:
+            words = Text.assemble(self.title, (f" {what}", "dim"), no_wrap=True, overflow="ellipsis")
+            self.spinner.update(text=words)
 
     def tell(self, what: str) -> None:
         """Print a line that stays."""

@@ -123,6 +123,8 @@ def _passed(made: Mapping[str, Mapping[str, Any]]) -> Text:
 def show_places(console: Console) -> None:
     paths = env.paths()
     table = Table(title="Where things are", title_justify="left", show_header=False, box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # a path that is cut is no path
     table.add_row("marts to query, read-only", str(paths.published / "current" / "marts.duckdb"))
     table.add_row("warehouse", str(paths.warehouse))
     table.add_row("posteriors", str(paths.posteriors))

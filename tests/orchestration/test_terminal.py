@@ -21,21 +21,38 @@ from tests.orchestration.house import SPEC, vintage
 BRACKETS = "landing/tv [2025].csv: column [/spend] [red]"
 
 
-def screen() -> Foreground:
+class Screen(io.StringIO):
+    """A terminal, as far as a program can tell."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def screen(monkeypatch) -> Foreground:
     """A foreground on a terminal that keeps what is drawn."""
-    console = plain_console(io.StringIO())
-    console._force_terminal = True
-    return Foreground(console)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    return Foreground(plain_console(Screen()))
 
 
-def test_brackets_of_names_are_printed_as_they_are():
-    foreground = screen()
+def test_brackets_of_names_are_printed_as_they_are(screen):
+    foreground = screen
     with foreground.phase(f"Model {BRACKETS}"):
         foreground.say(BRACKETS)
         foreground.tell(BRACKETS)
     foreground.console.print(BRACKETS, style="red", soft_wrap=True)
     foreground.show_timing()
-    assert foreground.console.file.getvalue().count(BRACKETS) >= 4
+    assert foreground.console.file.getvalue().count(BRACKETS) > 4
+
+
+def test_what_libraries_print_is_not_drawn_above_the_spinner(screen):
+    foreground = screen
+    with foreground.phase("Ingest"):
+        sys.stderr.write("a library's log\n")
+        foreground.say("landing")
+    assert "library" not in foreground.console.file.getvalue()
+    assert "landing" in foreground.console.file.getvalue()
 
 
 def test_every_console_is_the_plain_one():
