@@ -93,9 +93,8 @@ def results(tmp_path, monkeypatch):
 
     def write(version: str, *names: str) -> None:
         for name in names:
-            path = store.path(name, vintage())
-            path.parent.mkdir(parents=True, exist_ok=True)
-            tables[name].assign(posterior_version=version).to_parquet(path)
+            kept = store.keep(name, vintage(), tables[name].assign(posterior_version=version))
+            store.versions(name).point(vintage(), kept)
 
     return write
 
