@@ -21,7 +21,7 @@ export DO_NOT_TRACK := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo refresh ui test test-fast lint format lock bench clean clean-data
+.PHONY: help setup demo refresh publish ui test test-fast lint format lock bench clean clean-data
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,9 @@ refresh: $(READY)  ## load what has landed and refresh one model: make refresh M
 	@test -n "$(MODEL)" || { echo "Name one: make refresh MODEL=name, with name from:"; \
 	  ls models | sed -n 's/^\(.*\)[.]yaml$$/  \1/p'; exit 2; }
 	@$(BIN)/python -m orchestration.refresh $(MODEL) $(if $(AS_OF),--as-of $(AS_OF))
+
+publish: $(READY)  ## build the reporting marts and publish them (ACCEPT="names" of models or marts that may go)
+	@$(BIN)/python -m orchestration.publish $(if $(ACCEPT),--accept $(ACCEPT))
 
 ui: $(READY)  ## open Dagster, with MLflow beside it
 	@$(BIN)/python -m orchestration.ui

@@ -83,7 +83,7 @@ class Foreground:
         """Print a line that stays."""
         self.console.print(what, style="yellow", soft_wrap=True)
 
-    def run(self, job: str, vintage: Vintage | None = None) -> Made:
+    def run(self, job: str, vintage: Vintage | None = None, config: Mapping[str, Any] | None = None) -> Made:
         """Run a job in this process; a failed step stops what depends on it, and the next phase goes on.
 
         Returns:
@@ -97,7 +97,7 @@ class Foreground:
                 dg.build_reconstructable_job(*self.jobs, (job,)),
                 instance=self.instance,
                 tags={**process_tags(), **(_partition_tags(vintage) if vintage else {})},
-                run_config={"loggers": LOGGERS},
+                run_config={"loggers": LOGGERS, **(config or {})},
             )
         stopping.check()
         if not result.success:

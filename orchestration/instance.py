@@ -7,8 +7,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets.publish.publication import remove
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import Warehouse
+from mmm_core.files import abandoned
 from orchestration.dead_runs import end_dead_runs
 from orchestration.environments import paths
 
@@ -29,7 +31,8 @@ def prepare_home() -> Path:
 def prepare(warehouse: Warehouse, tracking: Tracking) -> dg.DagsterInstance:
     """Create what several processes would otherwise race to create: history, warehouse schemas, MLflow's database.
 
-    Runs whose process was killed are failed, so that nobody waits for them.
+    Runs whose process was killed are failed, so that nobody waits for them, and the half-written files of killed
+    processes are removed.
     """
     home = prepare_home()
     paths().landing.mkdir(parents=True, exist_ok=True)
@@ -40,4 +43,7 @@ def prepare(warehouse: Warehouse, tracking: Tracking) -> dg.DagsterInstance:
         tracking.client().search_experiments(max_results=1)
         instance = dg.DagsterInstance.get()
         end_dead_runs(instance)
+    for folder in (paths().vintages, paths().posteriors, paths().results, paths().published):
+        for left in abandoned(folder):
+            remove(left)
     return instance

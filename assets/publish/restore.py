@@ -102,20 +102,19 @@ def _keep(warehouse: Warehouse, results: ResultStore, vintage: Vintage, tables: 
 def _has_review(results: ResultStore, vintage: Vintage) -> bool:
     versions = results.versions(REVIEW)
     try:
-        return versions.path(vintage, versions.current(vintage)).is_file()
-    except FileNotFoundError:
+        versions.checked(vintage, versions.current(vintage))
+    except (Damaged, FileNotFoundError):
         return False
+    return True
 
 
 def _has_published(results: ResultStore, vintage: Vintage) -> bool:
     try:
-        record = results.record(vintage)
+        for table, stored in results.record(vintage).items():
+            results.versions(ASSET_OF_TABLE[table]).checked(vintage, stored["version"])
     except (Damaged, FileNotFoundError):
         return False
-    return all(
-        results.versions(ASSET_OF_TABLE[table]).path(vintage, stored["version"]).is_file()
-        for table, stored in record.items()
-    )
+    return True
 
 
 def _stored(results: ResultStore) -> list[Vintage]:
@@ -131,16 +130,15 @@ def _restore(
     try:
         for table, stored in _record(results, vintage).items():
             if table != REVIEW and held.get(table) != (stored["posterior_version"], stored["rows"]):
-                tables[table] = results.read(ASSET_OF_TABLE[table], vintage, stored["version"])
+                tables[table] = results.stored(ASSET_OF_TABLE[table], vintage, stored["version"])
         if REVIEW not in held:
-            tables[REVIEW] = results.read(REVIEW, vintage)
-    except Damaged as damaged:
-        say(f"{_name(vintage)} stays out of the warehouse: {damaged}")
+            tables[REVIEW] = results.stored(REVIEW, vintage)
+    except (Damaged, FileNotFoundError) as missing:
+        say(f"{_name(vintage)} stays out of the warehouse: {missing}")
         return False
-    lacking = {table: frame for table, frame in tables.items() if frame is not None}
-    if lacking:
-        warehouse.replace_results(lacking, vintage.model, vintage.as_of_week)
-    return bool(lacking)
+    if tables:
+        warehouse.replace_results(tables, vintage.model, vintage.as_of_week)
+    return bool(tables)
 
 
 def _record(results: ResultStore, vintage: Vintage) -> dict[str, dict[str, str]]:

@@ -54,17 +54,26 @@ class ResultStore(dg.ConfigurableIOManager):
         self.versions(asset).write(vintage, version, lambda partial: table.to_parquet(partial, index=False))
         return version
 
-    def read(self, asset: str, vintage: Vintage, version: str | None = None) -> "pd.DataFrame | None":
-        """An asset's table for a vintage, the current one or a version; None where it was never materialized.
+    def stored(self, asset: str, vintage: Vintage, version: str | None = None) -> "pd.DataFrame":
+        """An asset's table for a vintage, the current one or a version.
 
         Raises:
             Damaged: it is not what was written, and was put aside; the message names the remedy.
+            FileNotFoundError: it is not there.
         """
         import pandas as pd
 
         versions = self.versions(asset)
+        return pd.read_parquet(versions.checked(vintage, version or versions.current(vintage)))
+
+    def read(self, asset: str, vintage: Vintage) -> "pd.DataFrame | None":
+        """An asset's table for a vintage; None where it was never materialized.
+
+        Raises:
+            Damaged: as `stored`.
+        """
         try:
-            return pd.read_parquet(versions.checked(vintage, version or versions.current(vintage)))
+            return self.stored(asset, vintage)
         except FileNotFoundError:
             return None
 
@@ -78,12 +87,7 @@ class ResultStore(dg.ConfigurableIOManager):
         )
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
-        asset, vintage = context.asset_key.path[-1], vintage_of(context.partition_key)
-        table = self.read(asset, vintage)
-        if table is None:
-            place = self.versions(asset).place(vintage)
-            raise FileNotFoundError(f"{place}: nothing there: materialize {asset} first")
-        return table
+        return self.stored(context.asset_key.path[-1], vintage_of(context.partition_key))
 
     def record_publication(self, vintage: Vintage, tables: "Mapping[str, pd.DataFrame]") -> None:
         """Keep the tables that a vintage publishes, by their names in the schema `results`, and note which they are."""

@@ -3,7 +3,9 @@
 import dagster as dg
 import yaml
 
-from orchestration.instance import prepare_home
+from mmm_core.files import HOST
+from orchestration.instance import prepare, prepare_home
+from orchestration.publish import accepting
 
 
 def test_a_new_home_gets_a_configuration_and_an_old_one_keeps_its_own(tmp_path, monkeypatch):
@@ -20,3 +22,31 @@ def test_a_new_home_gets_a_configuration_and_an_old_one_keeps_its_own(tmp_path, 
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     prepare_home()
     assert yaml.safe_load((home / "dagster.yaml").read_text()) == {"telemetry": {"enabled": False}}
+
+
+def test_what_killed_processes_left_half_written_is_removed_at_the_next_start(new_house):
+    left = [
+        new_house.root / place / f".{name}.{HOST}.4194305.partial{suffix}"  # of a process that cannot be
+        for place, name, suffix in (
+            ("vintages/us_revenue/2026-01-05", "v1.parquet", ".parquet"),
+            ("posteriors/us_revenue/2026-01-05", "v1.nc", ".nc"),
+            ("results/roi/us_revenue/2026-01-05", "v1.parquet", ".parquet"),
+        )
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"half")
+    folder = new_house.root / "published" / f".publication.{HOST}.4194305.partial"
+    folder.mkdir(parents=True)
+    (folder / "marts.duckdb").write_bytes(b"half")
+    prepare(new_house.warehouse, new_house.tracking)
+    assert not [path for path in (*left, folder) if path.exists()]
+
+
+def test_a_publication_that_may_lose_something_is_a_run_of_the_report_job():
+    from orchestration.definitions import job_named
+
+    config = accepting(["old_model", "marts.fct_kpi_weekly"])
+    assert dg.validate_run_config(job_named("report"), config)["ops"]["published_marts"]["config"] == {
+        "accept_losses": ["old_model", "marts.fct_kpi_weekly"]
+    }

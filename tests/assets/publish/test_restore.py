@@ -174,17 +174,24 @@ def test_a_damaged_file_of_one_vintage_costs_that_vintage_only(platform):
     assert len(restore_results(platform.warehouse, results).restored) == 6
     assert len(warehouse_results(platform)["results.channel_roi"]) == len(before["results.channel_roi"]) - 3
     assert [file.name for file in path.parent.glob("*.damaged-*[0-9]")] != []
+    assert not restore_results(platform.warehouse, results).restored  # nor half of it the next time
+    assert len(warehouse_results(platform)["results.channel_roi"]) == len(before["results.channel_roi"]) - 3
 
 
-def test_a_damaged_file_is_made_again_from_the_warehouse(platform):
+@pytest.mark.parametrize("which", ["record", "table"])
+def test_a_damaged_file_is_made_again_from_the_warehouse(platform, which):
     results = platform.resources()["results"]
     vintage = Vintage("us_revenue", WEEKS[0])
     record = results.publications.path(vintage, results.publications.current(vintage))
     before = record.read_text()
-    record.write_text(before.replace("us_revenue", "xx_revenue"))
+    if which == "record":
+        record.write_text(before.replace("us_revenue", "xx_revenue"))
+    else:
+        table = results.versions("roi").path(vintage, results.record(vintage)["channel_roi"]["version"])
+        table.write_bytes(table.read_bytes()[:-64] + bytes(64))
     assert restore_results(platform.warehouse, results).kept == [f"us_revenue as of {WEEKS[0]}"]
     kept = results.record(vintage)
     assert {table: stored["rows"] for table, stored in kept.items()} == {
         table: stored["rows"] for table, stored in json.loads(before).items()
     }
-    assert results.read("roi", vintage, kept["channel_roi"]["version"])["mean"].tolist() == [26.0] * 3
+    assert results.stored("roi", vintage, kept["channel_roi"]["version"])["mean"].tolist() == [26.0] * 3

@@ -1,0 +1,55 @@
+"""`make publish`: build the reporting marts from what is stored, and publish them.
+
+ACCEPT="old_model marts.fct_kpi_weekly" names the models and marts that may lose weeks or go; without it a publication
+that would lose some is refused.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestration.foreground import Foreground
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--accept", nargs="*", default=[], metavar="NAME", help="models, or marts as marts.<table>"
+    )
+    options = parser.parse_args()
+
+    from orchestration import environments as env
+    from orchestration.command import command
+
+    again = "make publish" + (f' ACCEPT="{" ".join(options.accept)}"' if options.accept else "")
+    return command(
+        env.paths().root / "logs" / "publish.log",
+        lambda foreground: publish(foreground, options.accept),
+        again=again,
+    )
+
+
+def publish(foreground: "Foreground", accept: Iterable[str]) -> None:
+    """Report, letting go what is accepted by name.
+
+    Raises:
+        Stopped: a signal came.
+    """
+    from orchestration.results import show_places
+
+    with foreground.phase("Set up"):
+        _ = foreground.instance
+    with foreground.phase("Reporting marts and the published copy"):
+        foreground.run("report", config=accepting(accept))
+    show_places(foreground.console)
+
+
+def accepting(names: Iterable[str]) -> dict[str, Any]:
+    """Config of the job `report` in which a publication may lose what is named."""
+    return {"ops": {"published_marts": {"config": {"accept_losses": list(names)}}}}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
