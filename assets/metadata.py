@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ DESCRIPTIONS = {
     "q05": "5 % quantile of the posterior",
     "q95": "95 % quantile of the posterior",
     "spend": "spend over the period of the curve",
-    "multiplier": "spend relative to the last comparable period",
+    "multiplier": "spend relative to the last comparable period, or to that up to last_week",
     "current_spend": "spend of the last comparable period",
     "recommended_spend": "spend that maximises expected revenue within the bounds",
     "lower": "least spend allowed",
@@ -42,6 +43,9 @@ DESCRIPTIONS = {
     "revenue": "revenue of the week",
     "mroi": "revenue of the next unit of spend",
     "gap": "how far the optimum's certificate leaves the plan from the best one",
+    "note": "what to know of a channel that was off; empty of the others",
+    "last_week": "last week of the period that a multiplier of 1 repeats: the latest, or of a channel that was off its "
+    "latest with spend",
     "check_name": "name of the review's check",
     "severity": "ERROR blocks promotion, WARN does not",
     "passed": "whether the figure is within the threshold",
@@ -55,9 +59,9 @@ DESCRIPTIONS = {
 TYPES = {"O": "text", "f": "double", "i": "bigint", "b": "boolean", "M": "date"}  # by NumPy's kind of a dtype
 
 
-def rounded(figures: Mapping[str, float]) -> dict[str, float]:
-    """Figures to six digits: what a person reads, and plots over time."""
-    return {name: float(f"{value:.6g}") for name, value in figures.items()}
+def rounded(figures: Mapping[str, float]) -> dict[str, float | None]:
+    """Figures to six digits: what a person reads, and plots over time; null where there is none."""
+    return {name: float(f"{value:.6g}") if math.isfinite(value) else None for name, value in figures.items()}
 
 
 def table_metadata(table: "pd.DataFrame") -> dict[str, dg.MetadataValue]:
@@ -77,6 +81,8 @@ def preview(table: "pd.DataFrame", rows: int = 20, digits: int = 3) -> dg.Metada
 
     def text(value: object) -> str:
         if isinstance(value, float):
+            if math.isnan(value):
+                return ""
             return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.{digits}g}"
         return str(value)
 
@@ -85,17 +91,12 @@ def preview(table: "pd.DataFrame", rows: int = 20, digits: int = 3) -> dg.Metada
     return dg.MetadataValue.md("\n".join(lines))
 
 
-def drawn(figure: "Figure", dpi: int = 100) -> bytes:
-    """A figure as PNG. Drawing takes longer than most of what is drawn took to work out: draw once, show it twice."""
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=dpi)
-    return png.getvalue()
-
-
-def plot(figure: "Figure", png: bytes) -> dg.MetadataValue:
-    """A figure, drawn as `png`, small enough for the event log: drawn again at a lower resolution where it is not."""
-    for dpi in (None, 70, 50, 35):
-        encoded = base64.b64encode(png if dpi is None else drawn(figure, dpi)).decode()
+def plot(figure: "Figure") -> dg.MetadataValue:
+    """A figure small enough for the event log, drawn at a lower resolution where it is not."""
+    for dpi in (100, 70, 50, 35):
+        png = io.BytesIO()
+        figure.savefig(png, format="png", dpi=dpi)
+        encoded = base64.b64encode(png.getvalue()).decode()
         if len(encoded) < MAX_PLOT_BYTES:
             return dg.MetadataValue.md(f"![](data:image/png;base64,{encoded})")
     return dg.MetadataValue.text(f"the figure takes more than {MAX_PLOT_BYTES} bytes: see the MLflow run")

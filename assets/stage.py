@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.metadata import drawn, plot, preview, table_metadata
+from assets.metadata import plot, preview, table_metadata
 from assets.models import PARTITIONS, Vintage, vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import TrackedRun, Tracking
@@ -69,9 +69,8 @@ class Stage:
         self.run.tag(data_version=version)
         shown_metadata: dict[str, Any] = {}
         for title, figure in (figures or {}).items():
-            png = drawn(figure)
-            self.run.file(png, f"{title}.png")
-            shown_metadata[title] = plot(figure, png)
+            self.run.figure(figure, title)
+            shown_metadata[title] = plot(figure)
         if shown is not None:
             shown_metadata["table"] = preview(shown)
         return dg.MaterializeResult(

@@ -33,7 +33,10 @@ def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any
     if "roi" in tables:
         console.print(roi_table(tables["roi"]))
     if "budget_allocation" in tables:
-        console.print(budget_table(tables["budget_allocation"], load_model(vintage.model).budget.weeks))
+        budget = tables["budget_allocation"]
+        console.print(budget_table(budget, load_model(vintage.model).budget.weeks))
+        for note in filter(None, budget.get("note", ())):
+            console.print(note, style="yellow", markup=False)
     if "model_review" in tables:
         show_review(console, tables["model_review"], made)
     for name in SHOWN.keys() - tables.keys():
@@ -88,14 +91,17 @@ def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
     table.add_column("revenue change", justify="right", footer=f"{gain:+,.0f}")
     table.add_column("mROI", justify="right")
     for row in budget.itertuples():
-        change = row.recommended_spend / row.current_spend - 1 if row.current_spend else 0.0
+        if row.current_spend:
+            change = f"{row.recommended_spend / row.current_spend - 1:+.0%}"
+        else:
+            change = "was off" if row.recommended_spend else "off"
         table.add_row(
             row.channel,
             f"{row.current_spend:,.0f}",
             f"{row.recommended_spend:,.0f}",
-            f"{change:+.0%}",
+            change,
             f"{row.recommended_revenue - row.current_revenue:+,.0f}",
-            f"{row.mroi:.2f}",
+            "" if pd.isna(row.mroi) else f"{row.mroi:.2f}",
         )
     return table
 

@@ -10,6 +10,7 @@ import dagster as dg
 from assets.models import load_model, vintage_of
 from assets.raw.assets import raw_key
 from assets.raw.ingest import ALL_CONTRACTS, landing_folder_of
+from mmm_core.json_text import dumps
 from orchestration.alerts import Alert, send
 from orchestration.environments import SENSORS_RUNNING, environment, paths
 from orchestration.jobs import ingest
@@ -42,7 +43,7 @@ def new_landing_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | 
     files = landed_files(paths().landing)
     seen = json.loads(context.cursor) if context.cursor else _loaded_before(context.instance, files)
     changed = sorted(table for table in files if files[table] != seen.get(table))
-    cursor = json.dumps(files, sort_keys=True)
+    cursor = dumps(files, sort_keys=True)
     if not changed:
         context.update_cursor(cursor)
         return dg.SkipReason(f"nothing new in {paths().landing}")

@@ -36,7 +36,7 @@ FIGURES = (
     io_manager_key="results",
     checks={
         "keeps_total_and_bounds": "The plan spends the total, every channel within its bounds.",
-        "is_certified": "The dual bound shows that no plan can beat this one by more than 0.1 % of the revenue.",
+        "is_certified": "A bound on every plan's expected revenue shows that none beats this one by more than 0.1 %.",
     },
 )
 def budget_allocation(
@@ -65,7 +65,7 @@ def budget_allocation(
                     within and abs(spend.sum() - plan.total) <= slack,
                     f"{spend.sum():,.0f} of {plan.total:,.0f} planned, {'all' if within else 'not all'} within bounds",
                 ),
-                # with S-shaped curves and wide bounds the bound itself may be loose: worth knowing, no fault
+                # a search that stops at its limit leaves a looser bound: worth knowing, no fault
                 check(
                     "is_certified",
                     plan.gap <= 1e-3,
@@ -74,7 +74,7 @@ def budget_allocation(
                 ),
             ],
             {"budget_allocation": plots.budget(plan)},
-            shown=table[["channel", "current_spend", "recommended_spend", "lower", "upper", "mroi"]],
+            shown=table[["channel", "current_spend", "recommended_spend", "lower", "upper", "mroi", "note"]],
             metadata={
                 "weeks": plan.weeks,
                 "outcome": plan.outcome,

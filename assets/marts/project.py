@@ -26,6 +26,7 @@ from packaging.version import Version
 from assets.resources.damage import set_aside
 from assets.resources.settings import REPOSITORY, data_dir, environment_name
 from mmm_core.files import sha256, write_whole
+from mmm_core.json_text import dumps
 
 PROJECT_DIR = REPOSITORY / "dbt_project"
 DBT = str(Path(sys.executable).parent / "dbt")  # of this environment, whether or not it is activated
@@ -58,7 +59,7 @@ def manifest_path() -> Path:
         if parsed.get("project") != current or not parsed.keys() >= {*MADE_BY_PARSE}:
             _parse(target, PARTIAL_PARSE in parsed)
             stamp = {"project": current, **{name: sha256(target / name) for name in MADE_BY_PARSE}}
-            write_whole(target / FINGERPRINT, lambda partial: partial.write_text(json.dumps(stamp) + "\n"))
+            write_whole(target / FINGERPRINT, lambda partial: partial.write_text(dumps(stamp) + "\n"))
     return target / MANIFEST
 
 

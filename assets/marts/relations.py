@@ -18,6 +18,7 @@ from dagster_dbt import DbtCliInvocation
 
 from assets.resources.warehouse import Warehouse
 from mmm_core.files import write_whole
+from mmm_core.json_text import dumps
 
 LINEAGE = "column_lineage.json"
 
@@ -68,7 +69,7 @@ class Relations:
 
     def keep_lineage(self) -> None:
         """Write down what was worked out, for the next build."""
-        text = json.dumps(self._known, sort_keys=True)
+        text = dumps(self._known, sort_keys=True)
         if not self._kept.is_file() or self._kept.read_text() != text:
             write_whole(self._kept, lambda partial: partial.write_text(text))
 
@@ -88,7 +89,7 @@ class Relations:
         }
         relations[node["relation_name"]] = self._of(node)
         sql = self.compiled.joinpath("compiled", node["package_name"], node["original_file_path"]).read_text()
-        basis = json.dumps([sql, relations, version("dagster-dbt"), version("sqlglot")], sort_keys=True)
+        basis = dumps([sql, relations, version("dagster-dbt"), version("sqlglot")], sort_keys=True)
         digest = hashlib.sha256(basis.encode()).hexdigest()
         entry = self._known.get(node["unique_id"])
         if not entry or entry.get("basis") != digest:

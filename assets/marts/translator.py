@@ -1,12 +1,13 @@
 """How a dbt node becomes a Dagster asset: key and group by layer, a code version that knows macros and contracts."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
+
+from mmm_core.json_text import dumps
 
 RESULTS_WRITERS = {
     "model_review": "model_review"
@@ -44,7 +45,7 @@ class LayerTranslator(DagsterDbtTranslator):
         }
         parts = [
             dbt_resource_props.get("raw_code") or dbt_resource_props.get("checksum", {}).get("checksum", ""),
-            json.dumps(columns, sort_keys=True),
+            dumps(columns, sort_keys=True),
             str(dbt_resource_props.get("config", {}).get("materialized")),
             *(self._manifest["macros"][name]["macro_sql"] for name in self._own_macros(dbt_resource_props)),
         ]

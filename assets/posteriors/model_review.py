@@ -1,10 +1,9 @@
 """`model_review`: is this model fit to be used? Checks of `mmm_core.review` are asset checks; ERROR ones block."""
 
-import math
-
 import dagster as dg
 
 from assets.code import code_version
+from assets.metadata import rounded
 from assets.models import load_model, vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
@@ -77,7 +76,7 @@ def model_review(
                     passed=bool(result.passed),
                     severity=SEVERITY[result.severity],
                     description=result.message,
-                    metadata={"figure": _number(result.figure), "threshold": _number(result.threshold)},
+                    metadata=rounded({"figure": result.figure, "threshold": result.threshold}),
                 )
                 for result in found
             ],
@@ -85,8 +84,3 @@ def model_review(
             shown=table,
             metadata={"failed": ", ".join(failed) or "none"},
         )
-
-
-def _number(value: float) -> float | str:
-    """A number as metadata: the UI cannot show one that is not finite."""
-    return float(f"{value:.6g}") if math.isfinite(value) else "not measured"

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from assets.publish.holdings import Holdings
 from mmm_core.files import abandoned, partial_name, sha256, to_disk
+from mmm_core.json_text import dumps
 
 CURRENT = "current"
 DATABASE = "marts.duckdb"
@@ -98,7 +99,7 @@ def publish_folder(published: Path, run_id: str, write: Callable[[Path], Content
         publication = Publication(
             version, now.isoformat(timespec="seconds"), run_id, **asdict(content), files=files
         )
-        (partial / RECORD).write_text(json.dumps(asdict(publication)) + "\n")
+        (partial / RECORD).write_text(dumps(asdict(publication)) + "\n")
         for path in partial.iterdir():
             to_disk(path)
         partial.rename(published / version)

@@ -15,6 +15,7 @@ from assets.models import Vintage, vintage_of
 from assets.resources.damage import met
 from assets.resources.results import ASSET_OF_TABLE
 from assets.resources.versions import Versions
+from mmm_core.json_text import dumps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +100,7 @@ class ResultStore(dg.ConfigurableIOManager):
             }
             for name, table in tables.items()
         }
-        text = json.dumps(record, indent=1) + "\n"
+        text = dumps(record, indent=1) + "\n"
         version = "-".join(stored["version"][:8] for stored in record.values())
         self.publications.write(vintage, version, lambda partial: partial.write_text(text))
         self.publications.point(vintage, version)

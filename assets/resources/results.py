@@ -24,6 +24,7 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "spend": "DOUBLE",
         "multiplier": "DOUBLE",
         **_INTERVAL,
+        "last_week": "DATE",
     },
     "budget_allocation": {
         **_KEYS,
@@ -38,6 +39,7 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "recommended_revenue_q95": "DOUBLE",
         "mroi": "DOUBLE",
         "gap": "DOUBLE",
+        "note": "VARCHAR",
     },
     "model_review": {
         **_KEYS,
@@ -58,3 +60,6 @@ ASSET_OF_TABLE = {
     "model_review": "model_review",
 }
 """The asset that computes each table, under whose name its rows are kept outside of the warehouse too."""
+
+ADDED_LATER: dict[str, tuple[str, ...]] = {"response_curves": ("last_week",), "budget_allocation": ("note",)}
+"""Columns that results of earlier versions lack: null there."""

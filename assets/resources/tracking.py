@@ -5,7 +5,6 @@ import logging
 import os
 import posixpath
 import re
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from assets.models import Vintage
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
 TIMEOUT_SECONDS = 5
@@ -104,14 +104,11 @@ class TrackedRun:
         if self.id:
             mlflow.log_text(text, name)
 
-    def file(self, content: bytes, name: str) -> None:
+    def figure(self, figure: "Figure", name: str) -> None:
         import mlflow
 
         if self.id:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / name
-                path.write_bytes(content)
-                mlflow.log_artifact(str(path))
+            mlflow.log_figure(figure, f"{name}.png")
 
 
 class Tracking(dg.ConfigurableResource):

@@ -15,6 +15,7 @@ from pathlib import Path
 from assets.models import Vintage
 from assets.resources.damage import set_aside
 from mmm_core.files import abandoned, is_damaged, write_checked, write_whole
+from mmm_core.json_text import dumps
 
 POINTER = "current.json"
 
@@ -100,7 +101,7 @@ class Versions:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: cannot point {vintage.key} at a file that is not there")
         os.utime(path)
-        text = json.dumps({"version": version, "sha256": _sha256(version)}) + "\n"
+        text = dumps({"version": version, "sha256": _sha256(version)}) + "\n"
         write_whole(path.with_name(POINTER), lambda partial: partial.write_text(text))
 
     def vintages(self) -> Iterator[Vintage]:

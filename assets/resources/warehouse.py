@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.resources.results import RESULT_TABLES
+from assets.resources.results import ADDED_LATER, RESULT_TABLES
 from mmm_core.disk import is_out_of_space, out_of_space
 from mmm_core.errors import InputError, nearest
 
@@ -105,6 +105,10 @@ class Warehouse(dg.ConfigurableResource):
             for table, columns in RESULT_TABLES.items():
                 ddl = ", ".join(f"{name} {kind}" for name, kind in columns.items())
                 connection.execute(f"create table if not exists results.{table} ({ddl})")
+                for name in ADDED_LATER.get(table, ()):
+                    connection.execute(
+                        f"alter table results.{table} add column if not exists {name} {columns[name]}"
+                    )
 
     def replace_results(
         self, tables: "Mapping[str, pd.DataFrame]", model: str, as_of_week: dt.date | str
@@ -144,7 +148,7 @@ def _result_rows(table: str, frame: "pd.DataFrame", model: str, week: dt.date) -
     if table not in RESULT_TABLES:
         raise InputError(f"results.{table}: no such table: {nearest(table, RESULT_TABLES)}")
     columns = list(RESULT_TABLES[table])
-    rows = frame.copy()
+    rows = frame.assign(**{name: None for name in ADDED_LATER.get(table, ()) if name not in frame})
     for key, value in (("model", model), ("as_of_week", pd.Timestamp(week))):
         if key not in rows:
             rows[key] = value

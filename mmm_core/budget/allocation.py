@@ -1,9 +1,11 @@
 """Budget allocation: which split of next period's spend brings the most expected outcome, and how sure that is.
 
 The plan keeps each channel's flighting of the last comparable period (the last `weeks` weeks) and scales it, within
-bounds relative to that period's spend. See `mmm_core.budget.optimum` for the solver and what the certificate means, and
-`mmm_core.effects.curves` for what a response is: where the KPI's logarithm is modelled the sum over channels is an
-approximation, and the certificate is about that sum.
+bounds relative to that period's spend or in money. See `mmm_core.budget.optimum` for the solver and
+`mmm_core.effects.curves` for what a response is, and what a channel that was off repeats.
+
+The certificate is about the sum over channels of the mean responses over the posterior draws that a plan uses (at most
+1000). Where the KPI's logarithm is modelled that sum is an approximation.
 """
 
 from __future__ import annotations
@@ -19,14 +21,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.budget.bounds import notes, refuse_infeasible, spend_bounds
 from mmm_core.budget.envelope import Cells
 from mmm_core.budget.optimum import maximise
-from mmm_core.effects.curves import PlanResponse, plan_response
+from mmm_core.effects.curves import plan_response
 from mmm_core.effects.slopes import cell_bounds
-from mmm_core.errors import InputError, nearest
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled
-from mmm_core.spec.model_spec import Budget
+from mmm_core.spec.budget_spec import Budget
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Allocation:
     Attributes:
         channels: a row a paid channel: channel, current_spend, recommended_spend, lower, upper (spend),
             current_revenue, recommended_revenue (expected), recommended_revenue_q05, recommended_revenue_q95,
-            mroi (expected revenue of one more unit of spend at the recommendation), gap (the certificate's).
+            mroi (expected revenue of one more unit of spend at the recommendation; nan where the channel can take no
+            spend), gap (the certificate's), note (what to know of a channel that was off; "" of the others).
         weeks: length of the horizon.
         total, current_total: spend recommended and spent in the last comparable period.
         current_revenue, recommended_revenue: expected, over all channels.
@@ -79,11 +82,12 @@ def allocate(
     Args:
         tree: a posterior.
         budget: the question; default the model's own.
-        progress: told (starts done, starts) of the solver.
+        progress: told (steps done, steps) of the solver.
 
     Raises:
-        InputError: bounds that name no paid channel, a total outside what they allow (the message says which ones),
-            no spend at all in the last comparable period, or a horizon longer than the data.
+        InputError: bounds that name no paid channel, a total outside what they allow (the message names the fewest that
+            conflict with it), a total that is not stated where nothing was spent in the last comparable period, or a
+            horizon longer than the data.
     """
     spec = Posterior.of(tree).spec
     budget = budget or spec.budget
@@ -92,9 +96,8 @@ def allocate(
         current = response.current
         total = budget.total if budget.total is not None else float(current.sum())
         lower, upper = spend_bounds(budget, response, spec.model)
-        refuse_infeasible(lower, upper, total, response.channels, spec.model)
-        # A channel without spend cannot be scaled: it stays at nothing and the response ignores its multiplier.
-        unit = np.where(current > 0, current, 1.0)
+        refuse_infeasible(lower, upper, budget, response, spec.model)
+        unit = response.unit
 
         def expected(spend: Any) -> Any:
             return response.expected(spend / unit)
@@ -106,7 +109,7 @@ def allocate(
             return Cells(low, high, first, last, least / unit, most / unit, top)
 
         plan, certificate = maximise(expected, lower, upper, total, current, enclose, progress)
-        scaled_mix = current * (total / current.sum())
+        scaled_mix = current * (total / current.sum()) if current.sum() > 0 else current
         plans = jnp.asarray(np.stack([current, plan, scaled_mix]) / unit)
         draws = np.asarray(jax.jit(lambda m: jax.lax.map(response.draws, m))(plans))
     revenue = draws.mean(axis=1)
@@ -123,8 +126,9 @@ def allocate(
             "recommended_revenue": revenue[1],
             "recommended_revenue_q05": low,
             "recommended_revenue_q95": high,
-            "mroi": np.where(current > 0, certificate.marginal, np.nan),
+            "mroi": np.where(upper > 0, certificate.marginal, np.nan),
             "gap": certificate.gap,
+            "note": notes(budget, response),
         }
     )
     return Allocation(
@@ -144,43 +148,3 @@ def allocate(
         outcome=response.outcome,
         approximate=approximation(tree),
     )
-
-
-def spend_bounds(budget: Budget, response: PlanResponse, model: str) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper spend of each channel, (channel,).
-
-    Raises:
-        InputError: a bound that names no paid channel.
-    """
-    for name in sorted(set(budget.bounds) - set(response.channels) - {"default"}):
-        raise InputError(
-            f"model {model}: budget bounds name '{name}', no paid channel: {nearest(name, response.channels)}"
-        )
-    relative = np.array([budget.bounds_of(channel) for channel in response.channels])
-    return relative[:, 0] * response.current, relative[:, 1] * response.current
-
-
-def refuse_infeasible(
-    lower: np.ndarray, upper: np.ndarray, total: float, channels: tuple[str, ...], model: str
-) -> None:
-    """Raise InputError, naming the bounds at fault, when no plan within them adds up to the total."""
-
-    def parts(bounds: np.ndarray) -> str:
-        return ", ".join(f"{channel} {bound:,.0f}" for channel, bound in zip(channels, bounds, strict=True))
-
-    if upper.sum() <= 0:
-        raise InputError(
-            f"model {model}: no paid channel has spend in the last comparable period and an upper bound above 0: "
-            "there is nothing to scale; choose a longer `budget: weeks` or wider bounds"
-        )
-    slack = 1e-9 * total
-    if total > upper.sum() + slack:
-        raise InputError(
-            f"model {model}: the total of {total:,.0f} cannot be spent: the channels' upper bounds add up to "
-            f"{upper.sum():,.0f} ({parts(upper)}): lower the total or raise an upper bound"
-        )
-    if total < lower.sum() - slack:
-        raise InputError(
-            f"model {model}: the total of {total:,.0f} is less than the commitments: the channels' lower bounds add up "
-            f"to {lower.sum():,.0f} ({parts(lower)}): raise the total or lower a lower bound"
-        )

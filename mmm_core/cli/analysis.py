@@ -15,7 +15,6 @@ from mmm_core.cli.terminal import (
     Posterior,
     Table,
     busy,
-    finite,
     label,
     read_posterior,
     reported,
@@ -59,7 +58,7 @@ def prior(
 
     screen.print(console.priors(rows, words))
     if out:
-        facts = {"model": spec.model, "words": words, "channels": _records(rows)}
+        facts = {"model": spec.model, "words": words, "channels": rows.to_dict("records")}
         wrote([write_table(out / "prior.csv", rows), write_json(out / "prior.json", facts)])
 
 
@@ -94,7 +93,7 @@ def backtest(
             "model": found.model,
             "approximate": found.approximate,
             "words": found.words,
-            "scores": _records(found.table),
+            "scores": found.table.to_dict("records"),
         }
         wrote(
             [
@@ -123,7 +122,7 @@ def sensitivity(posterior: Posterior, out: Folder = None) -> None:
             "model": found.model,
             "approximate": found.approximate,
             "diagnosis": found.diagnosis,
-            "table": _records(found.table),
+            "table": found.table.to_dict("records"),
         }
         wrote(
             [
@@ -175,7 +174,7 @@ def loo(
                 }
                 for name, one in found.items()
             },
-            "comparison": [] if table is None else _records(table),
+            "comparison": [] if table is None else table.to_dict("records"),
         }
         weeks = _marked(first.weeks.to_dataframe().reset_index(), first.approximate)
         wrote([write_table(out / "loo.csv", weeks), write_json(out / "loo.json", facts)])
@@ -234,11 +233,3 @@ def identify(posterior: Posterior, out: Folder = None) -> None:
 def _marked(table: pd.DataFrame, approximate: str) -> pd.DataFrame:
     """The table with a last column that says what is approximate about its figures, where anything is."""
     return table.assign(approximate=f"approximate: {approximate}") if approximate else table
-
-
-def _records(table: Any) -> list[dict[str, Any]]:
-    """Rows for JSON, which has no nan."""
-    return [
-        {name: finite(value) if isinstance(value, float) else value for name, value in row.items()}
-        for row in table.to_dict("records")
-    ]

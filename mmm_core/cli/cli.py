@@ -6,7 +6,6 @@ message and exit code 2; a review with a failed ERROR check ends with exit code 
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +21,6 @@ from mmm_core.cli.terminal import (
     Posterior,
     Table,
     busy,
-    finite,
     label,
     read_posterior,
     reported,
@@ -35,6 +33,7 @@ from mmm_core.cli.terminal import (
     wrote,
 )
 from mmm_core.cli.terminal import out as screen
+from mmm_core.json_text import dumps
 
 app = typer.Typer(
     name="mmm",
@@ -265,8 +264,8 @@ def review(
 
     screen.print(console.verdicts(found))
     if out:
-        rows = [{**result.__dict__, "figure": finite(result.figure)} for result in found]
-        wrote([write_json(out / "review.json", {"model": tree.attrs["model"], "checks": rows})])
+        facts = {"model": tree.attrs["model"], "checks": [result.__dict__ for result in found]}
+        wrote([write_json(out / "review.json", facts)])
     if any(not result.passed and result.severity == "ERROR" for result in found):
         raise typer.Exit(1)
 
@@ -282,7 +281,7 @@ def schema(
     if out:
         wrote([write_json(out, json_schema())])
     else:
-        typer.echo(json.dumps(json_schema(), indent=2))
+        typer.echo(dumps(json_schema(), indent=2))
 
 
 app.command()(forecast)

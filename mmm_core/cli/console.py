@@ -178,7 +178,7 @@ def curves(table: pd.DataFrame) -> RenderableType:
         revenue = {x: rows.loc[(rows["multiplier"] - x).abs() < 1e-9, "mean"].iloc[0] for x in shown}
         once = rows.loc[(rows["multiplier"] - 1).abs() < 1e-9, "spend"]
         out.add_row(escape(str(channel)), *(f"{x:,.0f}" for x in [*once, *revenue.values()]))
-    return out
+    return Group(out, *(Text(note, style="yellow") for note in table.attrs.get("off", {}).values()))
 
 
 def allocation(plan: Allocation) -> RenderableType:
@@ -190,16 +190,19 @@ def allocation(plan: Allocation) -> RenderableType:
     )  # fmt: skip
     for row in plan.channels.to_dict("records"):
         current, recommended = row["current_spend"], row["recommended_spend"]
-        change = f"{recommended / current - 1:+.0%}" if current > 0 else "off"
+        change = (
+            f"{recommended / current - 1:+.0%}" if current > 0 else "off" if recommended == 0 else "was off"
+        )
         low, high = row["recommended_revenue_q05"], row["recommended_revenue_q95"]
         table.add_row(
             escape(row["channel"]), f"{current:,.0f}", f"{recommended:,.0f}", change,
             f"{row['recommended_revenue']:,.0f}", f"{low:,.0f} to {high:,.0f}",
-            f"{row['mroi']:{'.2f' if plan.outcome == 'revenue' else '.3g'}}" if current > 0 else "",
+            f"{row['mroi']:{'.2f' if plan.outcome == 'revenue' else '.3g'}}" if row["mroi"] == row["mroi"] else "",
         )  # fmt: skip
     table.add_section()
     table.add_row(
-        "total", f"{plan.current_total:,.0f}", f"{plan.total:,.0f}", f"{plan.total / plan.current_total - 1:+.0%}",
+        "total", f"{plan.current_total:,.0f}", f"{plan.total:,.0f}",
+        f"{plan.total / plan.current_total - 1:+.0%}" if plan.current_total > 0 else "",
         f"{plan.recommended_revenue:,.0f}", "", "",
     )  # fmt: skip
     within = f"{plan.gap:.2%}" if plan.gap >= 1e-4 else "0.01%"
@@ -207,9 +210,11 @@ def allocation(plan: Allocation) -> RenderableType:
         f"gain over the current mix at this total: [bold]{plan.gain:,.0f}[/] "
         f"(90 % interval {plan.gain_q05:,.0f} to {plan.gain_q95:,.0f}; better with probability "
         f"{plan.probability_better:.0%})",
-        f"certificate: no plan within the bounds brings more than {plan.bound:,.0f}; this one is within {within}",
+        "certificate: on the channels' mean curves over the posterior draws used, no plan within the bounds brings "
+        f"more than {plan.bound:,.0f}; this one is within {within} of that",
     ]
-    return Group(table, *(_marked_up(line) for line in lines))
+    notes = [Text(note, style="yellow") for note in plan.channels["note"] if note]
+    return Group(table, *notes, *(_marked_up(line) for line in lines))
 
 
 def verdicts(found: Iterable[CheckResult]) -> RenderableType:

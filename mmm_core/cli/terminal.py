@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from rich.console import Console
 
 from mmm_core.files import write_whole
 from mmm_core.inputs import name_of
+from mmm_core.json_text import dumps
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -154,8 +154,8 @@ def bar(what: str, total: float | None) -> Iterator[Callable[[float, float | Non
 
 
 def write_json(path: Path, value: Any) -> Path:
-    """JSON, indented; figures that are not numbers are left to the caller."""
-    text = json.dumps(value, indent=2, default=float)
+    """JSON, indented; a figure that does not exist is null."""
+    text = dumps(value, indent=2)
     return write_whole(path, lambda target: target.write_text(text + "\n", encoding="utf-8"))
 
 
@@ -172,11 +172,6 @@ def write_figure(path: Path, figure: Any) -> Path:
 def wrote(paths: list[Path]) -> None:
     """Say which files there are now."""
     out.print(f"[dim]wrote {', '.join(escape(name_of(path)) for path in paths)}[/]", soft_wrap=True)
-
-
-def finite(value: float) -> float | None:
-    """A number for JSON, which has no nan."""
-    return value if value == value else None
 
 
 def label(approximate: str, unconverged: str = "") -> None:

@@ -9,6 +9,9 @@ Exposure scales with spend (the period's cost per impression holds); of reach an
 frequency stays. A unit of KPI is worth what it was in the period, its average afterwards. A time-varying effect stays
 where it was in the last fitted week.
 
+A channel without spend in the last H weeks has no flighting there to scale: its plan repeats the H weeks up to its last
+week with spend instead, and their cost per impression.
+
 Where the KPI's logarithm is modelled, what a channel brings depends on the others. Curves take one channel at a time:
 the other channels repeat the period's media, and the base is what the model expected of the replayed weeks without
 media, its average afterwards. One channel's curve is exact at that; the sum of several is an approximation, which
@@ -84,13 +87,19 @@ class ChannelPlan:
 
 @dataclass(frozen=True)
 class PlanResponse:
-    """Incremental outcome of plans that scale each paid channel's spend of the last comparable period.
+    """Incremental outcome of plans that scale what each paid channel did in a period.
+
+    That is the last comparable period, or of a channel without spend in it the latest that ends with some.
 
     Attributes:
         channels: paid channels; plans: the media of each.
         weeks: length of the horizon.
         outcome: what responses are counted in: revenue, or the KPI.
-        current: (channel,) spend of the comparable period, over all geos.
+        current: (channel,) spend of the last comparable period, over all geos.
+        repeated: (channel,) spend of the period that a multiplier of 1 repeats; `current` where there is any.
+        last_week: (channel,) last week of that period.
+        weeks_since: (channel,) weeks from the last one with spend to the end of the data, both counted.
+        weeks_of_data: modelled weeks, the longest horizon that there can be.
         log: whether the KPI's logarithm is modelled.
         ceiling: (channel, draw, geo) KPI, or its logarithm, that a response of 1 brings.
         worth: (channel or 1, draw or 1, geo, week) outcome of one unit of KPI; where its logarithm is modelled,
@@ -102,6 +111,10 @@ class PlanResponse:
     weeks: int
     outcome: str
     current: np.ndarray
+    repeated: np.ndarray
+    last_week: np.ndarray
+    weeks_since: np.ndarray
+    weeks_of_data: int
     log: bool
     ceiling: Any
     worth: Any
@@ -119,6 +132,37 @@ class PlanResponse:
     def expected(self, multiplier: Any) -> Any:
         """Mean over draws of the incremental outcome, (channel,); traceable by JAX."""
         return self.draws(multiplier).mean(axis=0)
+
+    @property
+    def off(self) -> np.ndarray:
+        """(channel,), whether a channel had no spend in the last comparable period."""
+        return self.current <= 0
+
+    @property
+    def unit(self) -> np.ndarray:
+        """(channel,) spend of a multiplier of 1, and 1 where there is none at all, which cannot be scaled."""
+        return np.where(self.repeated > 0, self.repeated, 1.0)
+
+
+@dataclass(frozen=True)
+class _Periods:
+    """Where in the media weeks the period begins that each channel's plan repeats, and its spend; (paid channel,)."""
+
+    start: np.ndarray
+    current: np.ndarray
+    repeated: np.ndarray
+    weeks_since: np.ndarray
+
+    @classmethod
+    def of(cls, spend: np.ndarray, weeks: int) -> _Periods:
+        """From spend (media_week, paid channel) and the length of the horizon."""
+        length = len(spend)
+        current = spend[length - weeks :].sum(axis=0)
+        running = spend > 0
+        since = np.where(running.any(axis=0), np.argmax(running[::-1], axis=0) + 1, length)
+        start = np.where(current > 0, length - weeks, np.maximum(length - since + 1 - weeks, 0))
+        repeated = [spend[first : first + weeks, channel].sum() for channel, first in enumerate(start)]
+        return cls(start, current, np.array(repeated), since)
 
 
 def plan_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> PlanResponse:
@@ -143,7 +187,8 @@ def plan_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> Pl
     a_draw = data.sizes["geo"] * (weeks + tail) * len(spec.channels)
     most = min(MAX_DRAWS, max(MAX_NUMBERS // a_draw, MIN_DRAWS))
     predictor = posterior.predictor(posterior.thinned(most))
-    plans = _channel_plans(predictor, weeks, tail)
+    periods = _Periods.of(data["spend"].to_numpy().sum(axis=0), weeks)
+    plans = _channel_plans(predictor, weeks, tail, periods.start)
     ceiling = np.moveaxis(predictor.parameters.coefficient, -1, 0) * predictor.media.unit
     if predictor.parameters.multiplier is not None:
         ceiling = ceiling * predictor.parameters.multiplier[:, -1].T[..., None]
@@ -153,17 +198,24 @@ def plan_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> Pl
         plans=plans[:paid],
         weeks=weeks,
         outcome=outcome_name(spec),
-        current=data["spend"].to_numpy()[:, data.sizes["media_week"] - weeks :].sum(axis=(0, 1)),
+        current=periods.current,
+        repeated=periods.repeated,
+        last_week=data["media_week"].to_numpy()[periods.start + weeks - 1],
+        weeks_since=periods.weeks_since,
+        weeks_of_data=available,
         log=predictor.log,
         ceiling=jnp.asarray(ceiling[:paid]),
-        worth=_without_own_plan(predictor, plans, ceiling, worth, weeks)
+        worth=_without_own_plan(predictor, plans, ceiling, worth, weeks, periods.current > 0)
         if predictor.log
         else jnp.asarray(worth[None]),
     )
 
 
-def _channel_plans(predictor: Predictor, weeks: int, tail: int) -> tuple[ChannelPlan, ...]:
-    """Media of every channel, organic ones too, in the horizon that repeats the last weeks and the tail after it."""
+def _channel_plans(predictor: Predictor, weeks: int, tail: int, start: np.ndarray) -> tuple[ChannelPlan, ...]:
+    """Media of every channel, organic ones too, in the horizon that repeats some weeks and the tail after it.
+
+    Paid channels repeat the weeks from `start` (paid channel,) on, organic ones the last.
+    """
     model, layout = predictor.media, predictor.media.layout
     shape = {name: jnp.asarray(values) for name, values in predictor.parameters.shape.items()}
     if shape:
@@ -175,7 +227,9 @@ def _channel_plans(predictor: Predictor, weeks: int, tail: int) -> tuple[Channel
     plans = []
     for i, kind in enumerate(layout.saturation_kind):
         own = {name: shape[name][:, i] for name in SATURATIONS[kind].parameters}
-        # the latest `tail` weeks carry over into the horizon, which repeats the latest `weeks`
+        # the latest `tail` weeks carry over into the horizon, which repeats `weeks` weeks, mostly the latest
+        first = int(start[i]) if i < len(start) else length - weeks
+        again = slice(first, first + weeks)
         values = media[..., i]
         saturated_first, reached = layout.saturated_first[i], layout.has_frequency[i]
         if saturated_first:
@@ -189,10 +243,10 @@ def _channel_plans(predictor: Predictor, weeks: int, tail: int) -> tuple[Channel
         else:
             values = values[None]
         history = jnp.pad(values[..., length - tail :], ((0, 0), (0, 0), (0, weeks + tail)))
-        flight = jnp.pad(values[..., length - weeks :], ((0, 0), (0, 0), (0, tail)))
+        flight = jnp.pad(values[..., again], ((0, 0), (0, 0), (0, tail)))
         raw = None
         if saturated_first and not reached:
-            raw = jnp.pad(jnp.asarray(media[:, length - weeks :, i]), ((0, 0), (0, tail)))
+            raw = jnp.pad(jnp.asarray(media[:, again, i]), ((0, 0), (0, tail)))
         plans.append(
             ChannelPlan(
                 saturation=kind,
@@ -229,9 +283,17 @@ def _repeated(values: np.ndarray, weeks: int, tail: int) -> np.ndarray:
 
 
 def _without_own_plan(
-    predictor: Predictor, plans: tuple[ChannelPlan, ...], ceiling: np.ndarray, worth: np.ndarray, weeks: int
+    predictor: Predictor,
+    plans: tuple[ChannelPlan, ...],
+    ceiling: np.ndarray,
+    worth: np.ndarray,
+    weeks: int,
+    running: np.ndarray,
 ) -> Any:
-    """Expected outcome without each paid channel's plan and with all others', (channel, draw, geo, week)."""
+    """Expected outcome without each paid channel's plan and with all others', (channel, draw, geo, week).
+
+    The others do as in the last weeks: a paid channel that was not `running` in them, (paid channel,), stays off.
+    """
     tail, paid = worth.shape[-1] - weeks, len(predictor.spec.paid)
     base = np.empty((predictor.draws, *worth.shape[1:]))
     for which in predictor.chunks():
@@ -241,9 +303,18 @@ def _without_own_plan(
     def term(i: int, multiplier: float) -> np.ndarray:
         return np.asarray(plans[i].response(multiplier)) * ceiling[i][..., None]
 
-    everything = sum(term(i, 1.0) for i in range(len(plans)))
+    now = [float(running[i]) if i < paid else 1.0 for i in range(len(plans))]
+    everything = sum(term(i, now[i]) for i in range(len(plans)))
     return jnp.asarray(
-        np.stack([base * worth * np.exp(everything - term(i, 1.0) + term(i, 0.0)) for i in range(paid)])
+        np.stack([base * worth * np.exp(everything - term(i, now[i]) + term(i, 0.0)) for i in range(paid)])
+    )
+
+
+def was_off(channel: str, weeks: int, last_week: np.datetime64) -> str:
+    """What the curve of a channel without spend in the last comparable period is of."""
+    return (
+        f"{channel} had no spend in the last {weeks} weeks: its curve and cost are those of the {weeks} weeks to "
+        f"{pd.Timestamp(last_week):%Y-%m-%d}, its latest with spend"
     )
 
 
@@ -264,10 +335,20 @@ def response_draws(
     return xr.Dataset(
         {
             "response": (("draw", "channel", "multiplier"), np.moveaxis(draws, 0, -1)),
-            "spend": (("channel", "multiplier"), response.current[:, None] * grid.T),
+            "spend": (("channel", "multiplier"), response.repeated[:, None] * grid.T),
+            "last_week": (("channel",), response.last_week),
         },
         coords={"channel": list(response.channels), "multiplier": grid[:, 0]},
-        attrs={"outcome": response.outcome, "weeks": response.weeks, "approximate": approximation(tree)},
+        attrs={
+            "outcome": response.outcome,
+            "weeks": response.weeks,
+            "approximate": approximation(tree),
+            "off": {
+                channel: was_off(channel, response.weeks, response.last_week[i])
+                for i, channel in enumerate(response.channels)
+                if response.off[i]
+            },
+        },
     )
 
 
@@ -276,6 +357,9 @@ def response_curves(
 ) -> pd.DataFrame:
     """Incremental outcome of each paid channel at multiples of its last period's spend.
 
+    Of a channel without spend in that period, at multiples of the period of the same length up to its last week with
+    spend.
+
     Args:
         tree: a posterior.
         multipliers: multiples of the spend of the last `weeks` weeks, not negative.
@@ -283,7 +367,9 @@ def response_curves(
 
     Returns:
         A row a channel and multiplier: channel, spend, multiplier, mean, q05, q95 (outcome over the horizon and the
-        weeks it carries over into). Attributes as `mmm_core.posterior.labels.labelled` sets them.
+        weeks it carries over into), last_week (of the period that a multiplier of 1 repeats). Attributes as
+        `mmm_core.posterior.labels.labelled` sets them, `weeks`, and `off`: of each channel without spend in
+        the last `weeks` weeks, what its curve is of.
 
     Raises:
         InputError: a negative multiplier, or a horizon longer than the data.
@@ -299,6 +385,9 @@ def response_curves(
             "mean": draws.mean(axis=0),
             "q05": q05,
             "q95": q95,
+            "last_week": found["last_week"].sel(channel=channel).to_numpy(),
         }
         parts.append(pd.DataFrame({"channel": str(channel), **columns}))
-    return labelled(pd.concat(parts, ignore_index=True), tree)
+    table = labelled(pd.concat(parts, ignore_index=True), tree)
+    table.attrs.update(weeks=found.attrs["weeks"], off=found.attrs["off"])
+    return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version as package_version
@@ -25,6 +24,7 @@ from mmm_core.inference.hmc.state import Progress
 from mmm_core.inference.memory import check_memory
 from mmm_core.inference.runtime import only_new_garbage
 from mmm_core.inference.version import fit_source
+from mmm_core.json_text import dumps
 from mmm_core.model.model import LikelihoodTerm
 from mmm_core.model.prepare import prepare
 from mmm_core.posterior.schema import FORMAT, check_posterior, save_posterior
@@ -80,7 +80,7 @@ def fit(
     tree.attrs["memory"] = memory.words
     tree.attrs["total_seconds"] = time.perf_counter() - started
     if evidence:
-        tree.attrs["evidence"] = json.dumps([term.name for term in evidence])
+        tree.attrs["evidence"] = dumps([term.name for term in evidence])
     check_posterior(tree)
     return tree
 
@@ -149,5 +149,5 @@ def origin(data: xr.Dataset, spec: ModelSpec) -> dict[str, Any]:
         "engine": spec.fit.engine,
         "approximate": ENGINES[spec.fit.engine].approximate,
         "source": fit_source(spec),
-        "versions": json.dumps({name: package_version(name) for name in packages}),
+        "versions": dumps({name: package_version(name) for name in packages}),
     }

@@ -8,12 +8,12 @@ it. Anything that changes makes another version, and a stored posterior of an ea
 from __future__ import annotations
 
 import hashlib
-import json
 from importlib.metadata import version as package_version
 
 import xarray as xr
 
 from mmm_core.inference.engines import engine_module
+from mmm_core.json_text import dumps
 from mmm_core.posterior.schema import spec_of, written_by
 from mmm_core.source import LIBRARY, is_module, source_hash
 from mmm_core.spec.extensions import extension
@@ -29,7 +29,7 @@ def posterior_version(table: str, spec: ModelSpec) -> str:
         table: fingerprint of the checked table.
     """
     parts = {"table": table, "spec": spec.spec_hash, "seed": spec.fit.seed, "source": fit_source(spec)}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def fit_source(spec: ModelSpec) -> str:

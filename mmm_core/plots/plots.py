@@ -162,9 +162,10 @@ def response_curves(table: pd.DataFrame) -> Figure:
         axes.fill_between(curve["spend"], curve["q05"], curve["q95"], color=colour(position), alpha=0.2, lw=0)
         axes.plot(curve["spend"], curve["mean"], color=colour(position), lw=1.8)
         once = curve[(curve["multiplier"] - 1).abs() < 1e-9]
-        if len(once):
+        off = channel in table.attrs.get("off", ())
+        if len(once) and not off:
             axes.plot(once["spend"], once["mean"], color=INK, marker="o", ms=4.5, lw=0, zorder=3)
-        axes.set_title(channel)
+        axes.set_title(f"{channel} (off since {curve['last_week'].iloc[0]:%Y-%m-%d})" if off else channel)
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
         axes.locator_params(axis="x", nbins=5)
@@ -196,7 +197,9 @@ def budget(plan: Allocation) -> Figure:
         )  # fmt: skip
         for bound in (row["lower"], row["upper"]):
             axes.plot([bound, bound], [place - 0.4, place + 0.02], color=INK, lw=1)
-        change = f"{recommended / current - 1:+.0%}" if current > 0 else "off"
+        change = (
+            f"{recommended / current - 1:+.0%}" if current > 0 else "off" if recommended == 0 else "was off"
+        )
         axes.annotate(
             change, (recommended, place - 0.19), xytext=(6, 0), textcoords="offset points",
             va="center", fontsize=8,

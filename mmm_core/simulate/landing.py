@@ -7,7 +7,6 @@ whole files only. A file whose bytes would stay the same is left alone, and keep
 from __future__ import annotations
 
 import filecmp
-import json
 import os
 import shutil
 import tempfile
@@ -20,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
+from mmm_core.json_text import dumps
 from mmm_core.simulate.draws import week_start
 from mmm_core.simulate.experiments import lift_tests
 from mmm_core.simulate.exports import exchange_rates, market_tables
@@ -81,7 +81,7 @@ def write_truth(world: World, folder: StrPath) -> list[Path]:
     with _replacing(Path(folder)) as fresh:
         for name, rows in tables.items():
             _write_csv(rows, fresh / name)
-        text = json.dumps(_summary(world), indent=2)
+        text = dumps(_summary(world), indent=2)
         (fresh / "truth.json").write_text(text + "\n", encoding="utf-8")
     return [Path(folder) / name for name in (*tables, "truth.json")]
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from mmm_core.errors import nearest
+from mmm_core.spec.budget_spec import AS_LIST, AS_MAPPING
 
 _DEFAULTS = ("media", "defaults")
 
@@ -72,7 +73,7 @@ def _of_another_branch(fault: Any, faults: Iterable[Any]) -> bool:
 def _is_branch(part: Any) -> bool:
     """Whether a part of a location names a form of the value and no key of the YAML."""
     text = str(part)
-    return text.startswith("literal[") or text in ("StudentT", "float")
+    return text.startswith("literal[") or text in ("StudentT", "float", AS_LIST, AS_MAPPING)
 
 
 def _place(fault: Any) -> tuple[str, ...]:

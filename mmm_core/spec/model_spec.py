@@ -8,7 +8,6 @@ is refused by name, so that no line of a YAML is ever silently ignored.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +17,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mmm_core.errors import SpecError, nearest, on_one_line, shortened
 from mmm_core.inputs import name_of
+from mmm_core.json_text import dumps
 from mmm_core.priors import Prior
+from mmm_core.spec.budget_spec import DEFAULT, Budget
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
@@ -239,29 +240,6 @@ class Review(Strict):
         return ends
 
 
-class Budget(Strict):
-    """The next period's budget question; bounds are relative to the last comparable period."""
-
-    weeks: int = Field(default=13, ge=1, le=104)
-    total: float | None = Field(
-        default=None, gt=0, description="in the currency of spend; default: the last period's"
-    )
-    bounds: dict[str, tuple[float, float]] = Field(default={"default": (0.7, 1.3)})
-    objective: Literal["expected"] = "expected"
-
-    @field_validator("bounds")
-    @classmethod
-    def _ordered(cls, bounds: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
-        for name, (low, high) in bounds.items():
-            if not 0 <= low <= high:
-                raise ValueError(f"{name}: bounds must satisfy 0 <= lower <= upper, got [{low}, {high}]")
-        return {"default": (0.7, 1.3), **bounds}
-
-    def bounds_of(self, channel: str) -> tuple[float, float]:
-        """Lower and upper spend of a channel, relative to the last comparable period."""
-        return self.bounds.get(channel, self.bounds["default"])
-
-
 class ModelSpec(Strict):
     """One model: market, KPI, channels, priors, schedule and budget question."""
 
@@ -317,7 +295,12 @@ class ModelSpec(Strict):
                         f"{name}: {shape.KINDS.role} '{shape.kind}' comes from module {module}: name it, so that "
                         f"whoever reads this file has it too: `extensions: [{module}]`"
                     )
-        unknown = set(self.budget.bounds) - set(self.media.channels) - {"default"}
+        if DEFAULT in self.media.channels:
+            raise ValueError(
+                f"media.channels: a channel cannot be called '{DEFAULT}', which in `budget: bounds` stands for every "
+                "channel that is not named: call it otherwise (its column may keep the name)"
+            )
+        unknown = set(self.budget.bounds) - set(self.media.channels) - {DEFAULT}
         for name in sorted(unknown):
             raise ValueError(
                 f"budget.bounds names '{name}', no paid channel: {nearest(name, self.media.channels)}"
@@ -431,7 +414,7 @@ class ModelSpec(Strict):
         of the source, which counts beside this hash in the version of a posterior.
         """
         body = self.model_dump(mode="json", exclude_defaults=True, exclude=NOT_READ_BY_A_FIT)
-        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_yaml(self) -> str:
         """The specification as YAML with every default written out; `parse_spec` reads it back."""

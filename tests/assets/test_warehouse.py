@@ -171,3 +171,18 @@ def test_a_failure_half_way_changes_nothing(warehouse):
 def test_rows_that_do_not_fit_are_refused(warehouse, tables, message):
     with pytest.raises(InputError, match=message):
         warehouse.replace_results(tables, "us", WEEK)
+
+
+def test_results_of_an_earlier_version_lack_columns_that_are_null_then(warehouse):
+    columns = RESULT_TABLES["budget_allocation"]
+    earlier = ", ".join(f"{name} {kind}" for name, kind in columns.items() if name != "note")
+    with warehouse.connect() as connection:
+        connection.execute(f"create schema results; create table results.budget_allocation ({earlier})")
+    figures = {name: 1.0 for name, kind in columns.items() if kind == "DOUBLE"}
+    row = {"posterior_version": "p1", "model_version": "1", "channel": "tv", **figures, "mroi": float("nan")}
+    for note in ({}, {"note": "tv had no spend"}):
+        frame = pd.DataFrame([{**row, **note}])
+        warehouse.replace_results({"budget_allocation": frame}, "us", "2025-01-13")
+        with warehouse.connect(read_only=True) as connection:
+            kept = connection.execute("select note, mroi from results.budget_allocation").fetchall()
+        assert kept == [(note.get("note"), None)]

@@ -34,6 +34,7 @@ select
     results.recommended_revenue - results.current_revenue as revenue_change,
     results.mroi,
     results.gap,
+    nullif(results.note, '') as note,
     results.model_version,
     results.posterior_version
 from results

@@ -19,6 +19,7 @@ select
     results.channel,
     coalesce(channels.label, results.channel) as label,
     results.multiplier,
+    results.last_week,
     results.spend,
     results.mean as response,
     results.q05 as response_q05,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,6 +20,7 @@ from mmm_core.inference.hmc.state import Metric, Progress, Schedule, Start
 from mmm_core.inference.runtime import configure
 from mmm_core.inference.variables import posterior_variables, variables_program
 from mmm_core.inference.version import fit_source
+from mmm_core.json_text import dumps
 from mmm_core.model.prepare import PreparedModel, spread_over_geos
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -100,7 +100,7 @@ def _parametrisation(spec: ModelSpec) -> str:
     body = spec.model_dump(
         mode="json", include={"media", "geo", "treatments", "baseline", "likelihood", "kpi"}
     )
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _end(samples: Samples, spec: ModelSpec) -> xr.Dataset:

@@ -66,7 +66,7 @@ def save_checkpoint(path: Path, identity: str, checkpoint: Checkpoint) -> None:
         "adaptation": {name: getattr(adaptation, name) for name in _SCALARS},
     }
     arrays = {
-        "facts": np.array(json.dumps(facts)),
+        "facts": np.array(json.dumps(facts)),  # noqa: TID251 (read back here alone, nan included)
         "covariance": adaptation.metric.covariance,
         "variance": adaptation.metric.variance,
         **{f"chain_{name}": np.asarray(values) for name, values in checkpoint.chains._asdict().items()},

@@ -6,7 +6,7 @@ import pytest
 from mmm_core.budget.allocation import allocate
 from mmm_core.effects.curves import response_curves
 from mmm_core.errors import InputError
-from mmm_core.spec.model_spec import Budget
+from mmm_core.spec.budget_spec import Bounds, Budget
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 from tests.mmm_core.whole_family import case
 
@@ -62,7 +62,7 @@ def test_the_plan_keeps_its_constraints(tree):
     assert (table["recommended_spend"] <= table["upper"] * (1 + 1e-12)).all()
     assert table.columns.tolist() == [
         "channel", "current_spend", "recommended_spend", "lower", "upper", "current_revenue", "recommended_revenue",
-        "recommended_revenue_q05", "recommended_revenue_q95", "mroi", "gap",
+        "recommended_revenue_q05", "recommended_revenue_q95", "mroi", "gap", "note",
     ]  # fmt: skip
 
 
@@ -89,14 +89,73 @@ def test_same_question_same_answer(tree):
     np.testing.assert_array_equal(first.channels["recommended_spend"], second.channels["recommended_spend"])
 
 
-def test_a_channel_that_was_off_stays_off():
+@pytest.fixture(scope="module")
+def off_tree():
+    """tv without spend in the last 6 of 60 weeks."""
     table = weekly_table()
     table.loc[len(table) - 6 :, "tv_spend"] = 0.0
-    result = allocate(posterior(table=table, draws=5))
+    return posterior(table=table, draws=5)
+
+
+def test_a_channel_that_was_off_stays_off_and_says_why(off_tree):
+    result = allocate(off_tree, Budget(weeks=6, bounds={"tv": (0, 3)}))
     tv = result.channels.set_index("channel").loc["tv"]
     assert tv["recommended_spend"] == 0
     assert np.isnan(tv["mroi"])
+    assert tv["note"].startswith(
+        "tv had no spend in the last 6 weeks: its bounds [0, 3] are relative to that and allow 0; bound it in money, "
+        "`bounds: {tv: {spend: [0, "
+    )
+    assert tv["note"].endswith("or plan 7 weeks or more (`budget: weeks`), which hold some of its spend")
+    assert result.channels.set_index("channel").loc["search", "note"] == ""
     assert result.total == pytest.approx(result.current_total)
+    # both remedies work
+    longer = (
+        allocate(off_tree, Budget(weeks=7, bounds={"tv": (0, 3)})).channels.set_index("channel").loc["tv"]
+    )
+    assert longer["current_spend"] > 0
+    assert longer["upper"] == pytest.approx(3 * longer["current_spend"])
+    assert longer["note"] == ""
+
+
+def test_a_channel_that_was_off_is_planned_in_money(off_tree):
+    bounds = {"default": (0.0, 2.0), "tv": Bounds(spend=(150.0, 5000.0))}
+    result = allocate(off_tree, Budget(weeks=6, bounds=bounds))
+    table = result.channels.set_index("channel")
+    tv = table.loc["tv"]
+    assert (tv["lower"], tv["upper"]) == (150.0, 5000.0)
+    assert tv["current_spend"] == tv["current_revenue"] == 0
+    assert tv["recommended_spend"] >= 150
+    assert tv["recommended_revenue"] > 0
+    assert np.isfinite(tv["mroi"])
+    assert "its curve and cost are those of the 6 weeks to " in tv["note"]
+    assert result.gap < 1e-5
+    # its curve is that of a model whose last weeks are its latest with spend, history aside
+    curve = response_curves(off_tree, np.linspace(0, 20, 2001), 6)
+    tv_curve = curve[curve["channel"] == "tv"]
+    assert np.interp(tv["recommended_spend"], tv_curve["spend"], tv_curve["mean"]) == pytest.approx(
+        tv["recommended_revenue"], rel=1e-3
+    )
+
+
+def test_bounds_in_money_hold_for_a_channel_that_runs(tree):
+    result = allocate(
+        tree, Budget(weeks=6, bounds={"search": {"spend": [123.0, 124.0]}, "default": (0.0, 3.0)})
+    )
+    search = result.channels.set_index("channel").loc["search"]
+    assert 123.0 <= search["recommended_spend"] <= 124.0
+    assert search["note"] == ""
+
+
+def test_a_total_that_only_a_channel_that_was_off_could_take_names_what_works(off_tree):
+    with pytest.raises(InputError) as refused:
+        allocate(off_tree, Budget(weeks=6, total=20_000, bounds={"tv": (0, 3)}))
+    message = str(refused.value)
+    assert "raise the upper bound of search; tv had no spend in the last 6 weeks" in message
+    assert "or plan" not in message  # a longer period need not hold the total
+    example = float(message.split("spend: [0, ")[1].split("]")[0])
+    planned = allocate(off_tree, Budget(weeks=6, total=20_000, bounds={"tv": {"spend": [0, example]}}))
+    assert planned.total == pytest.approx(20_000)
 
 
 def test_nothing_at_all_is_an_allowed_lower_bound():
@@ -114,9 +173,18 @@ def test_a_total_that_cannot_be_spent_is_named(tree):
         allocate(tree, Budget(weeks=6, total=99_999_999))
 
 
-def test_commitments_above_the_total_are_named(tree):
-    with pytest.raises(InputError, match="lower bounds add up"):
-        allocate(tree, Budget(weeks=6, total=1.0))
+def test_the_fewest_commitments_above_the_total_are_named(tree):
+    both = {"tv": {"spend": [400, 900]}, "search": {"spend": [300, 900]}}
+    with pytest.raises(
+        InputError, match=r"lower bounds of tv 400, search 300 add up to 700: .* lower one of them"
+    ):
+        allocate(tree, Budget(weeks=6, total=500.0, bounds=both))
+    with pytest.raises(
+        InputError, match=r"the lower bound of tv 400 alone is more: raise the total or lower it"
+    ):
+        allocate(tree, Budget(weeks=6, total=350.0, bounds=both))
+    with pytest.raises(InputError, match=r"what the last 6 weeks cost; `budget: total` states another"):
+        allocate(tree, Budget(weeks=6, bounds={"tv": {"spend": [1e6, 2e6]}}))
 
 
 def test_a_bound_of_no_channel_is_named(tree):
@@ -124,8 +192,12 @@ def test_a_bound_of_no_channel_is_named(tree):
         allocate(tree, Budget(weeks=6, bounds={"serch": (0.5, 1.0)}))
 
 
-def test_no_spend_at_all_is_named():
+def test_no_spend_at_all_is_named_and_planned_from_a_total_and_money():
     table = weekly_table()
     table.loc[len(table) - 6 :, ["tv_spend", "search_spend"]] = 0.0
-    with pytest.raises(InputError, match="nothing to scale"):
-        allocate(posterior(table=table, draws=5))
+    tree = posterior(table=table, draws=5)
+    with pytest.raises(InputError, match=r"nothing to scale; .* state the total"):
+        allocate(tree)
+    result = allocate(tree, Budget(weeks=6, total=800.0, bounds={"default": {"spend": [0, 600]}}))
+    assert result.channels["recommended_spend"].sum() == pytest.approx(800.0)
+    assert result.gain == pytest.approx(result.recommended_revenue)

@@ -35,6 +35,15 @@ def mmm(*arguments, cwd=None, columns="140"):
     )
 
 
+def read_json(path):
+    """A file as a strict parser reads it: NaN and Infinity are no JSON."""
+
+    def refuse(word):
+        raise AssertionError(f"{path}: {word} is no JSON")
+
+    return json.loads(Path(path).read_text(), parse_constant=refuse)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A model, its table, and a posterior made by hand."""
@@ -64,7 +73,7 @@ def test_schema_is_the_specifications(tmp_path):
     printed = json.loads(mmm("schema").stdout)
     assert "media" in printed["properties"]
     assert mmm("schema", "--out", tmp_path / "schema.json").returncode == 0
-    assert json.loads((tmp_path / "schema.json").read_text()) == printed
+    assert read_json(tmp_path / "schema.json") == printed
 
 
 @pytest.mark.slow
@@ -84,7 +93,7 @@ def test_fit_then_review(folder, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "contributions.png", "fit.png", "posterior.nc", "roi.png", "summary.json",
     ]  # fmt: skip
-    facts = json.loads((tmp_path / "summary.json").read_text())
+    facts = read_json(tmp_path / "summary.json")
     assert "bulk ESS" in facts["not_converged"]  # 2 x 200 draws of which a few are as good as others
     assert f"not converged: {facts['not_converged']}\n" in said.stdout
     assert facts["draws"] == SPEC["fit"]["draws"]
@@ -99,7 +108,7 @@ def test_fit_then_review(folder, tmp_path):
         "--out",
         tmp_path,
     )
-    found = json.loads((tmp_path / "review.json").read_text())["checks"]
+    found = read_json(tmp_path / "review.json")["checks"]
     failed = [check["name"] for check in found if not check["passed"] and check["severity"] == "ERROR"]
     assert reviewed.returncode == bool(failed)
     assert "ess_bulk" in failed  # 2 x 200 draws cannot give 1000
@@ -121,10 +130,35 @@ def test_curves_and_budget_are_written_and_shown(folder, tmp_path):
     assert said.returncode == 0, said.stderr
     assert "Budget for the next 4 weeks" in said.stdout
     assert "certificate" in said.stdout
-    plan = json.loads((tmp_path / "budget_allocation.json").read_text())
+    plan = read_json(tmp_path / "budget_allocation.json")
     spend = sum(row["recommended_spend"] for row in plan["channels"])
     assert spend == pytest.approx(plan["total"]) == pytest.approx(plan["current_total"])
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_channel_that_was_off_is_told_in_every_output_and_its_missing_figures_are_null(tmp_path):
+    table = weekly_table()
+    table.loc[len(table) - 6 :, "tv_spend"] = 0.0
+    save_posterior(posterior(table=table, draws=20), tmp_path / "posterior.nc")
+    said = mmm("allocate", "--posterior", tmp_path / "posterior.nc", "--out", tmp_path)
+    assert said.returncode == 0, said.stderr
+    words = "tv had no spend in the last 6 weeks: its bounds [0.5, 1.5] (`default`) are relative to that and allow 0"
+    assert words in " ".join(said.stdout.split())
+    plan = read_json(tmp_path / "budget_allocation.json")
+    tv, search = plan["channels"]
+    assert tv["mroi"] is None
+    assert tv["note"].startswith(words)
+    assert search["note"] == ""
+    assert pd.read_csv(tmp_path / "budget_allocation.csv").loc[0, "note"] == tv["note"]
+    said = mmm("curves", "--posterior", tmp_path / "posterior.nc", "--out", tmp_path)
+    assert (
+        "tv had no spend in the last 6 weeks: its curve and cost are those of the 6 weeks to" in said.stdout
+    )
+    curves = pd.read_csv(tmp_path / "response_curves.csv")
+    assert (curves.loc[curves["multiplier"] > 0, "mean"] > 0).all()
+    said = mmm("allocate", "--posterior", tmp_path / "posterior.nc", "--total", "1e6")
+    assert said.returncode == 2
+    assert "bound it in money, `bounds: {tv: {spend: [0, " in said.stderr
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +328,7 @@ def test_a_posterior_is_questioned(folder, tmp_path):
     said = mmm("sensitivity", "--posterior", folder / "posterior.nc", "--out", tmp_path)
     assert said.returncode == 0, said.stderr
     assert "adstock" in said.stdout
-    assert set(json.loads((tmp_path / "sensitivity.json").read_text())["diagnosis"]) == {"tv", "search"}
+    assert set(read_json(tmp_path / "sensitivity.json")["diagnosis"]) == {"tv", "search"}
     save_posterior(posterior(draws=20, seed=2), tmp_path / "other.nc")
     said = mmm(
         "loo", "--posterior", folder / "posterior.nc", "--against", tmp_path / "other.nc", "--out", tmp_path
@@ -302,7 +336,7 @@ def test_a_posterior_is_questioned(folder, tmp_path):
     assert said.returncode == 0, said.stderr
     assert "predicts best" in said.stdout
     assert "other.nc" in said.stdout
-    assert len(json.loads((tmp_path / "loo.json").read_text())["comparison"]) == 2
+    assert len(read_json(tmp_path / "loo.json")["comparison"]) == 2
     assert set(pd.read_csv(tmp_path / "loo.csv").columns) == {"geo", "week", "elpd", "khat"}
     said = mmm("identify", "--posterior", folder / "posterior.nc", "--out", tmp_path)
     assert said.returncode == 0, said.stderr
@@ -327,7 +361,7 @@ def test_a_plan_is_forecast(folder, tmp_path):
     table = pd.read_csv(tmp_path / "out" / "forecast.csv")
     assert list(table["week"]) == list(plan["week_start"].astype(str))
     assert (table["q05"] < table["q95"]).all()
-    facts = json.loads((tmp_path / "out" / "forecast.json").read_text())
+    facts = read_json(tmp_path / "out" / "forecast.json")
     assert facts == {"model": "small", "seed": 0, "assumed": [], "approximate": ""}
     tree = load_posterior(folder / "posterior.nc")
     tree.attrs.update(engine="laplace", approximate="normal approximation at the mode")
@@ -358,7 +392,7 @@ def test_priors_are_shown_before_a_fit(folder, tmp_path):
     assert said.returncode == 0, said.stderr
     assert "all media" in said.stdout
     assert len(pd.read_csv(tmp_path / "prior.csv")) == 4
-    assert json.loads((tmp_path / "prior.json").read_text())["channels"][-1]["roi_mean"] is None
+    assert read_json(tmp_path / "prior.json")["channels"][-1]["roi_mean"] is None
 
 
 def test_an_approximate_posterior_is_labelled_wherever_it_appears(folder, tmp_path):
@@ -390,7 +424,7 @@ def test_chains_that_did_not_converge_are_named_wherever_their_figures_appear(fo
         assert said.returncode == 0, said.stderr
         assert "not converged: R-hat " in said.stdout, command
         assert "do not use these figures; raise `fit: warmup` and `draws`\n" in said.stdout
-    assert "R-hat" in json.loads((tmp_path / "budget_allocation.json").read_text())["not_converged"]
+    assert "R-hat" in read_json(tmp_path / "budget_allocation.json")["not_converged"]
 
 
 def test_convergence_goes_by_the_reviews_thresholds():
@@ -480,7 +514,7 @@ def test_a_checkpoint_and_a_warm_start_leave_a_posterior_and_no_litter(folder, t
     assert not (tmp_path / "state").exists()
     again = mmm("fit", *small, "--out", tmp_path / "next", "--warm-start", tmp_path / "posterior.nc")
     assert again.returncode == 0, again.stderr
-    before, after = (json.loads((at / "summary.json").read_text()) for at in (tmp_path, tmp_path / "next"))
+    before, after = (read_json(at / "summary.json") for at in (tmp_path, tmp_path / "next"))
     for channel in ("tv", "search"):
         gap = before["roi"][channel]["mean"] - after["roi"][channel]["mean"]
         assert abs(gap) < 0.5 * before["roi"][channel]["sd"]
@@ -505,7 +539,7 @@ def test_backtest_and_placebo_refit_and_are_written(folder, tmp_path):
     assert len(pd.read_csv(tmp_path / "backtest_by_horizon.csv")) == 15
     said = mmm("placebo", *small, "--like", "tv")
     assert said.returncode == 0, said.stderr
-    facts = json.loads((tmp_path / "placebo.json").read_text())
+    facts = read_json(tmp_path / "placebo.json")
     assert facts["like"] == "tv"
     assert facts["words"] in said.stdout
 
@@ -517,6 +551,6 @@ def test_a_quick_engine_is_chosen_on_the_command_line(folder, tmp_path):
     assert said.returncode == 0, said.stderr
     assert "approximate: normal approximation" in said.stdout
     assert "R-hat" not in said.stdout
-    facts = json.loads((tmp_path / "summary.json").read_text())
+    facts = read_json(tmp_path / "summary.json")
     assert facts["engine"] == "laplace"
     assert facts["approximate"]

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 
 from mmm_core.effects.curves import plan_response, response_curves, response_draws
@@ -147,3 +148,39 @@ def test_a_wide_panel_uses_fewer_draws(monkeypatch):
     monkeypatch.setattr("mmm_core.effects.curves.MAX_NUMBERS", 10)
     monkeypatch.setattr("mmm_core.effects.curves.MIN_DRAWS", 30)
     assert response_draws(tree, [1.0]).sizes["draw"] == 30
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_channel_that_was_off_has_the_curve_of_its_latest_period_with_spend(log):
+    # tv ran until 6 weeks before the end: its plan repeats those weeks; nothing of it carries in any more.
+    table = weekly_table()
+    table.loc[len(table) - 6 :, "tv_spend"] = 0.0
+    spec = {**SPEC, "kpi": {**SPEC["kpi"], "scale": "log"}} if log else SPEC
+    tree = posterior(spec, table, draws=2, chains=1, **ONE)
+    found = response_curves(tree, [0.0, 0.5, 1.0], 6)
+    tv = found[found["channel"] == "tv"]
+    latest = slice(len(table) - 12, len(table) - 6)
+    np.testing.assert_allclose(tv["spend"], np.array([0, 0.5, 1]) * table["tv_spend"][latest].sum())
+    assert tv["last_week"].eq(pd.Timestamp(table["week_start"].iloc[-7])).all()
+    assert set(found.attrs["off"]) == {"tv"}
+    assert (
+        "no spend in the last 6 weeks: its curve and cost are those of the 6 weeks to"
+        in found.attrs["off"]["tv"]
+    )
+    assert (np.diff(tv["mean"]) > 0).all()
+    search = found[found["channel"] == "search"]
+    assert search["last_week"].eq(pd.Timestamp(table["week_start"].iloc[-1])).all()
+    if not log:
+        data = tree["constant_data"].to_dataset()
+        flight = table["tv_spend"].to_numpy()[latest] / float(data["media_scale"][0])
+        before = table["tv_spend"].to_numpy()[: len(table)] / float(data["media_scale"][0])
+
+        def total(factor):
+            path = np.concatenate([before, factor * flight, np.zeros(4)])
+            response = hill(
+                adstocked(path, ONE["alpha"], 4)[len(before) :], ONE["half_saturation"], ONE["slope"]
+            )
+            return ONE["coefficient"][0][0] * float(data["kpi_scale"]) * response.sum()
+
+        expected = [total(factor) - total(0.0) for factor in (0.0, 0.5, 1.0)]
+        np.testing.assert_allclose(tv["mean"], expected, rtol=1e-9, atol=1e-9)

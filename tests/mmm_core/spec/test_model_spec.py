@@ -278,6 +278,23 @@ def test_a_new_key_at_its_default_changes_no_hash():
         (["media", "channels"], {}, "media.channels: write at least 1, got {}"),
         (["budget", "bounds"], {"tv": [1, 2, 3]}, "budget.bounds.tv: write at most 2, got [1, 2, 3]"),
         (
+            ["budget", "bounds"],
+            {"tv": {"spend": [9, 5]}},
+            "budget.bounds.tv: bounds must satisfy 0 <= lower <= upper",
+        ),
+        (["budget", "bounds"], {"tv": {"spnd": [0, 5]}}, "unknown key 'spnd': did you mean 'spend'?"),
+        (["budget", "bounds"], {"tv": {}}, "budget.bounds.tv: state exactly one of relative, spend"),
+        (
+            ["budget", "bounds"],
+            {"tv": {"spend": [0, "x"]}},
+            "budget.bounds.tv.spend.1: write a number, got 'x'",
+        ),
+        (
+            ["media", "channels", "default"],
+            {"spend": "default_spend"},
+            "a channel cannot be called 'default'",
+        ),
+        (
             ["media", "channels", "tv", "prior"],
             {"roi": {"normal": [0, 1]}},
             "its support is [-inf, inf]: write lognormal, halfnormal or gamma, or a number in it",
@@ -524,3 +541,17 @@ def test_a_column_may_be_spend_and_exposure_of_one_channel_and_a_price_both_wort
         "kpi.revenue_per_unit",
         "controls",
     )
+
+
+def test_bounds_are_relative_or_in_money():
+    spec = parse_spec(changed(["budget", "bounds"], {"default": [0.5, 1.5], "tv": {"spend": [0, 50_000]}}))
+    assert spec.budget.bounds_of("tv").stated == ("spend", (0, 50_000))
+    assert spec.budget.bounds_of("another").stated == ("relative", (0.5, 1.5))
+    explicit = parse_spec(changed(["budget", "bounds"], {"tv": {"relative": [0, 2]}}))
+    assert explicit.budget.bounds_of("tv").stated == ("relative", (0, 2))
+    assert parse_spec(yaml.safe_load(spec.to_yaml())) == spec
+    written = as_json(changed(["budget", "bounds"], {"tv": {"spend": [0, 50_000]}}))
+    jsonschema.validate(written, json_schema())
+    for wrong in ({}, {"spend": [0, 1], "relative": [0, 1]}, {"spnd": [0, 1]}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(as_json(changed(["budget", "bounds"], {"tv": wrong})), json_schema())
