@@ -66,14 +66,14 @@ class ModelStages:
     def put_posterior(self, **options: Any) -> str:
         """A posterior of the table under the version that its fit would have, and that version.
 
-        `options` are those of `tests.mmm_core.posteriors.posterior`, and `attrs` to change.
+        `options` are those of `tests.mmm_core.posteriors.posterior`, `attrs` to change, and its `spec`.
         """
         from mmm_core.inference.version import posterior_version
         from mmm_core.posterior.schema import save_posterior
 
-        attrs = options.pop("attrs", {})
+        attrs, spec = options.pop("attrs", {}), options.pop("spec", SMALL)
         version = posterior_version(self.vintages.current(VINTAGE), load_model(VINTAGE.model))
-        tree = posterior(SMALL, **options)
+        tree = posterior(spec, **options)
         tree.attrs.update({"table": self.vintages.current(VINTAGE), **attrs})
         save_posterior(tree, self.posteriors.path(VINTAGE, version))
         return version

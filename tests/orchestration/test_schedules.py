@@ -51,3 +51,25 @@ def test_a_model_that_cannot_be_read_runs_into_its_error(models):
     models("us_revenue", text="model: [broken")
     (request,) = tick()
     assert request.partition_key == "2026-01-05|us_revenue"
+
+
+def test_models_that_cannot_be_read_stop_no_other(models, tmp_path):
+    names = MODELS.get_partition_keys()
+    assert len(names) > 1
+    folder = tmp_path / f"{names[0]}.yaml"
+    models("us_revenue")
+    for broken in (
+        "a: " + "[" * 50_000,
+        "a: &a [1, 1]\n" + "".join(f"a{i + 1}: &a{i + 1} [*a{i or ''}, *a{i or ''}]\n" for i in range(40)),
+        "model: .nan\n",
+        "- a\n",
+        "media: {defaults: [1], channels: {}}\n",
+        b"kpi: K\xf6ln\n",
+        None,
+    ):
+        folder.unlink(missing_ok=True)
+        if broken is None:
+            folder.mkdir()
+        else:
+            folder.write_bytes(broken if isinstance(broken, bytes) else broken.encode())
+        assert "2026-01-05|us_revenue" in {request.partition_key for request in tick()}

@@ -6,7 +6,7 @@ import pytest
 from assets.curves.contributions import contributions
 from assets.curves.response_curves import response_curves
 from assets.curves.roi import roi
-from tests.assets.vintage import VINTAGE, metadata
+from tests.assets.vintage import SMALL, VINTAGE, metadata
 from tests.fixtures_warehouse import checks
 
 pytestmark = pytest.mark.slow
@@ -63,3 +63,11 @@ def test_a_posterior_that_is_not_registered_has_no_results(unfitted):
     assert unfitted.materialize(mmm_posterior).success
     assert "materialize registered_model first" in failure(unfitted.materialize(roi))
     assert unfitted.results.read("roi", VINTAGE) is None
+
+
+def test_a_channel_of_any_name_is_tracked(unfitted):
+    channels = {"search (brand)": {"spend": "search_spend"}, "tv [50 %]": {"spend": "tv_spend"}}
+    unfitted.write_spec(media={"channels": channels})
+    unfitted.registered(spec={**SMALL, "media": {"channels": channels}})
+    assert unfitted.materialize(roi).success
+    assert set(unfitted.results.read("roi", VINTAGE)["channel"]) == set(channels)

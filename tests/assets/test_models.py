@@ -1,0 +1,33 @@
+"""The models' folder: what is a partition, what is passed over, and what is wrong with one is a refusal of that one."""
+
+import pytest
+
+from assets import models
+from mmm_core.errors import SpecError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("MMM_MODELS_DIR", str(tmp_path))
+    return tmp_path
+
+
+def test_files_that_look_like_a_model_and_are_none_are_named(folder):
+    for name in ("sound.yaml", "old.yml", "odd name.yaml", "LOUD.YAML", "notes.txt"):
+        (folder / name).write_text("model: x\n")
+    assert models.model_names() == ["sound"]
+    assert models.files_passed_over() == ["LOUD.YAML", "odd name.yaml", "old.yml"]
+
+
+def test_whatever_goes_wrong_in_reading_a_model_is_a_refusal_of_it(folder, monkeypatch):
+    (folder / "sound.yaml").write_text("model: [broken")
+    with pytest.raises(SpecError, match=r"sound\.yaml: not valid YAML"):
+        models.load_model("sound")
+    (folder / "other").mkdir()
+
+    def fails(path):
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr("mmm_core.spec.model_spec.load_spec", fails)
+    with pytest.raises(SpecError, match=r"sound\.yaml: cannot be read: RecursionError: maximum recursion"):
+        models.load_model("sound")
