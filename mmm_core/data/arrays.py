@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +23,6 @@ TERM_PRIOR_SD = 10.0
 # the likelihood, what media did in them included; at 2 one week keeps 4/5 of what it says and four weeks 16/17. A day
 # known to be far larger, such as Black Friday, is an event, with the wide prior.
 HOLIDAY_PRIOR_SD = 2.0
-
-Panel = Callable[[str], np.ndarray]
-"""From a column of the table to its values (geo, week)."""
 
 
 def model_data(
@@ -56,70 +52,38 @@ def model_data(
             it, an unknown holiday, two components of one name, too long a holdout.
     """
     rows = check_table(table, spec, source)
-    time = spec.time.column
-    geos = sorted(rows[spec.geo.column].unique()) if spec.geo else [NATIONAL]
-    media_week = pd.DatetimeIndex(np.sort(rows[time].unique()))
-    week = media_week[spec.l_max :]
-    shape = (len(geos), len(media_week))
-
-    def panel(column: str) -> np.ndarray:
-        return rows[column].to_numpy(dtype=float).reshape(shape)  # check_table sorts by geo, then week
-
+    panel = Panel.of(rows, spec)
     exposure = np.stack([panel(channel.media_column) for channel in spec.channel_specs], axis=-1)
     spend = np.stack([panel(channel.spend) for channel in spec.media.channels.values()], axis=-1)
-    kpi = panel(spec.kpi.column)[:, spec.l_max :]
-    unit = (
-        panel(spec.kpi.revenue_per_unit)[:, spec.l_max :] if spec.kpi.revenue_per_unit else np.ones_like(kpi)
-    )
-    if spec.geo and spec.geo.population:
-        population = panel(spec.geo.population)[:, -1]
-        population = population / population.mean()
-    else:
-        population = np.ones(len(geos))
-
     _refuse_idle_channels(exposure[:, spec.l_max :], spend[:, spec.l_max :], spec, source)
-    observed = np.isfinite(kpi)
-    if holdout_weeks:
-        if holdout_weeks > len(week) - 26:
-            raise InputError(
-                f"{source}: a holdout of {holdout_weeks} weeks leaves fewer than 26 of {len(week)}: shorten it"
-            )
-        observed = observed & (np.arange(len(week)) < len(week) - holdout_weeks)
-
-    per_head = kpi / population[:, None]
-    if spec.kpi.scale == "log":
-        per_head = np.log(per_head)
-    seen = np.where(observed, per_head, np.nan)
-    centre = np.nanmedian(seen, axis=1)
-    kpi_scale = _robust_sd(seen - centre[:, None])
-
-    media_per_head = exposure / population[:, None, None]
-    positive = np.where(media_per_head > 0, media_per_head, np.nan)
-    media_scale = np.nanmean(positive, axis=(0, 1))
-
-    design = _design(spec, week, len(geos), lambda column: panel(column)[:, spec.l_max :], source)
-
+    kpi = panel.window(spec.kpi.column)
+    worth = spec.kpi.revenue_per_unit
+    revenue_per_kpi = panel.window(worth) if worth else np.ones_like(kpi)
+    population = _population(panel, spec)
+    observed = _observed(kpi, holdout_weeks, source)
+    kpi_centre, kpi_scale = _kpi_units(kpi, population, observed, spec)
+    design = _design(spec, panel, source)
     return xr.Dataset(
         {
             "exposure": (("geo", "media_week", "channel"), exposure),
             "spend": (("geo", "media_week", "paid_channel"), spend),
             "kpi": (("geo", "week"), kpi),
-            "revenue_per_kpi": (("geo", "week"), unit),
+            "revenue_per_kpi": (("geo", "week"), revenue_per_kpi),
             "observed": (("geo", "week"), observed),
             "population": (("geo",), population),
             "design": (("geo", "week", "term"), (design.raw - design.centre) / design.scale),
             "design_centre": (("term",), design.centre),
             "design_scale": (("term",), design.scale),
             "design_prior_sd": (("term",), design.prior_sd),
-            "media_scale": (("channel",), media_scale),
+            "media_scale": (("channel",), _media_scale(exposure, population)),
             **_frequency(exposure, spec, panel),
-            "kpi_centre": (("geo",), centre / kpi_scale),
+            "kpi_centre": (("geo",), kpi_centre),
             "kpi_scale": ((), kpi_scale),
         },
         coords={
-            "geo": geos,
-            "media_week": media_week,
-            "week": week,
+            "geo": panel.geos,
+            "media_week": panel.media_week,
+            "week": panel.week,
             "channel": list(spec.channels),
             "paid_channel": list(spec.paid),
             "term": list(design.terms),
@@ -134,6 +98,78 @@ def model_data(
 
 
 @dataclass(frozen=True)
+class Panel:
+    """A checked table by geo and week.
+
+    Attributes:
+        rows: sorted by geo, then week.
+        geos: their names; one where the model is national.
+        media_week: every week; the first `history` are media history only.
+    """
+
+    rows: pd.DataFrame
+    geos: list[str]
+    media_week: pd.DatetimeIndex
+    history: int
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, spec: ModelSpec) -> Panel:
+        """From the rows that `check_table` gives."""
+        geos = sorted(rows[spec.geo.column].unique()) if spec.geo else [NATIONAL]
+        return cls(rows, geos, pd.DatetimeIndex(np.sort(rows[spec.time.column].unique())), spec.l_max)
+
+    @property
+    def week(self) -> pd.DatetimeIndex:
+        """The modelled weeks."""
+        return self.media_week[self.history :]
+
+    def __call__(self, column: str) -> np.ndarray:
+        """A column's values in every week, (geo, media_week)."""
+        return self.rows[column].to_numpy(dtype=float).reshape(len(self.geos), len(self.media_week))
+
+    def window(self, column: str) -> np.ndarray:
+        """A column's values in the modelled weeks, (geo, week)."""
+        return self(column)[:, self.history :]
+
+
+def _population(panel: Panel, spec: ModelSpec) -> np.ndarray:
+    """Population (geo,) of the last week, relative to its mean; 1 where it is not known."""
+    if not (spec.geo and spec.geo.population):
+        return np.ones(len(panel.geos))
+    population = panel(spec.geo.population)[:, -1]
+    return np.asarray(population / population.mean())
+
+
+def _observed(kpi: np.ndarray, holdout_weeks: int, source: str) -> np.ndarray:
+    """Whether a week's KPI enters the likelihood, (geo, week)."""
+    observed, weeks = np.isfinite(kpi), kpi.shape[1]
+    if holdout_weeks > max(weeks - 26, 0):
+        raise InputError(
+            f"{source}: a holdout of {holdout_weeks} weeks leaves fewer than 26 of {weeks}: shorten it"
+        )
+    return observed & (np.arange(weeks) < weeks - holdout_weeks)
+
+
+def _kpi_units(
+    kpi: np.ndarray, population: np.ndarray, observed: np.ndarray, spec: ModelSpec
+) -> tuple[np.ndarray, float]:
+    """Centre (geo,) in scaled units, and scale, of the KPI per head or of its logarithm."""
+    per_head = kpi / population[:, None]
+    if spec.kpi.scale == "log":
+        per_head = np.log(per_head)
+    seen = np.where(observed, per_head, np.nan)
+    centre = np.nanmedian(seen, axis=1)
+    scale = _robust_sd(seen - centre[:, None])
+    return np.asarray(centre / scale), scale
+
+
+def _media_scale(exposure: np.ndarray, population: np.ndarray) -> np.ndarray:
+    """Mean of each channel's weeks with media, per head, (channel,)."""
+    per_head = exposure / population[:, None, None]
+    return np.asarray(np.nanmean(np.where(per_head > 0, per_head, np.nan), axis=(0, 1)))
+
+
+@dataclass(frozen=True)
 class Design:
     """What enters the baseline linearly: value = (raw - centre) / scale, of every term in every geo and week."""
 
@@ -144,38 +180,41 @@ class Design:
     prior_sd: np.ndarray  # (term,)
 
 
-def _design(spec: ModelSpec, week: pd.DatetimeIndex, geos: int, panel: Panel, source: str) -> Design:
+def _design(spec: ModelSpec, panel: Panel, source: str) -> Design:
     """Intercept, controls and treatments, then what follows from the date.
 
     Controls and the trend are centred; a treatment is measured from its baseline value, so that its term is 0 where
     there was none. All three are in standard deviations. Waves and indicators are as they are.
     """
-    ones = np.ones((geos, len(week)))
-    dated = dated_terms(week, spec)
-    named = [INTERCEPT, *spec.controls, *spec.treatments, *dated]
-    refuse_repeated(named, spec)
+    ones = np.ones((len(panel.geos), len(panel.week)))
+    dated = dated_terms(panel.week, spec)
+    names = [INTERCEPT, *spec.controls, *spec.treatments, *dated]
+    refuse_repeated(names, spec)
     columns = [
         ones,
-        *(panel(control) for control in spec.controls),
-        *(panel(treatment.column) for treatment in spec.treatments.values()),
+        *(panel.window(control) for control in spec.controls),
+        *(panel.window(treatment.column) for treatment in spec.treatments.values()),
         *(ones * values for values in dated.values()),
     ]
     raw = np.stack(columns, axis=-1)
-    centre, scale, prior_sd = np.zeros(len(named)), np.ones(len(named)), np.full(len(named), TERM_PRIOR_SD)
-    holidays = holiday_terms(week, spec.baseline.holidays)
-    for position, term in enumerate(named):
+    centre, scale = np.zeros(len(names)), np.ones(len(names))
+    for position, term in enumerate(names):
         values = raw[..., position]
         if term in spec.treatments:
             centre[position] = _baseline_value(values, spec.treatments[term].baseline)
         elif term in spec.controls or term == TREND:
             centre[position] = values.mean()
-        elif term in holidays:
-            prior_sd[position] = HOLIDAY_PRIOR_SD
         if term in spec.treatments or term in spec.controls or term == TREND:
             scale[position] = values.std() if np.ptp(values) > 0 else 0.0
-    prior_sd[0] = INTERCEPT_PRIOR_SD
-    _refuse_constant([term for term, spread in zip(named, scale, strict=True) if spread == 0], source)
-    return Design(tuple(named), raw, centre, scale, prior_sd)
+    _refuse_constant([term for term, spread in zip(names, scale, strict=True) if spread == 0], source)
+    return Design(tuple(names), raw, centre, scale, _prior_sds(names, spec, panel.week))
+
+
+def _prior_sds(names: list[str], spec: ModelSpec, week: pd.DatetimeIndex) -> np.ndarray:
+    """Prior sd of each term's coefficient, (term,), in units of the noise sd."""
+    holidays = dict.fromkeys(holiday_terms(week, spec.baseline.holidays), HOLIDAY_PRIOR_SD)
+    sd = {**holidays, INTERCEPT: INTERCEPT_PRIOR_SD}
+    return np.array([sd.get(term, TERM_PRIOR_SD) for term in names])
 
 
 def _baseline_value(values: np.ndarray, baseline: str | float) -> float:

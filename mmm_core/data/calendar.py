@@ -197,8 +197,8 @@ def holiday_dates(stated: Holidays, years: range) -> dict[str, set[datetime.date
             f"{nearest(stated.subdivision, subdivisions)}"
         )
     country = getattr(holidays, stated.country)
-    own = country.default_language or ""
-    language = "en_US" if "en_US" in country.supported_languages and not own.startswith("en") else own
+    default = country.default_language or ""
+    language = "en_US" if "en_US" in country.supported_languages and not default.startswith("en") else default
     calendar = holidays.country_holidays(
         stated.country, subdiv=stated.subdivision, years=years, language=language or None
     )

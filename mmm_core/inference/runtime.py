@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from platformdirs import user_cache_path
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -75,8 +77,6 @@ def largest_divisor(parts: int, devices: int) -> int:
 def compilation_cache() -> Path | None:
     """Folder of compiled programs: MMM_COMPILATION_CACHE, or the user's cache folder; None when set to empty."""
     chosen = os.environ.get("MMM_COMPILATION_CACHE")
-    if chosen == "":
-        return None
-    if chosen is not None:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "carryover" / "jax"
+    if chosen is None:
+        return user_cache_path("carryover", appauthor=False) / "jax"
+    return Path(chosen) if chosen else None

@@ -49,12 +49,12 @@ from jax.scipy.linalg import solve_triangular
 
 from mmm_core.model.level import (
     LevelPrior,
+    conditional,
     draw_level,
-    evidence,
     gram,
-    level_evidence,
+    level_log_marginal,
     level_prior,
-    posterior,
+    log_marginal,
 )
 
 Array = Any  # of NumPy when prepared, of JAX inside a program
@@ -179,7 +179,7 @@ def log_likelihood(
         explained = jnp.sum((ratio * projected) ** 2 / spread)
         by_geo = jnp.zeros((), residual.dtype)
         if deviations is not None:
-            by_geo = evidence(
+            by_geo = log_marginal(
                 *_after_level(block, block.level, residual, projected, spread, sigma, tau, deviations)
             )
         return (
@@ -199,7 +199,7 @@ def log_likelihood(
         count = jnp.sum(seen > 0)
         log_normaliser = 0.5 * jnp.sum(jnp.log(jnp.where(seen > 0, seen, 1.0))) - count * _HALF_LOG_TWO_PI
     return (
-        level_evidence(block.level, data.precision, data.information, *_ratios(sigma, tau, tau_slope))
+        level_log_marginal(block.level, data.precision, data.information, *_ratios(sigma, tau, tau_slope))
         - 0.5 * data.quadratic
         - _log_diagonal(data.root)
         - count * jnp.log(sigma)
@@ -227,7 +227,7 @@ def draw(
         spread = 1.0 + (tau / sigma) ** 2 * block.level.eigenvalues
         by_geo = None
         if deviations is not None:
-            root, mean = posterior(
+            root, mean = conditional(
                 *_after_level(block, block.level, residual, projected, spread, sigma, tau, deviations)
             )
             noise = jax.random.normal(geo_key, mean.shape, mean.dtype)
@@ -277,7 +277,7 @@ def _after_level(
     tau: jax.Array,
     deviations: Deviations,
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """What is known of the deviations of all geos once the level is integrated out: arguments of `evidence`.
+    """What is known of the deviations of all geos once the level is integrated out: arguments of `log_marginal`.
 
     Args:
         projected, spread: h and v of the module's docstring.
@@ -285,14 +285,14 @@ def _after_level(
     columns = _columns(block, sigma, deviations, with_terms=False)
     seen = _whitened(columns * block.observed[:, None], block.whitener)
     geos, size = columns.shape[:2]
-    own = jnp.einsum("gct,gdt->gcd", seen, columns)
-    apart = jnp.eye(geos, dtype=own.dtype)[:, None, :, None]
+    within = jnp.einsum("gct,gdt->gcd", seen, columns)
+    apart = jnp.eye(geos, dtype=within.dtype)[:, None, :, None]
     damping = (tau / sigma) / jnp.sqrt(spread)
     rows = damping[:, None] * (spectrum.projection @ seen.reshape(geos * size, -1).T)
-    precision = (own[:, :, None, :] * apart).reshape(geos * size, geos * size) - gram(rows)
+    precision = (within[:, :, None, :] * apart).reshape(geos * size, geos * size) - gram(rows)
     information = jnp.einsum("gct,gt->gc", seen, residual).ravel() - (damping * projected) @ rows
     count = geos * size
-    return jnp.eye(count, dtype=own.dtype), precision, information / sigma, jnp.ones(count, own.dtype)
+    return jnp.eye(count, dtype=within.dtype), precision, information / sigma, jnp.ones(count, within.dtype)
 
 
 def _whitened(rows: jax.Array, whitener: jax.Array) -> jax.Array:

@@ -3,12 +3,12 @@
 Whatever else is in the model, once the rest is integrated out the data speak of the weekly level l (in units of the
 noise sd) through a precision matrix A (week, week) and an information vector y (week,):
 
-    evidence = log of the integral of exp(y'l - l'A l / 2) p(l) dl
+    log marginal = log of the integral of exp(y'l - l'A l / 2) p(l) dl
 
 The prior is l = Phi (s * z), z ~ N(0, J^{-1}), |J| = 1. With N = J + diag(s) A diag(s) and b = s * y, A and y in the
 coordinates of Phi,
 
-    evidence = b'N^{-1}b / 2 - log|N| / 2,    z | data ~ N(N^{-1}b, N^{-1}).
+    log marginal = b'N^{-1}b / 2 - log|N| / 2,    z | data ~ N(N^{-1}b, N^{-1}).
 
 * Random walk, l_t = l_{t-1} + (tau/sigma) e_t: s = tau/sigma and J is the inverse of the covariance of a walk with unit
   steps, a tridiagonal matrix with determinant 1. Nothing needs to be accumulated over weeks, and tau = 0 is no special
@@ -61,7 +61,7 @@ def level_prior(weeks: int, slope: bool) -> LevelPrior:
     return LevelPrior(np.eye(steps), Slope(basis, rotation, spread))
 
 
-def level_evidence(
+def level_log_marginal(
     prior: LevelPrior,
     precision: jax.Array,
     information: jax.Array,
@@ -74,7 +74,7 @@ def level_evidence(
         precision: A, (week, week). information: y, (week,).
         step: tau/sigma. slope_step: tau_slope/sigma, for a prior with a slope.
     """
-    return evidence(prior.stiffness, *_coordinates(prior, precision, information, step, slope_step))
+    return log_marginal(prior.stiffness, *_coordinates(prior, precision, information, step, slope_step))
 
 
 def draw_level(
@@ -93,7 +93,7 @@ def draw_level(
     """
     level_key, slope_key = jax.random.split(key)
     precision, information, scale = _coordinates(prior, precision, information, step, slope_step)
-    root, mean = posterior(prior.stiffness, precision, information, scale)
+    root, mean = conditional(prior.stiffness, precision, information, scale)
     noise = jax.random.normal(level_key, mean.shape, mean.dtype)
     moved = scale * (mean + solve_triangular(root, noise, lower=True, trans=1))
     if prior.slope is None or slope_step is None:
@@ -135,7 +135,7 @@ def _coordinates(
     return basis.T @ precision @ basis, information @ basis, jnp.sqrt(variance)
 
 
-def posterior(
+def conditional(
     stiffness: jax.Array, precision: jax.Array, information: jax.Array, scale: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Cholesky factor of N, and N^{-1} b."""
@@ -144,16 +144,16 @@ def posterior(
 
 
 @jax.custom_jvp
-def evidence(
+def log_marginal(
     stiffness: jax.Array, precision: jax.Array, information: jax.Array, scale: jax.Array
 ) -> jax.Array:
     """b'N^{-1}b / 2 - log|N| / 2 of the module's docstring, for any J, A, y and s."""
-    root, mean = posterior(stiffness, precision, information, scale)
+    root, mean = conditional(stiffness, precision, information, scale)
     return 0.5 * jnp.sum(scale * information * mean) - jnp.sum(jnp.log(jnp.diagonal(root)))
 
 
-@evidence.defjvp
-def _evidence_jvp(
+@log_marginal.defjvp
+def _log_marginal_jvp(
     primals: tuple[jax.Array, ...], tangents: tuple[jax.Array, ...]
 ) -> tuple[jax.Array, jax.Array]:
     """Gradients from the moments of z | data: cheaper than differentiating through the factor.
@@ -161,7 +161,7 @@ def _evidence_jvp(
     Tangents enter linearly, so that reverse mode uses the gradients as they are; J is fixed and has none.
     """
     stiffness, precision, information, scale = primals
-    root, mean = posterior(stiffness, precision, information, scale)
+    root, mean = conditional(stiffness, precision, information, scale)
     value = 0.5 * jnp.sum(scale * information * mean) - jnp.sum(jnp.log(jnp.diagonal(root)))
     inverse_root = jax.lax.linalg.triangular_solve(root, jnp.eye(len(root), dtype=root.dtype), lower=True)
     covariance = inverse_root.T @ inverse_root

@@ -94,24 +94,24 @@ class MediaLayout:
 def lag_weights(layout: MediaLayout, shape: dict[str, Array]) -> Array:
     """Normalised lag weights (channel, lag); `shape` holds parameters (channel,)."""
     groups = _groups(tuple(zip(layout.adstock_kind, layout.l_max, strict=True)))
-    rows = [
+    weights = [
         jnp.broadcast_to(
-            adstock.lag_weights(kind, l_max, layout.lags, **_of(shape, ADSTOCKS[kind].parameters, at)),
-            (len(at), layout.lags),
+            adstock.lag_weights(kind, l_max, layout.lags, **_of(shape, ADSTOCKS[kind].parameters, channels)),
+            (len(channels), layout.lags),
         )
-        for (kind, l_max), at in groups.items()
+        for (kind, l_max), channels in groups.items()
     ]
-    return _in_order(rows, groups)
+    return _in_order(weights, groups)
 
 
 def saturate(layout: MediaLayout, media: Array, shape: dict[str, Array]) -> Array:
     """Saturation of media (channel, geo, week), each channel with its own curve; `shape` holds (channel,)."""
     groups = _groups(layout.saturation_kind)
     parts = []
-    for kind, at in groups.items():
-        parameters = _of(shape, SATURATIONS[kind].parameters, at)
+    for kind, channels in groups.items():
+        parameters = _of(shape, SATURATIONS[kind].parameters, channels)
         wide = {name: value[:, None, None] for name, value in parameters.items()}
-        parts.append(SATURATIONS[kind].function(rows(media, at), **wide))
+        parts.append(SATURATIONS[kind].function(rows(media, channels), **wide))
     return _in_order(parts, groups)
 
 
@@ -126,43 +126,44 @@ def saturated_media(
     weights = lag_weights(layout, shape)
     groups = _groups(layout.saturated_first)
     parts = []
-    for first, at in groups.items():
-        some, own = layout.of_channels(at), _of(shape, shape, at)
-        own_weights = rows(weights, at)
+    for first, channels in groups.items():
+        some, parameters = layout.of_channels(channels), _of(shape, shape, channels)
+        kept = rows(weights, channels)
         if first:
             reach, raw = media.reach, media.raw
             if times != 1.0:
                 by_reach = np.array(some.has_frequency)[:, None, None]
                 reach, raw = reach * np.where(by_reach, times, 1.0), raw * np.where(by_reach, 1.0, times)
-            saturated = reach * saturate(some, raw, own)
+            saturated = reach * saturate(some, raw, parameters)
             early = saturated.shape[-1] - media.lagged.shape[-1]
             lagged = adstock.lagged(saturated, some.lags)[..., early:]
-            parts.append(adstock.convolve(lagged, own_weights[:, : some.lags]))
+            parts.append(adstock.convolve(lagged, kept[:, : some.lags]))
         else:
-            carried = adstock.convolve(media.lagged, own_weights)
-            parts.append(saturate(some, carried if times == 1.0 else times * carried, own))
+            carried = adstock.convolve(media.lagged, kept)
+            parts.append(saturate(some, carried if times == 1.0 else times * carried, parameters))
     return _in_order(parts, groups)
 
 
-def rows(values: Array, at: tuple[int, ...]) -> Array:
-    """`values[at]` for fixed positions, by slices: the gradient of an indexed read is a slow scatter."""
-    if at == tuple(range(len(values))):
+def rows(values: Array, positions: tuple[int, ...]) -> Array:
+    """`values[positions]` for fixed positions, by slices: the gradient of an indexed read is a slow scatter."""
+    if positions == tuple(range(len(values))):
         return values
-    starts = [i for i in range(len(at)) if i == 0 or at[i] != at[i - 1] + 1]
-    ends = [*starts[1:], len(at)]
+    starts = [i for i in range(len(positions)) if i == 0 or positions[i] != positions[i - 1] + 1]
+    ends = [*starts[1:], len(positions)]
     parts = [
-        jax.lax.slice_in_dim(values, at[start], at[end - 1] + 1)
+        jax.lax.slice_in_dim(values, positions[start], positions[end - 1] + 1)
         for start, end in zip(starts, ends, strict=True)
     ]
     return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
 
 
-def spread_over(values: Array, at: tuple[int, ...], size: int, fill: float) -> Array:
-    """`size` rows, those at `at` from `values`, the others `fill`: `rows` the other way round."""
-    if len(at) == size:
+def spread_over(values: Array, positions: tuple[int, ...], size: int, fill: float) -> Array:
+    """`size` rows, those at `positions` from `values`, the others `fill`: `rows` the other way round."""
+    if len(positions) == size:
         return values
     padded = jnp.concatenate([values, jnp.full((1, *values.shape[1:]), fill, values.dtype)])
-    return rows(padded, tuple(at.index(i) if i in at else len(at) for i in range(size)))
+    filled = len(positions)
+    return rows(padded, tuple(positions.index(i) if i in positions else filled for i in range(size)))
 
 
 def _groups(kinds: tuple[Any, ...]) -> dict[Any, tuple[int, ...]]:
@@ -170,19 +171,19 @@ def _groups(kinds: tuple[Any, ...]) -> dict[Any, tuple[int, ...]]:
     out: dict[Any, list[int]] = {}
     for position, kind in enumerate(kinds):
         out.setdefault(kind, []).append(position)
-    return {kind: tuple(at) for kind, at in out.items()}
+    return {kind: tuple(positions) for kind, positions in out.items()}
 
 
-def _of(shape: dict[str, Array], names: Any, at: tuple[int, ...]) -> dict[str, Array]:
+def _of(shape: dict[str, Array], names: Any, positions: tuple[int, ...]) -> dict[str, Array]:
     """The named parameters of the channels at some positions."""
-    return {name: rows(shape[name], at) for name in names}
+    return {name: rows(shape[name], positions) for name in names}
 
 
 def _in_order(parts: list[Array], groups: dict[Any, tuple[int, ...]]) -> Array:
     """Parts of groups of channels, back in the order of the channels."""
     if len(parts) == 1:
         return parts[0]
-    order = np.argsort(np.concatenate([np.array(at) for at in groups.values()]))
+    order = np.argsort(np.concatenate([np.array(positions) for positions in groups.values()]))
     return rows(jnp.concatenate(parts), tuple(order.tolist()))
 
 
@@ -220,9 +221,9 @@ class MediaModel:
 
     def geo(self, position: int) -> MediaModel:
         """The same for one geo."""
-        at = slice(position, position + 1)
-        frequency = None if self.frequency is None else self.frequency[at]
-        return replace(self, frequency=frequency, population=self.population[at], unit=self.unit[at])
+        geo = slice(position, position + 1)
+        frequency = None if self.frequency is None else self.frequency[geo]
+        return replace(self, frequency=frequency, population=self.population[geo], unit=self.unit[geo])
 
     def inputs(self, exposure: Any, frequency: Any = None, window: int | None = None) -> MediaInput:
         """Media in scaled units, from exposure (geo, week, channel) in the table's.
@@ -232,7 +233,7 @@ class MediaModel:
                 of the same weeks.
             window: keep the responses of this many last weeks; all by default.
         """
-        # of a table in NumPy: there each operation would be a program of its own to compile
+        # of a table in NumPy: in JAX each operation would be one more program to compile
         xp: Any = np if isinstance(exposure, np.ndarray) else jnp
         scaled = exposure / self.population[:, None, None] / self.media_scale
         media = xp.moveaxis(scaled, -1, 0)
@@ -269,7 +270,7 @@ class MediaModel:
         media = self.inputs(exposure, frequency)
         unit = self.unit[:, None, None]
 
-        def one(draw: MediaParameters) -> jax.Array:
+        def effect(draw: MediaParameters) -> jax.Array:
             response = jnp.moveaxis(saturated_media(self.layout, media, draw.shape), 0, -1)
             if draw.multiplier is not None:
                 early = response.shape[1] - len(draw.multiplier)
@@ -280,4 +281,4 @@ class MediaModel:
                 response = response * jnp.pad(draw.multiplier, ((early, 0), (0, 0)), mode="edge")
             return response * draw.coefficient[:, None, :] * unit
 
-        return one(parameters) if parameters.coefficient.ndim == 2 else jax.vmap(one)(parameters)
+        return effect(parameters) if parameters.coefficient.ndim == 2 else jax.vmap(effect)(parameters)

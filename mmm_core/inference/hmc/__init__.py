@@ -1,1 +1,1 @@
-"""Hamiltonian Monte Carlo: the sampler, its adaptation, its checkpoint."""
+"""Hamiltonian Monte Carlo: the sampler, its compiled program, its adaptation, its checkpoint, and their records."""

@@ -1,5 +1,6 @@
 """A whole fit: what comes out, that it repeats, that it is saved exactly and that it finds the truth."""
 
+import errno
 from itertools import groupby
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import xarray as xr
 
 from mmm_core.data.arrays import model_data
 from mmm_core.errors import InputError
-from mmm_core.inference.fit import fit
+from mmm_core.inference.fit import fit, fit_and_save
 from mmm_core.posterior.schema import check_posterior, load_posterior, save_posterior, spec_of
 from mmm_core.spec.model_spec import ModelSpec, parse_spec
 from tests.mmm_core.definitions import family_spec, family_table, response
@@ -77,6 +78,31 @@ def test_saved_and_loaded_exactly(tree, tmp_path):
         xr.testing.assert_identical(back[group].to_dataset(), tree[group].to_dataset())
     assert back.attrs == tree.attrs
     assert [path.name for path in tmp_path.iterdir()] == ["posterior.nc"]
+
+
+def test_a_posterior_that_cannot_be_written_leaves_its_checkpoint(tree, tmp_path, monkeypatch):
+    """A disk that is full when the draws are done: the same fit goes on from them, and only then the file goes."""
+    monkeypatch.setattr("mmm_core.inference.hmc.sampler.CHECKPOINT_SECONDS", 0.0)
+    path, checkpoint, steps = tmp_path / "out" / "posterior.nc", tmp_path / "fit.checkpoint", []
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(xr.DataTree, "to_netcdf", full)
+        with pytest.raises(OSError, match=r"posterior\.nc"):
+            fit_and_save(weekly_table(104), parse_spec(SPEC), path, steps.append, checkpoint)
+    assert checkpoint.is_file()
+    assert not path.exists()
+    assert "its draws are kept in" in steps[-1].message
+
+    steps.clear()
+    again = fit_and_save(weekly_table(104), parse_spec(SPEC), path, steps.append, checkpoint)
+    assert "going on from the checkpoint at iteration 400" in [step.message for step in steps]
+    assert not [step for step in steps if step.phase in ("warm-up", "sampling")]  # nothing was drawn again
+    for found in (again, load_posterior(path)):
+        xr.testing.assert_identical(found["posterior"].to_dataset(), tree["posterior"].to_dataset())
+    assert not checkpoint.exists()
 
 
 def test_files_that_are_no_posterior(tree, tmp_path):

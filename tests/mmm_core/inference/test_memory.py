@@ -1,15 +1,18 @@
 """Memory before a fit: limits read from a made-up system, an estimate that grows with what it holds, a real peak."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mmm_core.data.arrays import model_data
 from mmm_core.errors import InputError
 from mmm_core.inference.available import available_memory
 from mmm_core.inference.memory import MIB, check_memory, estimate_memory
+from mmm_core.model.model import LikelihoodTerm
 from mmm_core.model.prepare import prepare
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, panel_spec, weekly_table
@@ -95,6 +98,47 @@ def test_the_estimate_grows_with_what_it_holds():
     assert many.parts["data"] == few.parts["data"]
     single = prepared({**SPEC, "fit": {**SPEC["fit"], "precision": "float32"}}, weekly_table(104))
     assert estimate_memory(single).parts["gradients"] == few.parts["gradients"] // 2
+
+
+def test_the_sizes_are_those_of_the_program_itself():
+    """A part that a specification adds is counted without being named: a weight for every week of heavy tails."""
+    table = weekly_table(104)
+    plain, heavy = prepared(SPEC, table), prepared({**SPEC, "likelihood": "student_t"}, table)
+    few, many = estimate_memory(plain, 1000), estimate_memory(heavy, 1000)
+    draws = 2 * 1000
+    assert (
+        many.parts["kept draws"] - few.parts["kept draws"] == 8 * 4 * draws * 100
+    )  # weeks after the history
+    assert many.parts["gradients"] > 2 * few.parts["gradients"]
+    assert many.parts["posterior variables"] - few.parts["posterior variables"] == 8 * 2 * draws * 1  # nu
+    term = LikelihoodTerm("large", lambda effects, arrays, numbers: numbers.sum(), np.ones(10**6))
+    with_term = prepare(plain.data, plain.spec, [term])
+    assert estimate_memory(with_term, 1000).parts["data"] - few.parts["data"] == 8 * 10**6 * 3
+
+
+STARTS_NOTHING = """
+import jax
+from mmm_core.data.arrays import model_data
+from mmm_core.inference.memory import estimate_memory
+from mmm_core.model.prepare import prepare
+from mmm_core.spec.model_spec import parse_spec
+from tests.mmm_core.posteriors import SPEC, weekly_table
+spec = parse_spec(SPEC)
+estimate_memory(prepare(model_data(weekly_table(60), spec), spec))
+jax.config.update("jax_num_cpu_devices", 3)
+print(jax.device_count())
+"""
+
+
+def test_the_estimate_starts_no_device():
+    """JAX fixes the number of its devices when it first computes: the fit that follows wants one a chain."""
+    done = subprocess.run(
+        [sys.executable, "-c", STARTS_NOTHING],
+        env={**os.environ, "JAX_PLATFORMS": "cpu"}, capture_output=True, text=True, check=False,
+        cwd=Path(__file__).parents[3],
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "3"
 
 
 PROGRAM = """

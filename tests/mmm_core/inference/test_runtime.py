@@ -1,10 +1,12 @@
 """What a process is set up with."""
 
 import gc
+import sys
 
 import pytest
+from platformdirs import user_cache_path
 
-from mmm_core.inference.runtime import largest_divisor, only_new_garbage
+from mmm_core.inference.runtime import compilation_cache, largest_divisor, only_new_garbage
 
 
 def test_old_objects_are_spared_by_collections_and_given_back():
@@ -26,6 +28,18 @@ def test_they_are_given_back_after_an_error_too():
 @only_new_garbage()
 def _fails():
     raise ValueError("inside")
+
+
+def test_compiled_programs_are_kept_where_one_says_or_in_the_users_cache(monkeypatch, tmp_path):
+    monkeypatch.delenv("MMM_COMPILATION_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert compilation_cache() == user_cache_path("carryover", appauthor=False) / "jax"
+    if sys.platform == "linux":
+        assert compilation_cache() == tmp_path / "carryover" / "jax"
+    monkeypatch.setenv("MMM_COMPILATION_CACHE", str(tmp_path / "here"))
+    assert compilation_cache() == tmp_path / "here"
+    monkeypatch.setenv("MMM_COMPILATION_CACHE", "")
+    assert compilation_cache() is None
 
 
 @pytest.mark.parametrize(
