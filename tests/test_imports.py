@@ -129,14 +129,22 @@ def test_each_contract_is_broken_by_a_bad_import(copied):
     }
     for folder, text in bad.items():
         (copied / folder / "bad.py").write_text(text + "\n")
+    upwards = {
+        "runtime": "def f():\n    from mmm_core.inference.fit import fit",
+        "hmc/state": "def f():\n    from mmm_core.inference.hmc.adaptation import Adaptation",
+    }
+    for module, text in upwards.items():
+        (copied / f"mmm_core/inference/{module}.py").write_text(text + "\n")
     done = lint_imports(copied)
     assert done.returncode == 1
-    assert done.stdout.count(" BROKEN") == 4, done.stdout
+    assert done.stdout.count(" BROKEN") == 6, done.stdout
     for line in (
         "assets.bad -> orchestration.resources (l.1)",
         "mmm_core.effects.bad -> mmm_core.review (l.2)",
         "mmm_core.data.bad -> duckdb (l.2)",
         "mmm_core.spec.bad -> rich (l.1)",
+        "mmm_core.inference.runtime -> mmm_core.inference.fit (l.2)",
+        "mmm_core.inference.hmc.state -> mmm_core.inference.hmc.adaptation (l.2)",
     ):
         assert line in done.stdout
 

@@ -67,14 +67,15 @@ def fit(
     """
     started = time.perf_counter()
     refuse_changed(spec.extensions)
-    fit_source(spec)  # read now, so that a file edited while the fit runs does not pass for what ran
+    # read now, so that a file edited while the fit runs does not pass for what ran
+    computed_by = fit_source(spec)
     data = model_data(table, spec, source, holdout_weeks)
     refuse_likelihood_terms(spec.model, spec.fit.engine, evidence)
     prepared = prepare(data, spec, evidence)
     memory = check_memory(prepared, draws)
     if progress is not None:
         progress(Progress("preparing", 0, 0, 0, time.perf_counter() - started, message=memory.words))
-    options = FitOptions(draws, progress, checkpoint, warm_start)
+    options = FitOptions(draws, progress, checkpoint, warm_start, computed_by)
     with only_new_garbage():
         tree = posterior_tree(data, spec, engine(spec.fit.engine)(prepared, options))
     tree.attrs["memory"] = memory.words

@@ -38,9 +38,9 @@ class VariablesProgram(NamedTuple):
     constants: _Constants
 
     def compile(self) -> Any:
-        """The executable. It runs for a moment, so on a CPU it is made in a hurry: a third of the time."""
-        hurried = {"xla_cpu_use_fusion_emitters": False} if jax.default_backend() == "cpu" else None
-        return self.lowered.compile(compiler_options=hurried)
+        """The executable. It runs for a moment only, so on a CPU the compiler is given a third of its usual time."""
+        options = {"xla_cpu_use_fusion_emitters": False} if jax.default_backend() == "cpu" else None
+        return self.lowered.compile(compiler_options=options)
 
 
 def variables_program(

@@ -64,12 +64,14 @@ class FitOptions:
         progress: told how far the fit is.
         checkpoint: file that the state of a long fit is kept in; one cut short goes on from it.
         warm_start: an earlier posterior of the model, whose points and mass matrix the sampler starts with.
+        source: hash of the source that computes the fit; a checkpoint of another source is not gone on from.
     """
 
     draws: int | None = None
     progress: Callable[[Progress], None] | None = None
     checkpoint: Path | None = None
     warm_start: xr.DataTree | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from mmm_core.inference.hmc.sampler import Samples, sample, sample_stats
 from mmm_core.inference.hmc.state import Metric, Progress, Schedule, Start
 from mmm_core.inference.runtime import configure
 from mmm_core.inference.variables import posterior_variables, variables_program
-from mmm_core.inference.version import fit_source
 from mmm_core.json_text import dumps
 from mmm_core.model.prepare import PreparedModel, spread_over_geos
 from mmm_core.spec.model_spec import ModelSpec
@@ -60,7 +59,7 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
             options.progress,
             start=_start(options.warm_start, spec),
             checkpoint=options.checkpoint,
-            identity=_identity(prepared, schedule),
+            identity=_identity(prepared, schedule, options.source),
             spread=spread,
             programs=programs,
         )
@@ -81,7 +80,7 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     )
 
 
-def _identity(prepared: PreparedModel, schedule: Schedule) -> str:
+def _identity(prepared: PreparedModel, schedule: Schedule, source: str) -> str:
     """What must be the same for a run to go on from a checkpoint, on however many devices."""
     digest = hashlib.sha256()
     for name in sorted(map(str, prepared.data.data_vars)):
@@ -92,7 +91,7 @@ def _identity(prepared: PreparedModel, schedule: Schedule) -> str:
         for numbers in jax.tree.leaves(term.numbers):
             digest.update(np.ascontiguousarray(numbers).tobytes())
     length = f"{schedule.chains} {schedule.warmup} {schedule.draws}"
-    return f"{prepared.spec.spec_hash} {digest.hexdigest()} {length} {fit_source(prepared.spec)}"
+    return f"{prepared.spec.spec_hash} {digest.hexdigest()} {length} {source}"
 
 
 def _parametrisation(spec: ModelSpec) -> str:
