@@ -125,12 +125,16 @@ class PosteriorStore(VersionedStore):
         return True
 
     def load_previous(self, vintage: Vintage) -> "DataTree | None":
-        """The model's latest posterior of an earlier as-of week, if there is one; damaged ones are put aside."""
+        """The model's latest posterior of an earlier as-of week that can be read; damaged ones are put aside."""
+        from mmm_core.errors import InputError
+
         for earlier in self._earlier(vintage):
             try:
                 return self.load(earlier, self.current(earlier))
             except (Damaged, FileNotFoundError):
                 continue  # what was put aside has been said; the week before it serves as well
+            except InputError as error:  # written by another release: no reason to stop this week's review
+                dg.get_dagster_logger().warning(f"not compared with {earlier.as_of_week}: {error}")
         return None
 
     def _earlier(self, vintage: Vintage) -> Iterator[Vintage]:

@@ -24,10 +24,10 @@ from mmm_core.posterior.integrity import check_digest, with_digest
 from mmm_core.spec.extensions import extension, extensions_folder, load_extensions
 from mmm_core.spec.model_spec import ModelSpec, parse_spec
 
-FORMAT = 3
+FORMAT = 4
 """Raised when groups, variables or attributes change so that an older reader, or a newer one, would misread a file.
 
-1 and 2 stand in files as `engine_version`.
+1 and 2 stand in files as `engine_version`; 3 had no digest.
 """
 
 POSTERIOR_DIMS: dict[str, tuple[str, ...]] = {
@@ -155,6 +155,7 @@ def load_posterior(path: str | Path) -> xr.DataTree:
             f"{path}: not a netCDF file, or a damaged one: name the posterior.nc that `mmm fit ... --out FOLDER` "
             "wrote, or fit again"
         ) from None
+    _refuse_another_format(tree, str(path))  # first: another release may sign its files in another way
     check_digest(tree, path)
     check_posterior(tree, str(path), extensions_folder(path))
     return tree

@@ -102,6 +102,23 @@ def test_a_damaged_pointer_beside_nothing_says_what_to_materialize(tmp_path):
         store.current(vintage())
 
 
+def test_a_posterior_of_an_earlier_week_in_another_format_is_passed_over(tmp_path):
+    import h5py
+
+    from mmm_core.posterior.schema import FORMAT, save_posterior
+    from tests.mmm_core.posteriors import posterior
+
+    store = PosteriorStore(folder=str(tmp_path))
+    earlier = vintage(LAST_WEEK - dt.timedelta(days=7))
+    path = save_posterior(posterior(), store.path(earlier, "v0"))
+    store.point(earlier, "v0")
+    assert store.load_previous(vintage()).attrs["model"] == "small"
+    with h5py.File(path, "a") as file:
+        file.attrs["format"] = FORMAT - 1
+    assert store.load_previous(vintage()) is None
+    assert path.is_file()
+
+
 def test_a_damaged_posterior_of_an_earlier_week_gives_way_to_the_one_before(tmp_path):
     from mmm_core.posterior.schema import save_posterior
     from tests.mmm_core.posteriors import family_spec, posterior

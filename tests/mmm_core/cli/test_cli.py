@@ -16,6 +16,7 @@ from rich.console import Console
 
 from mmm_core.data.table import check_table, read_table
 from mmm_core.diagnostics.convergence import faults
+from mmm_core.posterior.integrity import DIGEST
 from mmm_core.posterior.schema import FORMAT, load_posterior, save_posterior
 from mmm_core.spec.model_spec import Review, load_spec, parse_spec
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
@@ -295,6 +296,7 @@ def test_a_refused_input_is_one_message_and_exit_code_2(folder, arguments, words
     for name, attrs in {"old": {"format": FORMAT - 1}, "newer": {"spec": yaml.safe_dump(spec)}}.items():
         shutil.copyfile(folder / "posterior.nc", folder / f"{name}.nc")
         with h5py.File(folder / f"{name}.nc", "a") as file:
+            del file.attrs[DIGEST]
             file.attrs.update(attrs)
     said = mmm(*arguments, cwd=folder)
     assert said.returncode == 2, said.stderr
@@ -306,6 +308,7 @@ def test_a_refused_input_is_one_message_and_exit_code_2(folder, arguments, words
 def test_figures_of_a_posterior_that_other_source_fitted_come_with_a_remark(folder, tmp_path):
     shutil.copyfile(folder / "posterior.nc", tmp_path / "earlier.nc")
     with h5py.File(tmp_path / "earlier.nc", "a") as file:
+        del file.attrs[DIGEST]
         file.attrs["source"] = "0123456789abcdef"
     said = mmm("curves", "--posterior", tmp_path / "earlier.nc")
     assert said.returncode == 0

@@ -12,6 +12,7 @@ import yaml
 from mmm_core.data.table import check_table, fingerprint
 from mmm_core.errors import InputError, SpecError
 from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.integrity import DIGEST
 from mmm_core.posterior.schema import (
     FORMAT,
     load_posterior,
@@ -39,8 +40,9 @@ def file(tmp_path):
 
 
 def changed(file, **attrs):
-    """The file with other root attributes; one that is None is taken away."""
+    """The file as another release would write it: other root attributes, None for one that it has not."""
     with h5py.File(file, "a") as opened:
+        del opened.attrs[DIGEST]
         for name, value in attrs.items():
             if name in opened.attrs:
                 del opened.attrs[name]
@@ -111,6 +113,7 @@ def own_shape(tmp_path):
 READ = """
 import sys
 from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.integrity import DIGEST
 from mmm_core.posterior.schema import load_posterior
 print(load_posterior(sys.argv[1]).attrs["model"], sys.modules["helper_of_a_file"].__file__)
 """
