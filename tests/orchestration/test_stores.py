@@ -1,6 +1,9 @@
 """Files of the model stages: whole or absent, never overwritten, never pickled."""
 
 import datetime as dt
+import subprocess
+import sys
+import textwrap
 
 import dagster as dg
 import pandas as pd
@@ -171,6 +174,45 @@ def test_what_a_killed_process_left_is_removed_by_the_next_run_of_the_model(tmp_
     context = dg.build_output_context(asset_key=dg.AssetKey("roi"), partition_key=str(vintage().key))
     store.handle_output(context, TABLE)
     assert not left.exists()
+
+
+SAVING = """
+    import os, resource, sys
+    import pandas as pd
+    from assets.models import Vintage
+    from assets.resources.stores import VintageStore
+
+    folder, how = sys.argv[1:]
+    table = pd.DataFrame({"revenue": pd.Series(range(20_000)) * 1.1})
+    if how == "full":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    else:
+        to_parquet = pd.DataFrame.to_parquet
+        def killed(self, path, **options):
+            to_parquet(self, path, **options)
+            os.kill(os.getpid(), 9)
+        pd.DataFrame.to_parquet = killed
+    VintageStore(folder=folder).save(Vintage("us_revenue", "2026-01-05"), "v2", table)
+"""
+
+
+@pytest.mark.parametrize("how", ["full", "killed"])
+def test_a_full_disk_and_a_kill_leave_the_last_vintage_in_force(tmp_path, how):
+    store = VintageStore(folder=str(tmp_path))
+    store.point(vintage(), store.save(vintage(), "v1", TABLE).stem)
+    before = sorted(store.path(vintage(), "v1").parent.iterdir())
+    process = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(SAVING), str(tmp_path), how],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == {"full": 1, "killed": -9}[how], process.stderr
+    assert how == "killed" or "v2.parquet: could not be written: the disk is full" in process.stderr
+    assert store.current(vintage()) == "v1"
+    pd.testing.assert_frame_equal(pd.read_parquet(store.checked(vintage(), "v1")), TABLE)
+    store.versions.sweep(vintage())  # as the next run of the model does
+    assert sorted(store.path(vintage(), "v1").parent.iterdir()) == before
 
 
 def test_a_result_that_is_missing_says_what_to_materialize(tmp_path):
