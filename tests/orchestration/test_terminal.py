@@ -1,8 +1,10 @@
 """What people see: names in [brackets] as they are, tables of one posterior, a line for a failure, exit codes."""
 
 import io
+import subprocess
 import sys
 
+import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
@@ -10,10 +12,13 @@ import yaml
 
 from assets.resources.settings import REPOSITORY
 from assets.resources.stores import ResultStore
+from assets.resources.warehouse import Warehouse, WarehouseLocked
 from mmm_core.errors import InputError
 from orchestration import refresh
 from orchestration.command import command
+from orchestration.follow import FOLLOW, follow, following, waits_told
 from orchestration.foreground import Foreground
+from orchestration.reasons import reason_of
 from orchestration.results import show
 from orchestration.terminal import plain_console
 from tests.orchestration.house import SPEC, vintage
@@ -202,3 +207,40 @@ def test_a_week_or_model_that_is_not_there_is_refused_before_anything_begins(
     for word in words:
         assert word in line
     assert not (tmp_path / "data").exists()
+
+
+def test_the_holder_of_a_locked_warehouse_is_told_between_runs_and_once_within_one(tmp_path):
+    """Between runs by the logger itself, within a run by the run's log."""
+    path = tmp_path / "w.duckdb"
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; c = duckdb.connect({str(path)!r}); print(1, flush=True); input()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    holder.stdout.readline()
+    impatient = Warehouse(path=str(path), wait_seconds=2)
+    told = []
+
+    @dg.asset
+    def reads():
+        with impatient.connect(read_only=True):
+            pass
+
+    try:
+        with waits_told(told.append), pytest.raises(WarehouseLocked), impatient.connect(read_only=True):
+            pass
+        assert [f"process {holder.pid}" in line for line in told] == [True]
+        job = dg.Definitions(
+            assets=[reads], jobs=[dg.define_asset_job("job", [reads])], loggers={FOLLOW: follow}
+        ).resolve_job_def("job")
+        with waits_told(told.append), following(lambda _: None, told.append):
+            result = job.execute_in_process(run_config={"loggers": {FOLLOW: {}}}, raise_on_error=False)
+        assert [f"process {holder.pid}" in line for line in told] == [True, True]
+        (event,) = result.filter_events(lambda event: event.is_step_failure)
+        assert "Close that connection" in reason_of(event)
+    finally:
+        holder.communicate(b"\n")
