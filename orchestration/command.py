@@ -37,7 +37,9 @@ def command(log: Path, work: Callable[[Foreground], None], again: str) -> int:
 
         def second() -> None:
             console.show_cursor(True)
-            console.print(f"ended at once; {again} goes on from the last checkpoint", style="red")
+            console.print(
+                f"ended at once; {again} goes on from the last checkpoint", style="red", soft_wrap=True
+            )
             file.flush()
 
         try:
@@ -45,9 +47,8 @@ def command(log: Path, work: Callable[[Foreground], None], again: str) -> int:
                 work(foreground)
         except stopping.Stopped as stopped:
             where = foreground.title or "before anything began"
-            console.print(
-                f"stopped by {stopped.signal.name}: {where}. {again} goes on from there", style="red"
-            )
+            words = f"stopped by {stopped.signal.name}: {where}. {again} goes on from there"
+            console.print(words, style="red", soft_wrap=True)
             return stopped.exit_code
         except InputError as error:
             console.print(str(error), style="red", soft_wrap=True)
