@@ -2,6 +2,7 @@
 
 import sys
 
+from assets.raw.folder import scan
 from orchestration import environments as env
 from orchestration.command import command
 from orchestration.foreground import Foreground
@@ -46,7 +47,7 @@ def write_world(foreground: Foreground) -> None:
     from mmm_core.simulate import simulate_world, write_landing, write_truth
 
     landing = env.paths().landing
-    if any(landing.rglob("*.csv")):
+    if any(scan(landing).tables.values()):
         foreground.say("landing files are there already")
         return
     world = simulate_world(seed=SEED)

@@ -1,34 +1,33 @@
-"""Raw assets: one a source table, loaded from the landing folder by dlt."""
+"""Raw assets: one a source table, loaded from the landing folder by dlt, and the ledger of all landing files."""
 
-import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster_dlt import DagsterDltResource, DagsterDltTranslator
 from dagster_dlt.translator import DltResourceTranslatorData
 
-from assets.raw.contracts import SQL_TYPES, Contract
+from assets.raw import ledger, results
+from assets.raw.contract import SQL_TYPES, Contract
 from assets.raw.ingest import (
     ALL_CONTRACTS,
-    content_version,
-    contract_version,
     landing_folder_of,
     landing_pipeline,
     landing_source,
-    loaded_files,
-    rows_to_load,
+    reading_version,
 )
-from assets.raw.landed import Landed, inspect_landing
+from assets.raw.load import load
 from assets.resources.landing import Landing
 from assets.resources.warehouse import POOL, Warehouse
 
 OWNERS = ["data-platform@carryover.example"]
-CHECK = "keeps_contract"
 
 
 def raw_key(table: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", table])
+
+
+LEDGER = raw_key(ledger.TABLE)
 
 
 class LandingTranslator(DagsterDltTranslator):
@@ -39,14 +38,21 @@ class LandingTranslator(DagsterDltTranslator):
         return dg.AssetSpec(
             raw_key(contract.name),
             group_name="raw",
-            description=(
-                f"{contract.about}.\n\nLoaded from landing/{landing_folder_of(contract)}/*.csv as it is; "
-                f"the rows of a file replace the rows it left before."
+            description="\n\n".join(
+                part
+                for part in (
+                    f"{contract.about}.",
+                    f"Loaded as it is from the files in and below landing/{landing_folder_of(contract)}/. The rows of "
+                    "a file replace the rows it left before, those of a file that was deleted are taken away, and of "
+                    "two files that hold the same row the one exported last counts.",
+                    contract.days_rule,
+                )
+                if part
             ),
             owners=OWNERS,
             kinds={"dlt", "duckdb"},
             tags={"source": contract.source},
-            code_version=contract_version(contract),
+            code_version=reading_version(contract),
             metadata={
                 "dagster/table_name": f"warehouse.raw.{contract.name}",
                 "dagster/column_schema": _column_schema(contract),
@@ -72,19 +78,30 @@ SPECS = [
     TRANSLATOR.get_asset_spec(DltResourceTranslatorData(resource=resource, pipeline=None))
     for resource in landing_source(dict.fromkeys(ALL_CONTRACTS)).resources.values()
 ]
+LEDGER_SPEC = dg.AssetSpec(
+    LEDGER,
+    group_name="raw",
+    description=(
+        "Every file of the landing folder: what became of it, when it was exported, what it holds, and how much of "
+        "that a later export overruled."
+    ),
+    owners=OWNERS,
+    kinds={"duckdb"},
+    metadata={
+        "dagster/table_name": f"warehouse.raw.{ledger.TABLE}",
+        "dagster/column_schema": dg.TableSchema(
+            [dg.TableColumn(name, kind, description=about) for name, (kind, about) in ledger.COLUMNS.items()]
+        ),
+    },
+)
 
 
 @dg.multi_asset(
     name="landing",
-    specs=SPECS,
+    specs=[*SPECS, LEDGER_SPEC],
     check_specs=[
-        dg.AssetCheckSpec(
-            CHECK,
-            asset=spec.key,
-            blocking=True,
-            description="Every new file has the columns, types, currencies and bounds its contract asks for.",
-        )
-        for spec in SPECS
+        *(spec for asset in SPECS for spec in results.check_specs(asset.key)),
+        results.not_read_spec(LEDGER),
     ],
     can_subset=True,
     pool=POOL,
@@ -94,11 +111,8 @@ def landing_tables(
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Load what is new in the landing folder. A table with a refused file stays as it is; the others are loaded."""
     warehouse.prepare()
-    selected = [c for c in ALL_CONTRACTS.values() if raw_key(c.name) in context.selected_asset_keys]
-    tables = [inspect_landing(contract, Path(landing.folder), warehouse) for contract in selected]
-    now = dt.datetime.now(dt.UTC)
-    batch = {t.contract.name: rows_to_load(t.contract, t.accepted, now) for t in tables if t.to_load}
-    if batch:
+
+    def write(batch: Any) -> None:
         # The events of dlt know nothing of what was not loaded; ours below describe every table the same way.
         for _ in dlt.run(
             context,
@@ -107,72 +121,14 @@ def landing_tables(
             dagster_dlt_translator=TRANSLATOR,
         ):
             pass
-    for table in tables:
-        if table.refused:
-            yield _refusal(table)
-        else:
-            yield _materialization(context, table, warehouse)
-    refused = [refusal for table in tables for refusal in table.refused]
-    if refused:
-        raise dg.Failure("\n".join(map(str, refused)), allow_retries=False)
 
-
-def _refusal(table: Landed) -> dg.AssetCheckResult:
-    faults = [
-        f"**{refusal.name}**\n" + "".join(f"- {f}\n" for f in refusal.faults) for refusal in table.refused
-    ]
-    return dg.AssetCheckResult(
-        asset_key=raw_key(table.contract.name),
-        check_name=CHECK,
-        passed=False,
-        description=f"refused: {', '.join(refusal.name for refusal in table.refused)}",
-        metadata={"faults": dg.MetadataValue.md("\n".join(faults))},
-    )
-
-
-def _materialization(
-    context: dg.AssetExecutionContext, table: Landed, warehouse: Warehouse
-) -> dg.MaterializeResult:
-    contract = table.contract
-    with warehouse.connect(read_only=True) as connection:
-        files = loaded_files(connection, contract)
-        version = content_version(connection, contract)
-    fresh = {accepted.file.name: accepted for accepted in table.accepted}
-    landed = {file.name for file in table.files}
-    lines = [
-        f"| {name} | {rows:,} | {'loaded' if name in fresh else 'unchanged' if name in landed else 'no longer there'} |"
-        for name, (_, rows) in sorted(files.items())
-    ]
-    extra = [
-        f"{name}: {', '.join(accepted.extra_columns)}"
-        for name, accepted in fresh.items()
-        if accepted.extra_columns
-    ]
-    metadata = {
-        "dagster/row_count": sum(rows for _, rows in files.values()),
-        "rows_loaded": sum(len(accepted.rows) for accepted in table.accepted),
-        "files": dg.MetadataValue.md(
-            "\n".join(["| file | rows | |", "|---|---|---|", *lines]) if lines else "none"
-        ),
-    }
-    if extra:
-        context.log.warning(
-            f"{contract.name}: columns kept out, as the contract does not name them: {'; '.join(extra)}"
-        )
-        metadata["columns_kept_out"] = dg.MetadataValue.text("; ".join(extra))
-    return dg.MaterializeResult(
-        asset_key=raw_key(contract.name),
-        metadata=metadata,
-        data_version=dg.DataVersion(version),
-        check_results=[
-            dg.AssetCheckResult(
-                asset_key=raw_key(contract.name),
-                check_name=CHECK,
-                passed=True,
-                description=f"{len(fresh)} new or changed of {len(landed)} files"
-                if landed
-                else "no file has landed",
-                metadata={"files": len(landed), "new_or_changed": len(fresh)},
-            )
-        ],
-    )
+    selected = [c for c in ALL_CONTRACTS.values() if raw_key(c.name) in context.selected_asset_keys]
+    done = load(selected, landing, warehouse, write)
+    for table in done.tables:
+        for warning in results.warnings(table):
+            context.log.warning(warning)
+        yield from results.of_table(raw_key(table.landed.contract.name), table)
+    if LEDGER in context.selected_asset_keys:
+        yield results.of_ledger(LEDGER, done)
+    if done.refused:
+        raise dg.Failure("\n".join(done.refused), allow_retries=False)

@@ -1,72 +1,45 @@
 """What each source table must look like: columns, types, required cells, currencies, bounds.
 
-A contract is data. `assets.raw.schema` turns it into the Pandera schema a file is checked with, the asset takes its
-column documentation from it, and the loader the types it writes. Columns that a contract does not name are kept out.
+A contract is data. `assets.raw.schema` turns it into the Pandera schema a file is checked with, `assets.raw.periods`
+checks the days its rows cover, the asset takes its documentation from it, and the loader the types it writes. Columns
+that a contract does not name are kept out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from assets.raw.contract import WEEK, Column, Contract, Period
 
 CURRENCIES = ("USD", "EUR", "GBP")
 """Currencies an account may bill in. A new one needs weekly rates in reference/exchange_rates."""
-
-SQL_TYPES = {"text": "VARCHAR", "month": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "date": "DATE"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a source table.
-
-    Attributes:
-        kind: text, integer, number, date (a day, with or without a time of 00:00:00) or month (YYYY-MM).
-        about: what it holds, with its unit.
-        required: blank cells are refused.
-        minimum, maximum: bounds of a number.
-        allowed: the only values a text may have.
-    """
-
-    name: str
-    kind: str
-    about: str
-    required: bool = True
-    minimum: float | None = None
-    maximum: float | None = None
-    allowed: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Contract:
-    """A source table: landing/<source>/<table>/*.csv, loaded to raw.<source>__<table>.
-
-    Attributes:
-        grain: the columns that tell one row of a file from another; a file that repeats one is refused.
-    """
-
-    source: str
-    table: str
-    about: str
-    grain: tuple[str, ...]
-    columns: tuple[Column, ...]
-
-    @property
-    def name(self) -> str:
-        return f"{self.source}__{self.table}"
-
-    @property
-    def folder(self) -> str:
-        return f"{self.source}/{self.table}"
 
 
 def _text(name: str, about: str, **more: Any) -> Column:
     return Column(name, "text", about, **more)
 
 
+def _id(name: str, about: str) -> Column:
+    return _text(name, about, spelling="id")
+
+
+def _code(name: str, about: str, **more: Any) -> Column:
+    return _text(name, about, spelling="lower", **more)
+
+
+def _label(name: str, about: str) -> Column:
+    return _text(name, about, spelling="upper")
+
+
 def _count(name: str, about: str, **more: Any) -> Column:
-    return Column(name, "integer", about, minimum=0, **more)
+    return Column(name, "integer", about, **{"minimum": 0, "over_days": "sum", **more})
 
 
 def _amount(name: str, about: str, **more: Any) -> Column:
+    return Column(name, "number", about, **{"minimum": 0, "over_days": "sum", **more})
+
+
+def _level(name: str, about: str, **more: Any) -> Column:
+    """A figure that does not add up: an index, a rate, a share."""
     return Column(name, "number", about, **{"minimum": 0, **more})
 
 
@@ -75,14 +48,16 @@ def _day(name: str, about: str) -> Column:
 
 
 def _currency(name: str, about: str = "Currency of the amounts, ISO 4217") -> Column:
-    return _text(name, about, allowed=CURRENCIES)
+    return _text(name, about, allowed=CURRENCIES, spelling="upper")
 
 
-_MARKET = _text("market", "Market, as in reference/geos")
-_REGION = _text("region", "Geo inside the market, 'all' for the whole of it, as in reference/geos")
+_MARKET = _code("market", "Market, as in reference/geos")
+_REGION = _code("region", "Geo inside the market, 'all' for the whole of it, as in reference/geos")
 _WEEK = _day("week_start", "Monday of the ISO week")
+_MONDAYS = Period("week_start", days=WEEK, spread=False)
+_INVOICED_WEEK = Period("week_commencing", days=WEEK)
 _CAMPAIGN = (
-    _text("campaign_id", "The platform's number of the campaign"),
+    _id("campaign_id", "The platform's number of the campaign"),
     _text("campaign_name", "<market>_<geo>_<channel>_<objective>"),
 )
 _IMPRESSIONS = _count("impressions", "Times an ad was shown")
@@ -95,16 +70,18 @@ _CONTRACTS = (
         "Google Ads: one row a day, campaign, device and network",
         ("customer_id", "date", "campaign_id", "device", "ad_network_type"),
         (
-            _text("customer_id", "Google Ads account"),
+            _id("customer_id", "Google Ads account"),
             _currency("currency_code"),
             _day("date", "Day in the account's time zone"),
             *_CAMPAIGN,
-            _text("device", "MOBILE, DESKTOP, ..."),
-            _text("ad_network_type", "SEARCH, ..."),
+            _label("device", "MOBILE, DESKTOP, ..."),
+            _label("ad_network_type", "SEARCH, ..."),
             _IMPRESSIONS,
             _CLICKS,
             _count("cost_micros", "Spend in millionths of the account's currency"),
         ),
+        period=Period("date"),
+        amount="cost_micros",
     ),
     Contract(
         "meta_ads",
@@ -112,16 +89,18 @@ _CONTRACTS = (
         "Meta Ads: one row a day and campaign",
         ("account_id", "date_start", "campaign_id"),
         (
-            _text("account_id", "Meta ad account"),
+            _id("account_id", "Meta ad account"),
             _currency("account_currency"),
             _day("date_start", "First day of the row"),
-            _day("date_stop", "Last day of the row, the same as date_start"),
+            _day("date_stop", "Last day of the row"),
             *_CAMPAIGN,
             _IMPRESSIONS,
-            _count("reach", "People who saw an ad at least once", required=False),
+            _count("reach", "People who saw an ad at least once", required=False, over_days="lost"),
             _count("inline_link_clicks", "Clicks on a link of an ad"),
             _amount("spend", "Spend in the account's currency"),
         ),
+        period=Period("date_start", stop="date_stop"),
+        amount="spend",
     ),
     Contract(
         "tiktok_ads",
@@ -129,7 +108,7 @@ _CONTRACTS = (
         "TikTok Ads: one row a day and campaign",
         ("advertiser_id", "stat_time_day", "campaign_id"),
         (
-            _text("advertiser_id", "TikTok advertiser account"),
+            _id("advertiser_id", "TikTok advertiser account"),
             _currency("currency"),
             _day("stat_time_day", "Day, written with a time of 00:00:00"),
             *_CAMPAIGN,
@@ -137,6 +116,8 @@ _CONTRACTS = (
             _CLICKS,
             _amount("spend", "Spend in the account's currency"),
         ),
+        period=Period("stat_time_day"),
+        amount="spend",
     ),
     Contract(
         "linkedin_ads",
@@ -144,7 +125,7 @@ _CONTRACTS = (
         "LinkedIn Ads: one row a day and campaign",
         ("account_id", "day", "campaign_id"),
         (
-            _text("account_id", "LinkedIn ad account"),
+            _id("account_id", "LinkedIn ad account"),
             _currency("local_currency"),
             _day("day", "Day, written with a time of 00:00:00"),
             *_CAMPAIGN,
@@ -153,6 +134,8 @@ _CONTRACTS = (
             _amount("cost_in_local_currency", "Spend in the account's currency"),
             _amount("cost_in_usd", "Spend in US dollars at LinkedIn's own rate", required=False),
         ),
+        period=Period("day"),
+        amount="cost_in_local_currency",
     ),
     Contract(
         "tv",
@@ -160,15 +143,17 @@ _CONTRACTS = (
         "Television: one row an invoice line, station and week",
         ("invoice_id", "station", "market", "region", "week_commencing"),
         (
-            _text("invoice_id", "Number of the invoice"),
-            _text("station", "Broadcaster"),
+            _label("invoice_id", "Number of the invoice"),
+            _label("station", "Broadcaster"),
             _MARKET,
             _REGION,
-            _day("week_commencing", "Monday of the week on air"),
+            _day("week_commencing", "First day of the week on air"),
             _amount("grps", "Gross rating points delivered"),
             _amount("net_cost", "Cost after discounts, in the invoice's currency"),
             _currency("currency"),
         ),
+        period=_INVOICED_WEEK,
+        amount="net_cost",
     ),
     Contract(
         "ooh",
@@ -176,16 +161,18 @@ _CONTRACTS = (
         "Out of home: one row an invoice line, vendor and week",
         ("invoice_id", "vendor", "market", "region", "week_commencing"),
         (
-            _text("invoice_id", "Number of the invoice"),
-            _text("vendor", "Owner of the panels"),
+            _label("invoice_id", "Number of the invoice"),
+            _label("vendor", "Owner of the panels"),
             _MARKET,
             _REGION,
-            _day("week_commencing", "Monday of the week on display"),
-            _count("panels", "Panels booked"),
+            _day("week_commencing", "First day of the week on display"),
+            _count("panels", "Panels booked", over_days="same"),
             _amount("contacts", "Contacts the panels made"),
             _amount("net_cost", "Cost after discounts, in the invoice's currency"),
             _currency("currency"),
         ),
+        period=_INVOICED_WEEK,
+        amount="net_cost",
     ),
     Contract(
         "shopify",
@@ -205,6 +192,8 @@ _CONTRACTS = (
             ),
             _currency("currency"),
         ),
+        period=Period("date"),
+        amount="net_sales",
     ),
     Contract(
         "brand_tracker",
@@ -214,9 +203,9 @@ _CONTRACTS = (
         (
             Column("month", "month", "Month of the interviews, YYYY-MM"),
             _MARKET,
-            _text("metric", "awareness or consideration"),
-            _amount("value", "Share of respondents, 0 to 1", maximum=1),
-            _count("sample_size", "Respondents"),
+            _code("metric", "awareness or consideration"),
+            _level("value", "Share of respondents, 0 to 1", maximum=1),
+            _count("sample_size", "Respondents", over_days="same"),
         ),
     ),
     Contract(
@@ -224,14 +213,16 @@ _CONTRACTS = (
         "weekly",
         "Competitors: one row a week and market",
         ("week_start", "market"),
-        (_WEEK, _MARKET, _amount("competitor_spend", "Media spend of competitors, US dollars")),
+        (_WEEK, _MARKET, _level("competitor_spend", "Media spend of competitors, US dollars")),
+        period=_MONDAYS,
     ),
     Contract(
         "macro",
         "weekly",
         "Economy: one row a week and market",
         ("week_start", "market"),
-        (_WEEK, _MARKET, _amount("consumer_confidence", "Consumer confidence index", minimum=None)),
+        (_WEEK, _MARKET, _level("consumer_confidence", "Consumer confidence index", minimum=None)),
+        period=_MONDAYS,
     ),
     Contract(
         "experiments",
@@ -241,17 +232,18 @@ _CONTRACTS = (
         (
             _text("test_id", "Name of the test"),
             _MARKET,
-            _text("channel", "Channel that was tested"),
-            _text("geos", "Geos that were treated, separated by ';', or 'all'"),
+            _code("channel", "Channel that was tested"),
+            _code("geos", "Geos that were treated, separated by ';', or 'all'"),
             _day("start_date", "First day of the test"),
             _day("end_date", "Last day of the test"),
             _text("design", "How the test was made: geo holdout, ..."),
-            _amount("incremental_revenue", "Revenue caused by the tested spend, US dollars", minimum=None),
-            _amount("standard_error", "Standard error of it, US dollars"),
-            _amount("spend_actual", "Spend during the test, US dollars"),
-            _amount("spend_counterfactual", "Spend there would have been without it, US dollars"),
-            _text("status", "Review of the test", allowed=("approved", "rejected", "pending")),
+            _level("incremental_revenue", "Revenue caused by the tested spend, US dollars", minimum=None),
+            _level("standard_error", "Standard error of it, US dollars"),
+            _level("spend_actual", "Spend during the test, US dollars"),
+            _level("spend_counterfactual", "Spend there would have been without it, US dollars"),
+            _code("status", "Review of the test", allowed=("approved", "rejected", "pending")),
         ),
+        period=Period("start_date", stop="end_date", spread=False),
     ),
     Contract(
         "reference",
@@ -260,9 +252,9 @@ _CONTRACTS = (
         ("market", "geo"),
         (
             _MARKET,
-            _text("geo", "Code of the geo, 'all' for a market that is modelled as one"),
+            _code("geo", "Code of the geo, 'all' for a market that is modelled as one"),
             _text("geo_name", "Name of the geo"),
-            _amount("population", "People who live there"),
+            _level("population", "People who live there"),
         ),
     ),
     Contract(
@@ -270,7 +262,12 @@ _CONTRACTS = (
         "exchange_rates",
         "Exchange rates: one row a week and currency",
         ("week_start", "currency"),
-        (_WEEK, _text("currency", "Currency, ISO 4217"), _amount("rate_to_usd", "US dollars for one unit")),
+        (
+            _WEEK,
+            _text("currency", "Currency, ISO 4217", spelling="upper"),
+            _level("rate_to_usd", "US dollars for one unit"),
+        ),
+        period=_MONDAYS,
     ),
 )
 
@@ -284,9 +281,9 @@ WEEKLY_TABLES = Contract(
     (
         _text("table_name", "Name of the file without its ending"),
         _day("week_start", "The date the file gives the week, any weekday"),
-        _text("geo", "The file's geo, 'all' where it has none"),
+        _code("geo", "The file's geo, 'all' where it has none"),
         _text("column_name", "Name of the column, as the file writes it"),
-        _amount("value", "Its value; empty where the cell is blank", required=False, minimum=None),
+        _level("value", "Its value; empty where the cell is blank", required=False, minimum=None),
     ),
 )
 """Its files have columns of their own: see `assets.raw.weekly_tables`."""

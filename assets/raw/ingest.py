@@ -1,25 +1,25 @@
 """Loading accepted files with dlt: a file's rows replace the rows it left before, every other row stays.
 
-Each raw row carries where it came from: `_file` and `_row` (as a spreadsheet counts), `_digest` of the file and its
-contract, and `_loaded_at`. What was loaded is read back from these columns, not from notes beside the warehouse, so a
-warehouse that is restored or deleted is loaded again correctly.
+Each raw row carries where it came from: `_file` and `_row` (as a spreadsheet counts), `_digest` of the file and of how
+it was read, `_export_order` of the file among those of its table, and `_loaded_at`. What was loaded is read back from
+the warehouse, so one that is restored or deleted is loaded again correctly.
 """
 
 import datetime as dt
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.raw.contracts import CONTRACTS, SQL_TYPES, WEEKLY_TABLES, Contract
-from assets.raw.files import Accepted, LandingFile
+from assets.raw.contract import SQL_TYPES, Contract
+from assets.raw.contracts import CONTRACTS, WEEKLY_TABLES
+from assets.raw.files import Accepted
 
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")  # read when dlt makes its first pipeline
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
     from dlt import Pipeline
     from dlt.extract import DltSource
@@ -63,30 +63,40 @@ def landing_pipeline(warehouse_path: str, dlt_folder: str) -> "Pipeline":
     )
 
 
-def rows_to_load(contract: Contract, accepted: Sequence[Accepted], loaded_at: dt.datetime) -> "pa.Table":
-    """Rows of the files in the contract's types, with the columns that say where they came from."""
+def rows_to_load(contract: Contract, accepted: Accepted, order: int, loaded_at: dt.datetime) -> "pa.Table":
+    """Rows of a file in the contract's types, with the columns that say where they came from."""
     import pyarrow as pa
 
-    parts = [_arrow_schema(contract).empty_table()]
-    for part in accepted:
-        rows = part.rows.assign(
-            _file=part.file.name,
-            _row=range(2, len(part.rows) + 2),
-            _digest=digest(contract, part.file),
-            _loaded_at=loaded_at,
-        )
-        parts.append(pa.Table.from_pandas(rows, schema=_arrow_schema(contract), preserve_index=False))
-    return pa.concat_tables(parts)
+    rows = accepted.rows.assign(
+        _file=accepted.file.name,
+        _row=accepted.rows.index,
+        _digest=accepted.digest,
+        _export_order=order,
+        _loaded_at=loaded_at,
+    )
+    return pa.Table.from_pandas(rows, schema=_arrow_schema(contract), preserve_index=False)
 
 
-def digest(contract: Contract, file: LandingFile) -> str:
-    """What makes loading a file again worth while: its bytes, or what is asked of them."""
-    return f"{file.digest}-{contract_version(contract)}"
+def table_to_load(contract: Contract, parts: "Iterable[pa.Table]") -> "pa.Table":
+    """The rows of several files as one table, empty where there are none."""
+    import pyarrow as pa
+
+    return pa.concat_tables([_arrow_schema(contract).empty_table(), *parts])
+
+
+READERS = ("contract", "files", "periods", "schema", "spelling", "weekly_tables")
+SHARED_READERS = ("names", "data/cells", "data/reader", "data/weeks")
 
 
 @cache
-def contract_version(contract: Contract) -> str:
-    return hashlib.sha256(repr(contract).encode()).hexdigest()[:8]
+def reading_version(contract: Contract) -> str:
+    """What is asked of a table's files and how they are read; files are read again when it changes."""
+    import mmm_core
+
+    ours, shared = Path(__file__).parent, Path(mmm_core.__file__).parent
+    modules = [ours / f"{name}.py" for name in READERS] + [shared / f"{name}.py" for name in SHARED_READERS]
+    source = b"\0".join(module.read_bytes() for module in modules)
+    return hashlib.sha256(repr(contract).encode() + source).hexdigest()[:8]
 
 
 def _arrow_schema(contract: Contract) -> "pa.Schema":
@@ -98,36 +108,10 @@ def _arrow_schema(contract: Contract) -> "pa.Schema":
         pa.field("_file", pa.string(), nullable=False),
         pa.field("_row", pa.int64()),
         pa.field("_digest", pa.string()),
+        pa.field("_export_order", pa.int64()),
         pa.field("_loaded_at", pa.timestamp("us", tz="UTC")),
     ]
     return pa.schema(fields)
-
-
-def table_exists(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> bool:
-    found = connection.execute(
-        "select count(*) from information_schema.tables where table_schema = 'raw' and table_name = ?",
-        [contract.name],
-    ).fetchone()
-    return found == (1,)
-
-
-def loaded_files(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> dict[str, tuple[str, int]]:
-    """Digest and row count of every file whose rows are in the raw table."""
-    if not table_exists(connection, contract):
-        return {}
-    rows = connection.execute(
-        f"select _file, any_value(_digest), count(*) from raw.{contract.name} group by all"
-    )
-    return {name: (digest, count) for name, digest, count in rows.fetchall()}
-
-
-def content_version(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> str:
-    """Hash of a raw table's rows: neither their order nor the files they came in matter, any value does."""
-    columns = ", ".join(f'"{column.name}"' for column in contract.columns)
-    count, total = connection.execute(
-        f"select count(*), sum(md5_number_lower(cast(row({columns}) as varchar))) from raw.{contract.name}"
-    ).fetchone() or (0, 0)
-    return hashlib.sha256(f"{contract.name} {count} {total}".encode()).hexdigest()[:16]
 
 
 def landing_folder_of(contract: Contract) -> Path:

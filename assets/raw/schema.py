@@ -1,83 +1,135 @@
-"""Contracts as Pandera schemas over the text of a file, and the conversion of text that passed."""
+"""The cells of a file in the contract's types, and what speaks against each: the one place that says what a kind is."""
 
-from functools import cache
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from assets.raw.contracts import Column, Contract
+from assets.raw.contract import Column, Contract
+from assets.raw.spelling import LOST_DIGITS, lost_digits, spelled
+from mmm_core.errors import listed, shown
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pandera.pandas as pa
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_LARGEST = 2**63  # the first that 64 bits do not hold
+_EXACT = 2**53  # up to here every whole number is a double
+BLANK = "is blank"
+
+Faults = list[tuple[str, str, "pd.Series"]]  # fault, remedy, where
 
 
-@cache
-def schema(contract: Contract) -> "pa.DataFrameSchema":
-    """Pandera schema of a file of this table, read as text: what it lets through converts without loss."""
-    import pandera.pandas as pa
+def typed(contract: Contract, cells: "pd.DataFrame") -> "tuple[pd.DataFrame, list[str]]":
+    """The contract's columns in their types, and a line for every column and fault.
 
-    return pa.DataFrameSchema(
-        {column.name: pa.Column(checks=_checks(column)) for column in contract.columns},  # all of it text
-        name=contract.name,
-    )
-
-
-def _checks(column: Column) -> "list[pa.Check]":
-    import pandas as pd
-    import pandera.pandas as pa
-
-    def check(test, fault: str) -> pa.Check:
-        """`test` sees the cells that are not blank; a blank one is the business of `required`."""
-        return pa.Check(lambda cells: (cells == "") | test(cells), error=fault, name=fault)
-
-    def number(cells: "pd.Series") -> "pd.Series":
-        return pd.to_numeric(cells, errors="coerce").replace([float("inf"), float("-inf")], float("nan"))
-
-    checks = []
-    if column.required:
-        checks.append(pa.Check(lambda cells: cells != "", error="is blank", name="is blank"))
-    if column.kind in ("integer", "number"):
-        checks.append(check(lambda cells: number(cells).notna(), "is not a number"))
-    if column.kind == "integer":
-        checks.append(
-            check(lambda cells: (number(cells) % 1).fillna(0) == 0, "is not a whole number"),
-        )
-    if column.minimum is not None:
-        fault = "is negative" if column.minimum == 0 else f"is below {column.minimum:g}"
-        checks.append(check(lambda cells: ~(number(cells) < column.minimum), fault))
-    if column.maximum is not None:
-        checks.append(check(lambda cells: ~(number(cells) > column.maximum), f"is above {column.maximum:g}"))
-    if column.kind == "date":
-        checks.append(check(lambda cells: days(cells).notna(), "is not a day (YYYY-MM-DD)"))
-    if column.kind == "month":
-        pattern = r"\d{4}-(0[1-9]|1[0-2])"
-        checks.append(check(lambda cells: cells.str.fullmatch(pattern), "is not a month (YYYY-MM)"))
-    if column.allowed:
-        fault = f"is not one of {', '.join(column.allowed)}"
-        checks.append(check(lambda cells: cells.isin(column.allowed), fault))
-    return checks
-
-
-def days(cells: "pd.Series") -> "pd.Series":
-    """Text to days: YYYY-MM-DD, alone or with a time of midnight; anything else is NaT."""
+    Args:
+        cells: text, as `mmm_core.data.reader` returns it; its index is the row in the file.
+    """
     import pandas as pd
 
-    day = cells.str.replace(r"[ T]00:00(:00(\.0+)?)?$", "", regex=True)
-    return pd.to_datetime(day, format="%Y-%m-%d", errors="coerce")
+    from mmm_core.data.cells import DECIMAL_COMMAS, rows_named
 
-
-def typed(contract: Contract, cells: "pd.DataFrame") -> "pd.DataFrame":
-    """The text of a file that passed `schema`, converted to the contract's types."""
-    import pandas as pd
-
-    columns = {}
+    columns, faults = {}, []
     for column in contract.columns:
         text = cells[column.name]
-        if column.kind == "integer":
-            columns[column.name] = pd.to_numeric(text, errors="coerce").round().astype("Int64")
-        elif column.kind == "number":
-            columns[column.name] = pd.to_numeric(text, errors="coerce")
-        elif column.kind == "date":
-            columns[column.name] = days(text)
-        else:
-            columns[column.name] = text.where(text != "", None)
-    return pd.DataFrame(columns)
+        values, found = _column(column, text, cells.attrs.get(DECIMAL_COMMAS, False))
+        columns[column.name] = values
+        seen = pd.Series(False, index=text.index)
+        for fault, remedy, wrong in found:
+            rows = text[wrong & ~seen]  # a cell that is no number has no other fault
+            seen |= wrong
+            if len(rows):
+                which = "" if fault == BLANK else listed(map(shown, rows.unique()), 3) + " "
+                line = f"column {column.name}: {which}{fault} ({rows_named(rows.index)})"
+                faults.append(f"{line}: {remedy}" if remedy else line)
+    return pd.DataFrame(columns, index=cells.index), faults
+
+
+def _column(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["pd.Series", Faults]:
+    """The values of a column and, by fault, the rows that have it."""
+    from mmm_core.data.cells import days
+
+    if column.kind in ("integer", "number"):
+        values, faults = _figures(column, text, decimal_commas)
+        blank = values.isna()
+    elif column.kind == "date":
+        day = days(text)
+        values, faults, blank = (
+            day.values,
+            [("is not a day (YYYY-MM-DD)", day.remedy, day.wrong)],
+            day.values.isna(),
+        )
+    else:
+        values = spelled(text, column.spelling)
+        faults, blank = _text_faults(column, text, values), text == ""
+        values = values.where(~blank, None)
+    if column.required:
+        faults.append((BLANK, "", blank))
+    return values, faults
+
+
+def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> Faults:
+    given, faults = text != "", []
+    if column.kind == "month":
+        faults.append(
+            ("is not a month (YYYY-MM)", "", given & ~_each(text, lambda cell: bool(_MONTH.fullmatch(cell))))
+        )
+    if column.spelling == "id":
+        faults.append(
+            (LOST_DIGITS, "format the column as text and export it again", _each(text, lost_digits))
+        )
+    if column.allowed:
+        faults.append(
+            (f"is not one of {', '.join(column.allowed)}", "", given & ~values.isin(column.allowed))
+        )
+    return faults
+
+
+def _figures(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["pd.Series", Faults]:
+
+    from mmm_core.data.cells import numbers
+
+    number = numbers(text, decimal_commas)
+    values = number.values
+    faults = [("is not a number", number.remedy, number.wrong)]
+    if column.kind == "integer":
+        faults.append(("is not a whole number", "", (values % 1).fillna(0) != 0))
+        faults.append(("is beyond what 64 bits hold", "", _beyond_64_bits(text, values)))
+    if column.minimum is not None:
+        fault = "is negative" if column.minimum == 0 else f"is below {column.minimum:g}"
+        faults.append((fault, "", values < column.minimum))
+    if column.maximum is not None:
+        faults.append((f"is above {column.maximum:g}", "", values > column.maximum))
+    if column.kind == "integer" and not any(wrong.any() for *_, wrong in faults):
+        values = _whole(text, values)
+    return values, faults
+
+
+def _beyond_64_bits(text: "pd.Series", values: "pd.Series") -> "pd.Series":
+    beyond = values.abs() >= _LARGEST
+    for row in beyond.index[beyond]:  # the double next to the largest whole number is beyond it
+        beyond[row] = abs(_digits(text[row], values[row])) >= _LARGEST
+    return beyond
+
+
+def _whole(text: "pd.Series", values: "pd.Series") -> "pd.Series":
+    """Whole numbers, those that a double may not hold digit by digit."""
+    large = values.abs() > _EXACT
+    if not large.any():
+        return values.astype("Int64")
+    exact = [_digits(text[row], values[row]) for row in values.index[large]]
+    whole = values.where(~large, 0).astype("Int64")
+    whole[large] = exact
+    return whole
+
+
+def _digits(cell: str, value: float) -> int:
+    return int(cell) if _WHOLE.fullmatch(cell) else int(value)
+
+
+def _each(text: "pd.Series", test: Callable[[str], bool]) -> "pd.Series":
+    import pandas as pd
+
+    known = {cell: test(cell) for cell in text.unique()}
+    return pd.Series([known[cell] for cell in text], index=text.index, dtype=bool)

@@ -1,4 +1,4 @@
-"""Ready-made weekly tables: one CSV a table, its own columns, kept as they are in long form.
+"""Ready-made weekly tables: one file a table, its own columns, kept as they are in long form.
 
 The first column is the week (`week_start`, `date` or `wk_strt_dt`), `geo` may be the second key, everything else must
 be numbers. Names of columns are values here, so blanks, dots and apostrophes in them survive.
@@ -6,9 +6,9 @@ be numbers. Names of columns are values here, so blanks, dots and apostrophes in
 
 from typing import TYPE_CHECKING
 
-from assets.raw.files import ROWS_AS_SHOWN, Accepted, FileRefused, LandingFile, read_text, rows_named
-from assets.raw.schema import days
-from mmm_core.errors import listed
+from assets.raw.files import ROWS_AS_SHOWN, Accepted, FileRefused, read_cells
+from assets.raw.folder import LandingFile
+from mmm_core.errors import listed, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,67 +17,97 @@ WEEK_COLUMNS = ("week_start", "date", "wk_strt_dt")
 GEO_COLUMN = "geo"
 
 
-def check_weekly_table(file: LandingFile) -> Accepted:
+def check_weekly_table(file: LandingFile, content: bytes, digest: str) -> Accepted:
     """The table in long form: table_name, week_start, geo, column_name, value. A blank cell is a missing value.
 
     Raises:
-        FileRefused: no week in the first column, a column that is not numeric, a week and geo given twice, weeks that
-            are left out or not seven days apart.
+        FileRefused: no week in the first column, a column that is not numeric or named like the week, a week and geo
+            given twice, weeks that are left out or not seven days apart.
     """
     import pandas as pd
 
-    cells = read_text(file)
+    from mmm_core.data.cells import days, rows_named
+
+    cells = read_cells(file, content)
     week_column = cells.columns[0]
     if week_column not in WEEK_COLUMNS:
         raise FileRefused(
             file.name,
-            [f"the first column is '{week_column}': it must be the week, named {' or '.join(WEEK_COLUMNS)}"],
+            [
+                f"the first column is {shown(week_column)}: it must be the week, named {' or '.join(WEEK_COLUMNS)}"
+            ],
         )
     week = days(cells[week_column])
-    if week.isna().any():
-        bad = cells[week_column][week.isna()]
+    no_day = week.wrong | week.values.isna()
+    if no_day.any():
+        bad = cells[week_column][no_day]
+        fault = f"column {week_column}: {listed(map(shown, bad.unique()), 3)} is not a day"
         raise FileRefused(
-            file.name,
-            [
-                f"column {week_column}: {listed(map(repr, bad.unique()), 3)} is not a day (YYYY-MM-DD) "
-                f"({rows_named(bad.index)})",
-                ROWS_AS_SHOWN,
-            ],
+            file.name, [f"{fault} ({rows_named(bad.index)}): write it as YYYY-MM-DD", ROWS_AS_SHOWN]
         )
     geo = cells[GEO_COLUMN] if GEO_COLUMN in cells else pd.Series("all", index=cells.index)
     columns = [name for name in cells.columns if name not in (week_column, GEO_COLUMN)]
-    values, faults = _numbers(cells[columns])
-    faults += _calendar_faults(week, geo)
+    values, faults = _numbers(cells, columns)
+    faults += [
+        f"column {name} is there beside {week_column}: the mart's week has that name, give the column another one"
+        for name in columns
+        if name == WEEK_COLUMNS[0]
+    ]
+    faults += _calendar_faults(week.values, geo)
     if not columns:
         faults.append("there is no column besides the week")
     if faults:
         raise FileRefused(file.name, [*faults, ROWS_AS_SHOWN])
-    long = values.assign(table_name=file.path.stem, week_start=week, geo=geo).melt(
-        id_vars=["table_name", "week_start", "geo"], var_name="column_name", value_name="value"
-    )
-    return Accepted(file, long)
+    long = [
+        pd.DataFrame(
+            {
+                "table_name": file.stem,
+                "week_start": week.values,
+                "geo": geo,
+                "column_name": name,
+                "value": column,
+            }
+        )
+        for name, column in values.items()
+    ]
+    return Accepted(file, digest, pd.concat(long))
 
 
-def _numbers(cells: "pd.DataFrame") -> "tuple[pd.DataFrame, list[str]]":
-    import numpy as np
-    import pandas as pd
+def named_twice(files: list[LandingFile]) -> dict[str, str]:
+    """By file, why it cannot be told which of several files of one name is the table."""
+    stems: dict[str, list[str]] = {}
+    for file in files:
+        stems.setdefault(file.stem, []).append(file.name)
+    return {
+        name: f"{', '.join(other for other in names if other != name)} is table {stem} too: keep one of them"
+        for stem, names in stems.items()
+        if len(names) > 1
+        for name in names
+    }
+
+
+def _numbers(cells: "pd.DataFrame", columns: list[str]) -> "tuple[dict[str, pd.Series], list[str]]":
+    from mmm_core.data.cells import DECIMAL_COMMAS, numbers, rows_named
 
     values, faults = {}, []
-    for name in cells.columns:
-        text = cells[name]
-        number = pd.to_numeric(text, errors="coerce").replace([np.inf, -np.inf], np.nan)
-        wrong = text[number.isna() & (text != "")]
+    for name in columns:
+        column = numbers(cells[name], cells.attrs.get(DECIMAL_COMMAS, False))
+        wrong = cells[name][column.wrong]
         if len(wrong):
+            which = listed(map(shown, wrong.unique()), 3)
             faults.append(
-                f"column {name}: {listed(map(repr, wrong.unique()), 3)} is not a number ({rows_named(wrong.index)})"
+                f"column {name}: {which} is not a number ({rows_named(wrong.index)}): {column.remedy}"
             )
-        values[name] = number.astype("float64")
-    return pd.DataFrame(values, index=cells.index), faults
+        values[name] = column.values
+    return values, faults
 
 
 def _calendar_faults(week: "pd.Series", geo: "pd.Series") -> list[str]:
     """Blank geos, weeks given twice, left out, or off the seven-day step; each geo has the same weeks."""
     import pandas as pd
+
+    from mmm_core.data.cells import rows_named
+    from mmm_core.data.weeks import not_weekly
 
     faults = []
     if (geo == "").any():
@@ -87,20 +117,17 @@ def _calendar_faults(week: "pd.Series", geo: "pd.Series") -> list[str]:
         faults.append(
             f"more than one row for a week and geo ({rows_named(week.index[twice])}): keep one row each"
         )
-    calendar = pd.date_range(week.min(), week.max(), freq="7D")
-    stray = pd.DatetimeIndex(week.unique()).difference(calendar)
-    if len(stray):
-        faults.append(
-            f"weeks {_dates(stray)} are not a multiple of seven days after the first week {week.min():%Y-%m-%d}: "
-            "give one date a week, always on the same weekday"
-        )
-        return faults
-    for name, weeks in week.groupby(geo):
-        absent = calendar.difference(pd.DatetimeIndex(weeks))
+    weeks = pd.DatetimeIndex(week.unique()).sort_values()
+    if fault := not_weekly(weeks, str(week.name)):
+        return [
+            *faults,
+            f"{fault}, blank where nothing is known" if fault.startswith("missing weeks") else fault,
+        ]
+    for name, of_geo in week.groupby(geo):
+        absent = weeks.difference(pd.DatetimeIndex(of_geo))
         if len(absent):
-            place = "" if name == "all" else f" in geo {name}"
             faults.append(
-                f"missing weeks {_dates(absent)}{place}: add a row for each, blank where nothing is known"
+                f"missing weeks {_dates(absent)} in geo {name}: add a row for each, blank where nothing is known"
             )
     return faults
 

@@ -4,7 +4,7 @@ import dagster as dg
 
 
 class Landing(dg.ConfigurableResource):
-    """Raw exports as they arrive: `<folder>/<source>/<table>/*.csv`, and `<folder>/weekly_tables/*.csv`."""
+    """Raw exports as they arrive: files below `<folder>/<source>/<table>/`, and below `<folder>/weekly_tables/`."""
 
     folder: str
     dlt_folder: str

@@ -39,6 +39,11 @@ class WarehouseLocked(RuntimeError):
     """The warehouse stayed locked for longer than we were told to wait."""
 
 
+def landing_notes(warehouse: Path) -> Path:
+    """The file beside a warehouse that says what was loaded into it; see `assets.raw.manifest`."""
+    return warehouse.with_suffix(".landing.json")
+
+
 class Warehouse(dg.ConfigurableResource):
     """The DuckDB file that holds raw tables, marts and results."""
 
@@ -72,7 +77,10 @@ class Warehouse(dg.ConfigurableResource):
     def _open(self, read_only: bool) -> "duckdb.DuckDBPyConnection":
         import duckdb
 
-        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+        path = Path(self.path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            landing_notes(path).unlink(missing_ok=True)  # they were of a warehouse that is gone
         deadline, delay, told = time.monotonic() + self.wait_seconds, 0.05, ""
         while True:
             try:

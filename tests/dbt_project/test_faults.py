@@ -93,6 +93,7 @@ def test_gaps_are_told_and_left_to_the_model(new_platform):
     found = checks(result)
     assert {name for name in found if not found[name].passed} == {
         "media_was_delivered",
+        "media_weeks_are_complete",
         "kpi_weeks_are_complete",
         "not_null_mmm_model_table_revenue",
     }

@@ -1,10 +1,9 @@
-"""New landing files start an ingest of their tables; failed runs are told to those who own what failed."""
+"""Failed runs are told to those who own what failed."""
 
 import email
 import email.policy
 import http.server
 import json
-import os
 import socketserver
 import threading
 from dataclasses import asdict
@@ -12,60 +11,13 @@ from dataclasses import asdict
 import dagster as dg
 import pytest
 
-from assets.raw.assets import raw_key
 from orchestration.alerts import Alert, AlertNotSent, send
-from orchestration.environments import EnvironmentRefused, paths
+from orchestration.environments import EnvironmentRefused
 from orchestration.owners import address
-from orchestration.sensors import alerts_of, landed_files, new_landing_files
+from orchestration.sensors import alerts_of
 from tests.orchestration.house import MODEL, vintage
 
 ALERT = Alert("team:mmm", "mmm@carryover.example", "refresh_model failed", "roi: no <such> file & é", "run-1")
-
-
-@pytest.fixture
-def landing(tmp_path, monkeypatch):
-    monkeypatch.setenv("MMM_DATA_DIR", str(tmp_path))
-    for table in ("tv/invoices", "macro/weekly"):
-        (tmp_path / "landing" / table).mkdir(parents=True)
-        (tmp_path / "landing" / table / "2025.csv").write_text("a\n1\n")
-    return paths().landing
-
-
-def look(instance, cursor=None):
-    return new_landing_files(dg.build_sensor_context(instance=instance, cursor=cursor))
-
-
-def test_each_new_or_changed_file_starts_its_table_once(landing):
-    with dg.DagsterInstance.ephemeral() as instance:
-        first = look(instance)
-        (request,) = first.run_requests
-        assert set(request.asset_selection) == {raw_key("tv__invoices"), raw_key("macro__weekly")}
-        assert isinstance(look(instance, first.cursor), dg.SkipReason)
-
-        (landing / "tv/invoices/2026.csv").write_text("a\n1\n")
-        second = look(instance, first.cursor)
-        assert second.run_requests[0].asset_selection == [raw_key("tv__invoices")]
-        changed = landing / "macro/weekly/2025.csv"
-        changed.write_text("a\n2\n")
-        os.utime(changed, (2e9, 2e9))
-        third = look(instance, second.cursor)
-        assert third.run_requests[0].asset_selection == [raw_key("macro__weekly")]
-        assert isinstance(look(instance, third.cursor), dg.SkipReason)
-
-
-def test_what_was_loaded_by_hand_before_the_first_look_is_not_loaded_again(landing):
-    with dg.DagsterInstance.ephemeral() as instance:
-        instance.report_runless_asset_event(dg.AssetMaterialization(raw_key("tv__invoices")))
-        (request,) = look(instance).run_requests
-        assert request.asset_selection == [raw_key("macro__weekly")]
-
-
-def test_files_of_no_known_table_are_left_alone(landing):
-    (landing / "unknown/table").mkdir(parents=True)
-    (landing / "unknown/table/x.csv").write_text("a\n")
-    (landing / "tv/invoices/notes.txt").write_text("not an export")
-    assert set(landed_files(landing)) == {"tv__invoices", "macro__weekly"}
-    assert set(landed_files(landing)["tv__invoices"]) == {"2025.csv"}
 
 
 def test_owners_of_what_failed_hear_why(new_house):

@@ -8,6 +8,7 @@ with platforms as (
     ] %}
         select
             '{{ source }}' as source,
+            account_id as account,
             campaign_name as booking,
             market,
             geo,
@@ -25,6 +26,7 @@ with platforms as (
 invoices as (
     select
         'tv' as source,
+        'all' as account,
         invoice_id as booking,
         market,
         geo,
@@ -38,6 +40,7 @@ invoices as (
     union all
     select
         'ooh' as source,
+        'all' as account,
         invoice_id as booking,
         market,
         geo,
@@ -58,6 +61,7 @@ activity as (
 
 select
     source,
+    account,
     booking,
     market,
     geo,

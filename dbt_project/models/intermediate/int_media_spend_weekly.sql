@@ -9,7 +9,7 @@ with activity as (
         week_start,
         currency,
         sum(cast(spend_local as decimal(18, 6))) as spend_local,
-        sum(cast(impressions as decimal(18, 3))) as impressions,
+        sum(cast(impressions as decimal(18, 6))) as impressions,
         sum(clicks) as clicks
     from {{ ref('int_media_activity') }}
     group by source, market, geo, channel, week_start, currency

@@ -1,5 +1,6 @@
 -- Dense over weeks, so that nothing downstream has to guess what an absent row means:
 --   reported     the source has rows
+--   partial      the source has rows, on fewer days of the week than usual: spend as far as it was delivered
 --   no_activity  the source delivered the market's week, without this geo or channel: spend 0
 --   missing      the source delivered nothing for the market's week: spend unknown
 with calendar as (
@@ -39,6 +40,15 @@ deliveries as (
     from spend
 ),
 
+partial_weeks as (
+    select distinct
+        market,
+        source,
+        week_start
+    from {{ ref('int_media_delivery') }}
+    where days_delivered < days_usual
+),
+
 spine as (
     select
         calendar.market,
@@ -63,6 +73,7 @@ labelled as (
         spend.impressions,
         spend.clicks,
         case
+            when spend.channel is not null and partial_weeks.source is not null then 'partial'
             when spend.channel is not null then 'reported'
             when deliveries.source is not null then 'no_activity'
             else 'missing'
@@ -80,6 +91,11 @@ labelled as (
             spine.market = deliveries.market
             and spine.source = deliveries.source
             and spine.week_start = deliveries.week_start
+    left join partial_weeks
+        on
+            spine.market = partial_weeks.market
+            and spine.source = partial_weeks.source
+            and spine.week_start = partial_weeks.week_start
 )
 
 select

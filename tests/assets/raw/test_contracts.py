@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from assets.raw.contracts import CONTRACTS
-from assets.raw.files import FileRefused, check, landing_files
+from assets.raw.files import FileRefused, check, read_bytes
+from assets.raw.folder import scan
 
 HEADER = (
     "customer_id,currency_code,date,campaign_id,campaign_name,"
@@ -20,8 +21,8 @@ def read(folder: Path, text: str | bytes, contract=GOOGLE):
     path = folder / contract.folder / "2024.csv"
     path.parent.mkdir(parents=True)
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    (file,) = landing_files(folder, contract.folder)
-    return check(file, contract)
+    (file,) = scan(folder).tables[contract.name]
+    return check(file, contract, *read_bytes(file))
 
 
 def test_a_good_file_is_typed(tmp_path):
@@ -57,7 +58,7 @@ def second_row(old: str, new: str) -> str:
     [
         pytest.param("", "the file is empty", id="empty"),
         pytest.param(HEADER, "has a header but no rows", id="header alone"),
-        pytest.param(b"\xff\xfe\x00", "byte 0 is not UTF-8", id="encoding"),
+        pytest.param(b"\xff\xfe\x00", "not UTF-16, as its first bytes say", id="encoding"),
         pytest.param(
             GOOD.replace("cost_micros", "cost_micro"), "did you mean 'cost_micro'", id="missing column"
         ),
@@ -84,8 +85,16 @@ def second_row(old: str, new: str) -> str:
         pytest.param(
             second_row("2024-01-02", "2024-01-01"), r"rows 2, 3 repeat the same customer_id", id="repeated"
         ),
-        pytest.param(second_row("100,", "1,000,"), "is not a well-formed CSV", id="more cells than columns"),
-        pytest.param(GOOD.replace(",100,", ",1,000,"), "more cells than the header", id="unquoted thousands"),
+        pytest.param(
+            second_row("100,", "1,000,"),
+            r"row 3: 11 cells in row 3, where the header .row 1. has 10",
+            id="more cells",
+        ),
+        pytest.param(
+            GOOD.replace(",100,", ",1,000,"),
+            r"rows 2, 3, 4, 5: .* quote cells that hold a comma",
+            id="unquoted thousands",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_by_name(tmp_path, text, message):
@@ -116,3 +125,132 @@ def test_a_share_above_one_is_refused(tmp_path):
         read(tmp_path, text, CONTRACTS["brand_tracker__monthly"])
     assert "column month: '2024-1' is not a month (YYYY-MM) (row 3)" in refusal.value.faults
     assert "column value: '41' is above 1 (row 2)" in refusal.value.faults
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("9223372036854775808", "is beyond what 64 bits hold"),
+        ("1e19", "is beyond what 64 bits hold"),
+        ("1\0000000", "NUL"),
+    ],
+)
+def test_a_number_that_would_be_cut_or_overflow_is_refused(tmp_path, cell, message):
+    with pytest.raises(FileRefused, match=rf"{message}.*"):
+        read(tmp_path, second_row("1000000", cell))
+
+
+def test_whole_numbers_are_exact_to_the_last_of_64_bits(tmp_path):
+    rows = read(tmp_path, second_row("1000000", "9223372036854775807")).rows
+    assert rows["cost_micros"].iloc[1] == 2**63 - 1
+
+
+def test_a_header_that_is_one_long_quote_is_refused(tmp_path):
+    with pytest.raises(FileRefused, match="quote that is not closed"):
+        read(tmp_path, '"' + "a" * 131_073 + '"\n1\n')
+
+
+def test_semicolons_and_decimal_commas_are_read(tmp_path):
+    text = "week_start;market;competitor_spend\n2024-01-01;US;1.234,5\n2024-01-08;us;7\n"
+    rows = read(tmp_path, text, CONTRACTS["competitor__weekly"]).rows
+    assert rows["competitor_spend"].tolist() == [1234.5, 7]
+    assert rows["market"].tolist() == ["us", "us"]
+
+
+ONE_ACCOUNT = [
+    "123-456-7890,USD,2024-01-01,1.23E+2,us_all_search_brand,Mobile,SEARCH,1,1,1",
+    "1234567890,usd,2024-01-01 00:00:00,123,us_all_search_brand,MOBILE,Search,1,1,1",
+]
+
+
+def test_two_spellings_of_one_row_repeat_it(tmp_path):
+    lines = [line.replace("1.23E+2", "123") for line in ONE_ACCOUNT]
+    with pytest.raises(FileRefused, match=r"rows 2, 3 repeat the same customer_id, date"):
+        read(tmp_path, "\n".join([HEADER, *lines]))
+
+
+def test_numbers_of_campaigns_that_a_spreadsheet_cut_are_refused(tmp_path):
+    line = ONE_ACCOUNT[0].replace("1.23E+2", "1.23457E+11")
+    with pytest.raises(
+        FileRefused, match=r"campaign_id: '1.23457E\+11' lost digits .*\(row 2\): format the column"
+    ):
+        read(tmp_path, "\n".join([HEADER, line]))
+
+
+META = (
+    "account_id,account_currency,date_start,date_stop,campaign_id,campaign_name,"
+    "impressions,reach,inline_link_clicks,spend"
+)
+TV = "invoice_id,station,market,region,week_commencing,grps,net_cost,currency"
+
+
+def meta(*spans):
+    return "\n".join([META, *(f"1,USD,{start},{stop},7,us_all_meta_x,10,9,1,700" for start, stop in spans)])
+
+
+def weeks(header, row, *days):
+    return "\n".join([header, *(row.format(day=day, number=i) for i, day in enumerate(days))])
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "message"),
+    [
+        pytest.param(
+            "meta_ads__campaign_insights",
+            meta(("2024-12-05", "2024-12-01")),
+            r"column date_stop: '2024-12-01' is before date_start '2024-12-05' \(row 2\)",
+            id="ends before it starts",
+        ),
+        pytest.param(
+            "meta_ads__campaign_insights",
+            meta(("2024-12-01", "2024-12-31"), ("2024-12-05", "2024-12-06"), ("2024-12-20", "2025-01-02")),
+            r"rows 3, 4 cover days that another row of the same account_id, campaign_id covers",
+            id="the same days twice",
+        ),
+        pytest.param(
+            "tv__invoices",
+            weeks(TV, "I{number},KXYZ,us,all,{day},1,7,USD", "2024-12-01", "2024-12-08", "2024-12-16"),
+            r"weeks begin on a Sunday \(rows 2, 3\) and on a Monday \(row 4\)",
+            id="two weekdays",
+        ),
+        *(
+            pytest.param(
+                table,
+                weeks(header, row, "2024-12-01", "2024-12-09"),
+                r"column week_start: '2024-12-01' is a Sunday, not a Monday \(row 2\): .*do not add up over days",
+                id=table,
+            )
+            for table, header, row in (
+                ("macro__weekly", "week_start,market,consumer_confidence", "{day},us,100"),
+                ("competitor__weekly", "week_start,market,competitor_spend", "{day},us,100"),
+                ("reference__exchange_rates", "week_start,currency,rate_to_usd", "{day},EUR,1.1"),
+            )
+        ),
+    ],
+)
+def test_days_that_are_not_those_of_the_contract_are_refused(tmp_path, table, text, message):
+    with pytest.raises(FileRefused, match=message):
+        read(tmp_path, text, CONTRACTS[table])
+
+
+@pytest.mark.parametrize(
+    ("table", "text"),
+    [
+        ("meta_ads__campaign_insights", meta(("2024-12-05", "2024-12-11"), ("2024-12-12", "2024-12-18"))),
+        ("tv__invoices", weeks(TV, "I{number},KXYZ,us,all,{day},1,7,USD", "2024-12-01", "2024-12-08")),
+    ],
+)
+def test_days_that_staging_spreads_are_taken(tmp_path, table, text):
+    assert len(read(tmp_path, text, CONTRACTS[table]).rows) == 2
+
+
+def test_every_source_of_days_says_what_a_row_covers():
+    """A date of a grain is checked or spread, never believed in words alone."""
+    for contract in CONTRACTS.values():
+        dates = [column.name for column in contract.columns if column.kind == "date"]
+        if dates:
+            assert contract.period is not None, contract.name
+            assert {contract.period.start, contract.period.stop or contract.period.start} == set(dates)
+            assert contract.days_rule.startswith("A row covers the")
+        if contract.amount:
+            assert contract.amount in contract.numbers

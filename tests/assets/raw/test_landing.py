@@ -1,6 +1,7 @@
 """Landing to raw through Dagster and dlt: incremental, repeatable, and all or nothing a table."""
 
 import dataclasses
+import gzip
 import os
 import subprocess
 import sys
@@ -9,14 +10,14 @@ import dagster as dg
 import pytest
 
 from assets.raw import assets as raw_assets
-from assets.raw.assets import landing_tables, raw_key
+from assets.raw.assets import LEDGER, landing_tables, raw_key
 from assets.raw.ingest import ALL_CONTRACTS
 from assets.resources.settings import REPOSITORY
-from tests.fixtures_warehouse import checks, failure, materializations
+from tests.fixtures_warehouse import checks, execute, failure, materializations
 
 MACRO = "week_start,market,consumer_confidence\n2024-01-01,us,100\n2024-01-08,us,101.5\n"
 RIVALS = "week_start,market,competitor_spend\n2024-01-01,us,5\n"
-KEYS = [raw_key("macro__weekly"), raw_key("competitor__weekly")]
+KEYS = [raw_key("macro__weekly"), raw_key("competitor__weekly"), LEDGER]
 
 
 @pytest.fixture
@@ -33,6 +34,31 @@ def load(platform):
 def confidence(platform):
     rows = platform.query("select week_start, consumer_confidence from raw.macro__weekly order by all")
     return dict(zip(rows["week_start"].dt.strftime("%Y-%m-%d"), rows["consumer_confidence"], strict=True))
+
+
+def counted(platform):
+    """What staging takes: of each week the row of the latest export."""
+    rows = platform.query(
+        "select week_start, consumer_confidence from raw.macro__weekly "
+        "qualify row_number() over (partition by week_start, market order by _export_order desc) = 1 order by all"
+    )
+    return dict(zip(rows["week_start"].dt.strftime("%Y-%m-%d"), rows["consumer_confidence"], strict=True))
+
+
+def files_of(platform, table="macro__weekly"):
+    """Loaded files of a table with their order of export."""
+    rows = platform.query(
+        f"select file, export_order from raw.landing_files where source_table = '{table}' order by export_order"
+    )
+    return list(rows.itertuples(index=False, name=None))
+
+
+def evaluation(result, check, key="macro__weekly"):
+    (found,) = [
+        e for e in result.get_asset_check_evaluations()
+        if e.check_name == check and e.asset_key == raw_key(key)
+    ]  # fmt: skip
+    return found
 
 
 def version(result, key="raw/macro__weekly"):
@@ -74,12 +100,52 @@ def test_the_data_version_is_the_content_whatever_the_files(landed, tmp_path):
     assert version(load(other)) == whole
 
 
-def test_rows_of_a_file_that_is_gone_stay(landed):
+def test_a_file_that_is_deleted_is_retracted(landed):
+    landed.land("macro/weekly/2025.csv", "week_start,market,consumer_confidence\n2024-01-08,us,90\n")
     load(landed)
+    assert counted(landed) == {"2024-01-01": 100, "2024-01-08": 90}
+    (landed.landing / "macro/weekly/2025.csv").unlink()
+    result = load(landed)
+    assert counted(landed) == {"2024-01-01": 100, "2024-01-08": 101.5}  # what it had overruled counts again
+    metadata = materializations(result)["raw/macro__weekly"].metadata
+    assert metadata["files_retracted"].value == 1
+    assert "| macro/weekly/2025.csv | | | retracted |" in metadata["files"].value
+
+
+def test_a_table_whose_files_are_all_gone_keeps_its_rows_until_told(landed):
+    """A folder that was not mounted is no retraction."""
+    load(landed)
+    landed.land("competitor/weekly/2025.csv", RIVALS.replace("2024-01-01", "2025-01-06"))
     (landed.landing / "macro/weekly/2024.csv").unlink()
     result = load(landed)
+    assert not result.success
+    assert "macro/weekly was refused" in failure(result)
+    assert "every file it was loaded from is gone (macro/weekly/2024.csv)" in failure(result)
+    assert "landing/macro/weekly/RETRACTED" in failure(result)
     assert len(confidence(landed)) == 2
-    assert "no longer there" in materializations(result)["raw/macro__weekly"].metadata["files"].value
+    assert len(landed.query("select * from raw.competitor__weekly")) == 2
+    landed.land("macro/weekly/RETRACTED", "")
+    assert load(landed).success
+    assert confidence(landed) == {}
+
+
+def test_a_warehouse_made_again_holds_the_same(landed):
+    """Whatever was loaded before and in which order: what counts is what lies in the landing folder."""
+    later = landed.land("macro/weekly/2025.csv", MACRO.replace("100", "1"))
+    first = landed.land("macro/weekly/2024.csv", MACRO)
+    os.utime(later, (1e9, 1e9))
+    os.utime(first, (2e9, 2e9))
+    landed.land("macro/weekly/2023.csv", "week_start,market,consumer_confidence\n2024-01-08,us,7\n")
+    load(landed)
+    (landed.landing / "macro/weekly/2023.csv").unlink()
+    os.utime(later, (3e9, 3e9))  # a file that is touched is the newest export
+    grown = load(landed)
+    before = counted(landed)
+    (landed.folder / "warehouse.duckdb").unlink()
+    again = load(landed)
+    assert counted(landed) == before == {"2024-01-01": 1, "2024-01-08": 101.5}
+    assert version(again) == version(grown)
+    assert files_of(landed) == [("macro/weekly/2024.csv", 1), ("macro/weekly/2025.csv", 2)]
 
 
 def test_a_deleted_warehouse_is_loaded_again(landed):
@@ -103,7 +169,10 @@ def test_a_table_without_files_is_there_and_empty(new_platform):
     [
         ("", "the file is empty"),
         (MACRO.replace("consumer_confidence", "confidence"), "column consumer_confidence is missing"),
-        (MACRO.replace("101.5", "high"), r"column consumer_confidence: 'high' is not a number (row 3)"),
+        (
+            MACRO.replace("101.5", "high"),
+            "column consumer_confidence: 'high' is not a number (row 3): write",
+        ),
     ],
 )
 def test_a_bad_file_stops_its_table_alone(landed, text, message):
@@ -119,7 +188,15 @@ def test_a_bad_file_stops_its_table_alone(landed, text, message):
     assert landed.query("select competitor_spend from raw.competitor__weekly")[
         "competitor_spend"
     ].tolist() == [6]
-    assert set(materializations(result)) == {"raw/competitor__weekly"}
+    assert set(materializations(result)) == {"raw/competitor__weekly", "raw/landing_files"}
+    told = landed.query(
+        "select file, status from raw.landing_files where source_table = 'macro__weekly' order by all"
+    )
+    assert list(told.itertuples(index=False, name=None)) == [
+        ("macro/weekly/2024.csv", "loaded"),  # as it was
+        ("macro/weekly/2024.csv", "waiting"),  # as it is now
+        ("macro/weekly/2025.csv", "refused"),
+    ]
     refused = [e for e in result.get_asset_check_evaluations() if not e.passed]
     assert [e.asset_key for e in refused] == [raw_key("macro__weekly")]
     assert message in refused[0].metadata["faults"].value
@@ -128,7 +205,8 @@ def test_a_bad_file_stops_its_table_alone(landed, text, message):
 
 def test_columns_kept_out_are_told(landed):
     landed.land(
-        "macro/weekly/2024.csv", MACRO.replace("confidence\n", "confidence,note\n").replace("100", "100,x")
+        "macro/weekly/2024.csv",
+        MACRO.replace("confidence\n", "confidence,note\n").replace("100", "100,x").replace("101.5", "101.5,"),
     )
     result = load(landed)
     assert result.success
@@ -146,10 +224,155 @@ def test_a_contract_that_asks_for_more_reads_files_again(landed, monkeypatch):
     wider = dataclasses.replace(contract, columns=(*contract.columns, column))
     monkeypatch.setattr(raw_assets, "ALL_CONTRACTS", {**ALL_CONTRACTS, contract.name: wider})
     landed.land(
-        "macro/weekly/2024.csv", MACRO.replace("confidence\n", "confidence,prices\n").replace("100", "100,7")
+        "macro/weekly/2024.csv",
+        MACRO.replace("confidence\n", "confidence,prices\n")
+        .replace("100", "100,7")
+        .replace("101.5", "101.5,"),
     )
     assert load(landed).success
     assert landed.query("select prices from raw.macro__weekly order by week_start")["prices"].tolist()[0] == 7
+
+
+STRANGE = [
+    "link.csv",
+    "folder.csv",
+    "pipe.csv",
+    "memory.csv",
+    "big.csv",
+    "nul.csv",
+    "quote.csv",
+    "caf\\xe9.csv",
+]
+
+
+def land_strange(folder):
+    (folder / "link.csv").symlink_to("nowhere.csv")
+    (folder / "folder.csv").mkdir()
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "memory.csv").symlink_to(
+        "/proc/self/mem"
+    )  # a regular file that cannot be read, not even by root
+    (folder / "big.csv").write_text(SAMPLE.replace(",7", ",99999999999999999999"))
+    (folder / "nul.csv").write_text(SAMPLE.replace(",7", ",7\0"))
+    (folder / "quote.csv").write_text('"' + "a" * 131_073 + "\n")
+    with open(os.fsencode(folder) + b"/caf\xe9.csv", "w") as file:
+        file.write(SAMPLE)
+
+
+SAMPLE = "month,market,metric,value,sample_size\n2024-01,us,awareness,0.5,7\n"
+
+
+def test_whatever_a_file_is_it_is_refused_by_name_and_the_others_are_loaded(landed):
+    landed.land("brand_tracker/monthly/good.csv", SAMPLE)
+    landed.land("weekly_tables/good.csv", "date,value\n2024-01-01,1\n")
+    landed.land("weekly_tables/twice.csv", "date,week_start,value\n2024-01-01,1,1\n")
+    land_strange(landed.landing / "brand_tracker/monthly")
+    tables = [raw_key("brand_tracker__monthly"), raw_key("weekly_tables__values")]
+    result = landed.run(landing_tables, selection=[*KEYS, *tables])
+    assert not result.success
+    for name in STRANGE:
+        assert f"brand_tracker/monthly/{name} was refused" in failure(result)
+    assert "weekly_tables/twice.csv was refused" in failure(result)
+    assert len(confidence(landed)) == 2
+    assert landed.query("select distinct table_name from raw.weekly_tables__values")[
+        "table_name"
+    ].tolist() == ["good"]
+    refused = landed.query("select file, reason from raw.landing_files where status = 'refused'")
+    assert len(refused) == len(STRANGE) + 1
+    assert (refused["reason"] != "").all()
+    assert "brand_tracker__monthly" not in " ".join(materializations(result))
+
+
+def test_a_fault_of_the_reader_is_the_refusal_of_the_file(landed, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr("assets.raw.files.typed", broken)
+    landed.land("weekly_tables/good.csv", "date,value\n2024-01-01,1\n")
+    result = landed.run(landing_tables, selection=[*KEYS, raw_key("weekly_tables__values")])
+    assert "macro/weekly/2024.csv was refused" in failure(result)
+    assert "could not be read: RuntimeError: nobody thought of this" in failure(result)
+    assert len(landed.query("select * from raw.weekly_tables__values")) == 1
+
+
+def test_files_that_nobody_reads_are_named(landed):
+    landed.land("macro/weekly/2025.xlsx", "x")
+    landed.land("makro/weekly/2025.csv", MACRO)
+    found = evaluation(load(landed), "every_file_is_read", "landing_files")
+    assert not found.passed
+    assert found.severity == dg.AssetCheckSeverity.WARN
+    assert found.description == "not read: macro/weekly/2025.xlsx, makro/weekly/2025.csv"
+    assert "did you mean 'macro/weekly'?" in found.metadata["not_read"].value
+    assert (
+        landed.query("select count(*) as n from raw.landing_files where status = 'not read'")["n"].item() == 2
+    )
+
+
+def test_packed_files_and_files_below_are_loaded(landed):
+    folder = landed.landing / "macro/weekly/2025/q1"
+    folder.mkdir(parents=True)
+    text = "week_start\tmarket\tconsumer_confidence\n2025-01-06\tus\t90\n"
+    (folder / "a.TSV.gz").write_bytes(gzip.compress(text.encode()))
+    (landed.landing / "macro/weekly/2024.csv").rename(landed.landing / "macro/weekly/2024.CSV")
+    assert load(landed).success
+    assert confidence(landed) == {"2024-01-01": 100, "2024-01-08": 101.5, "2025-01-06": 90}
+
+
+def test_exports_that_disagree_are_shown_with_figures(landed):
+    landed.land("competitor/weekly/2024 (1).csv", RIVALS.replace(",5", ",8") + "2024-01-08,us,6\n")
+    landed.land("macro/weekly/2024 (1).csv", MACRO)
+    result = load(landed)
+    same = evaluation(result, "exports_agree")
+    assert same.passed
+    assert same.description == "2 rows are in two files, with the same figures"
+    found = evaluation(result, "exports_agree", "competitor__weekly")
+    assert not found.passed
+    assert found.severity == dg.AssetCheckSeverity.WARN
+    assert (
+        "competitor/weekly/2024 (1).csv counts over competitor/weekly/2024.csv: 1 of 1 rows"
+        in found.description
+    )
+    assert load(landed).success  # nothing new, and the disagreement is still there
+    assert not evaluation(load(landed), "exports_agree", "competitor__weekly").passed
+
+
+SPENT = (
+    "account_id,account_currency,date_start,date_stop,campaign_id,campaign_name,"
+    "impressions,reach,inline_link_clicks,spend"
+)
+
+
+def test_the_ledger_follows_spend_from_the_files(new_platform):
+    """One row of six weeks, and of its last week an export by day that says 50 a day in place of 100."""
+    new_platform.land(
+        "meta_ads/campaign_insights/a.csv",
+        f"{SPENT}\nact_1,USD,2024-12-02,2025-01-12,7,us_all_meta_x,420,9,1,4200\n",
+    )
+    days = [f"1,USD,2025-01-{day:02},2025-01-{day:02},7,us_all_meta_x,10,9,1,50" for day in range(6, 13)]
+    new_platform.land("meta_ads/campaign_insights/b.csv", "\n".join([SPENT, *days]))
+    key = raw_key("meta_ads__campaign_insights")
+    result = new_platform.run(landing_tables, selection=[key, LEDGER])
+    assert result.success
+    found = evaluation(result, "exports_agree", "meta_ads__campaign_insights")
+    assert "7 of 7 rows in both differ, 700.00 became 350.00 (-350.00)" in found.description
+    rows = new_platform.query(
+        "select row_count, amount, overruled_rows, overruled_amount from raw.landing_files order by export_order"
+    )
+    assert rows.astype(float).to_numpy().tolist() == [[1, 4200, 7, 700], [7, 350, 0, 0]]
+
+    execute(new_platform, "update raw.meta_ads__campaign_insights set spend = spend + 1 where spend > 1000")
+    lost = evaluation(
+        new_platform.run(landing_tables, selection=[key, LEDGER]),
+        "holds_what_landed",
+        "meta_ads__campaign_insights",
+    )
+    assert not lost.passed
+    assert "a.csv: 1 rows with 4,200.00 were read, the warehouse holds 1 with 4,201.00" in lost.description
+    execute(new_platform, "delete from raw.meta_ads__campaign_insights where spend > 1000")
+    assert (
+        loaded(new_platform.run(landing_tables, selection=[key, LEDGER]), "raw/meta_ads__campaign_insights")
+        == 1
+    )
 
 
 def test_every_raw_asset_is_documented_and_checked():
@@ -189,4 +412,9 @@ def test_dlt_asks_nobody_and_keeps_to_its_folder(landed):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "sought: []"
-    assert {path.name for path in landed.folder.iterdir()} == {"landing", "dlt", "warehouse.duckdb"}
+    assert {path.name for path in landed.folder.iterdir()} == {
+        "landing",
+        "dlt",
+        "warehouse.duckdb",
+        "warehouse.landing.json",
+    }

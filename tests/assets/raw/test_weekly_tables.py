@@ -2,15 +2,16 @@
 
 import pytest
 
-from assets.raw.files import FileRefused, landing_files
-from assets.raw.weekly_tables import check_weekly_table
+from assets.raw.files import FileRefused, read_bytes
+from assets.raw.folder import scan
+from assets.raw.weekly_tables import check_weekly_table, named_twice
 
 
 def read(folder, text):
     (folder / "weekly_tables").mkdir()
     (folder / "weekly_tables" / "brand.csv").write_text(text)
-    (file,) = landing_files(folder, "weekly_tables")
-    return check_weekly_table(file).rows
+    (file,) = scan(folder).tables["weekly_tables__values"]
+    return check_weekly_table(file, *read_bytes(file)).rows
 
 
 def test_names_and_blanks_survive(tmp_path):
@@ -60,10 +61,38 @@ def test_geos_are_keys(tmp_path):
             id="missing week of a geo",
         ),
         pytest.param(
-            "date,a\n2024-01-01,1\n2024-01-02,2\n2024-01-03,2\n", "2024-01-02, 2024-01-03 are not", id="days"
+            "date,a\n2024-01-01,1\n2024-01-02,2\n2024-01-03,2\n",
+            "the rows are days .*add them up by week",
+            id="days",
+        ),
+        pytest.param(
+            "date,a\n2024-01-01,1\n2024-01-08,2\n2024-01-16,2\n2024-01-22,2\n",
+            "2024-01-16 is a Tuesday, in the week of 2024-01-15",
+            id="weekday",
+        ),
+        pytest.param(
+            "date,a,week_start\n2024-01-01,1,2\n", "column week_start is there beside date", id="week again"
         ),
     ],
 )
 def test_bad_tables_are_refused_by_name(tmp_path, text, message):
     with pytest.raises(FileRefused, match=message):
         read(tmp_path, text)
+
+
+def test_columns_may_have_the_names_of_the_long_form(tmp_path):
+    rows = read(tmp_path, "date,value,table_name,column_name\n2024-01-01,1,2,3\n2024-01-08,4,5,6\n")
+    values = rows.set_index(["week_start", "column_name"])["value"].unstack()
+    assert values["value"].tolist() == [1, 4]
+    assert values["table_name"].tolist() == [2, 5]
+    assert set(rows["table_name"]) == {"brand"}
+
+
+def test_two_files_of_one_table_are_both_named(tmp_path):
+    for name in ("brand.csv", "old/brand.CSV", "shop.csv"):
+        (tmp_path / "weekly_tables" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "weekly_tables" / name).write_text("date,a\n2024-01-01,1\n")
+    assert named_twice(scan(tmp_path).tables["weekly_tables__values"]) == {
+        "weekly_tables/brand.csv": "weekly_tables/old/brand.CSV is table brand too: keep one of them",
+        "weekly_tables/old/brand.CSV": "weekly_tables/brand.csv is table brand too: keep one of them",
+    }

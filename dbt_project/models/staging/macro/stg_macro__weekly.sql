@@ -5,10 +5,10 @@ with source as (
 renamed as (
     select
         market,
-        {{ week_start('week_start') }} as week_start,
+        week_start,
         consumer_confidence
     from source
-    {{ latest_export(['market', 'source.week_start']) }}
+    {{ latest_export(['market', 'week_start']) }}
 )
 
 select * from renamed

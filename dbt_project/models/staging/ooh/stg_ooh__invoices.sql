@@ -2,19 +2,23 @@ with source as (
     select * from {{ source('ooh', 'invoices') }}
 ),
 
+days as (
+    {{ days_covered('source', 'week_commencing', '(week_commencing + 6)') }}
+),
+
 renamed as (
     select
         invoice_id,
         vendor,
         market,
         region as geo,
-        week_commencing as activity_date,
+        activity_date,
         currency,
-        net_cost as spend,
+        {{ share_of_day('net_cost', 'week_commencing') }} as spend,
         panels,
-        contacts
-    from source
-    {{ latest_export(['invoice_id', 'vendor', 'market', 'region', 'week_commencing']) }}
+        {{ share_of_day('contacts', 'week_commencing') }} as contacts
+    from days
+    {{ latest_export(['invoice_id', 'vendor', 'market', 'region', 'activity_date']) }}
 )
 
 select * from renamed

@@ -4,11 +4,11 @@ with source as (
 
 renamed as (
     select
-        {{ week_start('week_start') }} as week_start,
+        week_start,
         currency,
         rate_to_usd
     from source
-    {{ latest_export(['source.week_start', 'currency']) }}
+    {{ latest_export(['week_start', 'currency']) }}
 )
 
 select * from renamed

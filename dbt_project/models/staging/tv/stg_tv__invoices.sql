@@ -2,18 +2,22 @@ with source as (
     select * from {{ source('tv', 'invoices') }}
 ),
 
+days as (
+    {{ days_covered('source', 'week_commencing', '(week_commencing + 6)') }}
+),
+
 renamed as (
     select
         invoice_id,
         station,
         market,
         region as geo,
-        week_commencing as activity_date,
+        activity_date,
         currency,
-        net_cost as spend,
-        grps
-    from source
-    {{ latest_export(['invoice_id', 'station', 'market', 'region', 'week_commencing']) }}
+        {{ share_of_day('net_cost', 'week_commencing') }} as spend,
+        {{ share_of_day('grps', 'week_commencing') }} as grps
+    from days
+    {{ latest_export(['invoice_id', 'station', 'market', 'region', 'activity_date']) }}
 )
 
 select * from renamed

@@ -1,0 +1,114 @@
+"""What a contract can say of a source table: its columns, what tells a row from another, and the days a row covers."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SQL_TYPES = {"text": "VARCHAR", "month": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "date": "DATE"}
+
+WEEK = 7
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a source table.
+
+    Attributes:
+        kind: text, integer, number, date (a day, with or without a time of 00:00:00) or month (YYYY-MM).
+        about: what it holds, with its unit.
+        required: blank cells are refused.
+        minimum, maximum: bounds of a number.
+        allowed: the only values a text may have.
+        spelling: how a text is written, so that one thing has one name whoever exported it: `id` (a platform's
+            number), `lower` or `upper` case; "" keeps it as it is. See `assets.raw.spelling`.
+        over_days: what becomes of the value in a row that covers several days: `sum` is spread over them, `same` holds
+            on each, `lost` is unknown for a part of them.
+    """
+
+    name: str
+    kind: str
+    about: str
+    required: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[str, ...] = ()
+    spelling: Literal["", "id", "lower", "upper"] = ""
+    over_days: Literal["sum", "same", "lost"] = "same"
+
+
+@dataclass(frozen=True)
+class Period:
+    """The days a row covers, and what is done with a row whose days are not those of one ISO week.
+
+    Attributes:
+        start: column of its first day.
+        stop: column of its last day; "" where `days` says how many there are.
+        days: days from the first on.
+        spread: staging spreads the row over its days. Otherwise a row of a week must begin on a Monday.
+    """
+
+    start: str
+    stop: str = ""
+    days: int = 1
+    spread: bool = True
+
+    @property
+    def weekly(self) -> bool:
+        return not self.stop and self.days == WEEK
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A source table: the files below landing/<source>/<table>/, loaded to raw.<source>__<table>.
+
+    Attributes:
+        grain: the columns that tell one row of a file from another; a file that repeats one is refused.
+        period: the days a row covers; None where rows are not of days.
+        amount: the column whose sum is followed from the files to the marts.
+    """
+
+    source: str
+    table: str
+    about: str
+    grain: tuple[str, ...]
+    columns: tuple[Column, ...]
+    period: Period | None = None
+    amount: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}__{self.table}"
+
+    @property
+    def folder(self) -> str:
+        return f"{self.source}/{self.table}"
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The columns that hold figures."""
+        return tuple(column.name for column in self.columns if column.kind in ("integer", "number"))
+
+    @property
+    def days_rule(self) -> str:
+        """What a row covers and what is done where that is not one ISO week, in words."""
+        period = self.period
+        if period is None:
+            return ""
+        spread = ", ".join(column.name for column in self.columns if column.over_days == "sum")
+        lost = ", ".join(column.name for column in self.columns if column.over_days == "lost")
+        if period.weekly and not period.spread:
+            return (
+                f"A row covers the week that begins on {period.start}, a Monday: its values do not add up over days, "
+                "so a week that begins on another day is refused."
+            )
+        if period.weekly:
+            return (
+                f"A row covers the seven days from {period.start}. The weeks of a file begin on one weekday, whichever "
+                f"it is: staging spreads {spread} evenly over the days."
+            )
+        if period.stop:
+            gone = f" {lost} is left out there, as it does not add up." if lost else ""
+            return (
+                f"A row covers the days {period.start} to {period.stop}. Where they are several, staging spreads "
+                f"{spread} evenly over them.{gone}"
+            )
+        return f"A row covers the day {period.start}."

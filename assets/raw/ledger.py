@@ -1,0 +1,92 @@
+"""raw.landing_files: every file of the landing folder, what became of it, and what it holds.
+
+Sums are taken when a file is read, before anything is loaded: reconciliation starts here.
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from assets.raw.raw_tables import table_exists
+
+if TYPE_CHECKING:
+    import duckdb
+
+TABLE = "landing_files"
+LOADED, WAITING, REFUSED, NOT_READ = "loaded", "waiting", "refused", "not read"
+
+COLUMNS = {
+    "file": ("VARCHAR", "Path inside the landing folder."),
+    "source_table": ("VARCHAR", "Raw table the file belongs to; empty where it belongs to none."),
+    "status": ("VARCHAR", "loaded, waiting (for a refused file of its table), refused or not read."),
+    "reason": ("VARCHAR", "Why it waits, was refused or is not read."),
+    "digest": ("VARCHAR", "Hash of the file and of how it was read."),
+    "exported_at": ("TIMESTAMP", "When the file was last modified, UTC."),
+    "export_order": ("BIGINT", "Its place among the files of its table, oldest export first."),
+    "row_count": ("BIGINT", "Rows of the file."),
+    "amount": (
+        "DECIMAL(38, 6)",
+        "Sum of its amount (spend or sales), in the file's own unit; 0 without one.",
+    ),
+    "overruled_rows": (
+        "BIGINT",
+        "Rows that a later export holds too, so they do not count; days, where rows are spread over days.",
+    ),
+    "overruled_amount": ("DECIMAL(38, 6)", "Sum of the amount in these rows."),
+}
+"""Name, type and meaning of each column."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the ledger."""
+
+    file: str
+    source_table: str
+    status: str
+    reason: str = ""
+    digest: str = ""
+    exported_at: dt.datetime | None = None
+    export_order: int | None = None
+    row_count: int | None = None
+    amount: Decimal | None = None
+    overruled_rows: int | None = None
+    overruled_amount: Decimal | None = None
+
+
+assert [field.name for field in fields(Entry)] == list(COLUMNS)
+
+
+def entries(connection: "duckdb.DuckDBPyConnection", source_table: str) -> dict[str, Entry]:
+    """The files of a table that are loaded."""
+    if not table_exists(connection, TABLE):
+        return {}
+    rows = connection.execute(
+        f"select {', '.join(COLUMNS)} from raw.{TABLE} where source_table = ? and status = ?",
+        [source_table, LOADED],
+    )
+    return {row[0]: Entry(*row) for row in rows.fetchall()}
+
+
+def write(
+    connection: "duckdb.DuckDBPyConnection", source_tables: Sequence[str], rows: Iterable[Entry]
+) -> None:
+    """Replace the entries of some tables."""
+    ddl = ", ".join(f"{name} {kind}" for name, (kind, _) in COLUMNS.items())
+    connection.execute(f"create table if not exists raw.{TABLE} ({ddl})")
+    connection.execute(
+        f"delete from raw.{TABLE} where source_table in (select unnest(?))", [list(source_tables)]
+    )
+    values = [astuple(row) for row in rows]
+    if values:
+        marks = ", ".join("?" * len(COLUMNS))
+        connection.executemany(f"insert into raw.{TABLE} values ({marks})", values)
+
+
+def version(connection: "duckdb.DuckDBPyConnection") -> str:
+    """Hash of the ledger."""
+    rows = connection.execute(f"select {', '.join(COLUMNS)} from raw.{TABLE} order by all").fetchall()
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]

@@ -1,0 +1,194 @@
+"""What a load tells: the materialization of each raw table, its checks, and the files that nobody reads."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.raw import ledger
+from assets.raw.load import Load, Loaded
+from assets.raw.raw_tables import Overruling
+
+KEEPS_CONTRACT, HOLDS_FILES, EXPORTS_AGREE = "keeps_contract", "holds_what_landed", "exports_agree"
+ALL_READ = "every_file_is_read"
+
+
+def check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """The checks of a raw table."""
+    return [
+        dg.AssetCheckSpec(
+            KEEPS_CONTRACT,
+            asset=key,
+            blocking=True,
+            description="Every new file has the columns, types, currencies, bounds and days its contract asks for.",
+        ),
+        dg.AssetCheckSpec(
+            HOLDS_FILES,
+            asset=key,
+            blocking=True,
+            description="The table holds as many rows of every file, and the same amount, as were read from it.",
+        ),
+        dg.AssetCheckSpec(
+            EXPORTS_AGREE,
+            asset=key,
+            description="Two files that hold the same rows have the same figures in them. Where not, the later counts.",
+        ),
+    ]
+
+
+def not_read_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        ALL_READ,
+        asset=key,
+        description="No file of the landing folder is passed over: each belongs to a table.",
+    )
+
+
+def of_table(key: dg.AssetKey, table: Loaded) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """The materialization of a table with its checks; where it stays as it was, the check that says why, alone."""
+    kept = _keeps_contract(key, table)
+    if not table.landed.takes_changes:
+        yield kept
+        return
+    yield dg.MaterializeResult(
+        asset_key=key,
+        metadata=_metadata(table),
+        data_version=dg.DataVersion(table.version),
+        check_results=[kept, _holds_files(key, table), _exports_agree(key, table)],
+    )
+
+
+def of_ledger(key: dg.AssetKey, done: Load) -> dg.MaterializeResult:
+    """The ledger, with the check that names what was not read."""
+    found = done.listing.not_read
+    lines = "".join(f"- **{name}**: {why}\n" for name, why in found.items())
+    return dg.MaterializeResult(
+        asset_key=key,
+        metadata={
+            "not_read": dg.MetadataValue.md(lines or "none"),
+            "files": sum(len(files) for files in done.listing.tables.values()),
+        },
+        data_version=dg.DataVersion(done.version),
+        check_results=[
+            dg.AssetCheckResult(
+                asset_key=key,
+                check_name=ALL_READ,
+                passed=not found,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=f"not read: {', '.join(found)}" if found else "every file belongs to a table",
+                metadata={"not_read": dg.MetadataValue.md(lines or "none")},
+            )
+        ],
+    )
+
+
+def warnings(table: Loaded) -> Iterator[str]:
+    """What the log says of a table."""
+    if kept_out := _kept_out(table):
+        yield f"{table.landed.contract.name}: columns kept out, as the contract does not name them: {kept_out}"
+    if table.landed.takes_changes and table.landed.retracted:
+        gone = ", ".join(table.landed.retracted)
+        yield f"{table.landed.contract.name}: retracted, as they are no longer there: {gone}"
+    yield from (_disagreement(line) for line in table.overruled if line.differing)
+
+
+def _keeps_contract(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
+    landed = table.landed
+    if not landed.refused:
+        return dg.AssetCheckResult(
+            asset_key=key,
+            check_name=KEEPS_CONTRACT,
+            passed=True,
+            description=f"{len(landed.accepted)} new or changed of {len(landed.files)} files"
+            if landed.files
+            else "no file has landed",
+            metadata={"files": len(landed.files), "new_or_changed": len(landed.accepted)},
+        )
+    faults = [
+        f"**{refusal.name}**\n" + "".join(f"- {f}\n" for f in refusal.faults) for refusal in landed.refused
+    ]
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=KEEPS_CONTRACT,
+        passed=False,
+        description=f"refused: {', '.join(refusal.name for refusal in landed.refused)}",
+        metadata={"faults": dg.MetadataValue.md("\n".join(faults))},
+    )
+
+
+def _holds_files(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
+    held = [entry for entry in table.entries.values() if entry.status == ledger.LOADED]
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=HOLDS_FILES,
+        passed=not table.lost,
+        description="; ".join(table.lost)
+        or f"{sum(entry.row_count or 0 for entry in held):,} rows of {len(held)} files",
+    )
+
+
+def _exports_agree(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
+    differing = [line for line in table.overruled if line.differing]
+    shared = sum(line.rows for line in table.overruled)
+    rows = "".join(
+        f"| {line.file} | {line.later_file} | {line.rows:,} | {line.differing:,} | {line.amount:,.2f} | "
+        f"{line.later_amount:,.2f} |\n"
+        for line in table.overruled
+    )
+    amount = table.landed.contract.amount or "amount"
+    head = f"| file | the later file, which counts | rows in both | that differ | {amount} | {amount} in the later |\n"
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=EXPORTS_AGREE,
+        passed=not differing,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(map(_disagreement, differing))
+        or (
+            f"{shared:,} rows are in two files, with the same figures" if shared else "no row is in two files"
+        ),
+        metadata={
+            "files": dg.MetadataValue.md(f"{head}|---|---|---|---|---|---|\n{rows}" if rows else "none")
+        },
+    )
+
+
+def _disagreement(line: Overruling) -> str:
+    difference = line.later_amount - line.amount
+    return (
+        f"{line.later_file} counts over {line.file}: {line.differing:,} of {line.rows:,} rows in both differ, "
+        f"{line.amount:,.2f} became {line.later_amount:,.2f} ({difference:+,.2f})"
+    )
+
+
+def _kept_out(table: Loaded) -> str:
+    return "; ".join(
+        f"{accepted.file.name}: {', '.join(accepted.extra_columns)}"
+        for accepted in table.landed.accepted
+        if accepted.extra_columns
+    )
+
+
+def _metadata(table: Loaded) -> dict[str, object]:
+    landed = table.landed
+    fresh = {accepted.file.name for accepted in landed.accepted}
+    changed = fresh & set(landed.loaded)
+    lines = [
+        f"| {name} | {entry.row_count:,} | {entry.exported_at:%Y-%m-%d %H:%M} | "
+        f"{'changed' if name in changed else 'added' if name in fresh else 'unchanged'} |"
+        for name, entry in sorted(table.entries.items(), key=lambda item: item[1].export_order or 0)
+    ]
+    lines += [f"| {name} | | | retracted |" for name in landed.retracted]
+    metadata: dict[str, object] = {
+        "dagster/row_count": sum(entry.row_count or 0 for entry in table.entries.values()),
+        "rows_loaded": sum(len(accepted.rows) for accepted in landed.accepted),
+        "files": dg.MetadataValue.md(
+            "\n".join(["| file | rows | exported (UTC) | |", "|---|---|---|---|", *lines])
+            if lines
+            else "none"
+        ),
+        "files_added": len(fresh - changed),
+        "files_changed": len(changed),
+        "files_retracted": len(landed.retracted),
+    }
+    if kept_out := _kept_out(table):
+        metadata["columns_kept_out"] = dg.MetadataValue.text(kept_out)
+    return metadata

@@ -1,0 +1,208 @@
+"""From exports as platforms and agencies make them to the right week: one build for many kinds of file.
+
+Weeks from 2 December 2024 to 6 January 2025. Market us has television invoiced by weeks that begin on a Sunday, Meta
+rows of seven days from Thursday, Google exported twice with the account written in two ways, LinkedIn on working days,
+and out of home in a folder below. Market uk has one Meta row of 42 days.
+"""
+
+import subprocess
+
+import pandas as pd
+import pytest
+
+from assets.marts.assets import dbt_marts
+from assets.marts.project import DBT, PROJECT_DIR, dbt_environment
+from assets.raw.assets import landing_tables, raw_key
+from tests.fixtures_warehouse import Platform, checks, execute
+
+pytestmark = pytest.mark.slow
+
+WEEKS = pd.date_range("2024-12-02", periods=6, freq="7D")
+DAYS = pd.date_range(WEEKS[0], periods=42, freq="D")
+WORKING_DAYS = DAYS[(DAYS.weekday < 5) & (DAYS < "2025-01-09")]
+SUNDAYS = WEEKS - pd.Timedelta(days=1)
+THURSDAYS = pd.date_range("2024-12-05", periods=5, freq="7D")
+
+
+def iso(days):
+    return days.strftime("%Y-%m-%d")
+
+
+def google(account, daily_spend):
+    return pd.DataFrame(
+        {
+            "customer_id": account, "currency_code": "USD", "date": iso(DAYS), "campaign_id": 7,
+            "campaign_name": "us_all_search_brand", "device": "MOBILE", "ad_network_type": "SEARCH",
+            "impressions": 100, "clicks": 3, "cost_micros": 1_000_000 * daily_spend,
+        }
+    )  # fmt: skip
+
+
+def meta(market, first, last, spend, impressions):
+    return pd.DataFrame(
+        {
+            "account_id": f"act_{market}", "account_currency": "USD", "date_start": iso(first), "date_stop": iso(last),
+            "campaign_id": 7, "campaign_name": f"{market.upper()}_all_Meta_x", "impressions": impressions, "reach": 10,
+            "inline_link_clicks": 3, "spend": spend,
+        }
+    )  # fmt: skip
+
+
+def linkedin():
+    return pd.DataFrame(
+        {
+            "account_id": 5, "local_currency": "USD", "day": iso(WORKING_DAYS), "campaign_id": 7,
+            "campaign_name": "us_all_linkedin_leads", "impressions": 10, "clicks": 1, "cost_in_local_currency": 1.0,
+        }
+    )  # fmt: skip
+
+
+def invoices(seller, weeks, cost, **units):
+    return pd.DataFrame(
+        {
+            "invoice_id": [f"I{i}" for i in range(len(weeks))], seller: "KXYZ", "market": "US", "region": "All",
+            "week_commencing": iso(weeks), "net_cost": cost, "currency": "usd", **units,
+        }
+    )  # fmt: skip
+
+
+def by_market(**columns):
+    return pd.concat(
+        pd.DataFrame({"week_start": iso(WEEKS), "market": market, **columns}) for market in ("us", "uk")
+    )
+
+
+def orders():
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "date": iso(DAYS), "market": market, "region": "all", "orders": 10, "gross_sales": 100.0,
+                "discounts": 0.0, "returns": 0.0, "net_sales": 100.0, "currency": "USD",
+            }
+        )
+        for market in ("us", "uk")
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """The platform, and the run that built it."""
+    platform = Platform(tmp_path_factory.mktemp("landed"))
+    platform.land("shopify/daily_orders/a.csv", orders())
+    platform.land("macro/weekly/a.csv", by_market(consumer_confidence=100.0))
+    platform.land("competitor/weekly/a.csv", by_market(competitor_spend=5.0))
+    geos = {"market": ["us", "uk"], "geo": "all", "geo_name": "National", "population": 1000}
+    platform.land("reference/geos/a.csv", pd.DataFrame(geos))
+    rates = pd.DataFrame({"week_start": iso(WEEKS), "currency": "EUR", "rate_to_usd": 1.1})
+    platform.land("reference/exchange_rates/a.csv", rates)
+    platform.land("google_ads/campaign_stats/stats (1).csv", google("123-456-7890", 3))
+    platform.land("google_ads/campaign_stats/stats.csv", google("1234567890", 2))
+    platform.land(
+        "meta_ads/campaign_insights/us.csv", meta("us", THURSDAYS, THURSDAYS + pd.Timedelta(days=6), 700, 701)
+    )
+    platform.land("meta_ads/campaign_insights/uk.csv", meta("uk", DAYS[:1], DAYS[-1:], 4200, 1000))
+    platform.land("linkedin_ads/ad_analytics_by_campaign/a.csv", linkedin().assign(cost_in_usd=""))
+    platform.land("tv/invoices/a.csv", invoices("station", SUNDAYS, [100, 200, 300, 400, 500, 600], grps=10))
+    platform.land("ooh/invoices/2024/Q4.CSV", invoices("vendor", WEEKS, 100, panels=3, contacts=10))
+    result = platform.run(landing_tables, dbt_marts)
+    assert result.success
+    return platform, result
+
+
+def model_table(platform, market="us"):
+    return platform.query(
+        f"select * from marts.mmm_model_table where market = '{market}' order by week_start"
+    )
+
+
+def test_spend_is_in_the_weeks_it_was_spent_in(build):
+    table = model_table(build[0])
+    assert table["week_start"].tolist() == WEEKS.tolist()
+    weeks = [100 * 6 / 7 + 200 / 7, 1500 / 7, 2200 / 7, 2900 / 7, 3600 / 7, 3600 / 7]
+    assert table["tv_spend"].tolist() == pytest.approx(weeks, abs=1e-5)
+    assert table["meta_spend"].tolist() == pytest.approx([400, 700, 700, 700, 700, 300], abs=1e-5)
+    assert table["search_spend"].tolist() == pytest.approx([21] * 6)
+    assert table["ooh_spend"].tolist() == pytest.approx([100] * 6)
+    assert model_table(build[0], "uk")["meta_spend"].tolist() == pytest.approx([700] * 6, abs=1e-5)
+
+
+def test_nothing_is_lost_or_made_by_spreading(build):
+    spread = build[0].query(
+        "select source, market, sum(cast(spend_local as decimal(18, 6))) as spend, sum(impressions) as impressions, "
+        "sum(clicks) as clicks from intermediate.int_media_activity group by all order by all"
+    )
+    totals = {(row.source, row.market): (float(row.spend), row.impressions) for row in spread.itertuples()}
+    assert totals["tv", "us"][0] == 2100
+    assert totals["tv", "us"][1] == pytest.approx(60, abs=1e-9)
+    assert totals["ooh", "us"] == (600, pytest.approx(60, abs=1e-9))
+    assert totals["meta_ads", "us"] == (3500, 5 * 701)
+    assert totals["meta_ads", "uk"] == (4200, 1000)
+    assert spread.set_index(["source", "market"]).loc[("meta_ads", "uk"), "clicks"] == 3
+    reach = build[0].query("select count(reach) as n from staging.stg_meta_ads__campaign_insights")
+    assert reach["n"].item() == 0
+
+
+def test_the_later_export_counts_and_the_difference_is_shown(build):
+    (check,) = [
+        found for found in build[1].get_asset_check_evaluations()
+        if found.check_name == "exports_agree" and found.asset_key == raw_key("google_ads__campaign_stats")
+    ]  # fmt: skip
+    assert not check.passed
+    assert "stats (1).csv counts over google_ads/campaign_stats/stats.csv: 42 of 42 rows in both differ" in (
+        check.description
+    )
+
+
+def test_weeks_that_an_account_delivered_in_part_are_named_and_marked(build):
+    found = checks(build[1])["media_weeks_are_complete"]
+    assert not found.passed
+    rows = found.metadata["failing_rows"].value
+    short = [
+        "| us | tv | all | 2024-11-25 | 1 | 7 |",
+        "| us | tv | all | 2025-01-06 | 6 | 7 |",
+        "| us | meta_ads | us | 2024-12-02 | 4 | 7 |",
+        "| us | meta_ads | us | 2025-01-06 | 3 | 7 |",
+        "| us | linkedin_ads | 5 | 2025-01-06 | 3 | 5 |",
+    ]
+    for row in short:
+        assert row in rows
+    assert len(rows.splitlines()) == 2 + len(short)
+    marked = build[0].query(
+        "select channel, count(*) as n from marts.fct_media_weekly where delivery = 'partial' group by all order by all"
+    )
+    assert dict(marked.itertuples(index=False)) == {"linkedin": 1, "meta": 2, "tv": 2}
+
+
+def dbt(platform, *arguments):
+    with dbt_environment(platform.warehouse.path):
+        return subprocess.run(
+            [DBT, "--no-use-colors", *arguments], cwd=PROJECT_DIR, capture_output=True, text=True
+        )
+
+
+def test_spend_that_is_not_in_the_files_is_found(build):
+    assert checks(build[1])["spend_reconciles_with_the_files"].passed
+    change = "update raw.landing_files set amount = amount {} 0.02 where source_table = 'tv__invoices'"
+    execute(build[0], change.format("+"))
+    done = dbt(build[0], "test", "--select", "spend_reconciles_with_the_files")
+    execute(build[0], change.format("-"))
+    assert "Got 1 result" in done.stdout
+
+
+def test_marts_are_a_function_of_what_has_landed(build):
+    """An export that is deleted is retracted; a warehouse that is made again gives the same marts."""
+    platform, _ = build
+    (platform.landing / "google_ads/campaign_stats/stats (1).csv").unlink()
+
+    def rebuilt():
+        assert platform.run(landing_tables).success
+        done = dbt(platform, "run", "--select", "+mmm_model_table")
+        assert done.returncode == 0, done.stdout
+        return pd.concat([model_table(platform, market) for market in ("us", "uk")])
+
+    before = rebuilt()
+    assert before["search_spend"].dropna().tolist() == [14] * 6
+    (platform.folder / "warehouse.duckdb").unlink()
+    platform.warehouse.prepare()
+    assert dbt(platform, "seed").returncode == 0
+    pd.testing.assert_frame_equal(rebuilt(), before)
