@@ -73,9 +73,9 @@ def _register(name: str, path: Path, posterior, origin: dict[str, str], dagster_
     """Log the model in the active run and register it, its origin with it in one step."""
     import mlflow
 
-    from mmm_core.posterior.schema import spec_of
+    from mmm_core.posterior.handle import Posterior
 
-    packaged = package(path, spec_of(posterior).extensions)
+    packaged = package(path, Posterior.of(posterior).spec.extensions)
     logged = mlflow.pyfunc.log_model(name="model", metadata=origin, **packaged)
     registered = mlflow.register_model(
         logged.model_uri, name, tags={**origin, "dagster_run_id": dagster_run_id}
@@ -85,9 +85,9 @@ def _register(name: str, path: Path, posterior, origin: dict[str, str], dagster_
 
 def _how_to_use(name: str, version: str, posterior) -> str:
     """The version's description: which columns a plan has."""
-    from mmm_core.posterior.schema import spec_of
+    from mmm_core.posterior.handle import Posterior
 
-    spec = spec_of(posterior)
+    spec = Posterior.of(posterior).spec
     keys = [spec.time.column] + ([spec.geo.column] if spec.geo else [])
     media = [channel.spend for channel in spec.media.channels.values()]
     media += [organic.exposure for organic in spec.media.organic.values()]

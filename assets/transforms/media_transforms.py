@@ -31,7 +31,7 @@ def media_transforms(
 
     from mmm_core.effects.media_transforms import media_transforms
     from mmm_core.plots import plots
-    from mmm_core.posterior.schema import spec_of
+    from mmm_core.posterior.handle import Posterior
 
     with stage(context, tracking, posteriors) as run:
         table = media_transforms(mmm_posterior)
@@ -41,7 +41,7 @@ def media_transforms(
             table.groupby("channel", sort=False)[["exposure", "adstocked", "saturated"]].mean().reset_index()
         )
         figures = {"decay": plots.decay(mmm_posterior), "saturation": plots.saturation(mmm_posterior)}
-        if any(channel.time_varying for channel in spec_of(mmm_posterior).channel_specs):
+        if any(channel.time_varying for channel in Posterior.of(mmm_posterior).spec.channel_specs):
             figures["multiplier"] = plots.multiplier(mmm_posterior)
         return run.result(
             run.labelled(table),

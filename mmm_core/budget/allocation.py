@@ -24,7 +24,7 @@ import xarray as xr
 from mmm_core.budget.bounds import notes, refuse_infeasible, spend_bounds
 from mmm_core.budget.envelope import Cells
 from mmm_core.budget.optimum import maximise
-from mmm_core.effects.curves import plan_response
+from mmm_core.effects.curves import spend_response
 from mmm_core.effects.slopes import cell_bounds
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled
@@ -92,7 +92,7 @@ def allocate(
     spec = Posterior.of(tree).spec
     budget = budget or spec.budget
     with jax.enable_x64(True):
-        response = plan_response(tree, budget.weeks)
+        response = spend_response(tree, budget.weeks)
         current = response.current
         total = budget.total if budget.total is not None else float(current.sum())
         lower, upper = spend_bounds(budget, response, spec.model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmm_core.effects.curves import PlanResponse, was_off
+from mmm_core.effects.curves import SpendResponse, was_off
 from mmm_core.errors import InputError, nearest
 from mmm_core.spec.budget_spec import DEFAULT, Budget
 
@@ -12,7 +12,7 @@ LONGEST = 104
 """Weeks that a period may have."""
 
 
-def spend_bounds(budget: Budget, response: PlanResponse, model: str) -> tuple[np.ndarray, np.ndarray]:
+def spend_bounds(budget: Budget, response: SpendResponse, model: str) -> tuple[np.ndarray, np.ndarray]:
     """Least and most spend of each channel, (channel,).
 
     Raises:
@@ -29,12 +29,12 @@ def spend_bounds(budget: Budget, response: PlanResponse, model: str) -> tuple[np
     return bounds[:, 0], bounds[:, 1]
 
 
-def notes(budget: Budget, response: PlanResponse) -> list[str]:
+def notes(budget: Budget, response: SpendResponse) -> list[str]:
     """What to know of each channel that had no spend in the last comparable period; "" of the others."""
     return [_note(budget, response, i) if off else "" for i, off in enumerate(response.off)]
 
 
-def _note(budget: Budget, response: PlanResponse, i: int, missing: float = 0.0) -> str:
+def _note(budget: Budget, response: SpendResponse, i: int, missing: float = 0.0) -> str:
     """Why a channel that was off gets what it gets; where spend is `missing`, only what surely makes room for it."""
     channel, weeks = response.channels[i], response.weeks
     form, (low, high) = budget.bounds_of(channel).stated
@@ -47,7 +47,7 @@ def _note(budget: Budget, response: PlanResponse, i: int, missing: float = 0.0) 
     return was_off(channel, weeks, response.last_week[i])
 
 
-def _remedy(response: PlanResponse, i: int, missing: float) -> str:
+def _remedy(response: SpendResponse, i: int, missing: float) -> str:
     """How a channel that was off can be planned."""
     channel, since = response.channels[i], int(response.weeks_since[i])
     example = _round(max(response.repeated[i], missing))
@@ -64,7 +64,7 @@ def _round(spend: float) -> float:
 
 
 def refuse_infeasible(
-    lower: np.ndarray, upper: np.ndarray, budget: Budget, response: PlanResponse, model: str
+    lower: np.ndarray, upper: np.ndarray, budget: Budget, response: SpendResponse, model: str
 ) -> None:
     """Raise InputError, naming the fewest bounds that conflict, when no plan within them adds up to the total."""
     spent = float(response.current.sum())
@@ -105,11 +105,11 @@ def _fewest_above(lower: np.ndarray, total: float) -> list[int]:
     return [int(channel) for channel in largest[:count]]
 
 
-def _parts(bounds: np.ndarray, response: PlanResponse, channels: range | list[int]) -> str:
+def _parts(bounds: np.ndarray, response: SpendResponse, channels: range | list[int]) -> str:
     return ", ".join(f"{response.channels[i]} {bounds[i]:,.0f}" for i in channels)
 
 
-def _more_room(budget: Budget, response: PlanResponse, missing: float) -> str:
+def _more_room(budget: Budget, response: SpendResponse, missing: float) -> str:
     """What would let a larger total be spent; a relative bound of a channel that was off does not."""
     stuck = [
         i

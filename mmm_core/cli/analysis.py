@@ -11,9 +11,9 @@ from mmm_core.cli.terminal import (
     Draws,
     Engine,
     Folder,
-    Model,
-    Posterior,
-    Table,
+    ModelFile,
+    PosteriorFile,
+    TableFile,
     busy,
     label,
     read_posterior,
@@ -38,8 +38,8 @@ def register(app: typer.Typer) -> None:
 
 @reported
 def prior(
-    model: Model,
-    table: Table,
+    model: ModelFile,
+    table: TableFile,
     out: Folder = None,
     draws: Annotated[int, typer.Option(min=100, help="draws of the priors")] = 1000,
     seed: Annotated[int | None, typer.Option(min=0, help="default the model's")] = None,
@@ -64,8 +64,8 @@ def prior(
 
 @reported
 def backtest(
-    model: Model,
-    table: Table,
+    model: ModelFile,
+    table: TableFile,
     out: Folder = None,
     origins: Annotated[int, typer.Option(min=1, help="refits, each as of a week of the past")] = 4,
     horizon: Annotated[int, typer.Option(min=1, help="weeks forecast from each")] = 13,
@@ -105,7 +105,7 @@ def backtest(
 
 
 @reported
-def sensitivity(posterior: Posterior, out: Folder = None) -> None:
+def sensitivity(posterior: PosteriorFile, out: Folder = None) -> None:
     """Prior sensitivity of every channel's ROI, by power-scaling the priors and the likelihood."""
     with busy("Scaling priors and likelihood"):
         from mmm_core.diagnostics.convergence import unconverged
@@ -134,7 +134,7 @@ def sensitivity(posterior: Posterior, out: Folder = None) -> None:
 
 @reported
 def loo(
-    posterior: Posterior,
+    posterior: PosteriorFile,
     against: Annotated[
         list[Path] | None,
         typer.Option("--against", help="another posterior to compare with; may be repeated"),
@@ -156,8 +156,8 @@ def loo(
         table = compare(found) if against else None
     from mmm_core.cli import console
 
-    for name, one in found.items():
-        screen.print(console.loo(name, one), soft_wrap=True)
+    for name, estimated in found.items():
+        screen.print(console.loo(name, estimated), soft_wrap=True)
     if table is not None:
         screen.print(console.comparison(table))
     if out:
@@ -165,14 +165,14 @@ def loo(
         facts: dict[str, Any] = {
             "models": {
                 name: {
-                    "elpd": one.elpd,
-                    "se": one.se,
-                    "p_loo": one.p_loo,
-                    "unreliable": one.unreliable,
-                    "approximate": one.approximate,
-                    "message": one.message,
+                    "elpd": model.elpd,
+                    "se": model.se,
+                    "p_loo": model.p_loo,
+                    "unreliable": model.unreliable,
+                    "approximate": model.approximate,
+                    "message": model.message,
                 }
-                for name, one in found.items()
+                for name, model in found.items()
             },
             "comparison": [] if table is None else table.to_dict("records"),
         }
@@ -182,8 +182,8 @@ def loo(
 
 @reported
 def placebo(
-    model: Model,
-    table: Table,
+    model: ModelFile,
+    table: TableFile,
     out: Folder = None,
     seed: Annotated[int, typer.Option(min=0, help="of the shuffle")] = 1,
     like: Annotated[
@@ -212,7 +212,7 @@ def placebo(
 
 
 @reported
-def identify(posterior: Posterior, out: Folder = None) -> None:
+def identify(posterior: PosteriorFile, out: Folder = None) -> None:
     """What the data could tell of each channel, a sentence each."""
     with busy("Reading the posterior"):
         from mmm_core.diagnostics.convergence import unconverged

@@ -17,9 +17,9 @@ from mmm_core.cli.forecast import forecast
 from mmm_core.cli.terminal import (
     Engine,
     Folder,
-    Model,
-    Posterior,
-    Table,
+    ModelFile,
+    PosteriorFile,
+    TableFile,
     busy,
     label,
     read_posterior,
@@ -80,8 +80,8 @@ def simulate(
 @app.command()
 @reported
 def fit(
-    model: Model,
-    table: Table,
+    model: ModelFile,
+    table: TableFile,
     out: Annotated[Path, typer.Option("--out", help="folder for posterior.nc and summary.json")],
     engine: Engine = None,
     plots: Annotated[
@@ -148,7 +148,7 @@ def fit(
 @app.command()
 @reported
 def curves(
-    posterior: Posterior,
+    posterior: PosteriorFile,
     out: Folder = None,
     weeks: Annotated[
         int | None, typer.Option(min=1, help="horizon; default the model's `budget: weeks`")
@@ -179,7 +179,7 @@ def curves(
 @app.command()
 @reported
 def allocate(
-    posterior: Posterior,
+    posterior: PosteriorFile,
     out: Folder = None,
     model: Annotated[
         Path | None, typer.Option("--model", help="a YAML whose `budget:` is used instead")
@@ -194,11 +194,11 @@ def allocate(
         from mmm_core.budget.allocation import allocate as solve
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.errors import InputError
-        from mmm_core.posterior.schema import spec_of
+        from mmm_core.posterior.handle import Posterior
         from mmm_core.spec.model_spec import load_spec
 
         tree = read_posterior(posterior)
-        budget = (load_spec(model) if model else spec_of(tree)).budget
+        budget = (load_spec(model) if model else Posterior.of(tree).spec).budget
         if total is not None and total <= 0:
             raise InputError(f"--total must be above 0, got {total:g}")
         changes = {"total": total, "weeks": weeks}
@@ -227,7 +227,7 @@ def allocate(
 @app.command()
 @reported
 def review(
-    posterior: Posterior,
+    posterior: PosteriorFile,
     out: Folder = None,
     table: Annotated[
         Path | None, typer.Option("--table", help="the weekly table, to refit without the last weeks")
@@ -243,12 +243,13 @@ def review(
     """Put every check to a posterior; exit code 1 when an ERROR check fails."""
     with sampling("Reviewing") as progress:
         from mmm_core.data.table import read_table
-        from mmm_core.posterior.schema import load_posterior, spec_of
+        from mmm_core.posterior.handle import Posterior
+        from mmm_core.posterior.schema import load_posterior
         from mmm_core.review import review as examine
         from mmm_core.spec.model_spec import load_spec
 
         tree = read_posterior(posterior, refits=holdout and table is not None)
-        thresholds = (load_spec(model) if model else spec_of(tree)).review
+        thresholds = (load_spec(model) if model else Posterior.of(tree).spec).review
         if not holdout:
             thresholds = thresholds.model_copy(update={"holdout_weeks": 0})
         found = examine(

@@ -316,8 +316,8 @@ def sensitivity(found: Sensitivity) -> RenderableType:
 
     for channel in found.diagnosis:
         table.add_row(escape(channel), *(cell(channel, component) for component in components))
-    said = "yellow: the whole distribution moves, by more than chance; ?: k-hat above 0.7, rough"
-    return Group(table, Text(said, style="dim"), *(Text(line) for line in found.diagnosis.values()))
+    legend = "yellow: the whole distribution moves, by more than chance; ?: k-hat above 0.7, rough"
+    return Group(table, Text(legend, style="dim"), *(Text(line) for line in found.diagnosis.values()))
 
 
 def loo(name: str, found: Loo) -> RenderableType:
@@ -351,12 +351,13 @@ def identification(found: Iterable[Identification]) -> RenderableType:
         "variance inflation", "weeks changed",
         text=("most like",),
     )  # fmt: skip
-    for one in found:
+    for channel in found:
         table.add_row(
-            escape(one.channel), _number(one.contraction), escape(one.rival), _number(one.rival_correlation),
-            _number(one.baseline_correlation), f"{one.inflation:,.1f}", f"{one.changed} of {one.weeks}",
+            escape(channel.channel), _number(channel.contraction),
+            escape(channel.rival), _number(channel.rival_correlation), _number(channel.baseline_correlation),
+            f"{channel.inflation:,.1f}", f"{channel.changed} of {channel.weeks}",
         )  # fmt: skip
-    return Group(table, *(Text(one.sentence) for one in found))
+    return Group(table, *(Text(channel.sentence) for channel in found))
 
 
 def _number(value: float) -> str:

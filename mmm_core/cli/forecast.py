@@ -9,7 +9,7 @@ import typer
 
 from mmm_core.cli.terminal import (
     Folder,
-    Posterior,
+    PosteriorFile,
     busy,
     label,
     read_posterior,
@@ -23,7 +23,7 @@ from mmm_core.cli.terminal import out as screen
 
 @reported
 def forecast(
-    posterior: Posterior,
+    posterior: PosteriorFile,
     plan: Annotated[
         Path,
         typer.Option("--plan", help="weeks after the fitted ones, CSV or Parquet, columns as in the table"),
@@ -37,14 +37,14 @@ def forecast(
         from mmm_core.data.table import read_table
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.forecast.predict import predictive_draws, summary_of
-        from mmm_core.posterior.schema import spec_of
+        from mmm_core.posterior.handle import Posterior
 
         tree, rows = read_posterior(posterior), read_table(plan)
         draws, assumed = predictive_draws(tree, rows, seed)
         by_geo, total = summary_of(draws), summary_of(draws.sum("geo"))
         approximate, doubtful = str(tree.attrs["approximate"]), unconverged(tree)
     label(approximate, doubtful)
-    screen.print(console.forecast(total, spec_of(tree).kpi.column, assumed))
+    screen.print(console.forecast(total, Posterior.of(tree).spec.kpi.column, assumed))
     if out:
         table = by_geo.to_dataframe().reset_index()
         if approximate:

@@ -32,9 +32,9 @@ out = Console(
 )
 err = Console(stderr=True, highlight=False, emoji=False)
 
-Model = Annotated[Path, typer.Option("--model", help="the model's YAML; see docs/model-spec.md")]
-Table = Annotated[Path, typer.Option("--table", help="weekly table, CSV or Parquet")]
-Posterior = Annotated[Path, typer.Option("--posterior", help="a posterior.nc that `mmm fit` wrote")]
+ModelFile = Annotated[Path, typer.Option("--model", help="the model's YAML; see docs/model-spec.md")]
+TableFile = Annotated[Path, typer.Option("--table", help="weekly table, CSV or Parquet")]
+PosteriorFile = Annotated[Path, typer.Option("--posterior", help="a posterior.nc that `mmm fit` wrote")]
 Folder = Annotated[
     Path | None, typer.Option("--out", help="folder for the files; nothing is written without it")
 ]
@@ -190,15 +190,15 @@ def escape(text: str) -> str:
 
 def note_of(progress: Progress) -> str:
     """What a sampler says of itself, in a few words; only what it knows."""
-    said = [progress.phase]
+    words = [progress.phase]
     if progress.step_size == progress.step_size:  # nan where there is none yet
-        said.append(f"step {progress.step_size:.2g}")
+        words.append(f"step {progress.step_size:.2g}")
     if progress.acceptance == progress.acceptance:
-        said.append(f"acceptance {progress.acceptance:.0%}")
+        words.append(f"acceptance {progress.acceptance:.0%}")
     if progress.rhat == progress.rhat:
-        said.append(f"R-hat {progress.rhat:.3f}")
+        words.append(f"R-hat {progress.rhat:.3f}")
     if progress.divergences:
-        said.append(f"{progress.divergences} divergences")
+        words.append(f"{progress.divergences} divergences")
     if progress.message:
-        said.append(progress.message)
-    return ", ".join(said)
+        words.append(progress.message)
+    return ", ".join(words)

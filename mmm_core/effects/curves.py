@@ -1,15 +1,15 @@
 """Response curves: what a channel's spend over the coming weeks brings, as draws.
 
 The next H weeks repeat the flighting of the last H, each channel's spend scaled by a multiplier. Media of the
-weeks before still carry over into them, but their outcome is not the plan's: a response is the outcome with the
-plan less the outcome with no spend at all. What the plan's own media bring after the horizon counts too: l_max
+weeks before still carry over into them, but their outcome is not those weeks': a response is the outcome with the
+their media less the outcome with no spend at all. What those media bring after the horizon counts too: l_max
 weeks without spend follow it.
 
 Exposure scales with spend (the period's cost per impression holds); of reach and frequency, reach does and the
 frequency stays. A unit of KPI is worth what it was in the period, its average afterwards. A time-varying effect stays
 where it was in the last fitted week.
 
-A channel without spend in the last H weeks has no flighting there to scale: its plan repeats the H weeks up to its last
+A channel without spend in the last H weeks has no flighting there to scale: its curve repeats the H weeks up to its last
 week with spend instead, and their cost per impression.
 
 Where the KPI's logarithm is modelled, what a channel brings depends on the others. Curves take one channel at a time:
@@ -41,26 +41,26 @@ MULTIPLIERS: tuple[float, ...] = tuple(np.linspace(0.0, 2.0, 41).round(3).tolist
 """Default multiples of the last period's spend."""
 
 MAX_DRAWS = 1000
-"""Posterior draws used for a plan, spread evenly over the chains: the error of a mean is 3 % of its posterior sd."""
+"""Posterior draws behind a curve, spread evenly over the chains: the error of a mean is 3 % of its posterior sd."""
 MAX_NUMBERS = 2_000_000
-"""Numbers over draws, geos, weeks and channels that a plan may hold (16 MB an array); fewer draws where they do not."""
+"""Numbers over draws, geos, weeks and channels that an array may hold (16 MB); fewer draws where they do not fit."""
 MIN_DRAWS = 200
-"""Posterior draws that a plan uses at least."""
+"""Posterior draws behind a curve at least."""
 
 
 @dataclass(frozen=True)
-class ChannelPlan:
+class ChannelResponse:
     """What one channel's media become in the horizon and the l_max weeks after it.
 
     Media that carry over before they saturate are carried + m * planned at a multiplier m, adstock being linear. Media
     that saturate first are `flight`, saturated at m times its size and then carried over; what came before adds a
-    constant. Of reach and frequency the reach is scaled: m * planned, all that the plan adds.
+    constant. Of reach and frequency the reach is scaled: m * planned, all that the horizon adds.
 
     Attributes:
         saturation: kind of the curve; parameters: of it, by name, each (draw,).
         carried: (draw, geo, week), scaled media of the weeks before; the response to them where media saturate first.
-        planned: (draw, geo, week), those of the plan; None where `flight` is in its place.
-        flight: (geo, week), scaled media of the plan before they carry over, where they saturate first; else None.
+        planned: (draw, geo, week), those of the horizon; None where `flight` is in its place.
+        flight: (geo, week), scaled media of the horizon before they carry over, where they saturate first; else None.
         lags: (draw, lag) weights.
         reached: whether the media are reach and frequency.
     """
@@ -86,13 +86,13 @@ class ChannelPlan:
 
 
 @dataclass(frozen=True)
-class PlanResponse:
-    """Incremental outcome of plans that scale what each paid channel did in a period.
+class SpendResponse:
+    """Incremental outcome of scaling what each paid channel did in a period.
 
     That is the last comparable period, or of a channel without spend in it the latest that ends with some.
 
     Attributes:
-        channels: paid channels; plans: the media of each.
+        channels: paid channels; by_channel: the response of each.
         weeks: length of the horizon.
         outcome: what responses are counted in: revenue, or the KPI.
         current: (channel,) spend of the last comparable period, over all geos.
@@ -103,11 +103,11 @@ class PlanResponse:
         log: whether the KPI's logarithm is modelled.
         ceiling: (channel, draw, geo) KPI, or its logarithm, that a response of 1 brings.
         worth: (channel or 1, draw or 1, geo, week) outcome of one unit of KPI; where its logarithm is modelled,
-            expected outcome without this channel's plan and with the others'.
+            expected outcome without this channel's media and with the others'.
     """
 
     channels: tuple[str, ...]
-    plans: tuple[ChannelPlan, ...]
+    by_channel: tuple[ChannelResponse, ...]
     weeks: int
     outcome: str
     current: np.ndarray
@@ -122,8 +122,8 @@ class PlanResponse:
     def draws(self, multiplier: Any) -> Any:
         """Incremental outcome (draw, channel) at multipliers (channel,); traceable by JAX."""
         columns = []
-        for i, plan in enumerate(self.plans):
-            more = plan.response(multiplier[i]) - plan.response(0.0)
+        for i, channel in enumerate(self.by_channel):
+            more = channel.response(multiplier[i]) - channel.response(0.0)
             more = more * self.ceiling[i][..., None]
             worth = self.worth[min(i, len(self.worth) - 1)]
             columns.append(jnp.sum((jnp.expm1(more) if self.log else more) * worth, axis=(1, 2)))
@@ -146,7 +146,7 @@ class PlanResponse:
 
 @dataclass(frozen=True)
 class _Periods:
-    """Where in the media weeks the period begins that each channel's plan repeats, and its spend; (paid channel,)."""
+    """Where in the media weeks the period begins that each channel's horizon repeats, and its spend; (paid channel,)."""
 
     start: np.ndarray
     current: np.ndarray
@@ -165,8 +165,8 @@ class _Periods:
         return cls(start, current, np.array(repeated), since)
 
 
-def plan_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> PlanResponse:
-    """The response of plans for the next `weeks` weeks (default: the model's `budget: weeks`).
+def spend_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> SpendResponse:
+    """The response to spend of the next `weeks` weeks (default: the model's `budget: weeks`).
 
     Call inside `jax.enable_x64(True)`.
 
@@ -188,14 +188,14 @@ def plan_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> Pl
     most = min(MAX_DRAWS, max(MAX_NUMBERS // a_draw, MIN_DRAWS))
     predictor = posterior.predictor(posterior.thinned(most))
     periods = _Periods.of(data["spend"].to_numpy().sum(axis=0), weeks)
-    plans = _channel_plans(predictor, weeks, tail, periods.start)
+    responses = _channel_responses(predictor, weeks, tail, periods.start)
     ceiling = np.moveaxis(predictor.parameters.coefficient, -1, 0) * predictor.media.unit
     if predictor.parameters.multiplier is not None:
         ceiling = ceiling * predictor.parameters.multiplier[:, -1].T[..., None]
     worth = _repeated(predictor.worth[None], weeks, tail)
-    return PlanResponse(
+    return SpendResponse(
         channels=spec.paid,
-        plans=plans[:paid],
+        by_channel=responses[:paid],
         weeks=weeks,
         outcome=outcome_name(spec),
         current=periods.current,
@@ -205,13 +205,15 @@ def plan_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> Pl
         weeks_of_data=available,
         log=predictor.log,
         ceiling=jnp.asarray(ceiling[:paid]),
-        worth=_without_own_plan(predictor, plans, ceiling, worth, weeks, periods.current > 0)
+        worth=_without_own_media(predictor, responses, ceiling, worth, weeks, periods.current > 0)
         if predictor.log
         else jnp.asarray(worth[None]),
     )
 
 
-def _channel_plans(predictor: Predictor, weeks: int, tail: int, start: np.ndarray) -> tuple[ChannelPlan, ...]:
+def _channel_responses(
+    predictor: Predictor, weeks: int, tail: int, start: np.ndarray
+) -> tuple[ChannelResponse, ...]:
     """Media of every channel, organic ones too, in the horizon that repeats some weeks and the tail after it.
 
     Paid channels repeat the weeks from `start` (paid channel,) on, organic ones the last.
@@ -224,7 +226,7 @@ def _channel_plans(predictor: Predictor, weeks: int, tail: int, start: np.ndarra
         lags = jnp.broadcast_to(lag_weights(layout, {}), (predictor.draws, layout.channels, layout.lags))
     media = predictor.exposure / model.population[:, None, None] / model.media_scale
     length = media.shape[1]
-    plans = []
+    responses = []
     for i, kind in enumerate(layout.saturation_kind):
         own = {name: shape[name][:, i] for name in SATURATIONS[kind].parameters}
         # the latest `tail` weeks carry over into the horizon, which repeats `weeks` weeks, mostly the latest
@@ -247,8 +249,8 @@ def _channel_plans(predictor: Predictor, weeks: int, tail: int, start: np.ndarra
         raw = None
         if saturated_first and not reached:
             raw = jnp.pad(jnp.asarray(media[:, again, i]), ((0, 0), (0, tail)))
-        plans.append(
-            ChannelPlan(
+        responses.append(
+            ChannelResponse(
                 saturation=kind,
                 parameters=own,
                 carried=carry(history, lags[:, i])[..., tail:],
@@ -258,7 +260,7 @@ def _channel_plans(predictor: Predictor, weeks: int, tail: int, start: np.ndarra
                 reached=reached,
             )
         )
-    return tuple(plans)
+    return tuple(responses)
 
 
 def _by_frequency(model: MediaModel, channel: int) -> np.ndarray:
@@ -282,15 +284,15 @@ def _repeated(values: np.ndarray, weeks: int, tail: int) -> np.ndarray:
     return np.concatenate([period, after], axis=-1)
 
 
-def _without_own_plan(
+def _without_own_media(
     predictor: Predictor,
-    plans: tuple[ChannelPlan, ...],
+    responses: tuple[ChannelResponse, ...],
     ceiling: np.ndarray,
     worth: np.ndarray,
     weeks: int,
     running: np.ndarray,
 ) -> Any:
-    """Expected outcome without each paid channel's plan and with all others', (channel, draw, geo, week).
+    """Expected outcome without each paid channel's media and with all others', (channel, draw, geo, week).
 
     The others do as in the last weeks: a paid channel that was not `running` in them, (paid channel,), stays off.
     """
@@ -301,10 +303,10 @@ def _without_own_plan(
         base[which] = _repeated(expected, weeks, tail)
 
     def term(i: int, multiplier: float) -> np.ndarray:
-        return np.asarray(plans[i].response(multiplier)) * ceiling[i][..., None]
+        return np.asarray(responses[i].response(multiplier)) * ceiling[i][..., None]
 
-    now = [float(running[i]) if i < paid else 1.0 for i in range(len(plans))]
-    everything = sum(term(i, now[i]) for i in range(len(plans)))
+    now = [float(running[i]) if i < paid else 1.0 for i in range(len(responses))]
+    everything = sum(term(i, now[i]) for i in range(len(responses)))
     return jnp.asarray(
         np.stack([base * worth * np.exp(everything - term(i, now[i]) + term(i, 0.0)) for i in range(paid)])
     )
@@ -329,9 +331,9 @@ def response_draws(
     if len(multipliers) == 0 or min(multipliers) < 0:
         raise InputError(f"multipliers must be 0 or more, got {list(multipliers)}")
     with jax.enable_x64(True):
-        response = plan_response(tree, weeks)
+        response = spend_response(tree, weeks)
         grid = np.repeat(np.asarray(multipliers, dtype=float)[:, None], len(response.channels), axis=1)
-        draws = np.asarray(jax.jit(lambda plans: jax.lax.map(response.draws, plans))(jnp.asarray(grid)))
+        draws = np.asarray(jax.jit(lambda rows: jax.lax.map(response.draws, rows))(jnp.asarray(grid)))
     return xr.Dataset(
         {
             "response": (("draw", "channel", "multiplier"), np.moveaxis(draws, 0, -1)),

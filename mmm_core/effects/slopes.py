@@ -13,11 +13,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from mmm_core.effects.curves import ChannelPlan, PlanResponse, carry
+from mmm_core.effects.curves import ChannelResponse, SpendResponse, carry
 from mmm_core.transforms.saturation import SATURATIONS
 
 
-def cell_bounds(response: PlanResponse, low: Any, high: Any) -> tuple[Any, ...]:
+def cell_bounds(response: SpendResponse, low: Any, high: Any) -> tuple[Any, ...]:
     """What is known of expected incremental outcome between multipliers `low` and `high`, both (channel,).
 
     Returns:
@@ -25,22 +25,22 @@ def cell_bounds(response: PlanResponse, low: Any, high: Any) -> tuple[Any, ...]:
         (channel,), slopes per unit of multiplier. Traceable by JAX.
     """
     columns = []
-    for i, plan in enumerate(response.plans):
+    for i, channel in enumerate(response.by_channel):
         worth = response.worth[min(i, len(response.worth) - 1)]
         columns.append(
-            _one_channel(plan, response.ceiling[i][..., None], worth, response.log, low[i], high[i])
+            _one_channel(channel, response.ceiling[i][..., None], worth, response.log, low[i], high[i])
         )
     return tuple(jnp.stack(figures) for figures in zip(*columns, strict=True))
 
 
 def _one_channel(
-    plan: ChannelPlan, ceiling: Any, worth: Any, log: bool, low: Any, high: Any
+    channel: ChannelResponse, ceiling: Any, worth: Any, log: bool, low: Any, high: Any
 ) -> tuple[Any, ...]:
     """`cell_bounds` of one channel; `ceiling` (draw, geo, 1), `worth` (draw or 1, geo, week)."""
-    nothing = plan.response(0.0)
-    first = (plan.response(low) - nothing) * ceiling
-    last = (plan.response(high) - nothing) * ceiling
-    least, most = response_slopes(plan, low, high)
+    nothing = channel.response(0.0)
+    first = (channel.response(low) - nothing) * ceiling
+    last = (channel.response(high) - nothing) * ceiling
+    least, most = response_slopes(channel, low, high)
     weight_least = weight_most = jnp.abs(ceiling * worth) * jnp.ones_like(first)
     if log:  # the slope of expm1(y) is exp(y), which rises with y
         weight_least = weight_least * jnp.exp(jnp.minimum(first, last))
@@ -58,28 +58,32 @@ def _one_channel(
     return tuple(expected(terms) for terms in figures)
 
 
-def response_slopes(plan: ChannelPlan, low: Any, high: Any) -> tuple[Any, Any]:
-    """Least and greatest slope of `plan.response` between two multipliers, each (draw, geo, week)."""
-    if plan.reached:
-        return plan.planned, plan.planned
-    if plan.flight is None:
-        planned = jnp.broadcast_to(plan.planned, jnp.broadcast_shapes(plan.planned.shape, plan.carried.shape))
-        least, most = _curve_slopes(plan, plan.carried + low * planned, plan.carried + high * planned)
+def response_slopes(channel: ChannelResponse, low: Any, high: Any) -> tuple[Any, Any]:
+    """Least and greatest slope of `channel.response` between two multipliers, each (draw, geo, week)."""
+    if channel.reached:
+        return channel.planned, channel.planned
+    if channel.flight is None:
+        planned = jnp.broadcast_to(
+            channel.planned, jnp.broadcast_shapes(channel.planned.shape, channel.carried.shape)
+        )
+        least, most = _curve_slopes(
+            channel, channel.carried + low * planned, channel.carried + high * planned
+        )
         return planned * least, jnp.where(planned > 0, planned * most, 0.0)
-    flight = plan.flight[None]
-    least, most = _curve_slopes(plan, low * flight, high * flight)
+    flight = channel.flight[None]
+    least, most = _curve_slopes(channel, low * flight, high * flight)
     least, most = flight * least, jnp.where(flight > 0, flight * most, 0.0)
     endless = jnp.isinf(most)
-    reaches = carry(endless.astype(float), plan.lags) > 0
-    return carry(least, plan.lags), jnp.where(
-        reaches, jnp.inf, carry(jnp.where(endless, 0.0, most), plan.lags)
+    reaches = carry(endless.astype(float), channel.lags) > 0
+    return carry(least, channel.lags), jnp.where(
+        reaches, jnp.inf, carry(jnp.where(endless, 0.0, most), channel.lags)
     )
 
 
-def _curve_slopes(plan: ChannelPlan, low: Any, high: Any) -> tuple[Any, Any]:
+def _curve_slopes(channel: ChannelResponse, low: Any, high: Any) -> tuple[Any, Any]:
     """Least and greatest slope of the saturation curve between two paths of media."""
-    kind = SATURATIONS[plan.saturation]
-    parameters = {name: value[:, None, None] for name, value in plan.parameters.items()}
+    kind = SATURATIONS[channel.saturation]
+    parameters = {name: value[:, None, None] for name, value in channel.parameters.items()}
     shape = jnp.broadcast_shapes(low.shape, *(value.shape for value in parameters.values()))
     low, high = jnp.broadcast_to(low, shape), jnp.broadcast_to(high, shape)
     if kind.steepest is None:

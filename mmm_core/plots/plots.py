@@ -227,9 +227,9 @@ def baseline(tree: xr.DataTree) -> Figure:
     figure, panels = panels_of(len(shown), height=1.8)
     week = parts["week"].to_numpy()
     for axes, name in zip(panels, shown, strict=True):
-        one = parts.sel(component=name)
-        axes.fill_between(week, one["q05"], one["q95"], color=INK, alpha=0.15, lw=0)
-        axes.plot(week, one["mean"], color=INK, lw=1.2)
+        part = parts.sel(component=name)
+        axes.fill_between(week, part["q05"], part["q95"], color=INK, alpha=0.15, lw=0)
+        axes.plot(week, part["mean"], color=INK, lw=1.2)
         if name != names[0]:
             axes.axhline(0, color=QUIET, lw=0.8, zorder=0)
         axes.set_title("level" if name == names[0] else name)
@@ -248,14 +248,14 @@ def decay(tree: xr.DataTree) -> Figure:
     channels = [str(name) for name in draws["channel"].to_numpy()]
     figure, panels = panels_of(len(channels))
     for position, (axes, name) in enumerate(zip(panels, channels, strict=True)):
-        one = draws.sel(channel=name)
-        last = int(one["l_max"])
-        lags, weights = np.arange(last + 1), one["weight"].to_numpy()[:, : last + 1]
+        part = draws.sel(channel=name)
+        last = int(part["l_max"])
+        lags, weights = np.arange(last + 1), part["weight"].to_numpy()[:, : last + 1]
         if last:
             band(axes, lags, weights, colour(position), marker="o", ms=3)
         else:
             axes.plot([0], [1], color=colour(position), marker="o", ms=5, lw=0)
-        figures = summarise(one["half_life"].to_numpy())
+        figures = summarise(part["half_life"].to_numpy())
         words = f"half within {figures['median']:.1f} weeks"
         if figures["q95"] > figures["q05"]:
             words += f" ({figures['q05']:.1f} to {figures['q95']:.1f})"
@@ -277,10 +277,10 @@ def saturation(tree: xr.DataTree) -> Figure:
     spec = Posterior.of(tree).spec
     figure, panels = panels_of(len(spec.channels))
     for position, (axes, name) in enumerate(zip(panels, spec.channels, strict=True)):
-        one = draws.sel(channel=name)
-        media, curves = one["media"].to_numpy(), one["response"].to_numpy()
+        part = draws.sel(channel=name)
+        media, curves = part["media"].to_numpy(), part["response"].to_numpy()
         band(axes, media, curves, colour(position))
-        mean = media[-1] / float(one["scaled"][-1])
+        mean = media[-1] / float(part["scaled"][-1])
         axes.plot([mean], [np.interp(mean, media, curves.mean(0))], color=INK, marker="o", ms=4.5, lw=0)
         axes.set_title(f"{name} (frequency)" if spec.channel_specs[position].frequency else name)
         axes.set_xlim(left=0)

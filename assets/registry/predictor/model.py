@@ -32,13 +32,13 @@ class MarketingMixModel(PythonModel):
 
     def predict(self, context, model_input: pd.DataFrame, params=None) -> pd.DataFrame:
         from mmm_core.forecast.predict import predict
-        from mmm_core.posterior.schema import spec_of
+        from mmm_core.posterior.handle import Posterior
 
         forecast = predict(self.posterior, model_input, **(params or {}))
         return (
             forecast.to_dataframe()
             .reset_index()
-            .rename(columns={"week": spec_of(self.posterior).time.column})
+            .rename(columns={"week": Posterior.of(self.posterior).spec.time.column})
         )
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mmm_core.budget.envelope import Cells
 from mmm_core.budget.optimum import increasing, maximise
 from mmm_core.budget.search import Search, project
-from mmm_core.effects.curves import ChannelPlan, PlanResponse
+from mmm_core.effects.curves import ChannelResponse, SpendResponse
 from mmm_core.effects.slopes import cell_bounds
 
 KINDS = ("hill", "hill", "logistic", "power", "tanh")
@@ -38,7 +38,7 @@ def _float64():
 def plan_of(figures, log):
     """A response whose arrays may be traced; `figures` as `problem` draws them."""
     lags = jnp.array([[0.7, 0.3], [0.5, 0.5]])
-    plans = []
+    channels = []
     for i, kind in enumerate(KINDS):
         scale, shape, carried = figures["scale"][i], figures["shape"][i], figures["carried"][i]
         parameters = {
@@ -49,8 +49,8 @@ def plan_of(figures, log):
         }[kind]
         media = jnp.array([[[1.0, 0.4]], [[1.0, 0.4]]])  # (draw, geo, week)
         first = i == SATURATED_FIRST
-        plans.append(
-            ChannelPlan(
+        channels.append(
+            ChannelResponse(
                 saturation=kind,
                 parameters=parameters,
                 carried=carried * jnp.ones((2, 1, 2)),
@@ -60,9 +60,9 @@ def plan_of(figures, log):
                 reached=False,
             )
         )
-    return PlanResponse(
+    return SpendResponse(
         channels=KINDS,
-        plans=tuple(plans),
+        by_channel=tuple(channels),
         weeks=2,
         outcome="revenue",
         current=np.ones(len(KINDS)),

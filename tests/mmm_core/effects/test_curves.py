@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmm_core.effects.curves import plan_response, response_curves, response_draws
+from mmm_core.effects.curves import response_curves, response_draws, spend_response
 from mmm_core.errors import InputError
 from tests.mmm_core import brute_force
 from tests.mmm_core.posteriors import SPEC, adstocked, hill, panel_spec, posterior, weekly_table
@@ -47,8 +47,8 @@ def test_carry_out_is_priced_and_carry_in_is_not():
     table.loc[len(table) - 1, "tv_spend"] = 500.0
     tree = posterior(table=table, draws=1, chains=1, **ONE)
     with jax.enable_x64(True):
-        response = plan_response(tree, 1)
-        later = np.asarray(response.plans[0].planned)[0, 0]
+        response = spend_response(tree, 1)
+        later = np.asarray(response.by_channel[0].planned)[0, 0]
     assert (later > 0).all()
     assert len(later) == 1 + 4
     assert later.sum() == pytest.approx(500.0 / float(tree["constant_data"]["media_scale"][0]))
@@ -74,7 +74,7 @@ def test_spend_is_that_of_the_last_comparable_period():
 
 
 def test_the_horizon_is_the_budgets_and_no_longer_than_the_data():
-    assert plan_response(posterior()).weeks == SPEC["budget"]["weeks"]
+    assert spend_response(posterior()).weeks == SPEC["budget"]["weeks"]
     with pytest.raises(InputError, match=r"horizon of 61 weeks .* 60"):
         response_curves(posterior(), [1.0], weeks=61)
     with pytest.raises(InputError, match="0 or more"):
