@@ -27,9 +27,8 @@ def reviewed(stages, posterior_version, failed=""):
             "posterior_version": posterior_version,
         }
     )
-    path = stages.results.path("model_review", VINTAGE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_parquet(path)
+    version = stages.results.keep("model_review", VINTAGE, table)
+    stages.results.versions("model_review").point(VINTAGE, version)
     verdict = f"failed: {failed}" if failed else "passed"
     stages.tracking.client().set_model_version_tag(NAME, "1", "review", verdict)
 
