@@ -1,16 +1,16 @@
 """Response curves: what a channel's spend over the coming weeks brings, as draws.
 
 The next H weeks repeat the flighting of the last H, each channel's spend scaled by a multiplier. Media of the
-weeks before still carry over into them, but their outcome is not those weeks': a response is the outcome with the
-their media less the outcome with no spend at all. What those media bring after the horizon counts too: l_max
-weeks without spend follow it.
+weeks before still carry over into them, but their outcome is not counted: a response is the outcome with the horizon's
+media less the outcome with no spend at all. What those media bring after the horizon counts too: l_max weeks without
+spend follow it.
 
 Exposure scales with spend (the period's cost per impression holds); of reach and frequency, reach does and the
 frequency stays. A unit of KPI is worth what it was in the period, its average afterwards. A time-varying effect stays
 where it was in the last fitted week.
 
-A channel without spend in the last H weeks has no flighting there to scale: its curve repeats the H weeks up to its last
-week with spend instead, and their cost per impression.
+A channel without spend in the last H weeks has no flighting there to scale: its curve repeats the H weeks up to its
+last week with spend instead, and their cost per impression.
 
 Where the KPI's logarithm is modelled, what a channel brings depends on the others. Curves take one channel at a time:
 the other channels repeat the period's media, and the base is what the model expected of the replayed weeks without
@@ -146,7 +146,7 @@ class SpendResponse:
 
 @dataclass(frozen=True)
 class _Periods:
-    """Where in the media weeks the period begins that each channel's horizon repeats, and its spend; (paid channel,)."""
+    """Where in the media weeks the period begins that each channel repeats, and its spend; (paid channel,)."""
 
     start: np.ndarray
     current: np.ndarray

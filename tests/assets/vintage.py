@@ -89,7 +89,7 @@ class ModelStages:
             "results": self.results,
             "warehouse": self.warehouse,
             "tracking": self.tracking,
-            "fit_process": FitProcess(command=["false"], environment={}, client=dg.PipesSubprocessClient()),
+            "fit_process": FitProcess(command=["false"], environment={}, folder=str(self.folder)),
         }
         return dg.materialize(
             list({id(each): each for each in (asset, mmm_posterior, *around)}.values()),
