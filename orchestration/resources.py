@@ -32,7 +32,9 @@ def build() -> dict[str, Any]:
     return {
         "io_manager": RefusingIOManager(),
         "vintages": VintageStore(folder=str(paths.vintages)),
-        "posteriors": PosteriorStore(folder=str(paths.posteriors)),
+        "posteriors": PosteriorStore(
+            folder=str(paths.posteriors), compilation_cache=str(env.compilation_cache())
+        ),
         "results": ResultStore(folder=str(paths.results)),
         "landing": Landing(folder=str(paths.landing), dlt_folder=str(paths.dlt)),
         "dlt": DagsterDltResource(),

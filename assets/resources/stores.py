@@ -4,6 +4,7 @@ All are content-addressed (`assets.resources.versions`) and know whether they ar
 checksum beside it, a posterior by a digest in it. A damaged file that can be made again is put aside.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,25 @@ if TYPE_CHECKING:
     from xarray import DataTree
 
 __all__ = ["Damaged", "PosteriorStore", "RefusingIOManager", "ResultStore", "VersionedStore", "VintageStore"]
+
+
+KEPT = 3
+"""Posteriors a process keeps in memory: a vintage's own, its holdout's and the earlier one it is compared with."""
+_kept: "OrderedDict[tuple[str, int, int, int], DataTree]" = OrderedDict()
+
+
+def _read(path: Path) -> "DataTree":
+    """The posterior of a file, read once as long as the file stays the same."""
+    from mmm_core.posterior.schema import load_posterior
+
+    state = path.stat()
+    key = (str(path.resolve()), state.st_ino, state.st_mtime_ns, state.st_size)
+    if key not in _kept:
+        _kept[key] = load_posterior(path)
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    _kept.move_to_end(key)
+    return _kept[key]
 
 
 class VersionedStore(dg.ConfigurableIOManager):
@@ -85,7 +105,13 @@ class VintageStore(VersionedStore):
 
 
 class PosteriorStore(VersionedStore):
-    """Posterior draws as netCDF, read whole so that no file stays open."""
+    """Posterior draws as netCDF, read whole so that no file stays open.
+
+    A run's steps share a process: the tree that one step read, and all that was worked out of it
+    (`mmm_core.posterior.handle`), is there for the next. Nobody may change a tree that was read.
+    """
+
+    compilation_cache: str | None = None  # folder of compiled programs, for the analyses of what is read
 
     @property
     def versions(self) -> Versions:
@@ -144,13 +170,15 @@ class PosteriorStore(VersionedStore):
 
     def _load(self, vintage: Vintage, path: Path) -> "DataTree":
         from mmm_core.errors import DamagedFile
-        from mmm_core.posterior.schema import load_posterior
+        from mmm_core.inference.runtime import keep_programs
 
+        if self.compilation_cache:
+            keep_programs(Path(self.compilation_cache))
         remedy = self.versions.remedy.format(vintage=vintage.key)
         if not path.is_file():
             raise FileNotFoundError(f"{path}: not there: {remedy}")
         try:
-            return load_posterior(path)
+            return _read(path)
         except DamagedFile as error:
             set_aside(path, remedy)
             raise Damaged(f"{error}. It has been put aside: {remedy}") from None

@@ -34,11 +34,7 @@ def configure(chains: int, precision: str = "auto", layout: str = "auto", geos: 
     """
     import jax
 
-    cache = compilation_cache()
-    if cache is not None:
-        jax.config.update("jax_compilation_cache_dir", str(cache))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    keep_programs(compilation_cache())
     try:
         jax.config.update("jax_num_cpu_devices", chains)
     except RuntimeError:
@@ -50,6 +46,16 @@ def configure(chains: int, precision: str = "auto", layout: str = "auto", geos: 
         return Devices()
     over = largest_divisor(chains, jax.device_count())
     return Devices(over, largest_divisor(geos, jax.device_count() // over))
+
+
+def keep_programs(folder: Path | None) -> None:
+    """Keep compiled programs in a folder and take them from there; call before anything compiles. None: keep none."""
+    import jax
+
+    if folder is not None:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @contextmanager
