@@ -23,6 +23,7 @@ class Loss:
     table: str
     group: str
     weeks: tuple[str, ...]
+    before: int  # weeks that it held
 
     @property
     def subject(self) -> str:
@@ -34,7 +35,7 @@ class Loss:
             return f"{self.table} itself"
         first, last = self.weeks[0], self.weeks[-1]
         span = first if first == last else f"{first} to {last}"
-        return f"{self.table}: {len(self.weeks)} weeks of {self.group} ({span})"
+        return f"{self.table}: {len(self.weeks)} of {self.before} weeks of {self.group} ({span})"
 
 
 def holdings(connection: "duckdb.DuckDBPyConnection", tables: Collection[str]) -> Holdings:
@@ -62,12 +63,12 @@ def losses(before: Holdings, now: Holdings) -> list[Loss]:
     found = []
     for table, groups in before.items():
         if table not in now:
-            found.append(Loss(table, MISSING, ()))
+            found.append(Loss(table, MISSING, (), 0))
             continue
         for group, weeks in groups.items():
             missing = sorted(set(weeks) - set(now[table].get(group, ())))
             if missing:
-                found.append(Loss(table, group, tuple(missing)))
+                found.append(Loss(table, group, tuple(missing), len(weeks)))
     return found
 
 

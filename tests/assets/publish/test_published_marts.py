@@ -121,7 +121,7 @@ def test_models_and_weeks_are_not_lost_in_silence(small):
     assert message == failure(result)
     assert "holds 2 models in 3 vintages" in message
     assert "would hold 1 models in 1 vintages" in message
-    assert "reporting.rpt_channel_roi: 1 weeks of us (2026-11-02)" in message
+    assert "reporting.rpt_channel_roi: 1 of 2 weeks of us (2026-11-02)" in message
     assert 'make publish ACCEPT="uk us"' in message
     assert "published_marts" not in materializations(result)
     assert [path.name for path in publications(small.published)] == [before.version]
@@ -132,7 +132,7 @@ def test_models_and_weeks_are_not_lost_in_silence(small):
     result = small.run(published_marts, config={"accept_losses": ["uk", "us"]})
     assert result.success
     assert (
-        "let go: reporting.rpt_channel_roi: 1 weeks of uk"
+        "let go: reporting.rpt_channel_roi: 1 of 1 weeks of uk"
         in checks(result)["keeps_models_and_weeks"].description
     )
     assert (
@@ -149,7 +149,8 @@ def test_weeks_of_a_mart_are_not_lost_in_silence(small):
     publish(small.warehouse, small.published)
     execute(small, "delete from marts.fct_kpi_weekly where week_start < '2026-01-19'")
     with pytest.raises(
-        PublicationLoses, match=r"fct_kpi_weekly: 2 weeks of us \(2026-01-05 to 2026-01-12\).*landed again"
+        PublicationLoses,
+        match=r"fct_kpi_weekly: 2 of 8 weeks of us \(2026-01-05 to 2026-01-12\).*landed again",
     ):
         publish(small.warehouse, small.published)
 
