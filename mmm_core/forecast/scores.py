@@ -1,6 +1,7 @@
 """How well a forecast did on weeks it had not seen: scores, and the two simple forecasts any model must not lose to.
 
 Arrays are (geo, week) in KPI units. A forecast is a mean and a standard deviation (the simple ones, normal) or draws.
+The two forms of the CRPS are written out: scoringrules has them, but compiles all of its kernels when it is imported.
 """
 
 from __future__ import annotations
