@@ -129,7 +129,9 @@ def test_the_champion_predicts_a_plan(house):
     import mlflow
     import pandas as pd
 
-    assert house.refresh(only="model_table mmm_posterior registered_model model_review champion").success
+    answers = "response_curves budget_allocation"
+    stages = f"model_table mmm_posterior registered_model {answers} model_review champion"
+    assert house.refresh(only=stages).success
     house.tracking.client()
     model = mlflow.pyfunc.load_model(f"models:/mmm_{MODEL}@champion")
     plan = pd.DataFrame(
