@@ -7,7 +7,7 @@ from scipy import stats
 from mmm_core.data.arrays import model_data
 from mmm_core.errors import InputError
 from mmm_core.model.gaussian_block import gaussian_block
-from mmm_core.model.model import scaled_kpi
+from mmm_core.model.prepare import scaled_kpi
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.pointwise import (
     leave_one_out,
