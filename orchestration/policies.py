@@ -23,6 +23,13 @@ FOLLOW_SOURCES = (
     .with_label("follow_sources")
 )
 
+# What is reported of models follows at set minutes: `make refresh` reports by itself as soon as it is done, and a
+# daemon that looks in between would build the same once more.
+REPORTING = {"reporting", "published_marts"}
+FOLLOW_RESULTS = (
+    FOLLOW_SOURCES & dg.AutomationCondition.cron_tick_passed("*/10 * * * *", TIMEZONE)
+).with_label("follow_results")
+
 # A file may still be being written, or another process may hold the warehouse: worth another try. A fit, or a model
 # that failed its review, comes out the same the second time: never repeated.
 INGEST_RETRY = dg.RetryPolicy(
@@ -38,7 +45,8 @@ def apply(spec: dg.AssetSpec) -> dg.AssetSpec:
     if spec.key.path[-1] in FRESH_ON_MONDAY:
         spec = dg.apply_freshness_policy(spec, MONDAY_DEADLINE)
     if follows_sources(spec):
-        spec = spec.replace_attributes(automation_condition=FOLLOW_SOURCES)
+        reported = spec.key.path[0] in REPORTING
+        spec = spec.replace_attributes(automation_condition=FOLLOW_RESULTS if reported else FOLLOW_SOURCES)
     return spec
 
 
