@@ -187,12 +187,20 @@ def test_a_closed_terminal_ends_the_run_as_cancelled(world):
     """The terminal is a real one: once it is closed, writing to it fails and the kernel sends HUP."""
     pid, terminal = os.forkpty()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests that run under nohup ignore it
         os.execv(
             sys.executable, [sys.executable, "-W", "ignore", "-m", "tests.orchestration.sleeper", "sleep"]
         )
     wait_for(lambda: (world.folder / f"at-work-{pid}").exists())
     os.close(terminal)
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 129
+    ended = []
+    wait_for(lambda: ended.extend(_ended(pid)) or ended)
+    assert ended == [129]
     assert world.statuses() == [Status.CANCELED]
     assert world.waiting_or_holding() == set()
+
+
+def _ended(pid: int) -> list[int]:
+    """Exit code of a child that has ended."""
+    found, status = os.waitpid(pid, os.WNOHANG)
+    return [os.waitstatus_to_exitcode(status)] if found else []
