@@ -106,7 +106,7 @@ def test_a_panel_is_predicted_by_geo():
     ("spoil", "says"),
     [
         (lambda p: p.iloc[1:], "must follow the fitted ones"),
-        (lambda p: p.drop(index=p.index[3]), "must follow the fitted ones"),
+        (lambda p: p.drop(index=p.index[3]), "missing weeks 2025-04-14: add a row for each"),
         (lambda p: pd.concat([p, p.iloc[[2]]]), "one row for every week"),
         (lambda p: p.drop(columns="tv_spend"), "column tv_spend of channel tv is missing"),
         (lambda p: p.assign(tv_spend=-1.0), "negative media"),
