@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 PARTITION_KEY = r"[\w.-]+"
 
 
-ANSWERS = ("_curves", "_budget")
-"""Endings of what is registered beside a model."""
+ANSWERS = ("curves", "budget")
+"""What is registered beside a model, as `mmm_<model>_<answer>`."""
 
 
 def model_names() -> list[str]:
@@ -63,11 +63,12 @@ def load_model(model: str) -> "ModelSpec":
         raise SpecError(
             f"{spec_path(model)}: it says `model: {spec.model}`; the file must be named {spec.model}.yaml"
         )
-    for ending in ANSWERS:
-        if model.endswith(ending) and model.removesuffix(ending) in model_names():
+    for answer in ANSWERS:
+        other = model.removesuffix(f"_{answer}")
+        if other != model and other in model_names():
             raise SpecError(
-                f"{spec_path(model)}: mmm_{model} is what MLflow's registry calls the {ending[1:]} of model "
-                f"{model.removesuffix(ending)}: give this model another name"
+                f"{spec_path(model)}: mmm_{model} is what MLflow's registry calls the {answer} of model {other}: "
+                "give this model another name"
             )
     return spec
 

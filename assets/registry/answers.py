@@ -9,6 +9,7 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from assets.models import ANSWERS
 from assets.resources.tracking import Tracking, registered_name
 from assets.stage import Stage
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["curves", "budget"]
-KINDS: tuple[Kind, ...] = ("curves", "budget")
-PREDICTORS = {kind: Path(__file__).parent / "predictor" / f"{kind}.py" for kind in KINDS}
+PREDICTORS = {kind: Path(__file__).parent / "predictor" / f"{kind}.py" for kind in ANSWERS}
 REQUIRED = ("numpy", "pandas", "pyarrow")
 
 

@@ -3,8 +3,7 @@
 import dagster as dg
 
 from assets.code import code_version
-from assets.models import vintage_of
-from assets.registry.answers import KINDS
+from assets.models import ANSWERS, vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking, registered_name
 from assets.stage import check, model_asset, stage
@@ -41,7 +40,7 @@ def champion(
         promoted = tracking.may_move("champion", vintage)
         if promoted:
             # what answers from the posterior first: who asks for the champion's curves never gets older ones
-            for kind in KINDS:
+            for kind in ANSWERS:
                 version = tracking.version_with(
                     registered_name(vintage.model, kind), {"posterior_version": run.posterior_version}
                 )
