@@ -32,6 +32,7 @@ from benchmarks.worlds import World
 from benchmarks.worlds.peer_style import meridian_like, pymc_marketing_like
 from benchmarks.worlds.published import worlds as published
 from benchmarks.worlds.simulator import simulated
+from mmm_core.json_text import dumps
 
 STORE = ROOT / ".data" / "benchmarks"
 
@@ -165,7 +166,7 @@ def main(argv: list[str] | None = None) -> None:
             if key not in records:
                 records[key] = {"key": key, **fit_one(system, world, job, cache)}
                 with kept.open("a") as file:
-                    file.write(json.dumps(rounded(records[key], 6)) + "\n")
+                    file.write(dumps(rounded(records[key], 6)) + "\n")
             record = records[key]
             held = sum(channel["covered"] for channel in record["channels"].values())
             print(

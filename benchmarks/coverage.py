@@ -7,12 +7,13 @@ they were written without a look at any world's truth. `make bench B=coverage AR
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from mmm_core.json_text import dumps
 
 MODELS = Path(__file__).parents[1] / "models"
 MODEL_OF = {"us": "us_revenue", "uk": "uk_geo_revenue"}
@@ -88,7 +89,7 @@ def main() -> None:
             "divergences": int(part.groupby("seed")["divergences"].first().sum()),
             "fit_s_median": round(float(part.groupby("seed")["fit_s"].first().median()), 2),
         }
-    print(json.dumps(figures))
+    print(dumps(figures))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import pandas as pd
 
 from benchmarks.common.machine import finish, machine, rounded
 from benchmarks.common.systems import ROOT
+from mmm_core.json_text import dumps
 
 BASE = {"weeks": 208, "channels": 4, "geos": 1, "chains": 4}
 AXES = {
@@ -35,7 +36,7 @@ WARMUP, FEW, MANY = 500, 100, 600
 PICTURE = ROOT / "docs" / "growth.png"
 
 
-def one(weeks: int, channels: int, geos: int, chains: int) -> dict[str, Any]:
+def measured(weeks: int, channels: int, geos: int, chains: int) -> dict[str, Any]:
     """Fit one size in this process: first with few draws, then with many."""
     import time
 
@@ -65,10 +66,10 @@ def one(weeks: int, channels: int, geos: int, chains: int) -> dict[str, Any]:
 
 
 def measure(size: dict[str, int]) -> dict[str, Any]:
-    """`one` in a fresh process with nothing compiled."""
+    """`measured` in a fresh process with nothing compiled."""
     with tempfile.TemporaryDirectory() as cache:
         ran = subprocess.run(
-            [sys.executable, "-m", "benchmarks.growth", "--one", json.dumps(size)],
+            [sys.executable, "-m", "benchmarks.growth", "--size", dumps(size)],
             env={**os.environ, "MMM_COMPILATION_CACHE": cache}, cwd=ROOT, capture_output=True, text=True, check=False,
         )  # fmt: skip
     if ran.returncode:
@@ -117,10 +118,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--axes", nargs="+", choices=list(AXES), default=list(AXES))
     parser.add_argument("--steps", type=int, default=None, help="take the first few sizes of each axis only")
     parser.add_argument("--picture", type=Path, default=PICTURE)
-    parser.add_argument("--one", type=json.loads, help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=json.loads, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
-    if options.one:
-        print(json.dumps(one(**options.one)))
+    if options.size:
+        print(dumps(measured(**options.size)))
         return
     before = machine()
     rows = []

@@ -99,8 +99,8 @@ def posterior_of(tree: Any) -> dict[str, np.ndarray]:
 
 def rank(draws: np.ndarray, true: float, levels: int) -> int:
     """Rank of the truth among `levels - 1` draws taken at equal distances: 0 to levels - 1, uniform if all is well."""
-    at = np.linspace(0, len(draws) - 1, levels - 1).round().astype(int)
-    return int((draws[at] < true).sum())
+    chosen = np.linspace(0, len(draws) - 1, levels - 1).round().astype(int)
+    return int((draws[chosen] < true).sum())
 
 
 def uniformity(ranks: np.ndarray, levels: int, bins: int) -> float:

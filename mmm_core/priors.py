@@ -187,20 +187,22 @@ def sample_vector(
     leading = () if repeat is None else (repeat,)
     entries: list[Any] = [None] * len(priors)
     for family in tables:
-        at = [i for i, prior in enumerate(priors) if prior.family == family]
+        positions = [i for i, prior in enumerate(priors) if prior.family == family]
         table = jnp.asarray(tables[family])
         if family == "fixed":
-            values = jnp.broadcast_to(table[:, 0], (*leading, len(at)))
+            values = jnp.broadcast_to(table[:, 0], (*leading, len(positions)))
         else:
             site = name if len(tables) == 1 else f"{name}_{family}"
-            whole = _distribution(family, table.T).expand([*leading, len(at)]).to_event(1 + len(leading))
+            whole = (
+                _distribution(family, table.T).expand([*leading, len(positions)]).to_event(1 + len(leading))
+            )
             values = numpyro.sample(site, whole)
             if family == "uniform":
                 low, high = table.T
                 values = low + (high - low) * values
         if len(tables) == 1:
             return values
-        for position, i in enumerate(at):
+        for position, i in enumerate(positions):
             entries[i] = values[..., position]
     return jnp.stack(entries, axis=-1)
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from assets.models import Vintage, load_model
 from assets.resources.stores import ResultStore
+from mmm_core.budget.change import change_in_words
 from orchestration import environments as env
 
 SHOWN = {"roi": "Return on investment", "budget_allocation": "Recommended budget", "model_review": "Review"}
@@ -61,16 +62,16 @@ def roi_table(roi: pd.DataFrame) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     figures = roi.set_index(["channel", "metric"])
     for channel in dict.fromkeys(roi["channel"]):
-        one = figures.loc[channel]
-        if "roi" not in one.index:
+        row = figures.loc[channel]
+        if "roi" not in row.index:
             continue
         table.add_row(
             channel,
-            f"{one.at['spend', 'mean']:,.0f}",
-            f"{one.at['contribution', 'mean']:,.0f}",
-            f"{one.at['roi', 'mean']:.2f}",
-            f"{one.at['roi', 'q05']:.2f} to {one.at['roi', 'q95']:.2f}",
-            f"{one.at['mroi', 'mean']:.2f}",
+            f"{row.at['spend', 'mean']:,.0f}",
+            f"{row.at['contribution', 'mean']:,.0f}",
+            f"{row.at['roi', 'mean']:.2f}",
+            f"{row.at['roi', 'q05']:.2f} to {row.at['roi', 'q95']:.2f}",
+            f"{row.at['mroi', 'mean']:.2f}",
         )
     return table
 
@@ -87,19 +88,15 @@ def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
     gain = budget["recommended_revenue"].sum() - budget["current_revenue"].sum()
     table.add_column("spent last", justify="right", footer=f"{current:,.0f}")
     table.add_column("spend next", justify="right", footer=f"{recommended:,.0f}")
-    table.add_column("change", justify="right", footer=f"{round(recommended / current - 1, 4) + 0.0:+.0%}")
+    table.add_column("change", justify="right", footer=change_in_words(current, recommended))
     table.add_column("revenue change", justify="right", footer=f"{gain:+,.0f}")
     table.add_column("mROI", justify="right")
     for row in budget.itertuples():
-        if row.current_spend:
-            change = f"{row.recommended_spend / row.current_spend - 1:+.0%}"
-        else:
-            change = "was off" if row.recommended_spend else "off"
         table.add_row(
             row.channel,
             f"{row.current_spend:,.0f}",
             f"{row.recommended_spend:,.0f}",
-            change,
+            change_in_words(row.current_spend, row.recommended_spend),
             f"{row.recommended_revenue - row.current_revenue:+,.0f}",
             "" if pd.isna(row.mroi) else f"{row.mroi:.2f}",
         )

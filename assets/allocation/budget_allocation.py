@@ -51,34 +51,35 @@ def budget_allocation(
     # The question as the YAML asks it now: it may have changed since the fit, which does not depend on it.
     budget = load_model(vintage_of(context.partition_key).model).budget
     with stage(context, tracking, posteriors) as run:
-        plan = allocate(mmm_posterior, budget)
-        table = plan.channels
-        spend, slack = table["recommended_spend"], 1e-6 * plan.total
+        allocation = allocate(mmm_posterior, budget)
+        table = allocation.channels
+        spend, slack = table["recommended_spend"], 1e-6 * allocation.total
         within = spend.between(table["lower"] - slack, table["upper"] + slack).all()
-        figures = {name: float(getattr(plan, name)) for name in FIGURES}
-        run.run.log(figures, params={"weeks": plan.weeks})
+        figures = {name: float(getattr(allocation, name)) for name in FIGURES}
+        run.run.log(figures, params={"weeks": allocation.weeks})
         return run.result(
             run.labelled(table),
             [
                 check(
                     "keeps_total_and_bounds",
-                    within and abs(spend.sum() - plan.total) <= slack,
-                    f"{spend.sum():,.0f} of {plan.total:,.0f} planned, {'all' if within else 'not all'} within bounds",
+                    within and abs(spend.sum() - allocation.total) <= slack,
+                    f"{spend.sum():,.0f} of {allocation.total:,.0f} planned, "
+                    f"{'all' if within else 'not all'} within bounds",
                 ),
                 # a search that stops at its limit leaves a looser bound: worth knowing, no fault
                 check(
                     "is_certified",
-                    plan.gap <= 1e-3,
-                    f"certificate leaves {plan.gap:.2e} of the revenue",
+                    allocation.gap <= 1e-3,
+                    f"certificate leaves {allocation.gap:.2e} of the revenue",
                     severity=dg.AssetCheckSeverity.WARN,
                 ),
             ],
-            {"budget_allocation": plots.budget(plan)},
+            {"budget_allocation": plots.budget(allocation)},
             shown=table[["channel", "current_spend", "recommended_spend", "lower", "upper", "mroi", "note"]],
             metadata={
-                "weeks": plan.weeks,
-                "outcome": plan.outcome,
-                "approximate": plan.approximate,
+                "weeks": allocation.weeks,
+                "outcome": allocation.outcome,
+                "approximate": allocation.approximate,
                 "budget_version": register_answer("budget", table, run, tracking),
                 **rounded(figures),
             },

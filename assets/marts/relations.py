@@ -104,9 +104,9 @@ class Relations:
             name: {column: {"data_type": kind} for column, kind in columns.items()}
             for name, columns in relations.items()
         }
-        own = typed.pop(node["relation_name"])
+        columns = typed.pop(node["relation_name"])
         found = _build_column_lineage_metadata(
-            EventHistoryMetadata(columns=own, parents=typed),
+            EventHistoryMetadata(columns=columns, parents=typed),
             dict(node),
             self.manifest,
             self._invocation.dagster_dbt_translator,

@@ -60,7 +60,7 @@ def pair(
 
 def median(runs: list[Run]) -> Run:
     """The run with the median seconds."""
-    return sorted(runs, key=lambda one: one.fit_s)[len(runs) // 2]
+    return sorted(runs, key=lambda run: run.fit_s)[len(runs) // 2]
 
 
 def report(cold: dict[str, Run], warm: dict[str, Run]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmm_core.json_text import dumps
+
 TABLE, JOB, DRAWS, RESULT = "table.csv", "job.json", "draws.npz", "result.json"
 
 
@@ -60,7 +62,7 @@ class Job:
 def write_job(folder: Path, job: Job, table: pd.DataFrame) -> None:
     """Leave a job for another process."""
     table.to_csv(folder / TABLE, index=False)
-    (folder / JOB).write_text(json.dumps(asdict(job)))
+    (folder / JOB).write_text(dumps(asdict(job)))
 
 
 def read_job(folder: Path) -> tuple[Job, pd.DataFrame]:
@@ -83,7 +85,8 @@ def fourier(dates: pd.Series, order: int) -> pd.DataFrame:
 def write_result(folder: Path, draws: dict[str, np.ndarray], result: dict[str, Any]) -> None:
     """Leave draws, each (chain, draw, ...), and figures for the process that asked."""
     np.savez(folder / DRAWS, **{name: np.asarray(value, dtype=np.float64) for name, value in draws.items()})
-    (folder / RESULT).write_text(json.dumps(result))
+    text = json.dumps(result)  # noqa: TID251 (read back here alone, nan included)
+    (folder / RESULT).write_text(text)
 
 
 def read_result(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from mmm_core.json_text import dumps
 
 OURS = ("carryover", "jax", "numpyro", "numpy")
 
@@ -40,7 +41,7 @@ def machine() -> dict[str, Any]:
 def finish(benchmark: str, started_with: dict[str, Any], **figures: Any) -> None:
     """Print the last line of a benchmark: one JSON object."""
     print(
-        json.dumps(
+        dumps(
             {
                 "benchmark": benchmark,
                 "date": datetime.now(UTC).date().isoformat(),

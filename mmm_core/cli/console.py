@@ -13,6 +13,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from mmm_core.budget.change import change_in_words
+
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
@@ -181,39 +183,36 @@ def curves(table: pd.DataFrame) -> RenderableType:
     return Group(out, *(Text(note, style="yellow") for note in table.attrs.get("off", {}).values()))
 
 
-def allocation(plan: Allocation) -> RenderableType:
+def allocation(found: Allocation) -> RenderableType:
     """A recommended budget and its certificate."""
     table = _Figures(
-        f"Budget for the next {plan.weeks} weeks", "channel", "current", "recommended", "change",
-        escape(plan.outcome),
+        f"Budget for the next {found.weeks} weeks", "channel", "current", "recommended", "change",
+        escape(found.outcome),
         INTERVAL, "mROI",
     )  # fmt: skip
-    for row in plan.channels.to_dict("records"):
+    for row in found.channels.to_dict("records"):
         current, recommended = row["current_spend"], row["recommended_spend"]
-        change = (
-            f"{recommended / current - 1:+.0%}" if current > 0 else "off" if recommended == 0 else "was off"
-        )
         low, high = row["recommended_revenue_q05"], row["recommended_revenue_q95"]
         table.add_row(
-            escape(row["channel"]), f"{current:,.0f}", f"{recommended:,.0f}", change,
+            escape(row["channel"]), f"{current:,.0f}", f"{recommended:,.0f}", change_in_words(current, recommended),
             f"{row['recommended_revenue']:,.0f}", f"{low:,.0f} to {high:,.0f}",
-            f"{row['mroi']:{'.2f' if plan.outcome == 'revenue' else '.3g'}}" if row["mroi"] == row["mroi"] else "",
+            f"{row['mroi']:{'.2f' if found.outcome == 'revenue' else '.3g'}}" if row["mroi"] == row["mroi"] else "",
         )  # fmt: skip
     table.add_section()
     table.add_row(
-        "total", f"{plan.current_total:,.0f}", f"{plan.total:,.0f}",
-        f"{plan.total / plan.current_total - 1:+.0%}" if plan.current_total > 0 else "",
-        f"{plan.recommended_revenue:,.0f}", "", "",
+        "total", f"{found.current_total:,.0f}", f"{found.total:,.0f}",
+        change_in_words(found.current_total, found.total),
+        f"{found.recommended_revenue:,.0f}", "", "",
     )  # fmt: skip
-    within = f"{plan.gap:.2%}" if plan.gap >= 1e-4 else "0.01%"
+    within = f"{found.gap:.2%}" if found.gap >= 1e-4 else "0.01%"
     lines = [
-        f"gain over the current mix at this total: [bold]{plan.gain:,.0f}[/] "
-        f"(90 % interval {plan.gain_q05:,.0f} to {plan.gain_q95:,.0f}; better with probability "
-        f"{plan.probability_better:.0%})",
+        f"gain over the current mix at this total: [bold]{found.gain:,.0f}[/] "
+        f"(90 % interval {found.gain_q05:,.0f} to {found.gain_q95:,.0f}; better with probability "
+        f"{found.probability_better:.0%})",
         "certificate: on the channels' mean curves over the posterior draws used, no plan within the bounds brings "
-        f"more than {plan.bound:,.0f}; this one is within {within} of that",
+        f"more than {found.bound:,.0f}; this one is within {within} of that",
     ]
-    notes = [Text(note, style="yellow") for note in plan.channels["note"] if note]
+    notes = [Text(note, style="yellow") for note in found.channels["note"] if note]
     return Group(table, *notes, *(_marked_up(line) for line in lines))
 
 

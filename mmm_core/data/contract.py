@@ -95,8 +95,8 @@ def contract_faults(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
             if what != f"{column}: {NO_FREQUENCY}":
                 continue
             what = NO_FREQUENCY
-        at = group["index"].dropna()
-        weeks = f" in weeks {weeks_of(rows.loc[at.astype(int)], spec)}" if len(at) else ""
+        positions = group["index"].dropna().astype(int)
+        weeks = f" in weeks {weeks_of(rows.loc[positions], spec)}" if len(positions) else ""
         faults.append(f"column {column}: {what}{weeks}: {_remedy(str(column), what, spec)}")
     return faults
 

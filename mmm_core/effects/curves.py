@@ -76,12 +76,12 @@ class ChannelResponse:
     def response(self, multiplier: Any) -> Any:
         """Response before the coefficient, (draw, geo, week), at a multiplier; traceable by JAX."""
         curve = SATURATIONS[self.saturation].function
-        own = {name: value[:, None, None] for name, value in self.parameters.items()}
+        shape_of_channel = {name: value[:, None, None] for name, value in self.parameters.items()}
         if self.reached:
             return self.carried + multiplier * self.planned
         if self.flight is None:
-            return curve(self.carried + multiplier * self.planned, **own)
-        saturated = curve(multiplier * self.flight[None], **own)
+            return curve(self.carried + multiplier * self.planned, **shape_of_channel)
+        saturated = curve(multiplier * self.flight[None], **shape_of_channel)
         return self.carried + carry(saturated, self.lags)
 
 
@@ -228,7 +228,7 @@ def _channel_responses(
     length = media.shape[1]
     responses = []
     for i, kind in enumerate(layout.saturation_kind):
-        own = {name: shape[name][:, i] for name in SATURATIONS[kind].parameters}
+        shape_of_channel = {name: shape[name][:, i] for name in SATURATIONS[kind].parameters}
         # the latest `tail` weeks carry over into the horizon, which repeats `weeks` weeks, mostly the latest
         first = int(start[i]) if i < len(start) else length - weeks
         again = slice(first, first + weeks)
@@ -237,7 +237,7 @@ def _channel_responses(
         if saturated_first:
             curve, wide = (
                 SATURATIONS[kind].function,
-                {name: value[:, None, None] for name, value in own.items()},
+                {name: value[:, None, None] for name, value in shape_of_channel.items()},
             )
             values = _by_frequency(model, i) if reached else values
             saturated = curve(jnp.asarray(values)[None], **wide)
@@ -252,7 +252,7 @@ def _channel_responses(
         responses.append(
             ChannelResponse(
                 saturation=kind,
-                parameters=own,
+                parameters=shape_of_channel,
                 carried=carry(history, lags[:, i])[..., tail:],
                 planned=None if raw is not None else carry(flight, lags[:, i]),
                 flight=raw,

@@ -21,7 +21,7 @@ from mmm_core.inference.engines import (
     refuse_likelihood_terms,
 )
 from mmm_core.inference.hmc.state import Progress
-from mmm_core.inference.memory import check_memory
+from mmm_core.inference.memory import check_array_memory, check_memory
 from mmm_core.inference.runtime import only_new_garbage
 from mmm_core.inference.version import fit_source
 from mmm_core.json_text import dumps
@@ -71,6 +71,7 @@ def fit(
     computed_by = fit_source(spec)
     data = model_data(table, spec, source, holdout_weeks)
     refuse_likelihood_terms(spec.model, spec.fit.engine, evidence)
+    check_array_memory(data, spec)
     prepared = prepare(data, spec, evidence)
     memory = check_memory(prepared, draws)
     if progress is not None:

@@ -14,12 +14,14 @@ from typing import Any
 
 import jax
 import numpy as np
+import xarray as xr
 
 from mmm_core.errors import InputError
 from mmm_core.inference.available import available_memory
 from mmm_core.inference.engines import engine_workspaces
 from mmm_core.inference.sites import sample_sites
 from mmm_core.inference.variables import chunk_size, factorises, trace_variables
+from mmm_core.model.media import MediaLayout
 from mmm_core.model.prepare import PreparedModel
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -63,7 +65,7 @@ class MemoryEstimate:
     def total(self) -> int:
         """What is held throughout, and the largest of the workspaces, which follow one another."""
         held = sum(size for name, size in self.parts.items() if name not in WORKSPACES)
-        return held + max(self.parts[name] for name in WORKSPACES if name in self.parts)
+        return held + max((self.parts[name] for name in WORKSPACES if name in self.parts), default=0)
 
     @property
     def is_available(self) -> bool:
@@ -94,12 +96,28 @@ def check_memory(prepared: PreparedModel, draws: int | None = None, root: Path =
         InputError: there is not enough memory; the message names the largest part and what to do.
     """
     estimate = estimate_memory(prepared, draws, root)
-    if not estimate.is_available:
-        raise InputError(
-            f"model {prepared.spec.model}: {estimate.words}. Most of it is {estimate.largest}: "
-            f"{estimate.remedies[estimate.largest]}"
-        )
+    _refuse_too_large(estimate, prepared.spec)
     return estimate
+
+
+def check_array_memory(data: xr.Dataset, spec: ModelSpec, root: Path = Path("/")) -> None:
+    """Refuse a table whose prepared arrays alone there is no room for: asked before `prepare` builds them.
+
+    By far the largest of them is the media of every lag, side by side. What a fit holds beside them is
+    `check_memory`'s to say, which knows the model.
+
+    Args:
+        data: the arrays of `mmm_core.data.arrays.model_data`.
+        root: where `proc` and `sys` are.
+
+    Raises:
+        InputError: as `check_memory`.
+    """
+    layout = MediaLayout.of(spec)
+    carried = len(layout.saturated_first) - sum(layout.saturated_first)
+    lagged = 8 * layout.lags * carried * data.sizes["geo"] * data.sizes["week"]
+    parts = {"libraries": LIBRARIES.get(spec.fit.engine, OTHER_LIBRARIES), "data": int(data.nbytes) + lagged}
+    _refuse_too_large(MemoryEstimate(parts, available_memory(root), _remedies(spec)), spec)
 
 
 def estimate_memory(
@@ -136,6 +154,15 @@ def estimate_memory(
     parts["analysis"] = 4 * 2 * kept * data.sizes["week"] * components + 8 * 3 * _ANALYSIS
     whole = {name: int(size) for name, size in parts.items()}
     return MemoryEstimate(whole, available_memory(root), _remedies(spec))
+
+
+def _refuse_too_large(estimate: MemoryEstimate, spec: ModelSpec) -> None:
+    """Raise InputError where there is not enough memory, with the part to make smaller."""
+    if not estimate.is_available:
+        raise InputError(
+            f"model {spec.model}: {estimate.words}. Most of it is {estimate.largest}: "
+            f"{estimate.remedies[estimate.largest]}"
+        )
 
 
 def _trace_density(prepared: PreparedModel) -> tuple[int, int]:

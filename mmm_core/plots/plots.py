@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmm_core.budget.change import change_in_words
 from mmm_core.effects.contributions import contributions as decompose
 from mmm_core.effects.decay import decay_draws, saturation_draws
 from mmm_core.effects.roi import roi_draws, summarise
@@ -183,9 +184,9 @@ def response_curves(table: pd.DataFrame) -> Figure:
 
 
 @styled
-def budget(plan: Allocation) -> Figure:
+def budget(allocation: Allocation) -> Figure:
     """Spend of each channel before and after a recommendation, its bounds marked."""
-    table = plan.channels
+    table = allocation.channels
     figure, (axes,) = new_figure(7, 1.3 + 0.5 * len(table), grid="x")
     places = np.arange(len(table))[::-1]
     for position, (place, row) in enumerate(zip(places, table.to_dict("records"), strict=True)):
@@ -197,20 +198,17 @@ def budget(plan: Allocation) -> Figure:
         )  # fmt: skip
         for bound in (row["lower"], row["upper"]):
             axes.plot([bound, bound], [place - 0.4, place + 0.02], color=INK, lw=1)
-        change = (
-            f"{recommended / current - 1:+.0%}" if current > 0 else "off" if recommended == 0 else "was off"
-        )
         axes.annotate(
-            change, (recommended, place - 0.19), xytext=(6, 0), textcoords="offset points",
-            va="center", fontsize=8,
+            change_in_words(current, recommended), (recommended, place - 0.19), xytext=(6, 0),
+            textcoords="offset points", va="center", fontsize=8,
         )  # fmt: skip
     axes.set_yticks(places, table["channel"])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.margins(x=0.1)
     money(axes.xaxis)
-    what = f"{short(plan.gain)} more {plan.outcome} expected for {short(plan.total)} spend"
-    title(axes, f"Next {plan.weeks} weeks: {what}", plan.approximate)
+    what = f"{short(allocation.gain)} more {allocation.outcome} expected for {short(allocation.total)} spend"
+    title(axes, f"Next {allocation.weeks} weeks: {what}", allocation.approximate)
     axes.set_xlabel("spend (grey: last period, colour: recommended, lines: bounds)", fontsize=8.5)
     return figure
 

@@ -36,8 +36,8 @@ def holiday_shape(weeks: int) -> np.ndarray:
     """Height of the retail peak, 1 in Black Friday's week and 0 outside the holidays, shape (weeks,)."""
     shape = np.zeros(weeks)
     for name, days in holiday_dates(range(ORIGIN.year, week_start(weeks).year + 1)).items():
-        at = [week_index(day) for day in days]
-        shape[[week for week in at if week < weeks]] = HOLIDAYS[name]
+        held = [week_index(day) for day in days]
+        shape[[week for week in held if week < weeks]] = HOLIDAYS[name]
     return shape
 
 

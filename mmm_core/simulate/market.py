@@ -17,9 +17,9 @@ from mmm_core.simulate.calendar import exchange_rate
 from mmm_core.simulate.draws import ORIGIN, Draws, Window, check_seed, last_complete_week
 from mmm_core.simulate.kinds import CHANNELS, MARKETS, MART_CHANNELS, NUMBERED, MarketKind
 from mmm_core.simulate.process import (
-    Baseline,
-    Media,
     Sales,
+    SimulatedBaseline,
+    SimulatedMedia,
     make_baseline,
     make_media,
     make_population,
@@ -118,8 +118,8 @@ def _assemble(
     seed: int,
     window: Window,
     population: np.ndarray,
-    baseline: Baseline,
-    media: Media,
+    baseline: SimulatedBaseline,
+    media: SimulatedMedia,
     sales: Sales,
     rates: dict[str, np.ndarray],
 ) -> Market:
@@ -181,7 +181,7 @@ def _assemble(
     return Market(market, seed, window, kind.currency, _table(market, weekly, books), books, truth)
 
 
-def _channel_truths(media: Media, weeks: np.ndarray) -> tuple[ChannelTruth, ...]:
+def _channel_truths(media: SimulatedMedia, weeks: np.ndarray) -> tuple[ChannelTruth, ...]:
     """Parameters as realised over the given weeks."""
     contribution, spend = media.contribution[weeks].sum((0, 1)), media.spend[weeks].sum((0, 1))
     usual = media.carried[weeks].mean((0, 1))

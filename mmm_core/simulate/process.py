@@ -51,7 +51,7 @@ def make_population(draws: Draws, total: int, geos: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Baseline:
+class SimulatedBaseline:
     """Revenue per head without media. Arrays run over the horizon: parts (weeks, geos), the rest (weeks,)."""
 
     parts: dict[str, np.ndarray]
@@ -67,7 +67,7 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Media:
+class SimulatedMedia:
     """Spend and effect. Arrays run over (weeks, geos, channels), (geos, channels) or (channels,)."""
 
     names: tuple[str, ...]
@@ -102,7 +102,7 @@ def make_baseline(
     horizon: int,
     calibration: Window,
     holiday_peak: float,
-) -> Baseline:
+) -> SimulatedBaseline:
     """Draw the level, season, holidays and controls of a market over the horizon, USD a week and head."""
     geos, people = len(population), population.sum()
     scalars = draws.generator("baseline")
@@ -130,7 +130,7 @@ def make_baseline(
     competitor_effect = -mean * abs(scalars.normal(0.03, 0.012)) / usual_rivals
     controls = confidence_effect * (confidence - 100) + competitor_effect * competitor
     everywhere = np.ones(geos)
-    return Baseline(
+    return SimulatedBaseline(
         parts={
             "level": level[:, None] + intercept,
             "seasonality": mean * season[:, None] * amplitude,
@@ -154,10 +154,10 @@ def make_media(
     kind: MarketKind,
     names: tuple[str, ...],
     population: np.ndarray,
-    baseline: Baseline,
+    baseline: SimulatedBaseline,
     rates: dict[str, np.ndarray],
     calibration: Window,
-) -> Media:
+) -> SimulatedMedia:
     """Draw each channel's parameters and spend, and scale its effect to the ROI drawn for it."""
     weeks, geos, channels = len(baseline.demand), len(population), len(names)
     reference, people = calibration.indices, population.sum()
@@ -199,7 +199,7 @@ def make_media(
         effect = hill(carried[:, :, c], half_saturation[c], slope[c]) * geo_effect[:, c] * population
         coefficient[c] = roi[c] * spend[reference, :, c].sum() / effect[reference].sum()
         contribution[:, :, c] = coefficient[c] * effect
-    return Media(
+    return SimulatedMedia(
         names=names,
         spend_cents=cents,
         spend=spend,
@@ -234,8 +234,8 @@ def make_sales(
     draws: Draws,
     kind: MarketKind,
     population: np.ndarray,
-    baseline: Baseline,
-    media: Media,
+    baseline: SimulatedBaseline,
+    media: SimulatedMedia,
     rate: np.ndarray,
 ) -> Sales:
     """Add noise to what is expected, and record revenue in whole cents and whole orders."""

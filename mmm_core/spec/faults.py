@@ -44,14 +44,14 @@ def explained(error: ValidationError, root: type[BaseModel], not_yet: dict[str, 
     faults = [fault for fault in error.errors() if not _of_another_branch(fault, error.errors())]
     of_defaults = {(*fault["loc"][2:], fault["msg"]) for fault in faults if fault["loc"][:2] == _DEFAULTS}
     # every channel repeats a fault of the defaults
-    own = [
+    not_repeated = [
         fault
         for fault in faults
         if fault["loc"][:1] != ("media",)
         or fault["loc"][:2] == _DEFAULTS
         or (*fault["loc"][3:], fault["msg"]) not in of_defaults
     ]
-    return list(dict.fromkeys(_explain(fault, root, not_yet) for fault in own))
+    return list(dict.fromkeys(_explain(fault, root, not_yet) for fault in not_repeated))
 
 
 def _of_another_branch(fault: Any, faults: Iterable[Any]) -> bool:
@@ -126,7 +126,7 @@ def _number(fault: Any, where: list[str], root: type[BaseModel]) -> str:
     kinds = () if field is None else (field.annotation, *getattr(field.annotation, "__args__", ()))
     whole = fault["type"] in _WHOLE or (int in kinds and float not in kinds)
     stated = () if field is None else field.metadata
-    bounds = {name: getattr(one, name) for name in _RANGE for one in stated if hasattr(one, name)}
+    bounds = {name: getattr(limit, name) for name in _RANGE for limit in stated if hasattr(limit, name)}
     words = " and ".join(f"{_RANGE[name]} {bound}" for name, bound in bounds.items())
     if set(bounds) == {"ge", "le"}:
         words = f"from {bounds['ge']} to {bounds['le']}"

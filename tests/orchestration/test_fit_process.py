@@ -13,7 +13,7 @@ from assets.resources.fitting import FitProcess, why_it_ended
 from assets.resources.settings import REPOSITORY
 from orchestration.reasons import reason_of
 from orchestration.sensors import alerts_of
-from tests.orchestration.house import MODEL, failure, vintage
+from tests.orchestration.house import MODEL, SPEC, failure, vintage
 from tests.orchestration.test_faults import UP_TO_POSTERIOR, fits_running, wait_for
 
 
@@ -96,6 +96,65 @@ def test_a_fit_on_a_full_disk_says_so_everywhere_and_the_next_run_works(new_hous
     monkeypatch.setattr(resources, "fit_process", lambda: whole)
     assert house.refresh(only=UP_TO_POSTERIOR).success
     house.posteriors.load(vintage(), house.posteriors.current(vintage()))
+
+
+# The fit with a checkpoint after every block, as one that takes hours has; `limits` is put before it.
+KEEPS_CHECKPOINTS = """
+{limits}
+from mmm_core.inference.hmc import sampler
+sampler.CHECKPOINT_SECONDS = 0.0
+from orchestration.pipes.fit import main
+raise SystemExit(main())
+"""
+ROOM = 256 * 1024  # of a disk or a file: the draws' checkpoint fits twice, the posterior does not
+
+
+@pytest.fixture
+def small_disk(request, new_house):
+    """A folder of posteriors without room for one; what its fit is limited by, if not by the disk; what makes room."""
+    folder = new_house.posteriors.path(vintage(), "any").parent
+    folder.mkdir(parents=True)
+    if request.param == "file size":
+        pytest.importorskip("resource")
+        limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({ROOM}, {ROOM}))"
+        yield folder, limit, lambda: None
+        return
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.skip(f"no disk can be mounted here: {error}")
+    if mounted.returncode:
+        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
+    yield folder, "", lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("small_disk", ["disk", "file size"], indirect=True)
+def test_a_posterior_without_room_leaves_the_draws_and_the_next_run_goes_on_from_them(
+    new_house, small_disk, monkeypatch, capfd
+):
+    from orchestration import resources
+
+    house, (folder, limits, make_room) = new_house, small_disk
+    with monkeypatch.context() as full:
+        code = KEEPS_CHECKPOINTS.format(limits=limits)
+        full.setattr(resources, "fit_process", lambda: fit_process(sys.executable, "-c", code))
+        words = failure(house.refresh(only=UP_TO_POSTERIOR), "mmm_posterior")
+    assert "could not be written" in words
+    assert "make room" in words
+    (kept,) = folder.iterdir()
+    assert kept.suffix == ".checkpoint"
+    capfd.readouterr()
+
+    make_room()
+    assert house.refresh(only="mmm_posterior").success
+    done = SPEC["fit"]["warmup"] + SPEC["fit"]["draws"]
+    assert f"going on from the checkpoint at iteration {done}" in capfd.readouterr().err
+    version = house.posteriors.current(vintage())
+    house.posteriors.load(vintage(), version)
+    assert {file.name for file in folder.iterdir()} == {f"{version}.nc", "current.json"}
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from orchestration.command import command
 from orchestration.follow import FOLLOW, follow, following, waits_told
 from orchestration.foreground import Foreground
 from orchestration.reasons import reason_of
-from orchestration.results import show
+from orchestration.results import budget_table, show
 from orchestration.terminal import plain_console
 from tests.orchestration.house import SPEC, vintage
 
@@ -142,6 +142,16 @@ def test_a_run_without_a_posterior_shows_none_of_an_earlier_one(results):
     text = shown({})
     assert "before it had a posterior" in text
     assert "search" not in text
+
+
+def test_a_budget_of_channels_that_were_all_off_is_no_share_of_nothing():
+    spend = {"channel": ["tv", "search"], "current_spend": 0.0, "recommended_spend": [5.0, 0.0]}
+    figures = {"current_revenue": 0.0, "recommended_revenue": [9.0, 0.0], "mroi": [1.5, float("nan")]}
+    console = plain_console(io.StringIO())
+    console.print(budget_table(pd.DataFrame({**spend, **figures}), 4))
+    rows = [line.split() for line in console.file.getvalue().splitlines()]
+    assert ["all", "0", "5", "was", "off", "+9"] in rows
+    assert ["search", "0", "0", "off", "+0"] in rows
 
 
 @pytest.mark.parametrize(

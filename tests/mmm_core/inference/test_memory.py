@@ -10,7 +10,9 @@ import pytest
 
 from mmm_core.data.arrays import model_data
 from mmm_core.errors import InputError
+from mmm_core.inference import memory
 from mmm_core.inference.available import available_memory
+from mmm_core.inference.fit import fit
 from mmm_core.inference.memory import MIB, check_memory, estimate_memory
 from mmm_core.model.model import LikelihoodTerm
 from mmm_core.model.prepare import prepare
@@ -34,6 +36,30 @@ def system(root, meminfo=None, membership="0::/box/app", **files):
 def prepared(spec, table):
     parsed = parse_spec(spec)
     return prepare(model_data(table, parsed), parsed)
+
+
+def test_lagged_media_without_room_are_refused_before_they_are_built(monkeypatch):
+    def unexpected(*_):
+        raise AssertionError("the lagged media were built")
+
+    weeks, lags = 60, 4
+    spec = parse_spec(SPEC)
+    channels = len(spec.channels)
+    table = weekly_table(weeks)
+    data = model_data(table, spec)
+    lagged = 8 * (lags + 1) * channels * (weeks - lags)
+    libraries = memory.LIBRARIES["numpyro"]
+    assert spec.l_max == lags
+    for there, enough in (
+        (libraries + data.nbytes + lagged - 1, False),
+        (libraries + data.nbytes + lagged, True),
+    ):
+        monkeypatch.setattr(memory, "available_memory", lambda _, size=int(there / memory.USABLE) + 1: size)
+        monkeypatch.setattr("mmm_core.inference.fit.prepare", unexpected)
+        with pytest.raises(
+            AssertionError if enough else InputError, match=r"built|Most of it is data: a shorter"
+        ):
+            fit(table, spec)
 
 
 def test_the_least_of_all_limits_counts(tmp_path):
