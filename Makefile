@@ -62,7 +62,7 @@ format: $(READY)  ## put imports, layout and SQL in order
 
 # The peers are installed for the benchmarks that compare with them, each in an environment of its own.
 PEERS_READY := $(PEERS)/meridian/.ready $(PEERS)/pymc_marketing/.ready
-NEED_PEERS  := national geo accuracy
+NEED_PEERS  := national geo accuracy real
 
 bench: $(READY) $(if $(filter $(NEED_PEERS),$(B)),$(PEERS_READY))  ## run a benchmark: make bench B=national
 	@test -n "$(B)" || { echo "Name one: make bench B=NAME, with NAME from:"; \

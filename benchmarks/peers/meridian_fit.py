@@ -30,8 +30,14 @@ NATIONAL = {"knots": 8, "fourier": True, "adapt": 500, "burnin": 100}
 GEO = {"knots": 20, "fourier": False, "adapt": 500, "burnin": 250}
 
 
-def input_data(job: Job, table: pd.DataFrame, waves: pd.DataFrame | None):
-    """Meridian's view of the table: the first weeks give it media history and nothing else, as they do for everyone."""
+def input_data(
+    job: Job, table: pd.DataFrame, waves: pd.DataFrame | None, organic: dict[str, str] | None = None
+):
+    """Meridian's view of the table: the first weeks give it media history and nothing else, as they do for everyone.
+
+    Args:
+        organic: channel to the column of its impressions.
+    """
     table = table.copy()
     controls = list(job.controls)
     if waves is not None:
@@ -55,6 +61,9 @@ def input_data(job: Job, table: pd.DataFrame, waves: pd.DataFrame | None):
         builder = builder.with_population(table, population_col=job.population, geo_col=job.geo)
     if controls:
         builder = builder.with_controls(modelled, control_cols=controls, **where)
+    if organic:
+        named = {"organic_media_cols": list(organic.values()), "organic_media_channels": list(organic)}
+        builder = builder.with_organic_media(table, **named, media_time_col=job.time, geo_col=job.geo)
     return builder.with_media(
         paid,
         media_cols=[f"{name} media" for name in job.channels],
