@@ -26,7 +26,7 @@ from mmm_core.inference.runtime import only_new_garbage
 from mmm_core.inference.version import fit_source
 from mmm_core.json_text import dumps
 from mmm_core.model.model import LikelihoodTerm
-from mmm_core.model.prepare import prepare
+from mmm_core.model.prepare import prepare, whole_quarters
 from mmm_core.posterior.schema import FORMAT, check_posterior, save_posterior
 from mmm_core.spec.extensions import refuse_changed
 from mmm_core.spec.model_spec import ModelSpec
@@ -72,7 +72,10 @@ def fit(
     data = model_data(table, spec, source, holdout_weeks)
     refuse_likelihood_terms(spec.model, spec.fit.engine, evidence)
     check_array_memory(data, spec)
-    prepared = prepare(data, spec, evidence)
+    weeks = data.sizes["week"]
+    prepared = prepare(
+        data, spec, evidence, whole_quarters(weeks) if ENGINES[spec.fit.engine].any_weeks else weeks
+    )
     memory = check_memory(prepared, draws)
     if progress is not None:
         progress(Progress("preparing", 0, 0, 0, time.perf_counter() - started, message=memory.words))

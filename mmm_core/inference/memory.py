@@ -141,7 +141,7 @@ def estimate_memory(
         parts |= workspaces(prepared, kept)
     else:
         sampled, density = _trace_density(prepared)
-        at_once, chunk = DENSITIES_AT_ONCE.get(engine, chains), chunk_size(prepared, kept)
+        at_once, chunk = DENSITIES_AT_ONCE.get(engine, chains), chunk_size(prepared)
         worked_out = 1 if factorises(prepared) else chunk  # as on a CPU: what a GPU holds is not counted here
         parts["gradients"] = number * HELD_BY_GRADIENT * density * at_once
         parts["kept draws"] = number * 4 * kept * sampled

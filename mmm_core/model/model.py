@@ -9,10 +9,11 @@ A further likelihood term, such as a replayed experiment, is a `LikelihoodTerm`:
 `ModelArrays` and numbers of its own, which are arguments of the compiled program, so that another result of the
 experiment needs no compilation. It works out what a media path would have brought from `effects.parameters`: response
 of the path by `mmm_core.model.media.saturated_media`, times multiplier, times coefficient (geo, channel), in units of
-`ModelArrays.outcome_value`. Where `geo.effects: normal` are integrated out, the coefficient is the mean over geos, the
-same in each, and their spread (`Effects.deviations.sd`) belongs to the term's error if its geos are few; with
-`geo.effects: lognormal` the coefficients are the geos' own. Draws of the baseline (for a long-term model) need no term:
-they are `level` + design x `fixed_effect` of a posterior.
+`ModelArrays.outcome_value`. The weekly arrays of `Effects` and `ModelArrays` may go on past the table's weeks: a path
+of the table's weeks is compared with their first ones. Where `geo.effects: normal` are integrated out, the
+coefficient is the mean over geos, the same in each, and their spread (`Effects.deviations.sd`) belongs to the term's
+error if its geos are few; with `geo.effects: lognormal` the coefficients are the geos' own. Draws of the baseline
+(for a long-term model) need no term: they are `level` + design x `fixed_effect` of a posterior.
 """
 
 from __future__ import annotations
@@ -48,10 +49,13 @@ Array = Any  # of NumPy when prepared, of JAX inside a program
 class ModelArrays(NamedTuple):
     """The numbers a fit is made of: arguments of the compiled programs, so that another vintage of the same shape runs
     the programs that there are.
+
+    Weeks are the table's, and may be followed by some that only fill the arrays up, see `mmm_core.model.prepare`.
     """
 
     media: MediaInput
     kpi: Array  # (geo, week), scaled, centred by geo, 0 where unobserved
+    modelled: Array  # (week,), 1 in the table's weeks, 0 in those that fill the arrays up
     outcome_value: Array  # (geo, week), outcome of one scaled unit of the linear predictor, see `prepare`
     effect_unit: Array  # (geo or 1, channel), outcome that a stated effect of 1 stands for
     block: GaussianBlock
@@ -328,7 +332,7 @@ class Model:
             "multiplier_knot", dist.Normal(0.0, 1.0).expand([arrays.knots.shape[-1]]).to_event(1)
         )
         drift = jnp.exp(spread[:, None] * (arrays.knots @ height))
-        drift = drift / drift.mean(axis=1, keepdims=True)
+        drift = drift / (drift @ arrays.modelled / arrays.modelled.sum())[:, None]
         channels = self.layout.channels
         return (
             spread_over(drift, self._varying, channels, 1.0).T,

@@ -4,12 +4,19 @@
 
 `prepared.model(prepared.arrays)` is the NumPyro model, further likelihood terms included. An engine that has no place
 for such terms refuses them by name (`mmm_core.inference.engines`).
+
+The weekly arrays may hold more weeks than the table: with `weeks=whole_quarters(n)` the next week's arrays have this
+week's shapes, so that programs compiled once serve a quarter of weekly refreshes. The weeks that fill the arrays up lie
+after the table's and are not observed: no media are worth anything in them, the level may move on, the likelihood does
+not see them. Whatever is integrated or sampled there integrates to 1, so that the posterior of everything else is the
+same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -44,7 +51,18 @@ class PreparedModel:
     evidence: tuple[LikelihoodTerm, ...] = ()
 
 
-def prepare(data: xr.Dataset, spec: ModelSpec, evidence: Sequence[LikelihoodTerm] = ()) -> PreparedModel:
+QUARTER = 13
+"""Weeks that the lengths of weekly arrays are multiples of, where they are filled up: one compilation a quarter."""
+
+
+def whole_quarters(weeks: int) -> int:
+    """The least multiple of 13 weeks that holds so many."""
+    return -(-weeks // QUARTER) * QUARTER
+
+
+def prepare(
+    data: xr.Dataset, spec: ModelSpec, evidence: Sequence[LikelihoodTerm] = (), weeks: int | None = None
+) -> PreparedModel:
     """The model of a specification with the numbers of a table.
 
     A prior on ROI or contribution becomes one on a coefficient through `ModelArrays.outcome_value`. On the log scale an
@@ -54,6 +72,7 @@ def prepare(data: xr.Dataset, spec: ModelSpec, evidence: Sequence[LikelihoodTerm
     Args:
         data: the arrays of `mmm_core.data.arrays.model_data`.
         evidence: likelihood terms beside that of the KPI.
+        weeks: length of the weekly arrays, filled up with unobserved weeks after the table's; the table's by default.
 
     Raises:
         InputError: a contribution prior on a treatment that is above its baseline value as much as below.
@@ -65,28 +84,43 @@ def prepare(data: xr.Dataset, spec: ModelSpec, evidence: Sequence[LikelihoodTerm
     outcome_value = _outcome_value(data, spec, media)
     treatment, treatment_unit = _treatments(data, spec, outcome_value)
     integrated = integrated_terms(data, spec)
-    geos, weeks = data.sizes["geo"], data.sizes["week"]
+    geos, modelled = data.sizes["geo"], data.sizes["week"]
+    weeks = modelled if weeks is None else weeks
+    more = weeks - modelled
     # where a matrix over the geos' effects costs as much as one over the weeks
     many_deviations = model.integrates_geos and geos * len(spec.channels) > weeks
     arrays = ModelArrays(
-        media=media.inputs(data["exposure"].to_numpy(), window=weeks),
-        kpi=scaled_kpi(data, spec),
-        outcome_value=outcome_value,
+        # media go on as they were in the last week: a response of the table's own is finite there
+        media=MediaInput(
+            *(filled(a, more, -1, "edge") for a in media.inputs(data["exposure"].to_numpy(), window=modelled))
+        ),
+        kpi=filled(scaled_kpi(data, spec), more),
+        modelled=filled(np.ones(modelled), more),
+        outcome_value=filled(outcome_value, more),
         effect_unit=_effect_unit(data, model),
         block=gaussian_block(
-            data["design"].to_numpy()[..., integrated],
-            data["observed"].to_numpy(),
+            filled(data["design"].to_numpy()[..., integrated], more, axis=1),
+            filled(data["observed"].to_numpy(), more),
             data["design_prior_sd"].to_numpy()[integrated],
             varying=many_deviations or spec.student_t is not None,
             slope=spec.baseline.slope == "random_walk",
         ),
         priors=_prior_tables(model),
-        treatment=treatment,
+        treatment=filled(treatment, more),
         treatment_unit=treatment_unit,
-        knots=knot_basis(weeks, spec),
+        knots=knot_basis(modelled, spec, weeks),
         extra=tuple(jax.tree.map(np.asarray, term.numbers) for term in evidence),
     )
     return PreparedModel(data, spec, model, arrays, tuple(evidence))
+
+
+def filled(
+    values: np.ndarray, weeks: int, axis: int = -1, mode: Literal["constant", "edge"] = "constant"
+) -> Any:
+    """Values with so many more weeks at the end of an axis: 0 (False) in them, or with `edge` the last week's."""
+    more = [(0, 0)] * values.ndim
+    more[axis] = (0, weeks)
+    return np.pad(values, more, mode=mode)
 
 
 def _outcome_value(data: xr.Dataset, spec: ModelSpec, media: MediaModel) -> np.ndarray:
@@ -168,19 +202,29 @@ def scaled_kpi(data: xr.Dataset, spec: ModelSpec) -> np.ndarray:
     return np.where(observed, scaled, 0.0)
 
 
-def knot_basis(weeks: int, spec: ModelSpec) -> np.ndarray:
+def knot_basis(weeks: int, spec: ModelSpec, length: int | None = None) -> np.ndarray:
     """Smooth weights (channel, week, knot) of independent standard normals, one for each knot of each channel.
 
     In every week their weighted sum has variance 1, so that a channel's spread is what its specification says it is.
+
+    Args:
+        weeks: modelled weeks, which say where the knots are.
+        length: weeks of the arrays, those that fill them up included: there the last modelled week's weights are
+            repeated, and knots that only they would have weigh nothing anywhere.
     """
+    length = weeks if length is None else length
     varying = [c.time_varying.every for c in spec.channel_specs if c.time_varying]
-    counts = [int(np.ceil((weeks - 1) / every)) + 1 for every in varying]
-    ends = np.cumsum(counts, dtype=int)
-    basis = np.zeros((len(varying), weeks, sum(counts)))
-    for i, (every, count, end) in enumerate(zip(varying, counts, ends, strict=True)):
-        distance = (np.arange(weeks)[:, None] - every * np.arange(count)) / every
+
+    def knots(of: int, every: int) -> int:
+        return int(np.ceil((of - 1) / every)) + 1
+
+    starts = np.cumsum([0, *(knots(length, every) for every in varying)])
+    basis = np.zeros((len(varying), length, starts[-1]))
+    for i, every in enumerate(varying):
+        count = knots(weeks, every)
+        distance = (np.minimum(np.arange(length), weeks - 1)[:, None] - every * np.arange(count)) / every
         weight = np.exp(-0.5 * (distance / 0.7) ** 2)
-        basis[i, :, end - count : end] = weight / np.sqrt((weight**2).sum(1, keepdims=True))
+        basis[i, :, starts[i] : starts[i] + count] = weight / np.sqrt((weight**2).sum(1, keepdims=True))
     return basis
 
 

@@ -29,24 +29,29 @@ class RegisteredEngine(NamedTuple):
         module: holds its function `run`.
         approximate: what is approximate about its answer, "" where nothing is.
         likelihood_terms: whether it samples from likelihood terms beside that of the KPI; others are refused there.
+        any_weeks: whether it samples from arrays that unobserved weeks fill up, see `mmm_core.model.prepare`: its
+            compiled programs then serve further weeks.
     """
 
     module: str
     approximate: str = ""
     likelihood_terms: bool = False
+    any_weeks: bool = False
 
 
 ENGINES: dict[str, RegisteredEngine] = {
-    "numpyro": RegisteredEngine("mmm_core.inference.engines.hmc", likelihood_terms=True),
+    "numpyro": RegisteredEngine("mmm_core.inference.engines.hmc", likelihood_terms=True, any_weeks=True),
     "laplace": RegisteredEngine(
         "mmm_core.inference.engines.laplace",
         "normal approximation at the posterior's mode",
         likelihood_terms=True,
+        any_weeks=True,
     ),
     "advi": RegisteredEngine(
         "mmm_core.inference.engines.advi",
         "normal approximation fitted by variational inference",
         likelihood_terms=True,
+        any_weeks=True,
     ),
     "pymc": RegisteredEngine("mmm_core.inference.engines.pymc.engine"),
     "ridge": RegisteredEngine(

@@ -45,12 +45,10 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     spread = spread_over_geos(arrays, model) if devices.geos > 1 else None
     programs = compiled(model, arrays, schedule, spread)
     compile_seconds = time.perf_counter() - started
-    program = variables_program(
-        prepared, programs.to_sites, np.zeros(programs.size), schedule.chains * schedule.draws, devices.chains
-    )
+    program = variables_program(prepared, programs.to_sites, np.zeros(programs.size), devices.chains)
     # every chain factorises on a thread of its own: BLAS must not start more for each
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(1) as pool:
-        executable = pool.submit(program.compile)  # beside the sampler
+        pool.submit(program.compile)  # beside the sampler
         samples = sample(
             model,
             arrays,
@@ -70,7 +68,6 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
             samples.to_sites,
             spec.fit.seed,
             program,
-            executable.result(),
         )
     return EngineResult(
         variables,

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 import arviz as az
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,6 +70,29 @@ def test_same_seed_same_draws_and_another_seed_others(tree):
     xr.testing.assert_identical(again["posterior"].to_dataset(), tree["posterior"].to_dataset())
     other = fit(weekly_table(104), parse_spec({**SPEC, "fit": {**SPEC["fit"], "seed": 8}}))
     assert not np.array_equal(other["posterior"]["sigma"], tree["posterior"]["sigma"])
+
+
+def test_a_further_week_and_its_holdout_compile_nothing(tree):
+    """Arrays hold whole quarters, 104 weeks here, and weeks left out are only masked."""
+    compiled = []
+
+    def listen(event, seconds, **kwargs):
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(kwargs)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        later = fit(weekly_table(105), parse_spec(SPEC))
+        without = fit(weekly_table(105), parse_spec(SPEC), holdout_weeks=13, draws=100)
+        assert compiled == []
+        fit(weekly_table(109), parse_spec(SPEC), draws=100)  # the quarter's end is another shape
+        assert compiled
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    for posterior in (later, without):
+        assert (
+            posterior["posterior"]["level"].sizes["week"] == posterior["constant_data"].sizes["week"] == 101
+        )
 
 
 def test_saved_and_loaded_exactly(tree, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from mmm_core.inference import variables as module
 from mmm_core.inference.variables import posterior_variables, variables_program
 from mmm_core.model.media import MediaParameters
+from mmm_core.model.prepare import prepare, whole_quarters
 from mmm_core.posterior.schema import OPTIONAL_DIMS, POSTERIOR_DIMS
 from tests.mmm_core.definitions import Drawn, drawn, family_spec, family_table, media_terms, scaled_kpi
 
@@ -178,6 +179,37 @@ def test_a_model_without_noise_predicts_every_week():
     np.testing.assert_allclose(predicted[:, 1:], one.data["kpi"].to_numpy()[:, 1:], rtol=1e-5)
 
 
+def test_weeks_that_fill_the_arrays_up_change_no_distribution(case):
+    """Of the integrated block, and of what follows from it: the same mean and spread in the table's own weeks."""
+    one, _, _ = case
+    weeks = one.data.sizes["week"]
+    filled = prepare(one.data, one.spec, weeks=whole_quarters(weeks))
+    assert weeks < len(filled.arrays.modelled) == 65
+    draws, count = {}, 1500
+    for which, prepared in (("exact", one.prepared), ("filled", filled)):
+        sites = dict(one.sites)
+        if "multiplier_knot" in sites:
+            used = (prepared.arrays.knots != 0).any(axis=(0, 1))
+            heights = np.zeros(len(used))
+            heights[used] = sites["multiplier_knot"]
+            sites["multiplier_knot"] = heights
+        if "noise_weight" in sites:
+            more = len(prepared.arrays.modelled) - weeks
+            sites["noise_weight"] = np.pad(sites["noise_weight"], ((0, 0), (0, more)), constant_values=2.0)
+        repeated = {name: np.broadcast_to(v, (1, count, *np.shape(v))) for name, v in sites.items()}
+        draws[which] = posterior_variables(prepared, repeated, lambda position: position, seed=len(which))
+    for name, (dims, exact) in draws["exact"].items():
+        assert draws["filled"][name][0] == dims
+        exact, other = exact[0], draws["filled"][name][1][0]
+        assert exact.shape == other.shape, name
+        spread = exact.std(axis=0)
+        np.testing.assert_allclose(
+            other.mean(axis=0), exact.mean(axis=0), atol=5 * spread.max(initial=0) * (2 / count) ** 0.5 + 1e-9,
+            err_msg=name,
+        )  # fmt: skip
+        np.testing.assert_allclose(other.std(axis=0), spread, rtol=0.2, atol=1e-9, err_msg=name)
+
+
 def test_chunks_change_no_draw(monkeypatch):
     """Six draws in chunks of four and two: the last is filled up and cut."""
     one = drawn(family_spec(), family_table())
@@ -186,7 +218,7 @@ def test_chunks_change_no_draw(monkeypatch):
     first = {name: values[0, 0] for name, values in positions.items()}
     per_draw = one.arrays.media.lagged.size + one.arrays.media.raw.size
     monkeypatch.setattr(module, "CHUNK_NUMBERS", 4 * per_draw)
-    program = variables_program(one.prepared, lambda position: position, first, 7)
+    program = variables_program(one.prepared, lambda position: position, first)
     assert program.chunk == 4
     parts = posterior_variables(
         one.prepared, {n: v.reshape(1, 6, *v.shape[2:]) for n, v in positions.items()},

@@ -19,7 +19,7 @@ from mmm_core.model.gaussian_block import Spectrum, gaussian_block, log_likeliho
 from mmm_core.model.level import LevelPrior
 from mmm_core.model.media import MediaLayout, MediaModel, saturated_media
 from mmm_core.model.model import LikelihoodTerm, Model
-from mmm_core.model.prepare import knot_basis, prepare
+from mmm_core.model.prepare import knot_basis, prepare, whole_quarters
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.definitions import (
     compiled,
@@ -146,6 +146,44 @@ def test_every_site_has_a_finite_gradient_and_matters(name):
     for site, slope in one.density[1].items():
         assert np.isfinite(slope).all(), site
         assert (slope != 0).mean() > 0.9, site
+
+
+def with_room(one):
+    """The same draw in arrays of whole quarters; what is sampled for the weeks that fill them up is drawn at random.
+
+    Returns:
+        The draw, and the log density of what was added.
+    """
+    weeks = one.data.sizes["week"]
+    prepared = prepare(one.data, one.spec, weeks=whole_quarters(weeks))
+    sites, rng, added = dict(one.sites), np.random.default_rng(5), 0.0
+    if "noise_weight" in sites:
+        nu = sites["nu"][0] if "nu" in sites else 4.0
+        shape = (one.data.sizes["geo"], whole_quarters(weeks) - weeks)
+        more = rng.gamma(nu / 2, 2 / nu, shape)
+        added += stats.gamma(nu / 2, scale=2 / nu).logpdf(more).sum()
+        sites["noise_weight"] = np.concatenate([sites["noise_weight"], more], axis=1)
+    if "multiplier_knot" in sites:
+        known, basis = one.arrays.knots, prepared.arrays.knots
+        used = (basis != 0).any(axis=(0, 1))
+        assert used.sum() == known.shape[-1] < len(used)
+        heights = rng.standard_normal(len(used))
+        added += stats.norm.logpdf(heights[~used]).sum()
+        heights[used] = sites["multiplier_knot"]
+        sites["multiplier_knot"] = heights
+    return replace(one, prepared=prepared, sites=sites), added
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_weeks_that_fill_the_arrays_up_change_no_density(name):
+    one = variant(name)
+    filled, added = with_room(one)
+    assert filled.arrays.kpi.shape[1] == 65
+    assert filled.density[0] - added == pytest.approx(one.density[0], rel=1e-11)
+    np.testing.assert_allclose(filled.effects.incremental, one.effects.incremental, rtol=1e-11)
+    for site, slope in one.density[1].items():
+        if site not in ("noise_weight", "multiplier_knot", "nu"):
+            np.testing.assert_allclose(filled.density[1][site], slope, rtol=1e-7, atol=1e-8, err_msg=site)
 
 
 def full_density(one):
@@ -511,6 +549,12 @@ def test_the_order_of_integration_follows_the_cost(few):
         data["observed"].to_numpy(),
         data["design_prior_sd"].to_numpy(),
         varying=few,
+    )
+    filled = prepare(data, spec, weeks=whole_quarters(data.sizes["week"]))
+    assert type(filled.arrays.block.level) is type(arrays.block.level)
+    seeded = handlers.seed(filled.model.effects, jax.random.key(3))(filled.arrays)
+    assert float(log_likelihood(filled.arrays.block, **seeded.block)) == pytest.approx(
+        float(log_likelihood(arrays.block, **effects.block)), rel=1e-11
     )
     assert float(log_likelihood(arrays.block, **effects.block)) == pytest.approx(
         float(log_likelihood(other, **effects.block)), rel=1e-10
