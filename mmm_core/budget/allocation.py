@@ -73,7 +73,7 @@ class Allocation:
 
 
 def allocate(
-    tree: xr.DataTree,
+    tree: xr.DataTree | Posterior,
     budget: Budget | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Allocation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,19 +15,18 @@ from mmm_core.cli.terminal import (
     PosteriorFile,
     TableFile,
     busy,
+    keep,
     label,
+    marked,
     read_posterior,
     reported,
     sampling,
     with_engine,
-    write_json,
-    write_table,
-    wrote,
 )
 from mmm_core.cli.terminal import out as screen
 
-if TYPE_CHECKING:
-    import pandas as pd
+LOO = ("elpd", "se", "p_loo", "unreliable", "approximate", "message")
+"""Figures of one model's leave-one-out estimate."""
 
 
 def register(app: typer.Typer) -> None:
@@ -57,9 +56,8 @@ def prior(
     from mmm_core.cli import console
 
     screen.print(console.priors(rows, words))
-    if out:
-        facts = {"model": spec.model, "words": words, "channels": rows.to_dict("records")}
-        wrote([write_table(out / "prior.csv", rows), write_json(out / "prior.json", facts)])
+    facts = {"model": spec.model, "words": words, "channels": rows.to_dict("records")}
+    keep(out, {"prior.csv": rows, "prior.json": facts})
 
 
 @reported
@@ -88,20 +86,15 @@ def backtest(
 
     label(found.approximate)
     screen.print(console.backtest(found))
-    if out:
-        facts = {
-            "model": found.model,
-            "approximate": found.approximate,
-            "words": found.words,
-            "scores": found.table.to_dict("records"),
-        }
-        wrote(
-            [
-                write_table(out / "backtest.csv", _marked(found.table, found.approximate)),
-                write_table(out / "backtest_by_horizon.csv", _marked(found.by_horizon, found.approximate)),
-                write_json(out / "backtest.json", facts),
-            ]
-        )
+    facts = {"model": found.model, "approximate": found.approximate, "words": found.words}
+    keep(
+        out,
+        {
+            "backtest.csv": marked(found.table, found.approximate),
+            "backtest_by_horizon.csv": marked(found.by_horizon, found.approximate),
+            "backtest.json": {**facts, "scores": found.table.to_dict("records")},
+        },
+    )
 
 
 @reported
@@ -111,25 +104,20 @@ def sensitivity(posterior: PosteriorFile, out: Folder = None) -> None:
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.diagnostics.sensitivity import sensitivity as scale
 
-        tree = read_posterior(posterior)
-        found, doubts = scale(tree), unconverged(tree)
+        read = read_posterior(posterior)
+        found, doubts = scale(read), unconverged(read)
     from mmm_core.cli import console
 
     label(found.approximate, doubts)
     screen.print(console.sensitivity(found))
-    if out:
-        facts = {
-            "model": found.model,
-            "approximate": found.approximate,
-            "diagnosis": found.diagnosis,
-            "table": found.table.to_dict("records"),
-        }
-        wrote(
-            [
-                write_table(out / "sensitivity.csv", _marked(found.table, found.approximate)),
-                write_json(out / "sensitivity.json", facts),
-            ]
-        )
+    facts = {"model": found.model, "approximate": found.approximate, "diagnosis": found.diagnosis}
+    keep(
+        out,
+        {
+            "sensitivity.csv": marked(found.table, found.approximate),
+            "sensitivity.json": {**facts, "table": found.table.to_dict("records")},
+        },
+    )
 
 
 @reported
@@ -147,12 +135,12 @@ def loo(
         from mmm_core.diagnostics.loo import loo as estimate
 
         paths = [posterior, *(against or [])]
-        trees = [read_posterior(path) for path in paths]
-        names = [str(tree.attrs["model"]) for tree in trees]
+        compared = [read_posterior(path) for path in paths]
+        names = [read.model for read in compared]
         if len(set(names)) < len(names):  # two fits of one model are told apart by their files
             short = [path.name for path in paths]
             names = short if len(set(short)) == len(short) else [str(path) for path in paths]
-        found = dict(zip(names, map(estimate, trees), strict=True))
+        found = dict(zip(names, map(estimate, compared), strict=True))
         table = compare(found) if against else None
     from mmm_core.cli import console
 
@@ -160,24 +148,13 @@ def loo(
         screen.print(console.loo(name, estimated), soft_wrap=True)
     if table is not None:
         screen.print(console.comparison(table))
-    if out:
-        first = found[names[0]]
-        facts: dict[str, Any] = {
-            "models": {
-                name: {
-                    "elpd": model.elpd,
-                    "se": model.se,
-                    "p_loo": model.p_loo,
-                    "unreliable": model.unreliable,
-                    "approximate": model.approximate,
-                    "message": model.message,
-                }
-                for name, model in found.items()
-            },
-            "comparison": [] if table is None else table.to_dict("records"),
-        }
-        weeks = _marked(first.weeks.to_dataframe().reset_index(), first.approximate)
-        wrote([write_table(out / "loo.csv", weeks), write_json(out / "loo.json", facts)])
+    first = found[names[0]]
+    facts: dict[str, Any] = {
+        "models": {name: {figure: getattr(model, figure) for figure in LOO} for name, model in found.items()},
+        "comparison": [] if table is None else table.to_dict("records"),
+    }
+    weeks = marked(first.weeks.to_dataframe().reset_index(), first.approximate)
+    keep(out, {"loo.csv": weeks, "loo.json": facts})
 
 
 @reported
@@ -206,9 +183,8 @@ def placebo(
         ("[yellow]credited[/]  " if found.credited else "[green]not credited[/]  ") + found.words,
         soft_wrap=True,
     )
-    if out:
-        facts = {name: getattr(found, name) for name in (*found.__dataclass_fields__, "credited", "words")}
-        wrote([write_json(out / "placebo.json", facts)])
+    facts = {name: getattr(found, name) for name in (*found.__dataclass_fields__, "credited", "words")}
+    keep(out, {"placebo.json": facts})
 
 
 @reported
@@ -219,17 +195,11 @@ def identify(posterior: PosteriorFile, out: Folder = None) -> None:
         from mmm_core.diagnostics.identifiability import identification_table
         from mmm_core.diagnostics.identifiability import identify as examine
 
-        tree = read_posterior(posterior)
-        found, doubts = examine(tree), unconverged(tree)
+        read = read_posterior(posterior)
+        found, doubts = examine(read), unconverged(read)
         table = identification_table(found)
     from mmm_core.cli import console
 
-    label(str(tree.attrs["approximate"]), doubts)
+    label(read.approximate, doubts)
     screen.print(console.identification(found))
-    if out:
-        wrote([write_table(out / "identifiability.csv", _marked(table, str(tree.attrs["approximate"])))])
-
-
-def _marked(table: pd.DataFrame, approximate: str) -> pd.DataFrame:
-    """The table with a last column that says what is approximate about its figures, where anything is."""
-    return table.assign(approximate=f"approximate: {approximate}") if approximate else table
+    keep(out, {"identifiability.csv": marked(table, read.approximate)})

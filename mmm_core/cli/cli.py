@@ -7,8 +7,9 @@ message and exit code 2; a review with a failed ERROR check ends with exit code 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +22,7 @@ from mmm_core.cli.terminal import (
     PosteriorFile,
     TableFile,
     busy,
+    keep,
     label,
     read_posterior,
     reported,
@@ -34,6 +36,9 @@ from mmm_core.cli.terminal import (
 )
 from mmm_core.cli.terminal import out as screen
 from mmm_core.json_text import dumps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 app = typer.Typer(
     name="mmm",
@@ -130,14 +135,8 @@ def fit(
         facts["not_converged"] = "" if facts["approximate"] else faults(*figures, spec.review)
         written = [out / "posterior.nc", write_json(out / "summary.json", facts)]
         if plots:
-            from mmm_core.plots import plots as draw
-
-            for name, figure in (
-                ("fit", draw.fit(tree)),
-                ("contributions", draw.contributions(tree)),
-                ("roi", draw.roi(tree)),
-            ):
-                written.append(write_figure(out / f"{name}.png", figure))
+            pictures = ("fit", "contributions", "roi")
+            written += [write_figure(out / f"{name}.png", _drawn(name, tree)) for name in pictures]
     from mmm_core.cli import console
 
     label(facts["approximate"], facts["not_converged"])
@@ -159,21 +158,15 @@ def curves(
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.effects.curves import response_curves
 
-        tree = read_posterior(posterior)
-        table, doubts = response_curves(tree, weeks=weeks), unconverged(tree)
+        read = read_posterior(posterior)
+        table, doubts = response_curves(read, weeks=weeks), unconverged(read)
     from mmm_core.cli import console
 
-    label(str(tree.attrs["approximate"]), doubts)
+    label(read.approximate, doubts)
     screen.print(console.curves(table))
-    if out:
-        from mmm_core.plots import plots
-
-        wrote(
-            [
-                write_table(out / "response_curves.csv", table),
-                write_figure(out / "response_curves.png", plots.response_curves(table)),
-            ]
-        )
+    keep(
+        out, {"response_curves.csv": table, "response_curves.png": partial(_drawn, "response_curves", table)}
+    )
 
 
 @app.command()
@@ -194,34 +187,30 @@ def allocate(
         from mmm_core.budget.allocation import allocate as solve
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.errors import InputError
-        from mmm_core.posterior.handle import Posterior
         from mmm_core.spec.model_spec import load_spec
 
-        tree = read_posterior(posterior)
-        budget = (load_spec(model) if model else Posterior.of(tree).spec).budget
+        read = read_posterior(posterior)
+        budget = (load_spec(model) if model else read.spec).budget
         if total is not None and total <= 0:
             raise InputError(f"--total must be above 0, got {total:g}")
         changes = {"total": total, "weeks": weeks}
-        plan = solve(
-            tree, budget.model_copy(update={k: v for k, v in changes.items() if v is not None}), progress
-        )
-        doubts = unconverged(tree)
+        asked = budget.model_copy(update={k: v for k, v in changes.items() if v is not None})
+        allocation, doubts = solve(read, asked, progress), unconverged(read)
     from mmm_core.cli import console
 
-    label(str(tree.attrs["approximate"]), doubts)
-    screen.print(console.allocation(plan))
-    if out:
-        from mmm_core.plots import plots
-
-        facts = {name: getattr(plan, name) for name in plan.__dataclass_fields__ if name != "channels"}
-        facts |= {"channels": plan.channels.to_dict("records"), "not_converged": doubts}
-        wrote(
-            [
-                write_table(out / "budget_allocation.csv", plan.channels),
-                write_json(out / "budget_allocation.json", facts),
-                write_figure(out / "budget_allocation.png", plots.budget(plan)),
-            ]
-        )
+    label(read.approximate, doubts)
+    screen.print(console.allocation(allocation))
+    figures = [name for name in allocation.__dataclass_fields__ if name != "channels"]
+    facts = {name: getattr(allocation, name) for name in figures}
+    facts |= {"channels": allocation.channels.to_dict("records"), "not_converged": doubts}
+    keep(
+        out,
+        {
+            "budget_allocation.csv": allocation.channels,
+            "budget_allocation.json": facts,
+            "budget_allocation.png": partial(_drawn, "budget", allocation),
+        },
+    )
 
 
 @app.command()
@@ -243,17 +232,16 @@ def review(
     """Put every check to a posterior; exit code 1 when an ERROR check fails."""
     with sampling("Reviewing") as progress:
         from mmm_core.data.table import read_table
-        from mmm_core.posterior.handle import Posterior
         from mmm_core.posterior.schema import load_posterior
         from mmm_core.review import review as examine
         from mmm_core.spec.model_spec import load_spec
 
-        tree = read_posterior(posterior, refits=holdout and table is not None)
-        thresholds = (load_spec(model) if model else Posterior.of(tree).spec).review
+        read = read_posterior(posterior, refits=holdout and table is not None)
+        thresholds = (load_spec(model) if model else read.spec).review
         if not holdout:
             thresholds = thresholds.model_copy(update={"holdout_weeks": 0})
         found = examine(
-            tree,
+            read,
             thresholds,
             table=read_table(table) if table else None,
             previous=load_posterior(previous) if previous else None,
@@ -264,9 +252,7 @@ def review(
     from mmm_core.cli import console
 
     screen.print(console.verdicts(found))
-    if out:
-        facts = {"model": tree.attrs["model"], "checks": [result.__dict__ for result in found]}
-        wrote([write_json(out / "review.json", facts)])
+    keep(out, {"review.json": {"model": read.model, "checks": [result.__dict__ for result in found]}})
     if any(not result.passed and result.severity == "ERROR" for result in found):
         raise typer.Exit(1)
 
@@ -283,6 +269,14 @@ def schema(
         wrote([write_json(out, json_schema())])
     else:
         typer.echo(dumps(json_schema(), indent=2))
+
+
+def _drawn(picture: str, subject: Any) -> Figure:
+    """A picture of `mmm_core.plots`, which is imported when one is drawn."""
+    from mmm_core.plots import plots
+
+    figure: Figure = getattr(plots, picture)(subject)
+    return figure
 
 
 app.command()(forecast)

@@ -11,12 +11,11 @@ from mmm_core.cli.terminal import (
     Folder,
     PosteriorFile,
     busy,
+    keep,
     label,
+    marked,
     read_posterior,
     reported,
-    write_json,
-    write_table,
-    wrote,
 )
 from mmm_core.cli.terminal import out as screen
 
@@ -37,17 +36,13 @@ def forecast(
         from mmm_core.data.table import read_table
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.forecast.predict import predictive_draws, summary_of
-        from mmm_core.posterior.handle import Posterior
 
-        tree, rows = read_posterior(posterior), read_table(plan)
-        draws, assumed = predictive_draws(tree, rows, seed)
+        read, rows = read_posterior(posterior), read_table(plan)
+        draws, assumed = predictive_draws(read, rows, seed)
         by_geo, total = summary_of(draws), summary_of(draws.sum("geo"))
-        approximate, doubtful = str(tree.attrs["approximate"]), unconverged(tree)
-    label(approximate, doubtful)
-    screen.print(console.forecast(total, Posterior.of(tree).spec.kpi.column, assumed))
-    if out:
-        table = by_geo.to_dataframe().reset_index()
-        if approximate:
-            table["approximate"] = f"approximate: {approximate}"
-        facts = {"model": tree.attrs["model"], "seed": seed, "assumed": assumed, "approximate": approximate}
-        wrote([write_table(out / "forecast.csv", table), write_json(out / "forecast.json", facts)])
+        doubts = unconverged(read)
+    label(read.approximate, doubts)
+    screen.print(console.forecast(total, read.spec.kpi.column, assumed))
+    facts = {"model": read.model, "seed": seed, "assumed": assumed, "approximate": read.approximate}
+    table = marked(by_geo.to_dataframe().reset_index(), read.approximate)
+    keep(out, {"forecast.csv": table, "forecast.json": facts})

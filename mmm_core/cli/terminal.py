@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -18,9 +18,10 @@ from mmm_core.inputs import name_of
 from mmm_core.json_text import dumps
 
 if TYPE_CHECKING:
-    import xarray as xr
+    import pandas as pd
 
     from mmm_core.inference.hmc.state import Progress
+    from mmm_core.posterior.handle import Posterior
     from mmm_core.spec.model_spec import ModelSpec
 
 LOG_WIDTH = 160
@@ -57,7 +58,7 @@ def with_engine(spec: ModelSpec, engine: str | None) -> ModelSpec:
     return spec.model_copy(update={"fit": spec.fit.model_copy(update={"engine": engine})})
 
 
-def read_posterior(path: Path, refits: bool = False) -> xr.DataTree:
+def read_posterior(path: Path, refits: bool = False) -> Posterior:
     """A posterior, with a remark on standard error where other source fitted it than works out its figures here.
 
     Args:
@@ -65,6 +66,7 @@ def read_posterior(path: Path, refits: bool = False) -> xr.DataTree:
     """
     from mmm_core.inference.runtime import configure
     from mmm_core.inference.version import source_remark
+    from mmm_core.posterior.handle import Posterior
     from mmm_core.posterior.schema import load_posterior
 
     if not refits:
@@ -73,7 +75,7 @@ def read_posterior(path: Path, refits: bool = False) -> xr.DataTree:
     remark = source_remark(tree, str(path))
     if remark:
         err.print(f"[yellow]{escape(remark)}[/]", soft_wrap=True)
-    return tree
+    return Posterior.of(tree)
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:
@@ -172,6 +174,29 @@ def write_figure(path: Path, figure: Any) -> Path:
 def wrote(paths: list[Path]) -> None:
     """Say which files there are now."""
     out.print(f"[dim]wrote {', '.join(escape(name_of(path)) for path in paths)}[/]", soft_wrap=True)
+
+
+def keep(folder: Path | None, files: Mapping[str, Any]) -> None:
+    """Write what a command found into the folder that was asked for, and say so; nothing without one.
+
+    Args:
+        files: by name, whose ending says how a value is written: a data frame as `.csv`, a figure as `.png`, anything
+            else as `.json`. A function is called for its value, so that no figure is drawn for nobody.
+    """
+    if folder is None:
+        return
+    write = {".csv": write_table, ".png": write_figure, ".json": write_json}
+    wrote(
+        [
+            write[Path(name).suffix](folder / name, value() if callable(value) else value)
+            for name, value in files.items()
+        ]
+    )
+
+
+def marked(table: pd.DataFrame, approximate: str) -> pd.DataFrame:
+    """The table with a last column that says what is approximate about its figures, where anything is."""
+    return table.assign(approximate=f"approximate: {approximate}") if approximate else table
 
 
 def label(approximate: str, unconverged: str = "") -> None:

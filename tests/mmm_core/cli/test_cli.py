@@ -1,8 +1,6 @@
-"""The `mmm` command as a user runs it: in a process of its own, on files."""
+"""Commands that fit, review and allocate: what they print, write and refuse."""
 
-import io
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,47 +10,13 @@ import h5py
 import pandas as pd
 import pytest
 import yaml
-from rich.console import Console
 
 from mmm_core.data.table import check_table, read_table
-from mmm_core.diagnostics.convergence import faults
 from mmm_core.posterior.integrity import DIGEST
 from mmm_core.posterior.schema import FORMAT, load_posterior, save_posterior
-from mmm_core.spec.model_spec import Review, load_spec, parse_spec
+from mmm_core.spec.model_spec import load_spec, parse_spec
+from tests.mmm_core.cli.command import mmm, read_json
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
-
-
-def mmm(*arguments, cwd=None, columns="140"):
-    code = "import sys; sys.argv[0] = 'mmm'; from mmm_core.cli.cli import app; app()"
-    environment = {**os.environ, "COLUMNS": columns, "NO_COLOR": "1"}
-    if not columns:
-        del environment["COLUMNS"]
-    return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=environment,
-    )
-
-
-def read_json(path):
-    """A file as a strict parser reads it: NaN and Infinity are no JSON."""
-
-    def refuse(word):
-        raise AssertionError(f"{path}: {word} is no JSON")
-
-    return json.loads(Path(path).read_text(), parse_constant=refuse)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A model, its table, and a posterior made by hand."""
-    root = tmp_path_factory.mktemp("cli")
-    (root / "small.yaml").write_text(yaml.safe_dump(SPEC))
-    weekly_table().to_csv(root / "weekly.csv", index=False)
-    save_posterior(posterior(draws=20), root / "posterior.nc")
-    return root
 
 
 def test_help_names_every_command_and_imports_nothing_heavy():
@@ -162,73 +126,6 @@ def test_a_channel_that_was_off_is_told_in_every_output_and_its_missing_figures_
     assert "bound it in money, `bounds: {tv: {spend: [0, " in said.stderr
 
 
-@pytest.fixture(scope="module")
-def rich_folder(tmp_path_factory):
-    """A posterior whose money has eight digits and more, of a KPI called units."""
-    table = weekly_table().rename(columns={"orders": "units"})
-    for column in ("tv_spend", "search_spend", "units"):
-        table[column] *= 1e5
-    folder = tmp_path_factory.mktemp("rich")
-    spec = {**SPEC, "kpi": {"column": "units", "revenue_per_unit": "order_value"}}
-    save_posterior(posterior(spec, table, draws=20), folder / "posterior.nc")
-    return folder
-
-
-def figures(row, *names):
-    return [f"{row[name]:,.0f}" for name in names]
-
-
-def test_money_is_never_cut_in_a_narrow_window(rich_folder, tmp_path):
-    said = mmm("allocate", "--posterior", rich_folder / "posterior.nc", "--out", tmp_path, columns="80")
-    assert said.returncode == 0, said.stderr
-    for row in pd.read_csv(tmp_path / "budget_allocation.csv").to_dict("records"):
-        assert row["current_spend"] > 1e7
-        low, high = figures(row, "recommended_revenue_q05", "recommended_revenue_q95")
-        for figure in (
-            *figures(row, "current_spend", "recommended_spend", "recommended_revenue"),
-            f"{low} to {high}",
-        ):
-            assert figure in said.stdout
-    tables = said.stdout[said.stdout.index("Budget for") : said.stdout.index("gain over")]
-    assert tables.count("channel ") == 2  # what does not fit goes below
-    assert max(map(len, tables.splitlines())) <= 80
-    said = mmm("allocate", "--posterior", rich_folder / "posterior.nc", columns="")
-    assert said.stdout.count("channel ") == 1  # a pipe is wide
-
-
-def test_returns_at_eight_digits_and_the_cost_of_a_kpi_called_units(rich_folder):
-    from mmm_core.cli import console
-    from mmm_core.diagnostics.summary import summary
-    from mmm_core.posterior.schema import load_posterior
-
-    facts = summary(load_posterior(rich_folder / "posterior.nc"))
-    facts["cpik"]["tv"].update(median=12_345_678.0, q05=1_234_567.0, q95=23_456_789.0)
-    for width in (60, 80, 200):
-        screen = Console(file=io.StringIO(), width=width, highlight=False)
-        screen.print(console.returns(facts))
-        said = screen.file.getvalue()
-        for channel, one in facts["contribution"].items():
-            assert channel in said
-            assert f" {one['mean']:,.0f} " in said
-        assert " 12,345,678   1,234,567 to 23,456,789 " in said
-        assert "\u2026" not in said
-    assert "cost per KPI unit" in said
-
-
-def test_text_wraps_where_figures_do_not_and_names_a_row_below_again():
-    from mmm_core.cli.console import comparison
-
-    row = {"elpd": -12345678.9, "p_loo": 12.3, "approximate": "", "difference_se": 0.0}
-    names = ("revenue of all the markets together", "another")
-    table = pd.DataFrame([{**row, "model": name, "difference": 0.0, "verdict": "as good"} for name in names])
-    for width, times in ((50, 2), (120, 1)):
-        screen = Console(file=io.StringIO(), width=width, highlight=False)
-        screen.print(comparison(table))
-        said = screen.file.getvalue()
-        assert said.count("another") == times
-        assert said.count(" -12,345,678.9 ") == 2
-
-
 def test_a_failed_error_check_is_exit_code_1(folder):
     said = mmm("review", "--posterior", folder / "posterior.nc", "--no-holdout")
     assert said.returncode == 1
@@ -305,17 +202,6 @@ def test_a_refused_input_is_one_message_and_exit_code_2(folder, arguments, words
     assert not (folder / "x").exists()
 
 
-def test_figures_of_a_posterior_that_other_source_fitted_come_with_a_remark(folder, tmp_path):
-    shutil.copyfile(folder / "posterior.nc", tmp_path / "earlier.nc")
-    with h5py.File(tmp_path / "earlier.nc", "a") as file:
-        del file.attrs[DIGEST]
-        file.attrs["source"] = "0123456789abcdef"
-    said = mmm("curves", "--posterior", tmp_path / "earlier.nc")
-    assert said.returncode == 0
-    assert f"{tmp_path / 'earlier.nc'} was written by carryover 0.1.0, source 0123456789abcdef" in said.stderr
-    assert said.stdout == mmm("curves", "--posterior", folder / "posterior.nc").stdout
-
-
 @pytest.mark.slow
 def test_simulate_writes_landing_files_and_their_truth(tmp_path):
     said = mmm("simulate", "--out", tmp_path, "--seed", 3, "--end", "2025-06-02")
@@ -325,166 +211,6 @@ def test_simulate_writes_landing_files_and_their_truth(tmp_path):
     for market in ("us", "uk"):  # a table that the models of this repository fit as it is
         model = next((Path(__file__).parents[3] / "models").glob(f"{market}_*.yaml"))
         check_table(read_table(tmp_path / "weekly" / f"{market}.csv"), load_spec(model))
-
-
-def test_a_posterior_is_questioned(folder, tmp_path):
-    said = mmm("sensitivity", "--posterior", folder / "posterior.nc", "--out", tmp_path)
-    assert said.returncode == 0, said.stderr
-    assert "adstock" in said.stdout
-    assert set(read_json(tmp_path / "sensitivity.json")["diagnosis"]) == {"tv", "search"}
-    save_posterior(posterior(draws=20, seed=2), tmp_path / "other.nc")
-    said = mmm(
-        "loo", "--posterior", folder / "posterior.nc", "--against", tmp_path / "other.nc", "--out", tmp_path
-    )
-    assert said.returncode == 0, said.stderr
-    assert "predicts best" in said.stdout
-    assert "other.nc" in said.stdout
-    assert len(read_json(tmp_path / "loo.json")["comparison"]) == 2
-    assert set(pd.read_csv(tmp_path / "loo.csv").columns) == {"geo", "week", "elpd", "khat"}
-    said = mmm("identify", "--posterior", folder / "posterior.nc", "--out", tmp_path)
-    assert said.returncode == 0, said.stderr
-    assert "What the data could tell" in said.stdout
-    assert set(pd.read_csv(tmp_path / "identifiability.csv")["channel"]) == {"tv", "search", "newsletter"}
-
-
-def test_a_plan_is_forecast(folder, tmp_path):
-    plan = weekly_table(weeks=70).tail(6)
-    plan.drop(columns="revenue").to_csv(tmp_path / "plan.csv", index=False)
-    said = mmm(
-        "forecast",
-        "--posterior",
-        folder / "posterior.nc",
-        "--plan",
-        tmp_path / "plan.csv",
-        "--out",
-        tmp_path / "out",
-    )
-    assert said.returncode == 0, said.stderr
-    assert "Forecast of revenue" in said.stdout
-    table = pd.read_csv(tmp_path / "out" / "forecast.csv")
-    assert list(table["week"]) == list(plan["week_start"].astype(str))
-    assert (table["q05"] < table["q95"]).all()
-    facts = read_json(tmp_path / "out" / "forecast.json")
-    assert facts == {"model": "small", "seed": 0, "assumed": [], "approximate": ""}
-    tree = load_posterior(folder / "posterior.nc")
-    tree.attrs.update(engine="laplace", approximate="normal approximation at the mode")
-    save_posterior(tree, tmp_path / "quick.nc")
-    said = mmm(
-        "forecast", "--posterior", tmp_path / "quick.nc", "--plan", tmp_path / "plan.csv", "--out", tmp_path
-    )
-    assert "approximate: normal approximation at the mode" in said.stdout
-    assert pd.read_csv(tmp_path / "forecast.csv")["approximate"].str.startswith("approximate: ").all()
-    weekly_table().tail(3).to_csv(tmp_path / "past.csv", index=False)
-    refused = mmm("forecast", "--posterior", folder / "posterior.nc", "--plan", tmp_path / "past.csv")
-    assert refused.returncode == 2
-    assert "plan: " in refused.stderr
-
-
-def test_priors_are_shown_before_a_fit(folder, tmp_path):
-    said = mmm(
-        "prior",
-        "--model",
-        folder / "small.yaml",
-        "--table",
-        folder / "weekly.csv",
-        "--draws",
-        200,
-        "--out",
-        tmp_path,
-    )
-    assert said.returncode == 0, said.stderr
-    assert "all media" in said.stdout
-    assert len(pd.read_csv(tmp_path / "prior.csv")) == 4
-    assert read_json(tmp_path / "prior.json")["channels"][-1]["roi_mean"] is None
-
-
-def test_an_approximate_posterior_is_labelled_wherever_it_appears(folder, tmp_path):
-    tree = posterior(draws=20)
-    tree.attrs.update(engine="laplace", approximate="normal approximation at the mode")
-    save_posterior(tree, tmp_path / "quick.nc")
-    for command in ("curves", "sensitivity", "identify", "allocate"):
-        said = mmm(command, "--posterior", tmp_path / "quick.nc", "--out", tmp_path)
-        assert said.returncode == 0, said.stderr
-        assert "approximate: normal approximation at the mode" in said.stdout, command
-    assert "approximate" in mmm("loo", "--posterior", tmp_path / "quick.nc", "--out", tmp_path).stdout
-    for file in ("response_curves", "sensitivity", "identifiability", "budget_allocation", "loo"):
-        column = pd.read_csv(tmp_path / f"{file}.csv")["approximate"]
-        assert set(column) == {"approximate: normal approximation at the mode"}, file
-    reviewed = mmm("review", "--posterior", tmp_path / "quick.nc", "--no-holdout")
-    assert reviewed.returncode == 1
-    assert "not fit for use: exact" in reviewed.stdout
-
-
-def test_chains_that_did_not_converge_are_named_wherever_their_figures_appear(folder, tmp_path):
-    tree = posterior(draws=600)
-    save_posterior(tree, tmp_path / "good.nc")
-    assert "not converged" not in mmm("curves", "--posterior", tmp_path / "good.nc").stdout
-    group = tree["posterior"].to_dataset()
-    tree["posterior"] = group.assign(roi=group["roi"] + group["chain"] + 0.1 * group["sigma"])
-    save_posterior(tree, tmp_path / "apart.nc")
-    for command in ("curves", "sensitivity", "identify", "allocate"):
-        said = mmm(command, "--posterior", tmp_path / "apart.nc", "--out", tmp_path)
-        assert said.returncode == 0, said.stderr
-        assert "not converged: R-hat " in said.stdout, command
-        assert "do not use these figures; raise `fit: warmup` and `draws`\n" in said.stdout
-    assert "R-hat" in read_json(tmp_path / "budget_allocation.json")["not_converged"]
-
-
-def test_convergence_goes_by_the_reviews_thresholds():
-    usual = Review()
-    assert faults(1.009, 400, 0.01, usual) == ""
-    assert faults(1.28, 400, 0.0, usual).startswith("R-hat 1.28: do not use")
-    assert faults(1.28, 400, 0.0, Review(rhat=1.3)) == ""
-    assert faults(None, 399, 0.0, usual).startswith("R-hat not defined, bulk ESS 399: ")
-    assert faults(1.0, 399, 0.0, Review(ess_bulk=300)) == ""
-    assert faults(1.0, 2000, 0.02, usual) == (
-        "2.0% of the transitions divergent: do not use these figures; raise `fit: target_accept`"
-    )
-
-
-def test_what_a_sampler_says_is_shown_as_far_as_it_knows():
-    from mmm_core.cli.terminal import note_of
-    from mmm_core.inference.hmc.state import Progress
-
-    assert note_of(Progress("compiling", 0, 10, 0, 0.1)) == "compiling"
-    said = note_of(Progress("sampling", 5, 10, 2, 1.0, step_size=0.41, acceptance=0.9, rhat=1.004))
-    assert said == "sampling, step 0.41, acceptance 90%, R-hat 1.004, 2 divergences"
-
-
-def test_a_log_gets_the_memory_once_and_a_line_a_quarter(monkeypatch):
-    from mmm_core.cli import terminal
-    from mmm_core.inference.hmc.state import Progress
-
-    log = io.StringIO()
-    monkeypatch.setattr(terminal, "err", Console(file=log, width=40))
-    with terminal.sampling("Fitting small") as report:
-        report(Progress("preparing", 0, 0, 0, 0.0, message="memory: about 1 GiB at the peak"))
-        report(Progress("preparing", 0, 0, 0, 0.0, message="memory: about 1 GiB at the peak"))
-        report(Progress("compiling", 0, 400, 0, 0.0))
-        report(Progress("preparing", 0, 0, 0, 0.0, message="going on from the checkpoint at iteration 100"))
-        for done in range(150, 401, 50):
-            report(Progress("sampling", done, 400, 0, 1.0, rhat=1.004))
-    assert log.getvalue().splitlines() == [
-        "Memory: about 1 GiB at the peak",
-        "Fitting small: compiling",
-        "Going on from the checkpoint at iteration 100",
-        *(f"Fitting small: {n} of 400, sampling, R-hat 1.004" for n in (150, 200, 300, 400)),
-    ]
-
-
-def test_on_a_terminal_the_memory_stays_above_the_bar(monkeypatch):
-    from mmm_core.cli import terminal
-    from mmm_core.inference.hmc.state import Progress
-
-    screen = io.StringIO()
-    monkeypatch.setattr(
-        terminal, "err", Console(file=screen, force_terminal=True, width=100, highlight=False)
-    )
-    with terminal.sampling("Fitting small") as report:
-        report(Progress("preparing", 0, 0, 0, 0.0, message="memory: about 1 GiB at the peak"))
-        report(Progress("sampling", 50, 400, 0, 1.0))
-    assert "Memory: about 1 GiB at the peak\n" in screen.getvalue().replace("\r", "")
-    assert "of 400" not in screen.getvalue()  # that is what the bar is for
 
 
 @pytest.mark.slow
@@ -521,30 +247,6 @@ def test_a_checkpoint_and_a_warm_start_leave_a_posterior_and_no_litter(folder, t
     for channel in ("tv", "search"):
         gap = before["roi"][channel]["mean"] - after["roi"][channel]["mean"]
         assert abs(gap) < 0.5 * before["roi"][channel]["sd"]
-
-
-@pytest.mark.slow
-def test_backtest_and_placebo_refit_and_are_written(folder, tmp_path):
-    small = (
-        "--model",
-        folder / "small.yaml",
-        "--table",
-        folder / "weekly.csv",
-        "--draws",
-        100,
-        "--out",
-        tmp_path,
-    )
-    said = mmm("backtest", *small, "--origins", 2, "--horizon", 5)
-    assert said.returncode == 0, said.stderr
-    assert "all origins" in said.stdout
-    assert len(pd.read_csv(tmp_path / "backtest.csv")) == 9
-    assert len(pd.read_csv(tmp_path / "backtest_by_horizon.csv")) == 15
-    said = mmm("placebo", *small, "--like", "tv")
-    assert said.returncode == 0, said.stderr
-    facts = read_json(tmp_path / "placebo.json")
-    assert facts["like"] == "tv"
-    assert facts["words"] in said.stdout
 
 
 @pytest.mark.slow
