@@ -32,7 +32,7 @@ from benchmarks.worlds.real import RealTable, real_tables
 from mmm_core.data.arrays import model_data
 from mmm_core.forecast.backtest import DRAWS
 from mmm_core.forecast.predictive import posterior_predictive
-from mmm_core.forecast.scores import NormalForecast, no_media, seasonal_naive
+from mmm_core.forecast.scores import NormalForecast, last_value, no_media, seasonal_naive
 from mmm_core.inference.fit import fit
 from mmm_core.inference.version import fit_source
 from mmm_core.json_text import dumps
@@ -80,9 +80,8 @@ def _simple(system: str, data: xr.Dataset, spec: ModelSpec, first: int) -> np.nd
         design = data["design"].to_numpy()[:, : first + HORIZON]
         made = no_media(np.log(seen) if log else seen, design, HORIZON)
     else:
-        made = seasonal_naive(
-            seen, HORIZON, **({} if system == "seasonal_naive" else {"season": seen.shape[1]})
-        )
+        naive = seasonal_naive(seen, HORIZON) if system == "seasonal_naive" else None
+        made = naive or last_value(seen, HORIZON)  # the last value where there are no two seasons of history
     drawn = _draws(made)
     return np.exp(drawn) if log else drawn
 

@@ -73,7 +73,7 @@ def backtest(
     draws: Draws = None,
     engine: Engine = None,
 ) -> None:
-    """Rolling-origin backtest against a seasonal-naive and a no-media forecast."""
+    """Rolling-origin backtest against seasonal-naive, last value and a baseline without media."""
     from mmm_core.spec.model_spec import load_spec
 
     spec = with_engine(load_spec(model), engine)
@@ -92,7 +92,11 @@ def backtest(
         {
             "backtest.csv": marked(found.table, found.approximate),
             "backtest_by_horizon.csv": marked(found.by_horizon, found.approximate),
-            "backtest.json": {**facts, "scores": found.table.to_dict("records")},
+            "backtest.json": {
+                **facts,
+                "far_outside": found.outside,
+                "scores": found.table.to_dict("records"),
+            },
         },
     )
 

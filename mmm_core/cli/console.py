@@ -254,45 +254,45 @@ def priors(table: pd.DataFrame, words: Iterable[str]) -> RenderableType:
     return Group(out, *(Text(line) for line in words))
 
 
-def forecast(total: xr.Dataset, kpi: str, assumed: Iterable[str]) -> RenderableType:
-    """The KPI of the weeks to come, geos summed, and what was assumed of them."""
-    out = _Figures(f"Forecast of {escape(kpi)}", "week", "mean", INTERVAL)
+def forecast(total: xr.Dataset, kpi: str, assumed: Iterable[str], outside: str = "") -> RenderableType:
+    """The KPI of the weeks to come, geos summed, what was assumed of them, and what is far outside anything seen."""
+    out = _Figures(f"Forecast of {escape(kpi)}", "week", "median", "mean", INTERVAL)
     for week in total["week"].to_numpy():
         row = total.sel(week=week)
         interval = f"{float(row['q05']):,.0f} to {float(row['q95']):,.0f}"
-        out.add_row(str(week)[:10], f"{float(row['mean']):,.0f}", interval)
-    return Group(out, *(Text(f"assumed: {line}") for line in assumed))
+        out.add_row(str(week)[:10], f"{float(row['median']):,.0f}", f"{float(row['mean']):,.0f}", interval)
+    said = [Text(f"the forecast is {outside}", style="red")] if outside else []
+    return Group(out, *(Text(f"assumed: {line}") for line in assumed), *said)
 
 
 def backtest(found: Backtest) -> RenderableType:
     """Scores by origin and pooled."""
     table = _Figures(
-        "Forecasts of weeks not seen",
-        "from",
-        "forecast",
-        "CRPS",
-        "MAPE",
-        "in 50 %",
-        "in 90 %",
-        "in 95 %",
-        "skill",
+        "Forecasts of weeks not seen", "from", "forecast", "CRPS", "skill", "MAPE", "in 50 %", "in 90 %", "in 95 %",
         text=("forecast",),
-    )
+    )  # fmt: skip
     last = None
     for row in found.table.to_dict("records"):
         if last not in (None, row["origin"]):
             table.add_section()
         skill = "" if row["skill"] != row["skill"] else f"{row['skill']:+.0%}"
+        error = "" if row["skill_se"] != row["skill_se"] else f" ± {row['skill_se']:.0%}"
         table.add_row(
             row["origin"] if row["origin"] != last else "",
             escape(row["forecast"]),
-            f"{row['crps']:,.4g}" if row["crps"] < 1000 else f"{row['crps']:,.0f}",
+            score(row["crps"]),
+            (f"[red]{skill}[/]" if skill.startswith("-") else skill) + error,
             f"{row['mape']:.1%}",
             *(f"{row[f'coverage_{q}']:.0%}" for q in (50, 90, 95)),
-            f"[red]{skill}[/]" if skill.startswith("-") else skill,
         )
         last = row["origin"]
-    return Group(table, Text(found.words))
+    outside = [Text(line, style="red") for line in found.outside.splitlines()]
+    return Group(table, Text(found.words), *outside)
+
+
+def score(crps: float) -> str:
+    """A CRPS in units of the KPI."""
+    return f"{crps:,.4g}" if crps < 1000 else f"{crps:,.0f}"
 
 
 def sensitivity(found: Sensitivity) -> RenderableType:

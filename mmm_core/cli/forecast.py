@@ -35,14 +35,15 @@ def forecast(
         from mmm_core.cli import console
         from mmm_core.data.table import read_table
         from mmm_core.diagnostics.convergence import unconverged
-        from mmm_core.forecast.predict import predictive_draws, summary_of
+        from mmm_core.forecast.predict import forecast_of, predictive_draws, summary_of
 
         read, rows = read_posterior(posterior), read_table(plan)
         draws, assumed = predictive_draws(read, rows, seed)
-        by_geo, total = summary_of(draws), summary_of(draws.sum("geo"))
+        by_geo, total = forecast_of(read, draws, assumed), summary_of(draws.sum("geo"))
         doubts = unconverged(read)
     label(read.approximate, doubts)
-    screen.print(console.forecast(total, read.spec.kpi.column, assumed))
+    screen.print(console.forecast(total, read.spec.kpi.column, assumed, by_geo.attrs["outside"]))
     facts = {"model": read.model, "seed": seed, "assumed": assumed, "approximate": read.approximate}
+    facts["far_outside"] = by_geo.attrs["outside"]
     table = marked(by_geo.to_dataframe().reset_index(), read.approximate)
     keep(out, {"forecast.csv": table, "forecast.json": facts})

@@ -26,6 +26,11 @@ OUTLIER = 5.0
 """Standard deviations from what a geo usually sells from which on a week without KPI cannot be chance."""
 
 
+NEAR_ZERO = 0.01
+"""Share of its geo's mean week below which a week's KPI has no usable logarithm: one such week is an outlier of 5 and
+more, and forecasts of weeks to come then reach factors of hundreds."""
+
+
 def panel_faults(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
     """What is wrong with single geos, a line each, with the remedy.
 
@@ -39,6 +44,7 @@ def panel_faults(rows: pd.DataFrame, spec: ModelSpec) -> list[str]:
         *_levers_of_a_place(modelled, spec),
         *_jumps(rows, spec),
         *_closed(modelled, spec),
+        *_near_zero(modelled, spec),
     ]
 
 
@@ -126,6 +132,28 @@ def _closed(modelled: pd.DataFrame, spec: ModelSpec) -> list[str]:
             f"({weeks_of(part[closed], spec)}), far from every other week: {'' if geo else event}leave the KPI blank "
             "there and write `kpi: {gaps: leave_out}`"
         )
+    return faults
+
+
+def _near_zero(modelled: pd.DataFrame, spec: ModelSpec) -> list[str]:
+    """Weeks too close to 0 for a logarithm, which no event names."""
+    if spec.kpi.scale != "log":
+        return []
+    faults = []
+    for geo, part in _by_geo(modelled, spec):
+        kpi = part[spec.kpi.column]
+        near = (kpi < NEAR_ZERO * kpi.mean()).to_numpy()
+        for happens in event_indicators(pd.DatetimeIndex(part[spec.time.column]), spec).values():
+            near &= happens == 0
+        if near.any():
+            place = f" of geo {shown(geo)}" if geo else ""
+            after = part[spec.time.column][near].max() + pd.Timedelta(days=7)
+            faults.append(
+                f"column {spec.kpi.column}: below {NEAR_ZERO:.0%} of the mean week{place} in "
+                f"{int(near.sum())} weeks ({weeks_of(part[near], spec)}): errors of a logarithm multiply, and such "
+                "weeks make a forecast explode: write `kpi: {scale: level}`, or begin after them with "
+                f"`time: {{from: {after.date()}}}`"
+            )
     return faults
 
 

@@ -2,14 +2,16 @@
 
 Every refit leaves out the KPI from its origin on (`fit(holdout_weeks=...)`), so that shapes stay the same and one
 compiled program serves all of them. A forecast is given the actual media and controls of its weeks: what is tested is
-the model, not anybody's plan. The same weeks are forecast by last season's values and by a local level with the
-model's own terms but no media (`mmm_core.forecast.scores`).
+the model, not anybody's plan. The same weeks are forecast by last season's values, by the last value and by a local
+level with the model's own terms but no media (`mmm_core.forecast.scores`); whether the model is better than each, or
+the difference is chance, is said by `mmm_core.forecast.differences`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +21,10 @@ from scipy import stats
 
 from mmm_core.data.arrays import model_data
 from mmm_core.errors import InputError
+from mmm_core.forecast.differences import PairedDifference, paired_difference
+from mmm_core.forecast.outside import far_outside, outside_words
 from mmm_core.forecast.predictive import baseline_and_expected, with_noise
-from mmm_core.forecast.scores import NormalForecast, crps_of_draws, crps_of_normal, no_media, seasonal_naive
+from mmm_core.forecast.scores import NormalForecast, crps_of_draws, crps_of_normal, simple_forecasts
 from mmm_core.inference.fit import fit
 from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import ModelSpec
@@ -41,21 +45,27 @@ class Backtest:
 
     Attributes:
         model: its name. approximate: what is approximate about its engine, "" where nothing is.
-        scores: over (forecast, origin, ahead, geo): mean, crps (KPI units), error (absolute, relative to the KPI) and
-            covered_50, covered_90, covered_95 (0 or 1); actual (origin, ahead, geo). `forecast` is the model first,
-            then the simple ones; `origin` the first week forecast, `ahead` 1 for it.
+        scores: over (forecast, origin, ahead, geo): mean, median, crps (KPI units), error (absolute, of the median,
+            relative to the KPI) and covered_50, covered_90, covered_95 (0 or 1); over (origin, ahead, geo): actual, and
+            far_outside, whether the model's forecast is far outside anything seen. `forecast` is the model first, then
+            the simple ones, nan at an origin whose history is too short for one; `origin` the first week forecast,
+            `ahead` 1 for it.
+        log: whether the KPI is modelled as a logarithm.
     """
 
     model: str
     approximate: str
     scores: xr.Dataset
+    log: bool = False
 
     @property
     def table(self) -> pd.DataFrame:
         """A row an origin and forecast, then all origins pooled.
 
-        Columns: origin, forecast, crps, mape, coverage_50, coverage_90, coverage_95, and skill: 1 less the model's CRPS
-        over the forecast's, above 0 where the model is better (nan for the model itself).
+        Columns: origin, forecast, crps, skill (1 less the model's CRPS over the forecast's in the same weeks, above 0
+        where the model is better; nan for the model itself), skill_se, p_value and verdict (of all origins only: its
+        standard error, that of no difference, and whether the model is better, worse, or it cannot be said), mape (of
+        the median), coverage_50, coverage_90, coverage_95.
         """
         origins = [pd.Timestamp(origin).date().isoformat() for origin in self.scores["origin"].to_numpy()]
         rows = [
@@ -63,7 +73,12 @@ class Backtest:
             for position, name in enumerate(origins)
             for row in self._rows(self.scores.isel(origin=[position]), {"origin": name})
         ]
-        return pd.DataFrame(rows + self._rows(self.scores, {"origin": POOLED}))
+        pooled = self._rows(self.scores, {"origin": POOLED})
+        for row in pooled:
+            found = self.differences.get(str(row["forecast"]))
+            if found is not None:
+                row |= {"skill_se": found.relative_se, "p_value": found.p_value, "verdict": found.verdict}
+        return pd.DataFrame(rows + pooled)
 
     @property
     def by_horizon(self) -> pd.DataFrame:
@@ -74,37 +89,73 @@ class Backtest:
                 for ahead in self.scores["ahead"].to_numpy()
                 for row in self._rows(self.scores.sel(ahead=[ahead]), {"ahead": int(ahead)})
             ]
-        )
+        ).drop(columns=["skill_se", "p_value", "verdict"])
+
+    @cached_property
+    def pooled(self) -> dict[str, float]:
+        """The model's crps, mape and coverages over all origins."""
+        mean = self.scores.sel(forecast=MODEL).mean()
+        coverages = {f"coverage_{q}": float(mean[f"covered_{q}"]) for q in INTERVALS}
+        return {"crps": float(mean["crps"]), "mape": float(mean["error"]), **coverages}
+
+    @cached_property
+    def differences(self) -> dict[str, PairedDifference]:
+        """The model's CRPS less that of each simple forecast."""
+        crps = self.scores["crps"]
+        return {
+            str(name): paired_difference(crps.sel(forecast=MODEL), crps.sel(forecast=name))
+            for name in crps["forecast"].to_numpy()
+            if name != MODEL
+        }
+
+    @property
+    def outside(self) -> str:
+        """Where the model's forecasts are far outside anything seen, in words; "" where they are not."""
+        words = []
+        for origin in self.scores["origin"].to_numpy():
+            flagged = self.scores["far_outside"].sel(origin=origin)
+            weeks = origin + (self.scores["ahead"].to_numpy() - 1) * np.timedelta64(7, "D")
+            said = outside_words(
+                flagged.assign_coords(week=("ahead", weeks)).swap_dims(ahead="week"), self.log
+            )
+            words += [f"the forecast from {str(origin)[:10]} is {said}"] if said else []
+        return "\n".join(words)
 
     @property
     def words(self) -> str:
         """What it comes to."""
-        pooled = self.table.set_index(["origin", "forecast"]).loc[POOLED]
-        model, simple = pooled.loc[MODEL], pooled.drop(index=MODEL)
-        words = f"over {self.scores.sizes['origin']} origins, {self.scores.sizes['ahead']} weeks ahead: "
-        words += f"MAPE {model['mape']:.1%}, 90 % intervals hold {model['coverage_90']:.0%} of the weeks; "
-        words += "; ".join(
-            f"CRPS {abs(row['skill']):.0%} {'below' if row['skill'] >= 0 else 'ABOVE'} that of {name}"
-            for name, row in simple.iterrows()
-        )
-        if model["coverage_90"] < 0.8:
+        covered, error = self.pooled["coverage_90"], self.pooled["mape"]
+        words = f"over {self.scores.sizes['origin']} origins, {self.scores.sizes['ahead']} weeks ahead: CRPS beside "
+        words += "; ".join(f"{name} {found.words}" for name, found in self.differences.items())
+        words += f"; 90 % intervals hold {covered:.0%} of the weeks, the median errs by {error:.1%}"
+        if covered < 0.8:
             words += "; too sure of itself"
         return words + (f" (approximate engine: {self.approximate})" if self.approximate else "")
 
     def _rows(self, scores: xr.Dataset, first: dict[str, object]) -> list[dict[str, object]]:
-        by = scores.mean([dim for dim in ("origin", "ahead", "geo") if dim in scores.dims])
-        crps = by["crps"].to_series()
-        return [
-            {
-                **first,
-                "forecast": str(name),
-                "crps": float(crps[name]),
-                "mape": float(by["error"].sel(forecast=name)),
-                **{f"coverage_{q}": float(by[f"covered_{q}"].sel(forecast=name)) for q in INTERVALS},
-                "skill": float("nan") if name == MODEL else float(1 - crps[MODEL] / crps[name]),
-            }
-            for name in by["forecast"].to_numpy()
-        ]
+        dims = [dim for dim in ("origin", "ahead", "geo") if dim in scores.dims]
+        by = scores.drop_vars(["actual", "far_outside"], errors="ignore").mean(dims)
+        model = scores["crps"].sel(forecast=MODEL)
+        rows: list[dict[str, object]] = []
+        for name in by["forecast"].to_numpy():
+            own = by.sel(forecast=name)
+            if not np.isfinite(own["crps"]):
+                continue  # a history too short for it
+            same_weeks = float(model.where(np.isfinite(scores["crps"].sel(forecast=name))).mean())
+            rows.append(
+                {
+                    **first,
+                    "forecast": str(name),
+                    "crps": float(own["crps"]),
+                    "skill": np.nan if name == MODEL else 1 - same_weeks / float(own["crps"]),
+                    "skill_se": np.nan,
+                    "p_value": np.nan,
+                    "verdict": "",
+                    "mape": float(own["error"]),
+                    **{f"coverage_{q}": float(own[f"covered_{q}"]) for q in INTERVALS},
+                }
+            )
+        return rows
 
 
 def backtest(
@@ -150,15 +201,23 @@ def backtest(
             f"{source}: forecasting {horizon} weeks from {each} takes the last {held[0]} weeks, and at least "
             f"{_LEAST_WEEKS} before them to learn from; the model has {weeks}: {remedy}"
         )
-    draws = draws or min(spec.fit.draws, max(DRAWS // spec.fit.chains, 100))
+    draws = draws or kept_draws(spec)
     parts, approximate = [], ""
     for number, out in enumerate(held, start=1):
         numbered = None if progress is None else _numbered(progress, number, origins)
         tree = fit(table, spec, numbered, source, holdout_weeks=out, draws=draws)
         approximate = str(tree.attrs["approximate"])
         parts.append(score_origin(tree, horizon))
+    names = dict.fromkeys(str(name) for part in reversed(parts) for name in part["forecast"].to_numpy())
+    parts = [part.reindex(forecast=list(names)) for part in parts]
     scores = xr.concat(parts, dim="origin", join="exact")
-    return Backtest(spec.model, approximate, scores.transpose("forecast", "origin", "ahead", "geo"))
+    scores = scores.transpose("forecast", "origin", "ahead", "geo")
+    return Backtest(spec.model, approximate, scores, spec.kpi.scale == "log")
+
+
+def kept_draws(spec: ModelSpec) -> int:
+    """Kept draws a chain of a refit whose forecasts are scored: no more than 1000 in all are looked at."""
+    return min(spec.fit.draws, max(DRAWS // spec.fit.chains, 100))
 
 
 def score_origin(tree: xr.DataTree, horizon: int) -> xr.Dataset:
@@ -173,20 +232,20 @@ def score_origin(tree: xr.DataTree, horizon: int) -> xr.Dataset:
     positions = posterior.thinned(DRAWS)
     expected = baseline_and_expected(posterior, positions)[1]
     drawn = with_noise(posterior, expected, positions)[..., first:end]
-    simple = [seasonal_naive(seen, horizon), no_media(seen, data["design"].to_numpy()[:, :end], horizon)]
+    simple = simple_forecasts(seen, data["design"].to_numpy()[:, :end], horizon)
     scored = [_scored_draws(drawn, actual), *(_scored_normal(forecast, actual) for forecast in simple)]
-    # the naive forecast goes by another name where history is short; a backtest needs one name for all its origins
-    names = [MODEL, "seasonal-naive", "no media"]
-    both = xr.concat(scored, dim=pd.Index(names, name="forecast"), join="exact")
+    names = pd.Index([MODEL, *(forecast.name for forecast in simple)], name="forecast")
+    both = xr.concat(scored, dim=names, join="exact")
     both["actual"] = (("geo", "ahead"), actual)
+    both["far_outside"] = (("geo", "ahead"), far_outside(drawn, seen))
     both = both.assign_coords(ahead=np.arange(1, horizon + 1), geo=data["geo"].to_numpy())
-    both["naive_is_last_value"] = simple[0].name != "seasonal-naive"
     return both.expand_dims(origin=[data["week"].to_numpy()[first]])
 
 
 def _scored_draws(draws: np.ndarray, actual: np.ndarray) -> xr.Dataset:
     ends = {q: np.quantile(draws, [(1 - q / 100) / 2, (1 + q / 100) / 2], axis=0) for q in INTERVALS}
-    return _scored(draws.mean(axis=0), crps_of_draws(draws, actual), ends, actual)
+    middle = draws.mean(axis=0), np.median(draws, axis=0)
+    return _scored(*middle, crps_of_draws(draws, actual), ends, actual)
 
 
 def _scored_normal(forecast: NormalForecast, actual: np.ndarray) -> xr.Dataset:
@@ -194,16 +253,18 @@ def _scored_normal(forecast: NormalForecast, actual: np.ndarray) -> xr.Dataset:
         q: forecast.mean + forecast.sd * stats.norm.ppf((1 + q / 100) / 2) * np.array([-1, 1])[:, None, None]
         for q in INTERVALS
     }
-    return _scored(forecast.mean, crps_of_normal(forecast.mean, forecast.sd, actual), ends, actual)
+    crps = crps_of_normal(forecast.mean, forecast.sd, actual)
+    return _scored(forecast.mean, forecast.mean, crps, ends, actual)
 
 
 def _scored(
-    mean: np.ndarray, crps: np.ndarray, ends: dict[int, np.ndarray], actual: np.ndarray
+    mean: np.ndarray, median: np.ndarray, crps: np.ndarray, ends: dict[int, np.ndarray], actual: np.ndarray
 ) -> xr.Dataset:
     """Scores over (geo, ahead); nan where the KPI is not known."""
     known = np.isfinite(actual)
     divisor = np.where(known & (actual != 0), actual, np.nan)
-    values = {"mean": mean, "crps": np.where(known, crps, np.nan), "error": np.abs(mean / divisor - 1)}
+    values = {"mean": mean, "median": median, "crps": np.where(known, crps, np.nan)}
+    values["error"] = np.abs(median / divisor - 1)
     for q, (low, high) in ends.items():
         values[f"covered_{q}"] = np.where(known, (low <= actual) & (actual <= high), np.nan)
     return xr.Dataset({name: (("geo", "ahead"), value) for name, value in values.items()})

@@ -55,13 +55,17 @@ class PairedDifference:
         return BETTER if self.mean < 0 else WORSE
 
     @property
+    def relative_se(self) -> float:
+        """`se` in the units of `relative`."""
+        return abs(self.se * self.relative / self.mean) if self.mean else self.se
+
+    @property
     def words(self) -> str:
-        """The verdict with its figures, such as `18% better (standard error 5%, p 0.01 over 6 origins)`."""
+        """The verdict with its figures, such as `18% lower (standard error 5%, p 0.01 over 6 origins): better`."""
         size = f"{abs(self.relative):.0%} {'lower' if self.mean < 0 else 'higher'}"
         if self.origins < 2:
             return f"{size}, of one origin, which says nothing of chance"
-        error = abs(self.se * self.relative / self.mean) if self.mean else 0.0
-        figures = f"standard error {error:.0%}, p {self.p_value:.2g} over {self.origins} origins"
+        figures = f"standard error {self.relative_se:.0%}, p {self.p_value:.2g} over {self.origins} origins"
         return f"{size} ({figures}): " + (self.verdict if self.verdict != UNSAID else "may be chance")
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.data.plan import Plan, read_plan
+from mmm_core.forecast.outside import far_outside, outside_words
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.predictor import Predictor
 
@@ -30,17 +31,26 @@ def predict(tree: xr.DataTree | Posterior, plan: pd.DataFrame, seed: int = 0) ->
         seed: of the level's steps and the noise.
 
     Returns:
-        mean, sd, q05, median, q95 of the KPI in its own units over (geo, week); attribute `assumed` lists what the
-        plan left open. Of a log KPI with Student-t noise read the median: that distribution has no mean.
+        mean, sd, q05, median, q95 of the KPI in its own units over (geo, week), and far_outside, whether that is far
+        outside anything seen (`mmm_core.forecast.outside`); attribute `assumed` lists what the plan left open, and
+        `outside` says in words what is far outside. Of a log KPI with Student-t noise read the median: that
+        distribution has no mean.
 
     Raises:
         InputError: a week missing, repeated or before the end of the fitted weeks, an unknown or missing geo, a
             missing media column, a misspelt one, text, or a negative or missing number.
     """
-    draws, assumed = predictive_draws(tree, plan, seed)
+    return forecast_of(tree, *predictive_draws(tree, plan, seed))
+
+
+def forecast_of(tree: xr.DataTree | Posterior, draws: xr.DataArray, assumed: list[str]) -> xr.Dataset:
+    """What `predict` returns, from its draws (draw, geo, week)."""
+    posterior = Posterior.of(tree)
+    observed, kpi = posterior.data["observed"].to_numpy(), posterior.data["kpi"].to_numpy()
     out = summary_of(draws)
-    out.attrs["assumed"] = assumed
-    return out
+    out["far_outside"] = (("geo", "week"), far_outside(draws.to_numpy(), np.where(observed, kpi, np.nan)))
+    outside = outside_words(out["far_outside"], posterior.spec.kpi.scale == "log")
+    return out.assign_attrs(assumed=assumed, outside=outside)
 
 
 def summary_of(draws: xr.DataArray) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""How well a forecast did on weeks it had not seen: scores, and the two simple forecasts any model must not lose to.
+"""How well a forecast did on weeks it had not seen: scores, and the simple forecasts any model must not lose to.
 
 Arrays are (geo, week) in KPI units. A forecast is a mean and a standard deviation (the simple ones, normal) or draws.
 The two forms of the CRPS are written out: scoringrules has them, but compiles all of its kernels when it is imported.
@@ -28,7 +28,11 @@ class NormalForecast:
 
 @dataclass(frozen=True)
 class Score:
-    """Mean continuous ranked probability score (KPI units, lower is better) and mean absolute percentage error."""
+    """Mean continuous ranked probability score (KPI units) and absolute percentage error of the median.
+
+    The CRPS is proper: no forecast scores better in expectation than what one believes. The absolute error is so for a
+    median alone; the mean of a skewed forecast, such as that of a log KPI, loses by it however right the forecast is.
+    """
 
     name: str
     crps: float
@@ -63,7 +67,9 @@ def score_draws(name: str, draws: np.ndarray, actual: np.ndarray) -> Score:
     """Score draws (draw, geo, week) against the KPI (geo, week); weeks without a KPI do not count."""
     known = np.isfinite(actual)
     return Score(
-        name, float(crps_of_draws(draws[:, known], actual[known]).mean()), mape(draws.mean(axis=0), actual)
+        name,
+        float(crps_of_draws(draws[:, known], actual[known]).mean()),
+        mape(np.median(draws, axis=0), actual),
     )
 
 
@@ -74,22 +80,32 @@ def score_normal(forecast: NormalForecast, actual: np.ndarray) -> Score:
     return Score(forecast.name, float(scores.mean()), mape(forecast.mean, actual))
 
 
-def seasonal_naive(history: np.ndarray, weeks: int, season: int = SEASON) -> NormalForecast:
-    """Last season's value again, with the spread of the seasonal differences seen so far.
+def simple_forecasts(history: np.ndarray, design: np.ndarray, weeks: int) -> list[NormalForecast]:
+    """Every simple forecast that the history allows; arguments as those of `no_media`."""
+    naive = seasonal_naive(history, weeks)
+    first = [] if naive is None else [naive]
+    return [*first, last_value(history, weeks), no_media(history, design, weeks)]
 
-    With fewer than two seasons of history: the last value again, whose error grows with the root of the horizon.
-    """
+
+def seasonal_naive(history: np.ndarray, weeks: int, season: int = SEASON) -> NormalForecast | None:
+    """Last season's value again, with the spread of the seasonal differences; None with under two seasons of them."""
     filled = _fill_gaps(history)
     length = filled.shape[1]
-    if length >= 2 * season:
-        steps = np.arange(weeks)
-        mean = filled[:, length - season + steps % season]
-        cycles = np.sqrt(1 + steps // season)
-        sd = _rms(filled[:, season:] - filled[:, :-season])[:, None] * cycles
-        return NormalForecast("seasonal-naive", mean, sd)
+    if length < 2 * season:
+        return None
+    steps = np.arange(weeks)
+    mean = filled[:, length - season + steps % season]
+    cycles = np.sqrt(1 + steps // season)
+    sd = _rms(filled[:, season:] - filled[:, :-season])[:, None] * cycles
+    return NormalForecast("seasonal-naive", mean, sd)
+
+
+def last_value(history: np.ndarray, weeks: int) -> NormalForecast:
+    """The last value again, as a random walk: the spread of the weekly changes grows with the root of the horizon."""
+    filled = _fill_gaps(history)
     mean = np.repeat(filled[:, -1:], weeks, axis=1)
     sd = _rms(np.diff(filled, axis=1))[:, None] * np.sqrt(1 + np.arange(weeks))
-    return NormalForecast("last value (fewer than two seasons of history)", mean, sd)
+    return NormalForecast("last value", mean, sd)
 
 
 def _rms(differences: np.ndarray) -> np.ndarray:

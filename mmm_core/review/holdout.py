@@ -53,9 +53,9 @@ class Holdout(Check):
 
 
 def score_holdout(posterior: Posterior) -> list[Score]:
-    """Score a fit's forecast of its held-out weeks: the model, then seasonal-naive, then no media."""
+    """Score a fit's forecast of its held-out weeks: the model, seasonal-naive or last value, no media."""
     from mmm_core.forecast.predictive import baseline_and_expected, with_noise
-    from mmm_core.forecast.scores import no_media, score_draws, score_normal, seasonal_naive
+    from mmm_core.forecast.scores import last_value, no_media, score_draws, score_normal, seasonal_naive
 
     data = posterior.data
     weeks = int(data.attrs["holdout_weeks"])
@@ -64,7 +64,7 @@ def score_holdout(posterior: Posterior) -> list[Score]:
     forecast = with_noise(posterior, expected, positions)[..., -weeks:]
     kpi, design = data["kpi"].to_numpy(), data["design"].to_numpy()
     seen = np.where(data["observed"].to_numpy(), kpi, np.nan)[:, :-weeks]
-    simple = [seasonal_naive(seen, weeks), no_media(seen, design, weeks)]
+    simple = [seasonal_naive(seen, weeks) or last_value(seen, weeks), no_media(seen, design, weeks)]
     actual = kpi[:, -weeks:]
     scores = [score_normal(simple_forecast, actual) for simple_forecast in simple]
     return [score_draws("model", forecast, actual), *scores]

@@ -13,15 +13,14 @@ class Mape(Check):
 
     name = "mape"
     severity = "WARN"
-    description = "In-sample mean absolute percentage error of the KPI summed over geos"
+    description = "In-sample mean absolute percentage error of the median of the KPI summed over geos"
 
     def run(self, subject: Subject) -> CheckResult:
         """See Check."""
         from mmm_core.forecast.scores import mape
 
         threshold = self.thresholds.mape
-        actual, fitted = subject.totals
-        figure = mape(fitted, actual)
+        figure = mape(subject.median_total, subject.totals[0])
         message = f"in-sample MAPE is {figure:.1%}; below {threshold:.0%} is wanted"
         if not figure < threshold:
             message += ": look for events, promotions or a data fault in the weeks that fit worst"

@@ -61,6 +61,12 @@ class Subject:
         return roi_draws(self.posterior)
 
     @cached_property
+    def median_total(self) -> np.ndarray:
+        """Median of the KPI summed over geos, in the weeks of `totals`."""
+        known = self.posterior.data["observed"].to_numpy().all(axis=0)
+        return np.asarray(np.median(self.predictive.sum(axis=1), axis=0)[known])
+
+    @cached_property
     def totals(self) -> tuple[np.ndarray, np.ndarray]:
         """KPI and its fit summed over geos, in the weeks that every geo was observed."""
         data = self.posterior.data

@@ -16,7 +16,8 @@ class MarketingMixModel(PythonModel):
 
     `predict` takes the weeks that follow the fitted ones, a row a week (and geo): the week, the geo in a panel, and a
     spend column a paid channel, named as in the model's YAML; controls where they are known. It returns mean, sd, q05,
-    median and q95 of the KPI a week and geo. `mmm_core.forecast.predict.predict` says more, and what it refuses.
+    median and q95 of the KPI a week and geo, and far_outside, whether that is far outside anything seen, as a
+    warning says too. `mmm_core.forecast.predict.predict` says more, and what it refuses.
     """
 
     def load_context(self, context):
@@ -35,6 +36,8 @@ class MarketingMixModel(PythonModel):
         from mmm_core.posterior.handle import Posterior
 
         forecast = predict(self.posterior, model_input, **(params or {}))
+        if forecast.attrs["outside"]:
+            warnings.warn(f"the forecast is {forecast.attrs['outside']}", stacklevel=2)
         return (
             forecast.to_dataframe()
             .reset_index()

@@ -55,6 +55,22 @@ def test_a_geo_that_never_sells_is_named_and_without_it_the_table_is_the_old_one
     pd.testing.assert_frame_equal(kept, check_table(table(), parse_spec(SPEC)))
 
 
+def test_a_logarithm_of_weeks_near_zero_is_refused_with_the_remedy_and_named_events_are_not():
+    rows, log = table(), {**SPEC, "kpi": {"column": "revenue", "scale": "log"}}
+    check_table(rows, parse_spec(log))
+    start = rows["geo"].eq("south") & rows["week_start"].between("2024-04-01", "2024-04-08")
+    rows.loc[start, "revenue"] = 1.5
+    said = refused(rows, log)
+    assert (
+        "column revenue: below 1% of the mean week of geo 'south' in 2 weeks (2024-04-01 (south), 2024-04-08"
+        in said
+    )
+    assert "`kpi: {scale: level}`, or begin after them with `time: {from: 2024-04-15}`" in said
+    check_table(rows, parse_spec(SPEC))  # in levels such a week is one like others
+    named = {**log, "baseline": {"events": {"opening": ["2024-04-01", "2024-04-08"]}}}
+    check_table(rows, parse_spec(named))
+
+
 def test_what_never_changes_is_asked_of_the_modelled_weeks():
     rows = table()
     weeks = rows["week_start"].unique()

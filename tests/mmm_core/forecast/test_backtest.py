@@ -21,7 +21,9 @@ def test_an_origin_at_the_end_is_the_holdout():
     assert float(found["crps"].sel(forecast=MODEL).mean()) == pytest.approx(model.crps)
     assert float(found["error"].sel(forecast=MODEL).mean()) == pytest.approx(model.mape)
     assert float(found["crps"].sel(forecast="no media").mean()) == pytest.approx(no_media.crps)
-    assert bool(found["naive_is_last_value"].all())  # 52 weeks are fewer than two seasons
+    # 52 weeks are fewer than two seasons
+    assert found["forecast"].to_numpy().tolist() == [MODEL, "last value", "no media"]
+    assert not found["far_outside"].any()
 
 
 def test_only_the_weeks_after_the_origin_are_scored():
@@ -31,25 +33,30 @@ def test_only_the_weeks_after_the_origin_are_scored():
     week, kpi = data["week"].to_numpy(), data["kpi"].to_numpy()
     assert found["origin"].to_numpy()[0] == week[-20]
     np.testing.assert_array_equal(found["actual"].to_numpy().ravel(), kpi[0, -20:-15])
-    naive = found["mean"].sel(forecast="seasonal-naive").to_numpy().ravel()
+    naive = found["mean"].sel(forecast="last value").to_numpy().ravel()
     np.testing.assert_array_equal(naive, np.full(5, kpi[0, -21]))
 
 
-def made_up(crps, covered=1.0):
-    """A backtest of two origins, two weeks ahead, whose model and no-media forecasts score as given."""
+def made_up(crps, covered=1.0, outside=(False, False), log=False):
+    """A backtest of two origins, two weeks ahead, whose model and simple forecasts score as given."""
     dims = ("forecast", "origin", "ahead", "geo")
-    ones = np.ones((2, 2, 2, 1))
+    ones = np.ones((len(crps), 2, 2, 1))
     values = {f"covered_{q}": (dims, covered * ones) for q in (50, 90, 95)}
     scores = xr.Dataset(
-        {"crps": (dims, np.asarray(crps)[:, None, None, None] * ones), "error": (dims, 0.1 * ones), **values},
+        {
+            "far_outside": (dims[1:], np.asarray(outside)[:, None, None] * ones[0] > 0),
+            "crps": (dims, np.asarray(crps).reshape(len(crps), -1, 1, 1) * ones),
+            "error": (dims, 0.1 * ones),
+            **values,
+        },
         coords={
-            "forecast": [MODEL, "no media"],
+            "forecast": [MODEL, "no media", "seasonal-naive"][: len(crps)],
             "origin": pd.to_datetime(["2024-01-01", "2024-04-01"]).to_numpy(),
             "ahead": [1, 2],
             "geo": ["all"],
         },
     )
-    return Backtest("small", "", scores)
+    return Backtest("small", "", scores, log)
 
 
 def test_skill_is_relative_to_the_simple_forecasts_and_shown_per_origin_and_pooled():
@@ -57,9 +64,35 @@ def test_skill_is_relative_to_the_simple_forecasts_and_shown_per_origin_and_pool
     assert table["origin"].tolist() == ["2024-01-01"] * 2 + ["2024-04-01"] * 2 + [POOLED] * 2
     assert table["skill"].dropna().tolist() == [0.25] * 3
     assert made_up([3.0, 4.0]).by_horizon["ahead"].tolist() == [1, 1, 2, 2]
-    assert "CRPS 25% below that of no media" in made_up([3.0, 4.0]).words
-    assert "CRPS 25% ABOVE that of no media" in made_up([5.0, 4.0]).words
+    assert list(table)[:3] == ["origin", "forecast", "crps"]
+    assert "no media 25% lower (standard error 0%, p 0 over 2 origins): better" in made_up([3.0, 4.0]).words
+    assert "no media 25% higher (standard error 0%, p 0 over 2 origins): worse" in made_up([5.0, 4.0]).words
     assert "too sure of itself" in made_up([3.0, 4.0], covered=0.5).words
+
+
+def test_a_difference_of_two_origins_is_held_against_chance():
+    found = made_up([[3.0, 4.0], [4.0, 4.1]])
+    difference, pooled = found.differences["no media"], found.table.iloc[-1]
+    assert (difference.mean, difference.se) == pytest.approx((-0.55, 0.45))
+    assert (pooled["skill"], pooled["skill_se"]) == pytest.approx((0.55 / 4.05, 0.45 / 4.05))
+    assert pooled["verdict"] == "cannot be said"
+    assert "no media 14% lower (standard error 11%, p 0.44 over 2 origins): may be chance" in found.words
+
+
+def test_a_forecast_that_one_origin_is_too_short_for_is_compared_where_it_is_known():
+    found = made_up([[3.0, 6.0], [4.0, 4.0], [np.nan, 8.0]])
+    table = found.table.set_index(["origin", "forecast"])
+    assert ("2024-01-01", "seasonal-naive") not in table.index
+    assert table.loc[(POOLED, "seasonal-naive"), "skill"] == 0.25
+    assert found.differences["seasonal-naive"].origins == 1
+
+
+def test_forecasts_far_outside_are_named_with_their_weeks_and_the_remedy():
+    assert made_up([3.0, 4.0]).outside == ""
+    assert made_up([3.0, 4.0], outside=(False, True), log=True).outside == (
+        "the forecast from 2024-04-01 is far outside anything seen in 2 of 2 weeks, from 2024-04-01 on: errors of a "
+        "log KPI multiply, do not plan by this; try `kpi: {scale: level}`"
+    )
 
 
 def test_too_many_origins_are_refused_with_what_would_do():

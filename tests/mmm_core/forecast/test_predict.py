@@ -330,3 +330,13 @@ def test_the_window_of_the_specification_is_respected():
     spec = parse_spec({**SPEC, "time": {"to": "2025-02-03"}})
     tree = posterior(spec=spec, table=weekly_table(72))
     assert str(tree["constant_data"]["week"].to_numpy()[-1])[:10] == "2025-02-03"
+
+
+def test_a_forecast_far_outside_anything_seen_says_so(split):
+    fitted, plan = split
+    quiet = predict(posterior(table=fitted), plan)
+    assert quiet.attrs["outside"] == ""
+    assert not quiet["far_outside"].any()
+    wild = predict(posterior(table=fitted, tau=50.0), plan)
+    assert wild["far_outside"].any()
+    assert "far outside anything seen in" in wild.attrs["outside"]

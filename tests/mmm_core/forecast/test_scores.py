@@ -8,11 +8,13 @@ from scipy.integrate import quad
 from mmm_core.forecast.scores import (
     crps_of_draws,
     crps_of_normal,
+    last_value,
     mape,
     no_media,
     score_draws,
     score_normal,
     seasonal_naive,
+    simple_forecasts,
 )
 
 
@@ -60,11 +62,29 @@ def test_seasonal_naive_repeats_last_season():
     assert forecast.name == "seasonal-naive"
 
 
-def test_short_history_falls_back_to_the_last_value_and_says_so():
-    forecast = seasonal_naive(np.array([[1.0, 2.0, np.nan, 4.0]]), 3, season=52)
+def test_the_last_value_goes_on_with_the_spread_of_a_random_walk():
+    forecast = last_value(np.array([[1.0, 2.0, np.nan, 4.0]]), 3)
     np.testing.assert_array_equal(forecast.mean[0], [4, 4, 4])
-    assert "fewer than two seasons" in forecast.name
-    assert (np.diff(forecast.sd[0]) > 0).all()
+    np.testing.assert_allclose(forecast.sd[0], np.sqrt((1 + 0 + 4) / 3 * np.array([1, 2, 3])))
+    walks = np.random.default_rng(3).normal(size=(4000, 60)).cumsum(axis=1)
+    forecast = last_value(walks[:, :52], 8)
+    inside = np.abs(walks[:, 52:] - forecast.mean) < 1.645 * forecast.sd
+    np.testing.assert_allclose(inside.mean(axis=0), 0.9, atol=0.02)
+
+
+def test_a_season_again_needs_two_of_them():
+    short, design = np.arange(103.0)[None], np.zeros((1, 107, 0))
+    assert seasonal_naive(short, 4) is None
+    assert [forecast.name for forecast in simple_forecasts(short, design, 4)] == ["last value", "no media"]
+    longer = np.arange(104.0)[None]
+    names = [forecast.name for forecast in simple_forecasts(longer, np.zeros((1, 108, 0)), 4)]
+    assert names == ["seasonal-naive", "last value", "no media"]
+
+
+def test_the_point_error_of_a_skewed_forecast_is_that_of_its_median():
+    draws = np.exp(np.random.default_rng(4).normal(0, 1.5, size=(20_000, 1, 1))) * 100
+    found = score_draws("log", draws, np.array([[100.0]]))
+    assert found.mape == pytest.approx(0, abs=0.03)  # the mean lies at 308
 
 
 def test_no_media_baseline_recovers_a_regression_on_a_level():
