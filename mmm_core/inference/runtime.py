@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 from platformdirs import user_cache_path
 
-_LOG = logging.getLogger(__name__)
+from mmm_core.devices import host_devices, made_for_chains
 
 
 class Devices(NamedTuple):
@@ -30,21 +29,21 @@ def configure(chains: int, precision: str = "auto", layout: str = "auto", geos: 
         layout: `devices` spreads the chains over devices: they do not wait for each other. On a CPU every chain gets a
             host device of its own, unless JAX has already started with fewer. `vectorized` runs all of them as one
             program on one device. auto: `devices` on a CPU and on several GPUs, `vectorized` on one GPU. Where there
-            are several times as many devices as chains, the geos of a panel are spread over them too.
+            are several times as many devices as chains, the geos of a panel are spread over them too, but not over
+            host devices that were made here for chains.
     """
     import jax
 
     keep_programs(compilation_cache())
-    try:
-        jax.config.update("jax_num_cpu_devices", chains)
-    except RuntimeError:
-        _LOG.info("JAX is already running with %d devices", jax.device_count())
+    host_devices(chains)
     if precision == "auto":
         precision = "float64" if jax.default_backend() == "cpu" else "float32"
     jax.config.update("jax_enable_x64", precision == "float64")
     if layout == "vectorized":
         return Devices()
     over = largest_divisor(chains, jax.device_count())
+    if made_for_chains():
+        return Devices(over)
     return Devices(over, largest_divisor(geos, jax.device_count() // over))
 
 

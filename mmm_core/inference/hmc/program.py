@@ -25,7 +25,7 @@ from numpyro.infer.util import potential_energy
 
 from mmm_core.inference.hmc.state import BLOCK, ChainState, Schedule, Trace
 from mmm_core.inference.runtime import Devices
-from mmm_core.inference.sites import sample_sites, unconstrained_mean
+from mmm_core.inference.sites import sample_sites, unconstrained_scale
 
 # Length of a trajectory in the whitened space. A quarter of a turn, pi/2, would make the draws of a normal independent;
 # a little more makes them negatively correlated, and posteriors with a slow direction are better off.
@@ -84,7 +84,9 @@ class Programs(NamedTuple):
     advance: Callable[
         ..., Any
     ]  # (arrays, ChainState, Control, Noise) -> ChainState, Trace, mean log steps (chain,)
-    prior_means: Callable[[Any], jax.Array]  # of the arrays, (entry,), on the unconstrained scale
+    prior_scale: Callable[
+        [Any], tuple[jax.Array, jax.Array]
+    ]  # of the arrays: middle and sd, (entry,) unconstrained
     to_sites: Callable[[jax.Array], dict[str, jax.Array]]  # from a position (entry,) to values by site
     names: tuple[str, ...]  # the site that each entry of a position belongs to
     dense: int  # of the entries the first so many share the dense block
@@ -133,12 +135,13 @@ def _programs(
     array_shardings = jax.tree.unflatten(structure, [NamedSharding(mesh, part) for part in spread])
     sites: dict[str, _Site] = {}
 
-    def prior_means(arrays: Any) -> jax.Array:
+    def prior_scale(arrays: Any) -> tuple[jax.Array, jax.Array]:
         distributions = sample_sites(model, arrays)
         sites.update(_sites(distributions))  # tracing takes a while: once is enough to know the sites as well
-        return jnp.concatenate([unconstrained_mean(distributions[name]).ravel() for name in sites])
+        middles, sds = zip(*(unconstrained_scale(distributions[name]) for name in sites), strict=True)
+        return jnp.concatenate([a.ravel() for a in middles]), jnp.concatenate([a.ravel() for a in sds])
 
-    means = jax.jit(prior_means, in_shardings=(array_shardings,)).lower(shapes)
+    scale = jax.jit(prior_scale, in_shardings=(array_shardings,)).lower(shapes)
     names = tuple(name for name, site in sites.items() for _ in range(site.size))
     dense = sum(site.size for site in sites.values() if site.size <= LARGEST_DENSE_SITE)
 
@@ -163,8 +166,8 @@ def _programs(
     # NumPyro traces one model at a time, XLA compiles several
     lowered = advance.lower(shapes, *_argument_shapes(chains, len(names), dense))
     with ThreadPoolExecutor(1) as pool:
-        compiled_means = pool.submit(means.compile)
-        return Programs(array_shardings, lowered.compile(), compiled_means.result(), to_sites, names, dense)
+        compiled_scale = pool.submit(scale.compile)
+        return Programs(array_shardings, lowered.compile(), compiled_scale.result(), to_sites, names, dense)
 
 
 def _advance(value_and_grad: Callable[..., Any], dense: int) -> Callable[..., Any]:

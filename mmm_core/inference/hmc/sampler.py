@@ -2,7 +2,8 @@
 
 The compiled program (`mmm_core.inference.hmc.program`) advances every chain by a block of iterations. Between blocks,
 in plain NumPy: the warm-up learns (`mmm_core.inference.hmc.adaptation`), progress is told, the state is saved
-(`mmm_core.inference.hmc.checkpoint`), and a density that leads nowhere is refused.
+(`mmm_core.inference.hmc.checkpoint`), and a start that leads nowhere is drawn again, or refused
+(`mmm_core.inference.hmc.starts`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from mmm_core.errors import InputError, listed
 from mmm_core.inference.hmc.adaptation import Adaptation
 from mmm_core.inference.hmc.checkpoint import (
     Checkpoint,
@@ -29,10 +29,15 @@ from mmm_core.inference.hmc.checkpoint import (
     save_checkpoint,
 )
 from mmm_core.inference.hmc.program import Control, Noise, NumpyroModel, Programs, compiled
-from mmm_core.inference.hmc.state import BLOCK, ChainState, Metric, Progress, Schedule, Start, Trace
-
-# Chains start this far (sd, unconstrained scale) around the prior means.
-START_SPREAD = 0.1
+from mmm_core.inference.hmc.starts import (
+    REDRAWS,
+    continues,
+    first_points,
+    refuse_stuck_chains,
+    replaced,
+    stuck_chains,
+)
+from mmm_core.inference.hmc.state import BLOCK, Progress, Schedule, Start, Trace
 
 # Until the mass matrix is known, longer trajectories cost most of a run and teach little.
 FIRST_STEPS, MOST_STEPS = 24, 512
@@ -40,9 +45,6 @@ FIRST_STEPS, MOST_STEPS = 24, 512
 # Trajectories vary by this factor, the same for all chains, so that chains that share a device finish together and no
 # periodic orbit is ever followed for ever (Hoffman, Radul and Sountsov 2021).
 JITTER = (0.7, 1.3)
-
-# A chain that moves less than this (sd) in a block of iterations stands still.
-STILL = 1e-8
 
 # Seconds between two checkpoints.
 CHECKPOINT_SECONDS = 10.0
@@ -117,18 +119,23 @@ def sample(
         tell("preparing", 0, 0, message=remark)
     if run is None:
         adaptation = Adaptation.begin(schedule.warmup, programs.dense, programs.size, BLOCK, start)
-        run = Checkpoint(0, _first_points(programs, arrays, schedule, seed, start), adaptation)
+        run = Checkpoint(0, first_points(programs, arrays, schedule, seed, start), adaptation)
     blocks = run.adaptation.blocks + -(-schedule.draws // BLOCK)
     total = run.adaptation.blocks * BLOCK + schedule.draws
     divergences = sum(int(part.diverging.sum()) for part in run.kept)
-    rhat = _Rhat()
+    rhat, redraws = _Rhat(), 0
     while run.block < blocks:
         warming = run.block < run.adaptation.blocks
-        metric = run.adaptation.metric
-        run, trace = _advance(run, programs, arrays, schedule, seed)
-        if warming:
-            _refuse_stuck_chains(run.chains, trace, metric, programs.names)
-        else:
+        after, trace = _advance(run, programs, arrays, schedule, seed)
+        if warming and len(stuck := stuck_chains(trace, run.adaptation.metric)):
+            if run.block or redraws == REDRAWS or continues(programs, start):
+                refuse_stuck_chains(after.chains, stuck, programs.names)
+            redraws += 1
+            again = first_points(programs, arrays, schedule, seed, start, redraws)
+            run = replace(run, chains=replaced(run.chains, stuck, again))
+            continue
+        run = after
+        if not warming:
             divergences += int(trace.diverging.sum())
         tell(
             "warm-up" if warming else "sampling",
@@ -180,53 +187,6 @@ def _advance(
         adaptation = adaptation.after(block, trace.position, np.asarray(mean_log_step))
         return replace(run, block=block + 1, chains=chains, adaptation=adaptation), trace
     return replace(run, block=block + 1, chains=chains, kept=(*run.kept, trace)), trace
-
-
-def _first_points(
-    programs: Programs, arrays: Any, schedule: Schedule, seed: int, start: Start | None
-) -> ChainState:
-    """First positions: around the prior means, or where an earlier run ended."""
-    shape = (schedule.chains, programs.size)
-    jitter = START_SPREAD * np.random.default_rng([seed, 1]).standard_normal(shape)
-    if start is not None and start.position.shape[1] == programs.size:
-        position = start.position[np.arange(schedule.chains) % len(start.position)]
-    else:
-        position = np.asarray(programs.prior_means(arrays)) + jitter
-    if not np.isfinite(position).all():
-        raise InputError(
-            "the priors leave no finite point to start from: look for a prior with a zero or huge scale"
-        )
-    return ChainState(position, np.full(schedule.chains, np.inf), np.zeros(shape))
-
-
-def _refuse_stuck_chains(chains: ChainState, trace: Trace, metric: Metric, names: tuple[str, ...]) -> None:
-    """Raise InputError where a chain did not move in a whole block of warm-up.
-
-    While the step size is tuned, a dozen rejections make it so small that any density which is finite around a point
-    lets the chain move, and then grows again: a chain that never moved has met nothing but nan or a density of 0, and
-    would go on rejecting.
-
-    Args:
-        metric: of the block. names: the site of each entry.
-    """
-    sd = np.sqrt(np.concatenate([np.diag(metric.covariance), metric.variance]))
-    stuck = np.flatnonzero((np.ptp(trace.position, axis=1) <= STILL * sd).all(axis=1))
-    if not len(stuck):
-        return
-    potential, gradient = np.asarray(chains.potential)[stuck], np.asarray(chains.gradient)[stuck]
-    who = f"chain {stuck[0] + 1} starts" if len(stuck) == 1 else f"chains {listed(stuck + 1)} start"
-    if not np.isfinite(potential).all():
-        fault = f"the posterior's density is 0 or not a number where {who}"
-    elif not np.isfinite(gradient).all():
-        entries = np.flatnonzero(~np.isfinite(gradient).all(axis=0))
-        sites = dict.fromkeys(names[entry] for entry in entries)
-        fault = f"the gradient of the posterior's density is not a number where {who} (in {listed(sites)})"
-    else:
-        fault = f"the posterior's density is 0 or not a number everywhere around the point where {who}"
-    raise InputError(
-        f"{fault}: look for a prior with a zero or huge scale, for a shape or a likelihood term of your own that "
-        "divides by 0 or takes the logarithm of 0, and for values in the table that are far too large"
-    )
 
 
 class _Saver:

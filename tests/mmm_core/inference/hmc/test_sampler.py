@@ -16,13 +16,18 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from scipy.special import ndtr
 
 from mmm_core.errors import InputError
 from mmm_core.inference.hmc.adaptation import Adaptation
 from mmm_core.inference.hmc.checkpoint import UnusableCheckpoint, load_checkpoint
+from mmm_core.inference.hmc.program import compiled
 from mmm_core.inference.hmc.sampler import sample
+from mmm_core.inference.hmc.starts import START_SPREAD, first_points
 from mmm_core.inference.hmc.state import BLOCK, Metric, Schedule, Start
 from mmm_core.inference.runtime import Devices, largest_divisor
+from mmm_core.inference.sites import unconstrained_scale
+from mmm_core.posterior.mixing import statistics
 
 jax.config.update("jax_enable_x64", True)
 
@@ -68,6 +73,26 @@ class NotANumber:
             numpyro.factor("fault", jnp.where(slope > 0, 0.0, jnp.sqrt(0.0 * slope)))
         else:  # finite where the chains start, not a number as soon as they have moved
             numpyro.factor("fault", jnp.where(fine == arrays["start"], 0.0, jnp.nan))
+
+
+@dataclass(frozen=True)
+class TwoModes:
+    """Two narrow modes 12 apart under a wide prior, whose mean is nearer to one of them."""
+
+    def __call__(self, arrays):
+        x = numpyro.sample("x", dist.Normal(0.0, 5.0))
+        numpyro.sample("others", dist.Normal(0.0, 1.0).expand([3]).to_event(1))
+        far = jnp.abs(x - arrays["modes"])
+        numpyro.factor("modes", jax.nn.logsumexp(-0.5 * far**2))
+
+
+@dataclass(frozen=True)
+class Cliff:
+    """A density of 0 beyond a narrow range around the middle of the prior."""
+
+    def __call__(self, arrays):
+        x = numpyro.sample("x", dist.Normal(0.0, 1.0))
+        numpyro.factor("cliff", jnp.where(jnp.abs(x) < arrays["wall"], 0.0, jnp.nan))
 
 
 ARRAYS = {"mean": MEAN, "covariance": COVARIANCE}
@@ -277,6 +302,51 @@ def test_a_density_that_is_no_number_is_refused(kind, words):
         sample(NotANumber(kind), arrays, schedule(2, 1_000_000, 1_000_000), 1, start=warm)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_two_modes_are_seen_by_r_hat(seed):
+    """Chains that all start at the prior's mean find the mode that is nearer to it, and agree."""
+    run = sample(TwoModes(), {"modes": np.array([-3.0, 9.0])}, schedule(4, 300, 300), seed)
+    x = run.trace.position[..., 0]
+    assert statistics(x[None])[0].item() > 1.5
+    modes = x.mean(axis=1) > 3
+    assert 0 < modes.sum() < 4
+
+
+def test_chains_start_wider_than_the_prior_and_one_in_each_quarter():
+    programs = compiled(Target(), ARRAYS, schedule())
+    first = first_points(programs, ARRAYS, schedule(), 1, None)
+    middle, sd = (np.asarray(part) for part in programs.prior_scale(ARRAYS))
+    whitened = (first.position - middle) / sd
+    quarters = np.sort(np.floor(4 * ndtr(whitened / START_SPREAD)).astype(int), axis=0)
+    np.testing.assert_array_equal(quarters, np.arange(4)[:, None] * np.ones((1, programs.size), int))
+    assert (np.abs(whitened).max(axis=0) > 1).all()  # 0.674 x 1.5: one beyond the prior sd at either end
+    again = first_points(programs, ARRAYS, schedule(), 1, None, redraw=2)
+    assert (np.abs(again.position - middle) < 4 * START_SPREAD / 4 * sd).all()
+
+
+@pytest.mark.parametrize(
+    ("prior", "middle", "sd"),
+    [
+        (dist.Normal(3.0, 2.0), 3.0, 2.0),
+        (dist.LogNormal(0.2, 0.9).expand([2]).to_event(1), 0.2, 0.9),
+        (dist.Beta(3.0, 3.0), 0.0, 0.756),
+        (dist.HalfNormal(1.0), np.log(np.sqrt(2 / np.pi)) - 0.226, 0.672),
+        (dist.Cauchy(0.0, 1.0), np.nan, 1.0),
+    ],
+)
+def test_the_scale_of_a_prior_where_the_sampler_moves(prior, middle, sd):
+    found = unconstrained_scale(prior)
+    np.testing.assert_allclose(np.ravel(found[0]), middle, atol=1e-3)
+    np.testing.assert_allclose(np.ravel(found[1]), sd, atol=1e-3)
+
+
+def test_a_start_that_leads_nowhere_is_drawn_again():
+    """At 1.5 prior sd two of the four chains start behind the wall, where nothing moves."""
+    run = sample(Cliff(), {"wall": 0.6}, schedule(4, 100, 100), 1)
+    assert (np.abs(run.trace.position) < 0.6).all()
+    assert (np.ptp(run.trace.position, axis=1) > 0.1).all()
+
+
 @pytest.mark.slow
 def test_progress_says_how_it_goes(samples):
     steps = []
@@ -297,7 +367,9 @@ jax.config.update("jax_enable_x64", True)
 import numpy as np
 from jax.sharding import PartitionSpec
 from mmm_core.inference.runtime import Devices
+from mmm_core.inference.hmc.program import compiled
 from mmm_core.inference.hmc.sampler import sample
+from mmm_core.inference.hmc.starts import START_SPREAD, first_points
 from mmm_core.inference.hmc.state import Schedule
 import jax.numpy as jnp, numpyro, numpyro.distributions as dist
 
