@@ -13,7 +13,6 @@ from mmm_core.disk import says_out_of_space
 # Whoever defined or raised these said what is wrong and what to do: the causes below them are for the log.
 _MEANT_FOR_PEOPLE = re.compile(r"^(?:(?:mmm_core|assets|orchestration)(?:\.\w+)+|[\w.]+\.events\.Failure): ")
 _CLASS = re.compile(r"^[A-Za-z_][\w.]*: ")
-_DBT = "Errors parsed from dbt logs:"
 FULL_BYTES = 2**20
 MAKE_ROOM = "the disk is full: make room, and run this again; what was finished before is kept"
 
@@ -26,8 +25,7 @@ def reason(error: SerializableErrorInfo | None) -> str:
     for link in chain:
         if _MEANT_FOR_PEOPLE.match(link.message):
             return _plain(link.message)
-    lowest = next((link for link in chain if _DBT in link.message), chain[-1])
-    words = _plain(lowest.message)
+    words = _plain(chain[-1].message)
     return f"{words}: {MAKE_ROOM}" if any(is_of_a_full_disk(link.message) for link in chain) else words
 
 
@@ -50,7 +48,6 @@ def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInf
 
 
 def _plain(message: str) -> str:
-    """Without the exception's class, blank lines, and what dbt's wrapper says before dbt's own errors."""
+    """Without the exception's class and blank lines."""
     words = _CLASS.sub("", message.strip())
-    words = words.partition(_DBT)[2] or words
     return "\n".join(" ".join(line.split()) for line in words.splitlines() if line.strip())

@@ -5,7 +5,6 @@ from typing import Any
 
 from dagster_dlt import DagsterDltResource
 
-from assets.marts.project import dbt_cli
 from assets.resources.fitting import FitProcess
 from assets.resources.landing import Landing
 from assets.resources.published import Published
@@ -38,7 +37,6 @@ def build() -> dict[str, Any]:
         "results": ResultStore(folder=str(paths.results)),
         "landing": Landing(folder=str(paths.landing), dlt_folder=str(paths.dlt)),
         "dlt": DagsterDltResource(),
-        "dbt": dbt_cli(),
         "warehouse": warehouse(),
         "published": Published(folder=str(paths.published)),
         "tracking": tracking(),

@@ -42,7 +42,6 @@ class Platform:
     def resources(self) -> dict[str, Any]:
         from dagster_dlt import DagsterDltResource
 
-        from assets.marts.project import dbt_cli
         from assets.resources.landing import Landing
         from assets.resources.published import Published
         from assets.resources.stores import ResultStore
@@ -53,7 +52,6 @@ class Platform:
             "published": Published(folder=str(self.published)),
             "results": ResultStore(folder=str(self.folder / "results")),
             "dlt": DagsterDltResource(),
-            "dbt": dbt_cli(),
         }
 
     def run(

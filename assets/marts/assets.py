@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliResource, dbt_assets
+from dagster_dbt import dbt_assets
 
 from assets.marts.build import dbt_build
 from assets.marts.project import dbt_project, manifest
@@ -26,9 +26,9 @@ PROJECT = dbt_project()
     dagster_dbt_translator=TRANSLATOR,
     pool=POOL,
 )
-def dbt_marts(context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: Warehouse) -> Iterator[Any]:
+def dbt_marts(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
     """Staging, intermediate and marts."""
-    yield from dbt_build(context, dbt, warehouse)
+    yield from dbt_build(context, warehouse)
 
 
 @dbt_assets(
@@ -41,10 +41,9 @@ def dbt_marts(context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse:
 )
 def dbt_reporting(
     context: dg.AssetExecutionContext,
-    dbt: DbtCliResource,
     warehouse: Warehouse,
     results: dg.ResourceParam[ResultStore],
 ) -> Iterator[Any]:
     """Reporting marts, downstream of the published results of every vintage."""
     yield from restored_results(context, warehouse, results)
-    yield from dbt_build(context, dbt, warehouse)
+    yield from dbt_build(context, warehouse)

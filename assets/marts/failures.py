@@ -1,8 +1,6 @@
 """What a failed dbt test found: dbt counts rows, a person needs to see them."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -10,18 +8,6 @@ import dagster as dg
 from assets.resources.warehouse import Warehouse
 
 SHOWN = 20
-
-
-def compiled_tests(target_path: Path) -> dict[str, str]:
-    """SQL of the tests of an invocation, by their unique id."""
-    results = target_path / "run_results.json"
-    if not results.is_file():
-        return {}
-    return {
-        result["unique_id"]: result["compiled_code"]
-        for result in json.loads(results.read_bytes())["results"]
-        if result["unique_id"].startswith("test.") and result.get("compiled_code")
-    }
 
 
 def with_failing_rows(

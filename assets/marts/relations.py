@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliInvocation
 
+from assets.marts.runner import DbtBuild
 from assets.resources.warehouse import Warehouse
 from mmm_core.files import write_whole
 from mmm_core.json_text import dumps
@@ -30,13 +30,13 @@ class Relations:
     """Tables and views of the warehouse after a build.
 
     Args:
-        invocation: dbt's run, which has ended: the manifest it read, and the SQL it compiled.
+        built: dbt's build, which has ended: the manifest, and the SQL it compiled.
         kept: where lineage is kept from one build to the next.
     """
 
-    def __init__(self, warehouse: Warehouse, invocation: DbtCliInvocation, kept: Path):
-        self._invocation = invocation
-        self.manifest, self.compiled = invocation.manifest, invocation.target_path
+    def __init__(self, warehouse: Warehouse, built: DbtBuild, kept: Path):
+        self._built = built
+        self.manifest, self.compiled = built.manifest, built.target_path
         self._kept = kept / LINEAGE
         with warehouse.connect(read_only=True) as connection:
             self._columns = _columns(connection)
@@ -109,9 +109,9 @@ class Relations:
             EventHistoryMetadata(columns=columns, parents=typed),
             dict(node),
             self.manifest,
-            self._invocation.dagster_dbt_translator,
+            self._built.dagster_dbt_translator,
             self.compiled,
-            self._invocation.project,
+            self._built.project,
         )
         lineage = found.get("dagster/column_lineage")
         deps = lineage.deps_by_column if lineage else {}

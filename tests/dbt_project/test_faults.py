@@ -1,12 +1,11 @@
 """Bad input that only shows once tables are joined: each fault fails the test that names it, and stops what follows."""
 
-import subprocess
-
 import pandas as pd
 import pytest
 
 from assets.marts.assets import dbt_marts
-from assets.marts.project import DBT, PROJECT_DIR, dbt_environment
+from assets.marts.invoke import invoke
+from assets.marts.project import dbt_manifest
 from assets.raw.assets import landing_tables
 from tests.fixtures_warehouse import Platform, checks, execute, failure, materializations
 
@@ -139,13 +138,13 @@ def test_data_tests_fail_on_bad_marts(built_warehouse, tmp_path):
     platform = built_warehouse.copy_to(tmp_path)
     week = "(select max(week_start) - 70 from intermediate.int_calendar_weeks)"
     execute(platform, *(statement.format(week=week) for statement in TAMPERED.values()))
-    with dbt_environment(platform.warehouse.path):
-        done = subprocess.run(
-            [DBT, "--no-use-colors", "test", "--select", "marts", "--exclude", "test_type:unit"],
-            cwd=PROJECT_DIR, capture_output=True, text=True,
-        )  # fmt: skip
-    failed = [line for line in done.stdout.splitlines() if " FAIL " in line]
+    path = platform.warehouse.path
+    done = invoke(
+        ["test", "--select", "marts", "--exclude", "test_type:unit"], path, tmp_path, dbt_manifest(path)
+    )
+    found = {result.node.name: str(result.status) for result in done.result}
+    failed = [name for name, status in found.items() if status == "fail"]
     for name in TAMPERED:
         assert any(name in line for line in failed), f"{name} let it pass\n" + "\n".join(failed)
-    passed = [line for line in done.stdout.splitlines() if " PASS " in line]
+    passed = [name for name, status in found.items() if status == "pass"]
     assert any("unique_grain_dim_channel" in line or "unique_dim_channel" in line for line in passed)

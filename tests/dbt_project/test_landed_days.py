@@ -5,13 +5,12 @@ rows of seven days from Thursday, Google exported twice with the account written
 and out of home in a folder below. Market uk has one Meta row of 42 days.
 """
 
-import subprocess
-
 import pandas as pd
 import pytest
 
 from assets.marts.assets import dbt_marts
-from assets.marts.project import DBT, PROJECT_DIR, dbt_environment
+from assets.marts.invoke import invoke
+from assets.marts.project import dbt_manifest
 from assets.raw.assets import landing_tables, raw_key
 from tests.fixtures_warehouse import Platform, checks, execute
 
@@ -174,10 +173,8 @@ def test_weeks_that_an_account_delivered_in_part_are_named_and_marked(build):
 
 
 def dbt(platform, *arguments):
-    with dbt_environment(platform.warehouse.path):
-        return subprocess.run(
-            [DBT, "--no-use-colors", *arguments], cwd=PROJECT_DIR, capture_output=True, text=True
-        )
+    path = platform.warehouse.path
+    return invoke(arguments, path, platform.folder / "dbt_target", dbt_manifest(path))
 
 
 def test_spend_that_is_not_in_the_files_is_found(build):
@@ -186,7 +183,7 @@ def test_spend_that_is_not_in_the_files_is_found(build):
     execute(build[0], change.format("+"))
     done = dbt(build[0], "test", "--select", "spend_reconciles_with_the_files")
     execute(build[0], change.format("-"))
-    assert "Got 1 result" in done.stdout
+    assert [result.failures for result in done.result] == [1]
 
 
 def test_marts_are_a_function_of_what_has_landed(build):
@@ -197,7 +194,7 @@ def test_marts_are_a_function_of_what_has_landed(build):
     def rebuilt():
         assert platform.run(landing_tables).success
         done = dbt(platform, "run", "--select", "+mmm_model_table")
-        assert done.returncode == 0, done.stdout
+        assert done.success, done.exception
         return pd.concat([model_table(platform, market) for market in ("us", "uk")])
 
     before = rebuilt()

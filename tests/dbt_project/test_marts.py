@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from assets.marts.project import manifest
+from assets.marts.invoke import invoke
+from assets.marts.project import dbt_manifest, manifest
 from tests.fixtures_warehouse import checks
 
 pytestmark = pytest.mark.slow
@@ -97,3 +98,12 @@ def test_marts_with_arithmetic_have_unit_tests():
     plain = {"dim_channel", "fct_controls_weekly", "fct_weekly_tables"}
     marts = {node["name"] for node in models() if node["fqn"][1] in {"marts", "reporting"}}
     assert marts - plain <= tested
+
+
+@pytest.mark.slow
+def test_the_unit_tests_pass(built_warehouse, tmp_path):
+    """Refreshes leave them out: the rows they read are written in the project."""
+    path = built_warehouse.warehouse.path
+    done = invoke(["test", "--select", "test_type:unit"], path, tmp_path, dbt_manifest(path))
+    assert done.success, done.exception
+    assert len(done.result.results) == len(manifest()["unit_tests"])

@@ -4,19 +4,22 @@ import copy
 import json
 import os
 import shutil
+import signal
+import subprocess
 from types import SimpleNamespace
 
 import dagster as dg
+import duckdb
 import pytest
 
-from assets.marts import project
+from assets.marts import invoke, project
 from assets.marts.assets import dbt_marts, dbt_reporting
 from assets.marts.build import FAILED_BUILDS_KEPT, _clear
 from assets.marts.relations import LINEAGE, Relations
 from assets.marts.translator import LayerTranslator
 from assets.raw.assets import raw_key
 from assets.raw.ingest import ALL_CONTRACTS
-from tests.fixtures_warehouse import checks, failure, materializations
+from tests.fixtures_warehouse import checks, execute, failure, materializations
 
 
 def spec(*path: str) -> dg.AssetSpec:
@@ -116,7 +119,7 @@ def test_the_manifest_is_parsed_again_only_when_the_project_changed(tmp_path, mo
 
 def test_a_project_that_does_not_parse_says_why(tmp_path, monkeypatch):
     (tmp_path / "dbt_project.yml").write_text("name: broken\nprofile: nowhere\n")
-    monkeypatch.setattr(project, "PROJECT_DIR", tmp_path)
+    monkeypatch.setattr(invoke, "PROJECT_DIR", tmp_path)
     (tmp_path / "target").mkdir()
     with pytest.raises(RuntimeError, match="dbt cannot parse"):
         project._parse(tmp_path / "target", False)
@@ -175,7 +178,7 @@ def test_kept_lineage_is_taken_while_it_holds_and_made_again_when_damaged(built_
     sql = tmp_path.joinpath("compiled", node["package_name"], node["original_file_path"])
     sql.parent.mkdir(parents=True)
     sql.write_text("select channel, label from staging.channels")
-    invocation = SimpleNamespace(
+    built = SimpleNamespace(
         manifest=project.manifest(),
         target_path=tmp_path,
         dagster_dbt_translator=LayerTranslator(project.manifest()),
@@ -183,7 +186,7 @@ def test_kept_lineage_is_taken_while_it_holds_and_made_again_when_damaged(built_
     )
 
     def lineage() -> dict:
-        relations = Relations(built_warehouse.warehouse, invocation, tmp_path)
+        relations = Relations(built_warehouse.warehouse, built, tmp_path)
         found = relations.metadata(unique_id)["dagster/column_lineage"].deps_by_column
         relations.keep_lineage()
         return found
@@ -207,10 +210,46 @@ def test_singular_tests_are_checks_too(built_warehouse):
 
 
 @pytest.mark.slow
-def test_the_process_may_write_after_dbt_ran(built_warehouse):
-    """Reading metadata leaves a read-only adapter behind, unless it is closed."""
-    with built_warehouse.warehouse.connect() as connection:
-        connection.execute("create or replace temp table probe as select 1")
+def test_the_process_may_read_and_write_after_dbt_ran(built_warehouse):
+    """dbt runs in this process, and would leave a connection behind that keeps others out."""
+    for read_only in (True, False):
+        with built_warehouse.warehouse.connect(read_only=read_only) as connection:
+            connection.execute("create or replace temp table probe as select 1")
+
+
+@pytest.mark.slow
+def test_dbt_parses_once_a_process_and_starts_no_other(built_warehouse, tmp_path, monkeypatch):
+    """What it builds the second time, in another warehouse, from what it parsed the first time, is the same."""
+    platform = built_warehouse.copy_to(tmp_path)
+    execute(platform, "drop schema reporting cascade")
+    began = []
+    monkeypatch.setattr(project, "_parsed_in", lambda *_: pytest.fail("dbt parsed the project again"))
+    monkeypatch.setattr(subprocess.Popen, "__init__", lambda *arguments, **_: began.append(arguments))
+    result = platform.run(dbt_reporting)
+    assert result.success, failure(result)
+    assert not began
+    tables = "select table_name from information_schema.tables where table_schema = 'reporting' order by all"
+    assert platform.query(tables).equals(built_warehouse.query(tables))
+    assert len(platform.query(tables)) == len(dbt_reporting.keys)
+    assert checks(result).keys() == {
+        check.name for check in dbt_reporting.check_specs if check.asset_key in dbt_reporting.keys
+    }
+
+
+@pytest.mark.slow
+def test_a_stopped_build_ends_its_queries_and_closes_the_warehouse(built_warehouse, tmp_path):
+    path, heard = built_warehouse.copy_to(tmp_path).warehouse.path, []
+
+    def stop(event):
+        if event.info.name == "LogTestResult":
+            heard.append(event)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        invoke.invoke(["test", "--select", "marts"], path, tmp_path, project.dbt_manifest(path), stop)
+    assert 0 < len(heard) < 100
+    with duckdb.connect(path) as connection:
+        connection.execute("create table probe as select 1")
 
 
 @pytest.mark.slow
@@ -234,7 +273,7 @@ def test_only_the_last_failed_builds_are_kept(tmp_path):
 
 @pytest.mark.slow
 def test_a_project_that_changed_under_a_running_location_says_so(built_warehouse, tmp_path, monkeypatch):
-    """dbt reads the files, Dagster what it loaded of them: dbt is stopped, not left waiting for a reader."""
+    """dbt reads the files, Dagster what it loaded of them."""
     platform = built_warehouse.copy_to(tmp_path)
     nodes = dict(project.manifest()["nodes"])
     unknown = next(name for name in nodes if "unique_grain_rpt_channel_roi" in name)

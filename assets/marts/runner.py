@@ -1,0 +1,132 @@
+"""`dbt build` of what a step selected, in the step's process, and what dbt reported of every model and test."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from dagster._utils.interrupts import raise_interrupts_as
+from dagster_dbt import DagsterDbtTranslator, DbtProject
+from dagster_dbt.asset_utils import (
+    DAGSTER_DBT_EXCLUDE_METADATA_KEY,
+    DAGSTER_DBT_SELECT_METADATA_KEY,
+    get_manifest_and_translator_from_dbt_assets,
+    get_subset_selection_for_context,
+)
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+
+from assets.marts.invoke import invoke, target_dir
+from assets.marts.project import dbt_manifest
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+
+RESULTS = {"LogSeedResult", "LogModelResult", "LogTestResult"}
+# Unit tests read rows that are written in the project: they come out the same in every refresh, so the tests run them.
+# Nothing of the JSON files that dbt can write is read.
+BUILD = ("--no-write-json", "build", "--exclude-resource-type", "unit_test")
+
+
+class DbtFailed(RuntimeError):
+    """dbt reported errors; the message holds them."""
+
+
+@dataclass(frozen=True)
+class DbtBuild:
+    """A build that has ended, its warehouse closed.
+
+    Attributes:
+        manifest: the project as Dagster loaded it.
+        target_path: the folder of its own that dbt compiled to.
+        reported: dbt's events of what was built and tested, in order.
+        tests: SQL of the tests, by unique id.
+        failure: why dbt did not succeed.
+    """
+
+    context: dg.AssetExecutionContext
+    manifest: Mapping[str, Any]
+    dagster_dbt_translator: DagsterDbtTranslator
+    project: DbtProject
+    target_path: Path
+    reported: list[Mapping[str, Any]]
+    tests: Mapping[str, str]
+    failure: Exception | None
+
+    def events(self) -> Iterator[Any]:
+        """Outputs and check results of the step.
+
+        Raises:
+            KeyError: dbt built what the manifest does not know.
+        """
+        for event in self.reported:
+            yield from DbtCoreCliEventMessage(
+                raw_event=dict(event), event_history_metadata={}
+            ).to_default_asset_events(
+                manifest=self.manifest,
+                dagster_dbt_translator=self.dagster_dbt_translator,
+                context=self.context,
+                target_path=self.target_path,
+                project=self.project,
+            )
+
+
+def build(context: dg.AssetExecutionContext, warehouse_path: str) -> DbtBuild:
+    """Build what the step selected.
+
+    Raises:
+        KeyboardInterrupt: the run was stopped; the query at work is cancelled and the warehouse closed.
+    """
+    from google.protobuf.json_format import MessageToDict
+
+    manifest, translator, project = get_manifest_and_translator_from_dbt_assets([context.assets_def])
+    target = (
+        target_dir()
+        / f"{context.op_execution_context.op.name}-{context.run.run_id[:7]}-{uuid.uuid4().hex[:7]}"
+    )
+    reported: list[Mapping[str, Any]] = []
+    errors: list[str] = []
+
+    def listen(event: Any) -> None:
+        if event.info.level == "error":
+            errors.append(event.info.msg)
+        if event.info.name in RESULTS:
+            reported.append(MessageToDict(event, preserving_proto_field_name=True))
+
+    with raise_interrupts_as(KeyboardInterrupt):  # which dbt knows: it cancels its queries and ends
+        parsed = dbt_manifest(warehouse_path)
+        done = invoke(
+            [*BUILD, *_selection(context, manifest, translator)], warehouse_path, target, parsed, listen
+        )
+    failure = None if done.success else _failure(done, errors)
+    return DbtBuild(context, manifest, translator, project, target, reported, _compiled_tests(done), failure)
+
+
+def _selection(
+    context: dg.AssetExecutionContext, manifest: Mapping[str, Any], translator: DagsterDbtTranslator
+) -> list[str]:
+    arguments, indirect = get_subset_selection_for_context(
+        context=context,
+        manifest=manifest,
+        select=context.op_execution_context.op.tags.get(DAGSTER_DBT_SELECT_METADATA_KEY),
+        exclude=context.op_execution_context.op.tags.get(DAGSTER_DBT_EXCLUDE_METADATA_KEY),
+        selector=None,
+        dagster_dbt_translator=translator,
+        current_dbt_indirect_selection_env=None,
+    )
+    return [*arguments, "--indirect-selection", indirect] if indirect else arguments
+
+
+def _failure(done: "dbtRunnerResult", errors: list[str]) -> DbtFailed:
+    found = errors or [str(done.exception)]
+    return DbtFailed("\n".join(found))
+
+
+def _compiled_tests(done: "dbtRunnerResult") -> dict[str, str]:
+    results = getattr(done.result, "results", ())
+    return {
+        result.node.unique_id: result.node.compiled_code
+        for result in results
+        if result.node.unique_id.startswith("test.") and getattr(result.node, "compiled_code", None)
+    }
