@@ -26,7 +26,8 @@ def command(log: Path, work: Callable[[Foreground], None], again: str) -> int:
         again: the command that goes on where a stopped one was.
 
     Returns:
-        The exit code: 0 done, 1 failed, 2 refused, 128 and the signal's number where one stopped it.
+        The exit code: 0 done, 1 failed, 2 refused (all of it, or landing files alone), 128 and the signal's number
+        where one stopped it.
     """
     with own_terminal(log) as file:
         console = plain_console(file)
@@ -57,9 +58,14 @@ def command(log: Path, work: Callable[[Foreground], None], again: str) -> int:
             logging.getLogger(__name__).error("", exc_info=error)  # the traceback is for the log
             _say_failed(console, foreground.title, _words(error), log)
             return FAILED
+        for refusal in foreground.refused:
+            console.print(
+                f"{refusal}; everything else was loaded", style="yellow", soft_wrap=True, markup=False
+            )
         if foreground.failed:
             _say_failed(console, ", ".join(foreground.failed), "", log)
-    return FAILED if foreground.failed else 0
+            return FAILED
+    return REFUSED if foreground.refused else 0
 
 
 def _say_failed(console: Console, what: str, why: str, log: Path) -> None:

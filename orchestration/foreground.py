@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assets.models import Vintage
+from assets.raw.results import KEEPS_CONTRACT
 from assets.resources.warehouse import Warehouse
 from orchestration import stopping
 from orchestration.follow import FOLLOW, following
@@ -39,6 +40,7 @@ class Foreground:
     console: Console
     seconds: dict[str, float] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)  # landing files, with what their tables hold now
     title: str = ""
     spinner: Spinner | None = None
     jobs: tuple[str, str] = (
@@ -103,6 +105,7 @@ class Foreground:
         if not result.success:
             self.failed.append(self.title)
             self._say_why(result)
+        self.refused += refusals(result)
         made = result.filter_events(lambda event: event.is_step_materialization)
         return {
             event.asset_key.path[-1]: {
@@ -129,6 +132,15 @@ class Foreground:
         for title, seconds in self.seconds.items():
             table.add_row(title, f"{seconds:.1f}")
         self.console.print(table)
+
+
+def refusals(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> list[str]:
+    """The landing files that a run refused, with what their tables hold instead."""
+    found = result.filter_events(lambda event: event.event_type_value == "ASSET_CHECK_EVALUATION")
+    checks = [event.asset_check_evaluation_data for event in found]
+    return [
+        str(check.description) for check in checks if check.check_name == KEEPS_CONTRACT and not check.passed
+    ]
 
 
 def _partition_tags(vintage: Vintage) -> dict[str, str]:

@@ -40,7 +40,8 @@ def refresh(foreground: "Foreground", model: str, as_of: str | None) -> None:
     """Ingest, refresh and report.
 
     Raises:
-        InputError: a landing file or the model's table was refused.
+        InputError: the marts were not built, or the model's table was refused. A landing file that is refused stops
+            nothing: its table keeps the rows it had.
         Stopped: a signal came.
     """
     from assets.models import Vintage
@@ -52,7 +53,7 @@ def refresh(foreground: "Foreground", model: str, as_of: str | None) -> None:
     with foreground.phase("Ingest and marts"):
         foreground.run("ingest")
     if foreground.failed:
-        raise InputError("Nothing was refreshed: mend what was refused above, and run this again.")
+        raise InputError("Nothing was refreshed: mend what failed above, and run this again.")
     vintage = Vintage(model, as_of) if as_of else last_vintage(foreground.warehouse, model)
     with foreground.phase(f"Model {vintage.model} as of {vintage.as_of_week}"):
         made = foreground.run("refresh_model", vintage)

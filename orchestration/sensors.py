@@ -5,7 +5,10 @@ from collections.abc import Iterable
 import dagster as dg
 
 from assets.models import load_model, vintage_of
+from assets.raw.assets import OWNERS
+from assets.raw.results import KEEPS_CONTRACT
 from orchestration.alerts import Alert, send
+from orchestration.jobs import ingest
 from orchestration.landing_sensor import RUNNING, new_landing_files
 from orchestration.owners import DEFAULT_OWNER, address
 from orchestration.reasons import reason_of
@@ -40,6 +43,32 @@ def alerts_of(context: dg.RunFailureSensorContext) -> Iterable[Alert]:
         )
 
 
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[ingest],
+    default_status=RUNNING,
+    description="Tells the owners of raw tables which landing files were refused; such a run goes on without them.",
+)
+def alert_of_refused_files(context: dg.RunStatusSensorContext) -> None:
+    for alert in refusals_of(context.instance, context.dagster_run):
+        send(alert)
+
+
+def refusals_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterable[Alert]:
+    """One alert of all landing files that a run of `ingest` refused."""
+    records = instance.get_records_for_run(
+        run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ).records
+    checks = [record.event_log_entry.get_dagster_event().asset_check_evaluation_data for record in records]
+    refused = [check for check in checks if check.check_name == KEEPS_CONTRACT and not check.passed]
+    if refused:
+        lines = [f"{check.asset_key.to_user_string()}: {check.description}" for check in refused]
+        lines += [str(check.metadata["faults"].value) for check in refused]
+        for owner in OWNERS:
+            body = "\n".join([*lines, f"Run {run.run_id}"])
+            yield Alert(owner, address(owner), f"{run.job_name} refused landing files", body, run.run_id)
+
+
 def _owners_of(context: dg.RunFailureSensorContext, steps: set[str]) -> Iterable[str]:
     graph = context.repository_def.asset_graph if context.repository_def else None
     for definition in graph.assets_defs if graph else ():
@@ -64,4 +93,4 @@ marts_follow_sources = dg.AutomationConditionSensorDefinition(
     description="Rebuilds marts whose sources' content changed, and reporting marts whose published results did.",
 )
 
-ALL = [new_landing_files, alert_owners, marts_follow_sources]
+ALL = [new_landing_files, alert_owners, alert_of_refused_files, marts_follow_sources]

@@ -108,7 +108,7 @@ LEDGER_SPEC = dg.AssetSpec(
 )
 def landing_tables(
     context: dg.AssetExecutionContext, dlt: DagsterDltResource, landing: Landing, warehouse: Warehouse
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+) -> Iterator[dg.MaterializeResult]:
     """Load what is new in the landing folder. A table with a refused file stays as it is; the others are loaded."""
     warehouse.prepare()
 
@@ -127,8 +127,6 @@ def landing_tables(
     for table in done.tables:
         for warning in results.warnings(table):
             context.log.warning(warning)
-        yield from results.of_table(raw_key(table.landed.contract.name), table)
+        yield results.of_table(raw_key(table.landed.contract.name), table)
     if LEDGER in context.selected_asset_keys:
         yield results.of_ledger(LEDGER, done)
-    if done.refused:
-        raise dg.Failure("\n".join(done.refused), allow_retries=False)

@@ -47,8 +47,12 @@ class Landed:
 
     @property
     def to_load(self) -> bool:
-        """There are new rows, or the table has yet to be made."""
-        return self.takes_changes and bool(self.parts or not self.exists)
+        """There are new rows, or the table has yet to be made: empty, where its first files were refused."""
+        return bool(self.parts_to_load or not self.exists)
+
+    @property
+    def parts_to_load(self) -> "list[pa.Table]":
+        return self.parts if self.takes_changes else []
 
     def entries(self) -> dict[str, ledger.Entry]:
         """The files of the table after loading, but for what later exports overruled."""

@@ -27,7 +27,7 @@ class Loaded:
 
     Attributes:
         entries: its files as the ledger has them.
-        version: hash of the rows that count; "" where the table stays as it was.
+        version: hash of the rows that count.
         overruled: what later exports left out of earlier ones.
         lost: files whose rows or amount in the warehouse are not those that were read from them.
     """
@@ -68,7 +68,9 @@ def load(
     with warehouse.connect(read_only=True) as connection:
         found = [inspect_landing(connection, contract, done.listing, now) for contract in contracts]
     batch = {
-        table.contract.name: table_to_load(table.contract, table.parts) for table in found if table.to_load
+        table.contract.name: table_to_load(table.contract, table.parts_to_load)
+        for table in found
+        if table.to_load
     }
     if batch:
         write(batch)
@@ -85,11 +87,10 @@ def load(
 
 def _settled(connection: "duckdb.DuckDBPyConnection", landed: Landed) -> Loaded:
     contract, entries = landed.contract, landed.entries()
-    if not landed.takes_changes:
-        return Loaded(landed, entries, "")
-    order = {name: landed.order[name] for name in entries if name in landed.order}
-    settle(connection, contract, landed.retracted, order)
-    entries = {name: _dated(entry, landed) for name, entry in entries.items()}
+    if landed.takes_changes:
+        order = {name: landed.order[name] for name in entries if name in landed.order}
+        settle(connection, contract, landed.retracted, order)
+        entries = {name: _dated(entry, landed) for name, entry in entries.items()}
     overruled = overrulings(connection, contract)
     return Loaded(
         landed,

@@ -39,7 +39,7 @@ def _ends_before_it_starts(rows: "pd.DataFrame", start: str, stop: str) -> list[
         return []
     first = wrong.iloc[0]
     days = f"'{first[stop]:%Y-%m-%d}' is before {start} '{first[start]:%Y-%m-%d}'"
-    return [f"column {stop}: {days} ({_rows(wrong.index)})"]
+    return [f"column {stop}: {days} ({_rows(wrong.index)}): put the two the other way round"]
 
 
 def _overlaps(contract: Contract, rows: "pd.DataFrame") -> list[str]:

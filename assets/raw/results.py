@@ -18,8 +18,10 @@ def check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(
             KEEPS_CONTRACT,
             asset=key,
-            blocking=True,
-            description="Every new file has the columns, types, currencies, bounds and days its contract asks for.",
+            description=(
+                "Every new file has the columns, types, currencies, bounds and days its contract asks for. Where not, "
+                "the table keeps the rows it had, and what is downstream is built from those."
+            ),
         ),
         dg.AssetCheckSpec(
             HOLDS_FILES,
@@ -43,17 +45,17 @@ def not_read_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
     )
 
 
-def of_table(key: dg.AssetKey, table: Loaded) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    """The materialization of a table with its checks; where it stays as it was, the check that says why, alone."""
-    kept = _keeps_contract(key, table)
-    if not table.landed.takes_changes:
-        yield kept
-        return
-    yield dg.MaterializeResult(
+def of_table(key: dg.AssetKey, table: Loaded) -> dg.MaterializeResult:
+    """The materialization of a table with its checks; where it stays as it was, its data version does too."""
+    return dg.MaterializeResult(
         asset_key=key,
         metadata=_metadata(table),
         data_version=dg.DataVersion(table.version),
-        check_results=[kept, _holds_files(key, table), _exports_agree(key, table)],
+        check_results=[
+            _keeps_contract(key, table),
+            _holds_files(key, table),
+            _exports_agree(key, table),
+        ],
     )
 
 
@@ -83,6 +85,8 @@ def of_ledger(key: dg.AssetKey, done: Load) -> dg.MaterializeResult:
 
 def warnings(table: Loaded) -> Iterator[str]:
     """What the log says of a table."""
+    for refusal in table.landed.refused:
+        yield f"{refusal}\n  {_consequence(table)}"
     if kept_out := _kept_out(table):
         yield f"{table.landed.contract.name}: columns kept out, as the contract does not name them: {kept_out}"
     if table.landed.takes_changes and table.landed.retracted:
@@ -110,9 +114,17 @@ def _keeps_contract(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
         asset_key=key,
         check_name=KEEPS_CONTRACT,
         passed=False,
-        description=f"refused: {', '.join(refusal.name for refusal in landed.refused)}",
+        description=f"refused: {', '.join(refusal.name for refusal in landed.refused)}; {_consequence(table)}",
         metadata={"faults": dg.MetadataValue.md("\n".join(faults))},
     )
+
+
+def _consequence(table: Loaded) -> str:
+    """What a refusal leaves the table with."""
+    name, rows = table.landed.contract.name, sum(entry.row_count or 0 for entry in table.entries.values())
+    if table.landed.takes_changes:
+        return f"every other file of {name} is loaded"
+    return f"{name} keeps the {rows:,} rows it had" if rows else f"{name} has no rows yet"
 
 
 def _holds_files(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
@@ -169,17 +181,19 @@ def _kept_out(table: Loaded) -> str:
 
 def _metadata(table: Loaded) -> dict[str, object]:
     landed = table.landed
-    fresh = {accepted.file.name for accepted in landed.accepted}
+    accepted = landed.accepted if landed.takes_changes else []
+    retracted = landed.retracted if landed.takes_changes else []
+    fresh = {file.file.name for file in accepted}
     changed = fresh & set(landed.loaded)
     lines = [
-        f"| {name} | {entry.row_count:,} | {entry.exported_at:%Y-%m-%d %H:%M} | "
+        f"| {name} | {entry.row_count:,} | {_day_and_time(entry)} | "
         f"{'changed' if name in changed else 'added' if name in fresh else 'unchanged'} |"
         for name, entry in sorted(table.entries.items(), key=lambda item: item[1].export_order or 0)
     ]
-    lines += [f"| {name} | | | retracted |" for name in landed.retracted]
+    lines += [f"| {name} | | | retracted |" for name in retracted]
     metadata: dict[str, object] = {
         "dagster/row_count": sum(entry.row_count or 0 for entry in table.entries.values()),
-        "rows_loaded": sum(len(accepted.rows) for accepted in landed.accepted),
+        "rows_loaded": sum(len(file.rows) for file in accepted),
         "files": dg.MetadataValue.md(
             "\n".join(["| file | rows | exported (UTC) | |", "|---|---|---|---|", *lines])
             if lines
@@ -187,8 +201,12 @@ def _metadata(table: Loaded) -> dict[str, object]:
         ),
         "files_added": len(fresh - changed),
         "files_changed": len(changed),
-        "files_retracted": len(landed.retracted),
+        "files_retracted": len(retracted),
     }
     if kept_out := _kept_out(table):
         metadata["columns_kept_out"] = dg.MetadataValue.text(kept_out)
     return metadata
+
+
+def _day_and_time(entry: ledger.Entry) -> str:
+    return f"{entry.exported_at:%Y-%m-%d %H:%M}" if entry.exported_at else ""

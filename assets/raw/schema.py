@@ -16,6 +16,7 @@ _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _LARGEST = 2**63  # the first that 64 bits do not hold
 _EXACT = 2**53  # up to here every whole number is a double
 BLANK = "is blank"
+_AS_EXPORTED = "export the file again, or correct the value in it"
 
 Faults = list[tuple[str, str, "pd.Series"]]  # fault, remedy, where
 
@@ -65,7 +66,7 @@ def _column(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["p
         faults, blank = _text_faults(column, text, values), text == ""
         values = values.where(~blank, None)
     if column.required:
-        faults.append((BLANK, "", blank))
+        faults.append((BLANK, "fill it in, or take the row out", blank))
     return values, faults
 
 
@@ -73,7 +74,11 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> Faul
     given, faults = text != "", []
     if column.kind == "month":
         faults.append(
-            ("is not a month (YYYY-MM)", "", given & ~_each(text, lambda cell: bool(_MONTH.fullmatch(cell))))
+            (
+                "is not a month (YYYY-MM)",
+                "write it as 2024-01",
+                given & ~_each(text, lambda cell: bool(_MONTH.fullmatch(cell))),
+            )
         )
     if column.spelling == "id":
         faults.append(
@@ -81,7 +86,11 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> Faul
         )
     if column.allowed:
         faults.append(
-            (f"is not one of {', '.join(column.allowed)}", "", given & ~values.isin(column.allowed))
+            (
+                f"is not one of {', '.join(column.allowed)}",
+                "write one of these, or take the row out",
+                given & ~values.isin(column.allowed),
+            )
         )
     return faults
 
@@ -94,13 +103,19 @@ def _figures(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["
     values = number.values
     faults = [("is not a number", number.remedy, number.wrong)]
     if column.kind == "integer":
-        faults.append(("is not a whole number", "", (values % 1).fillna(0) != 0))
-        faults.append(("is beyond what 64 bits hold", "", _beyond_64_bits(text, values)))
+        faults.append(("is not a whole number", "write it without decimals", (values % 1).fillna(0) != 0))
+        faults.append(
+            (
+                "is beyond what 64 bits hold",
+                "look for digits that ran together",
+                _beyond_64_bits(text, values),
+            )
+        )
     if column.minimum is not None:
         fault = "is negative" if column.minimum == 0 else f"is below {column.minimum:g}"
-        faults.append((fault, "", values < column.minimum))
+        faults.append((fault, _AS_EXPORTED, values < column.minimum))
     if column.maximum is not None:
-        faults.append((f"is above {column.maximum:g}", "", values > column.maximum))
+        faults.append((f"is above {column.maximum:g}", _AS_EXPORTED, values > column.maximum))
     if column.kind == "integer" and not any(wrong.any() for *_, wrong in faults):
         values = _whole(text, values)
     return values, faults

@@ -55,7 +55,7 @@ def check_weekly_table(file: LandingFile, content: bytes, digest: str) -> Accept
     ]
     faults += _calendar_faults(week.values, geo)
     if not columns:
-        faults.append("there is no column besides the week")
+        faults.append("there is no column besides the week: add the KPI and what explains it, a column each")
     if faults:
         raise FileRefused(file.name, [*faults, ROWS_AS_SHOWN])
     long = [
@@ -111,7 +111,9 @@ def _calendar_faults(week: "pd.Series", geo: "pd.Series") -> list[str]:
 
     faults = []
     if (geo == "").any():
-        faults.append(f"column {GEO_COLUMN}: is blank ({rows_named(geo.index[geo == ''])})")
+        faults.append(
+            f"column {GEO_COLUMN}: is blank ({rows_named(geo.index[geo == ''])}): name the geo of each row"
+        )
     twice = pd.DataFrame({"week": week, "geo": geo}).duplicated(keep=False)
     if twice.any():
         faults.append(

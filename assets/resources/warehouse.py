@@ -31,12 +31,17 @@ LOG = dg.get_dagster_logger("warehouse")
 TELL_SECONDS = 0.5  # no wait that is over sooner is worth a line
 
 _HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
+_DAMAGED = ("not a valid DuckDB database file", "Corrupt database file", "Could not read enough bytes")
 # Another process holds the file; or this process holds it in the other mode (reading while it writes).
 _WAIT_FOR = ("Could not set lock on file", "different configuration")
 
 
 class WarehouseLocked(RuntimeError):
     """The warehouse stayed locked for longer than we were told to wait."""
+
+
+class WarehouseDamaged(RuntimeError):
+    """The file is no DuckDB database, or not a whole one."""
 
 
 def landing_notes(warehouse: Path) -> Path:
@@ -57,14 +62,15 @@ class Warehouse(dg.ConfigurableResource):
         Raises:
             InputError: reading before anything was written.
             WarehouseLocked: another process held the file for all of `wait_seconds`.
+            WarehouseDamaged: the file is not what DuckDB wrote.
             OutOfSpace: the disk has no room for what is written.
         """
         if read_only and not Path(self.path).is_file():
             raise InputError(f"{self.path}: there is no warehouse yet: materialize the raw assets first")
         import duckdb
 
-        connection = self._open(read_only)
         try:
+            connection = self._open(read_only)
             try:
                 yield connection
             finally:
@@ -72,7 +78,15 @@ class Warehouse(dg.ConfigurableResource):
         except duckdb.Error as error:
             if is_out_of_space(error):
                 raise out_of_space(Path(self.path)) from error
+            if any(sign in str(error) for sign in _DAMAGED):
+                raise WarehouseDamaged(self._damaged(error)) from error
             raise
+
+    def _damaged(self, error: Exception) -> str:
+        return (
+            f"{self.path} is damaged ({str(error).partition(chr(10))[0]}): rename it and run this again. A new one is "
+            "made from the landing folder, and the results of every vintage are restored from results/."
+        )
 
     def _open(self, read_only: bool) -> "duckdb.DuckDBPyConnection":
         import duckdb

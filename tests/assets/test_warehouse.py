@@ -5,13 +5,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pytest
 
 from assets.resources.results import RESULT_TABLES
-from assets.resources.warehouse import Warehouse, WarehouseLocked
+from assets.resources.warehouse import Warehouse, WarehouseDamaged, WarehouseLocked
 from mmm_core.errors import InputError
 
 WEEK = dt.date(2026, 11, 9)
@@ -186,3 +187,25 @@ def test_results_of_an_earlier_version_lack_columns_that_are_null_then(warehouse
         with warehouse.connect(read_only=True) as connection:
             kept = connection.execute("select note, mroi from results.budget_allocation").fetchall()
         assert kept == [(note.get("note"), None)]
+
+
+@pytest.mark.parametrize("damage", ["overwritten", "cut", "flipped"])
+def test_a_damaged_file_is_named_with_its_remedy(warehouse, damage):
+    with warehouse.connect() as connection:
+        connection.execute(
+            "create table t as select range as i, md5(range::varchar) as s from range(100_000)"
+        )
+    path = Path(warehouse.path)
+    whole = path.read_bytes()
+    flipped = bytes(byte ^ 255 for byte in whole[4096:4160])
+    path.write_bytes(
+        {
+            "overwritten": b"not a database" * 1000,
+            "cut": whole[: len(whole) // 2],
+            "flipped": whole[:4096] + flipped + whole[4160:8192] + flipped + whole[8256:],
+        }[damage]
+    )
+    asked = pytest.raises(WarehouseDamaged, match="rename it and run this again")
+    with asked as refusal, warehouse.connect(read_only=True) as connection:
+        connection.execute("select max(s) from t").fetchall()
+    assert warehouse.path in str(refusal.value)

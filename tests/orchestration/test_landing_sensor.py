@@ -135,7 +135,7 @@ def _job():
 def test_a_refused_file_is_left_alone_until_it_changes(platform, instance):
     bad = platform.land("macro/weekly/2024.csv", MACRO.replace("100", "high"))
     assert asked(look(instance)[0]) == TABLES
-    assert not load(platform).success
+    load(platform)
     assert isinstance(look(instance)[0], dg.SkipReason)
     bad.write_text(MACRO)
     os.utime(bad, (2e9, 2e9))

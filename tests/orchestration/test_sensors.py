@@ -11,10 +11,11 @@ from dataclasses import asdict
 import dagster as dg
 import pytest
 
+from assets.raw.assets import landing_tables
 from orchestration.alerts import Alert, AlertNotSent, send
 from orchestration.environments import EnvironmentRefused
 from orchestration.owners import address
-from orchestration.sensors import alerts_of
+from orchestration.sensors import alerts_of, refusals_of
 from tests.orchestration.house import MODEL, vintage
 
 ALERT = Alert("team:mmm", "mmm@carryover.example", "refresh_model failed", "roi: no <such> file & é", "run-1")
@@ -36,6 +37,18 @@ def test_owners_of_what_failed_hear_why(new_house):
     assert alert.subject == f"refresh_model failed for {vintage().as_of_week}|{MODEL}"
     assert "market = 'usa'" in alert.body
     assert result.run_id in alert.body
+
+
+def test_refused_files_are_told_although_the_run_went_through(new_platform, tmp_path):
+    new_platform.land("macro/weekly/2025.csv", "week_start,market,consumer_confidence\n2024-01-01,us,high\n")
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        result = dg.materialize([landing_tables], resources=new_platform.resources(), instance=instance)
+        assert result.success
+        (alert,) = refusals_of(instance, instance.get_run_by_id(result.run_id))
+    assert alert.owner == "data-platform@carryover.example"
+    assert "macro/weekly/2025.csv" in alert.body
+    assert "'high' is not a number (row 2)" in alert.body
+    assert "macro__weekly has no rows yet" in alert.body
 
 
 def test_an_alert_is_printed(monkeypatch, capsys):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from assets.raw.assets import landing_tables
 from assets.resources.settings import REPOSITORY
 from assets.resources.stores import ResultStore
 from assets.resources.warehouse import Warehouse, WarehouseLocked
@@ -17,10 +18,11 @@ from mmm_core.errors import InputError
 from orchestration import refresh
 from orchestration.command import command
 from orchestration.follow import FOLLOW, follow, following, waits_told
-from orchestration.foreground import Foreground
+from orchestration.foreground import Foreground, refusals
 from orchestration.reasons import reason_of
 from orchestration.results import budget_table, show
 from orchestration.terminal import plain_console
+from tests.fixtures_warehouse import Platform
 from tests.orchestration.house import SPEC, vintage
 
 BRACKETS = "landing/tv [2025].csv: column [/spend] [red]"
@@ -217,6 +219,33 @@ def test_a_week_or_model_that_is_not_there_is_refused_before_anything_begins(
     for word in words:
         assert word in line
     assert not (tmp_path / "data").exists()
+
+
+def test_a_refused_landing_file_is_told_at_once_and_at_the_end_and_stops_nothing(tmp_path, monkeypatch):
+    """The job that ingests, with what is downstream of the landing left to one asset."""
+    platform = Platform(tmp_path)
+    platform.land("macro/weekly/2024.csv", "week_start,market,consumer_confidence\n2024-01-01,us,high\n")
+
+    @dg.asset(deps=landing_tables.keys)
+    def marts():
+        pass
+
+    job = dg.Definitions(
+        assets=[landing_tables, marts], jobs=[dg.define_asset_job("job", "*")], loggers={FOLLOW: follow},
+        resources=platform.resources(),
+    ).resolve_job_def("job")  # fmt: skip
+    built, told = [], []
+
+    def work(foreground):
+        with following(lambda _: None, told.append):
+            result = job.execute_in_process(run_config={"loggers": {FOLLOW: {}}})
+        foreground.refused += refusals(result)
+        built.extend(event.asset_key for event in result.get_asset_materialization_events())
+
+    log = tmp_path / "refresh.log"
+    assert command(log, work, again="make refresh") == 2
+    assert dg.AssetKey("marts") in built
+    assert any("2024.csv was refused" in line and "has no rows yet" in line for line in told)
 
 
 def test_the_holder_of_a_locked_warehouse_is_told_between_runs_and_once_within_one(tmp_path):

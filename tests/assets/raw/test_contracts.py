@@ -254,3 +254,13 @@ def test_every_source_of_days_says_what_a_row_covers():
             assert contract.days_rule.startswith("A row covers the")
         if contract.amount:
             assert contract.amount in contract.numbers
+
+
+@pytest.mark.parametrize("cell", ["", "-3", "3.5", "9e30", "three"])
+def test_every_fault_says_what_to_do(tmp_path, cell):
+    with pytest.raises(FileRefused) as refusal:
+        read(tmp_path, GOOD.replace(",3,", f",{cell},").replace("MOBILE", "FRIDGE"))
+    faults = [fault for fault in refusal.value.faults if fault.startswith("column ")]
+    assert faults
+    for fault in faults:
+        assert len(fault.partition("): ")[2].split()) > 2, fault
