@@ -89,10 +89,10 @@ def build(context: dg.AssetExecutionContext, warehouse_path: str) -> DbtBuild:
     errors: list[str] = []
 
     def listen(event: Any) -> None:
-        if event.info.level == "error":
-            errors.append(event.info.msg)
         if event.info.name in RESULTS:
             reported.append(MessageToDict(event, preserving_proto_field_name=True))
+        elif event.info.level == "error":
+            errors.append(event.info.msg)
 
     with raise_interrupts_as(KeyboardInterrupt):  # which dbt knows: it cancels its queries and ends
         parsed = dbt_manifest(warehouse_path)

@@ -120,7 +120,7 @@ def test_reading_before_writing_is_a_clear_error(warehouse):
 def test_a_file_that_is_no_database_is_not_waited_for(tmp_path):
     path = tmp_path / "w.duckdb"
     path.write_bytes(b"x" * 8192)
-    with pytest.raises(duckdb.IOException, match="not a valid DuckDB"), Warehouse(path=str(path)).connect():
+    with pytest.raises(WarehouseDamaged, match="not a valid DuckDB"), Warehouse(path=str(path)).connect():
         pass
 
 

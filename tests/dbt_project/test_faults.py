@@ -63,7 +63,7 @@ def test_faults_that_stop_the_marts_are_named(new_platform):
     platform.land("google_ads/campaign_stats/e.csv", google("us_all_search_euro", "EUR"))
     result = platform.run(landing_tables, dbt_marts)
     assert not result.success
-    assert "dbt" in failure(result)
+    assert "Failure in test campaign_names_parse (tests/campaign_names_parse.sql)" in failure(result)
     found = checks(result)
     failed = {name: rows_of(found[name]) for name in found if not found[name].passed}
     assert set(failed) == {

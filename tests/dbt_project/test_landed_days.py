@@ -201,5 +201,5 @@ def test_marts_are_a_function_of_what_has_landed(build):
     assert before["search_spend"].dropna().tolist() == [14] * 6
     (platform.folder / "warehouse.duckdb").unlink()
     platform.warehouse.prepare()
-    assert dbt(platform, "seed").returncode == 0
+    assert dbt(platform, "seed").success
     pd.testing.assert_frame_equal(rebuilt(), before)
