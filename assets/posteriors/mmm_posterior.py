@@ -62,6 +62,7 @@ def mmm_posterior(
             "spec": str(spec_path(vintage.model)),
             "table": str(vintages.checked(vintage, table_version)),
             "version": posterior_version,
+            "posterior": str(wanted[0]),
             "fits": [{"holdout_weeks": weeks, "posterior": str(path)} for weeks, path in missing.items()],
         }
         fit_process.run(context, extras)

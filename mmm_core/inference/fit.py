@@ -27,9 +27,12 @@ from mmm_core.inference.version import fit_source
 from mmm_core.json_text import dumps
 from mmm_core.model.model import LikelihoodTerm
 from mmm_core.model.prepare import prepare, whole_quarters
-from mmm_core.posterior.schema import FORMAT, check_posterior, save_posterior
+from mmm_core.posterior.schema import FORMAT, SAMPLER, check_posterior, save_posterior
 from mmm_core.spec.extensions import refuse_changed
 from mmm_core.spec.model_spec import ModelSpec
+
+REFIT_DRAWS = 1000
+"""Draws of a refit, over all chains: what a forecast is scored on."""
 
 
 def fit(
@@ -119,6 +122,37 @@ def fit_and_save(
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return tree
+
+
+def refit(
+    table: pd.DataFrame,
+    spec: ModelSpec,
+    whole: xr.DataTree | None,
+    holdout_weeks: int,
+    path: Path | None = None,
+    **settings: Any,
+) -> xr.DataTree:
+    """Fit without the KPI of the last weeks, for a review; several origins are several calls.
+
+    Weeks left out are masked, so the programs of the whole fit are used again. The chains start where its chains ended,
+    with its mass matrix and step size, and what is left of the warm-up is a third: many times longer than a chain takes
+    to forget where it began. The same posterior and weeks give the same draws.
+
+    Args:
+        whole: the posterior of the same specification and all weeks; None to begin anew.
+        holdout_weeks: how many are left out.
+        path: of the posterior's file; it is only returned where there is none.
+        settings: `progress`, `source`, `checkpoint` of `mmm_core.inference.fit.fit`.
+
+    Raises:
+        InputError: of `fit`.
+    """
+    settings |= {
+        "holdout_weeks": holdout_weeks,
+        "draws": min(spec.fit.draws, max(REFIT_DRAWS // spec.fit.chains, 1)),
+        "warm_start": whole if whole is not None and SAMPLER in whole.children else None,
+    }
+    return fit(table, spec, **settings) if path is None else fit_and_save(table, spec, path, **settings)
 
 
 def posterior_tree(data: xr.Dataset, spec: ModelSpec, result: EngineResult) -> xr.DataTree:

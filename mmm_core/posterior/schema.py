@@ -51,6 +51,9 @@ OPTIONAL_DIMS: dict[str, tuple[str, ...]] = {
 }
 """Variables that the parts of a specification bring with them."""
 
+SAMPLER = "sampler"
+"""Group of a posterior that a later fit may start from: where the chains ended, mass matrix, step size."""
+
 SAMPLE_STATS = ("diverging", "num_steps", "energy", "acceptance_rate")
 CONSTANT_DATA = (
     "exposure", "spend", "kpi", "revenue_per_kpi", "observed", "population", "design", "design_centre",

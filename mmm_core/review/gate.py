@@ -17,7 +17,7 @@ from mmm_core.review.plausibility import NegativeBaseline, RoiPlausible, ShareOf
 from mmm_core.review.predictive import Coverage, Mape, RSquared
 from mmm_core.review.sensitivity import PriorSensitivity
 from mmm_core.review.stability import Stability
-from mmm_core.review.subject import PREDICTIVE_DRAWS, Subject
+from mmm_core.review.subject import Subject
 from mmm_core.spec.model_spec import Review
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ def review(
     if holdout is not None:
         posterior.refuse_another_table(str(holdout.attrs["table"]), "the table of the holdout refit", name)
     if holdout is None and table is not None and thresholds.holdout_weeks:
-        from mmm_core.inference.fit import fit
+        from mmm_core.inference.fit import refit
 
-        draws = min(spec.fit.draws, PREDICTIVE_DRAWS // spec.fit.chains)
-        holdout = fit(table, spec, progress, source, thresholds.holdout_weeks, draws)
+        whole = None if isinstance(tree, Posterior) else tree
+        holdout = refit(table, spec, whole, thresholds.holdout_weeks, progress=progress, source=source)
     subject = Subject(
         posterior,
         None if holdout is None else Posterior.of(holdout),

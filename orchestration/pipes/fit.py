@@ -12,18 +12,14 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster_pipes import PipesContext, open_dagster_pipes
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from mmm_core.inference.hmc.state import Progress
-    from mmm_core.spec.model_spec import ModelSpec
 
 REPORT_SECONDS = 2.0
-HOLDOUT_DRAWS = 250  # a chain: a forecast is scored on a thousand draws
 
 
 def main() -> int:
@@ -60,7 +56,9 @@ def fit_model(pipes: PipesContext) -> None:
     """
     from mmm_core.data.table import check_table, fingerprint, read_table
     from mmm_core.errors import InputError
+    from mmm_core.inference.fit import fit_and_save, refit
     from mmm_core.inference.version import posterior_version
+    from mmm_core.posterior.schema import load_posterior
     from mmm_core.spec.model_spec import load_spec
 
     source = pipes.get_extra("table")
@@ -75,34 +73,34 @@ def fit_model(pipes: PipesContext) -> None:
         if holdout_weeks:
             pipes.log.info(f"again without the last {holdout_weeks} weeks, for the review")
         try:
-            _fit_one(pipes, table, spec, source, holdout_weeks, target)
+            if holdout_weeks:
+                # where a refit starts says what it draws: read from the file, the same whether the fit ran just now
+                whole = load_posterior(Path(pipes.get_extra("posterior")))
+                refit(table, spec, whole, holdout_weeks, target, **_settings(pipes, source, target))
+            else:
+                fit_and_save(table, spec, target, **_settings(pipes, source, target))
         except InputError as error:
             if not holdout_weeks:
                 raise
             pipes.log.warning(f"no holdout: {error}")  # the review says that it was not run
+            continue
+        for stale in target.parent.glob("*.checkpoint*"):  # of fits never run again, or put aside
+            stale.unlink(missing_ok=True)
 
 
-def _fit_one(
-    pipes: PipesContext, table: "DataFrame", spec: "ModelSpec", source: str, holdout_weeks: int, target: Path
-) -> None:
+def _settings(pipes: PipesContext, source: str, target: Path) -> dict[str, Any]:
+    """How a fit is run whose posterior goes to `target`; what a process that was killed left there is taken away."""
     from mmm_core.files import partial_name
-    from mmm_core.inference.fit import fit_and_save
 
-    for abandoned in target.parent.glob(partial_name(target, "*").name):  # by a process that was killed
+    for abandoned in target.parent.glob(partial_name(target, "*").name):
         abandoned.unlink(missing_ok=True)
-    draws = min(spec.fit.draws, HOLDOUT_DRAWS) if holdout_weeks else spec.fit.draws
-    fit_and_save(
-        table,
-        spec,
-        target,
-        _reporter(pipes),
-        target.with_suffix(".checkpoint"),  # a fit that was killed goes on from there when run again
-        source=source,
-        holdout_weeks=holdout_weeks,
-        draws=draws,
-    )
-    for stale in target.parent.glob("*.checkpoint*"):  # of fits never run again, or put aside
-        stale.unlink(missing_ok=True)
+    return {
+        "source": source,
+        "progress": _reporter(pipes),
+        "checkpoint": target.with_suffix(
+            ".checkpoint"
+        ),  # a fit that was killed goes on from there when run again
+    }
 
 
 def _reporter(pipes: PipesContext) -> "Callable[[Progress], None]":

@@ -21,10 +21,8 @@ from mmm_core.inference.runtime import configure
 from mmm_core.inference.variables import posterior_variables, variables_program
 from mmm_core.json_text import dumps
 from mmm_core.model.prepare import PreparedModel, spread_over_geos
+from mmm_core.posterior.schema import SAMPLER
 from mmm_core.spec.model_spec import ModelSpec
-
-SAMPLER = "sampler"
-"""Group of a posterior that a later fit may start from."""
 
 
 def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
