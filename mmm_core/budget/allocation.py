@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -20,11 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import xarray as xr
+from jax.tree_util import Partial
 
 from mmm_core.budget.bounds import notes, refuse_infeasible, spend_bounds
 from mmm_core.budget.envelope import Cells
 from mmm_core.budget.optimum import maximise
-from mmm_core.effects.curves import spend_response
+from mmm_core.effects.curves import ResponseArrays, draws_at, spend_response
 from mmm_core.effects.slopes import cell_bounds
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled
@@ -97,21 +97,18 @@ def allocate(
         total = budget.total if budget.total is not None else float(current.sum())
         lower, upper = spend_bounds(budget, response, spec.model)
         refuse_infeasible(lower, upper, budget, response, spec.model)
-        unit = response.unit
-
-        def expected(spend: Any) -> Any:
-            return response.expected(spend / unit)
-
-        bounds = jax.jit(partial(cell_bounds, response))
+        unit, arrays = response.unit, response.arrays
 
         def enclose(low: np.ndarray, high: np.ndarray) -> Cells:
-            first, last, least, most, top = map(np.asarray, bounds(low / unit, high / unit))
+            first, last, least, most, top = map(np.asarray, cell_bounds(arrays, low / unit, high / unit))
             return Cells(low, high, first, last, least / unit, most / unit, top)
 
-        plan, certificate = maximise(expected, lower, upper, total, current, enclose, progress)
+        plan, certificate = maximise(
+            Partial(_expected, arrays, unit), lower, upper, total, current, enclose, progress
+        )
         scaled_mix = current * (total / current.sum()) if current.sum() > 0 else current
         plans = jnp.asarray(np.stack([current, plan, scaled_mix]) / unit)
-        draws = np.asarray(jax.jit(lambda m: jax.lax.map(response.draws, m))(plans))
+        draws = np.asarray(draws_at(arrays, plans))
     revenue = draws.mean(axis=1)
     gain = (draws[1] - draws[2]).sum(axis=1)
     low, high = np.quantile(draws[1], [0.05, 0.95], axis=0)
@@ -148,3 +145,8 @@ def allocate(
         outcome=response.outcome,
         approximate=approximation(tree),
     )
+
+
+def _expected(arrays: ResponseArrays, unit: Any, spend: Any) -> Any:
+    """Mean over draws of the incremental outcome of a plan, (channel,)."""
+    return arrays.expected(spend / unit)

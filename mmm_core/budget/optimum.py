@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.tree_util import Partial
 from scipy.optimize import minimize
 
 from mmm_core.budget.envelope import Cells
@@ -143,13 +144,22 @@ def certify(
     return problem.certificate(np.asarray(spend, float), search.bound)
 
 
+@jax.jit
+def _value_and_slopes(response: Partial, spend: Any) -> Any:
+    """Summed response to a plan (channel,), and its gradient."""
+    return jax.value_and_grad(lambda spend: response(spend).sum())(spend)
+
+
 class _Problem:
     """Responses, bounds and a total, with what is compiled for them once."""
 
     def __init__(self, response: Response, lower: np.ndarray, upper: np.ndarray, total: float) -> None:
         self.response, self.total = response, total
         self.lower, self.upper = tightened(lower, upper, total)
-        self._evaluate = jax.jit(jax.value_and_grad(lambda spend: response(spend).sum()))
+        # a Partial carries its arrays as arguments of the program; any other function is one of its own
+        self._evaluate = Partial(
+            _value_and_slopes, response if isinstance(response, Partial) else Partial(response)
+        )
 
     def search(self, enclose: Enclose | None) -> Search:
         return Search(enclose or increasing(self.response), self.value, self.lower, self.upper, self.total)

@@ -21,7 +21,7 @@ leaves out how their changes multiply.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -31,7 +31,7 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.errors import InputError
-from mmm_core.model.media import MediaModel, lag_weights
+from mmm_core.model.media import MediaModel, lag_weights, lag_weights_of_draws
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled, outcome_name
 from mmm_core.posterior.predictor import Predictor
@@ -48,6 +48,7 @@ MIN_DRAWS = 200
 """Posterior draws behind a curve at least."""
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class ChannelResponse:
     """What one channel's media become in the horizon and the l_max weeks after it.
@@ -65,13 +66,13 @@ class ChannelResponse:
         reached: whether the media are reach and frequency.
     """
 
-    saturation: str
+    saturation: str = field(metadata={"static": True})
     parameters: dict[str, Any]
     carried: Any
     planned: Any
     flight: Any
     lags: Any
-    reached: bool
+    reached: bool = field(metadata={"static": True})
 
     def response(self, multiplier: Any) -> Any:
         """Response before the coefficient, (draw, geo, week), at a multiplier; traceable by JAX."""
@@ -83,6 +84,40 @@ class ChannelResponse:
             return curve(self.carried + multiplier * self.planned, **shape_of_channel)
         saturated = curve(multiplier * self.flight[None], **shape_of_channel)
         return self.carried + carry(saturated, self.lags)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ResponseArrays:
+    """The arrays of a `SpendResponse`, as an argument of compiled programs: another posterior runs the same program.
+
+    Attributes: as there.
+    """
+
+    by_channel: tuple[ChannelResponse, ...]
+    ceiling: Any
+    worth: Any
+    log: bool = field(metadata={"static": True})
+
+    def draws(self, multiplier: Any) -> Any:
+        """Incremental outcome (draw, channel) at multipliers (channel,); traceable by JAX."""
+        columns = []
+        for i, channel in enumerate(self.by_channel):
+            more = channel.response(multiplier[i]) - channel.response(0.0)
+            more = more * self.ceiling[i][..., None]
+            worth = self.worth[min(i, len(self.worth) - 1)]
+            columns.append(jnp.sum((jnp.expm1(more) if self.log else more) * worth, axis=(1, 2)))
+        return jnp.stack(columns, axis=-1)
+
+    def expected(self, multiplier: Any) -> Any:
+        """Mean over draws of the incremental outcome, (channel,); traceable by JAX."""
+        return self.draws(multiplier).mean(axis=0)
+
+
+@jax.jit
+def draws_at(arrays: ResponseArrays, multipliers: Any) -> Any:
+    """Incremental outcome (row, draw, channel) at rows of multipliers (row, channel)."""
+    return jax.lax.map(arrays.draws, multipliers)
 
 
 @dataclass(frozen=True)
@@ -119,19 +154,14 @@ class SpendResponse:
     ceiling: Any
     worth: Any
 
-    def draws(self, multiplier: Any) -> Any:
-        """Incremental outcome (draw, channel) at multipliers (channel,); traceable by JAX."""
-        columns = []
-        for i, channel in enumerate(self.by_channel):
-            more = channel.response(multiplier[i]) - channel.response(0.0)
-            more = more * self.ceiling[i][..., None]
-            worth = self.worth[min(i, len(self.worth) - 1)]
-            columns.append(jnp.sum((jnp.expm1(more) if self.log else more) * worth, axis=(1, 2)))
-        return jnp.stack(columns, axis=-1)
+    @property
+    def arrays(self) -> ResponseArrays:
+        """What compiled programs are given."""
+        return ResponseArrays(self.by_channel, self.ceiling, self.worth, self.log)
 
     def expected(self, multiplier: Any) -> Any:
         """Mean over draws of the incremental outcome, (channel,); traceable by JAX."""
-        return self.draws(multiplier).mean(axis=0)
+        return self.arrays.expected(multiplier)
 
     @property
     def off(self) -> np.ndarray:
@@ -221,7 +251,7 @@ def _channel_responses(
     model, layout = predictor.media, predictor.media.layout
     shape = {name: jnp.asarray(values) for name, values in predictor.parameters.shape.items()}
     if shape:
-        lags = jax.jit(jax.vmap(lambda draw: lag_weights(layout, draw)))(shape)
+        lags = lag_weights_of_draws(layout, shape)
     else:
         lags = jnp.broadcast_to(lag_weights(layout, {}), (predictor.draws, layout.channels, layout.lags))
     media = predictor.exposure / model.population[:, None, None] / model.media_scale
@@ -333,7 +363,7 @@ def response_draws(
     with jax.enable_x64(True):
         response = spend_response(tree, weeks)
         grid = np.repeat(np.asarray(multipliers, dtype=float)[:, None], len(response.channels), axis=1)
-        draws = np.asarray(jax.jit(lambda rows: jax.lax.map(response.draws, rows))(jnp.asarray(grid)))
+        draws = np.asarray(draws_at(response.arrays, jnp.asarray(grid)))
     return xr.Dataset(
         {
             "response": (("draw", "channel", "multiplier"), np.moveaxis(draws, 0, -1)),

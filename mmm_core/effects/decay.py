@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.effects.roi import summarise
-from mmm_core.model.media import lag_weights
+from mmm_core.model.media import lag_weights, lag_weights_of_draws
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled
 from mmm_core.transforms.saturation import SATURATIONS
@@ -38,7 +38,7 @@ def decay_draws(tree: xr.DataTree | Posterior, max_draws: int = MAX_DRAWS) -> xr
     shape = posterior.media_parameters(positions).shape
     with jax.enable_x64(True):
         if shape:
-            weights = np.asarray(jax.vmap(lambda draw: lag_weights(layout, draw))(shape))
+            weights = np.asarray(lag_weights_of_draws(layout, shape))
         else:  # no channel has a parameter
             weights = np.broadcast_to(
                 np.asarray(lag_weights(layout, {})), (len(positions), layout.channels, layout.lags)

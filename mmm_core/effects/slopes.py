@@ -13,11 +13,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from mmm_core.effects.curves import ChannelResponse, SpendResponse, carry
+from mmm_core.effects.curves import ChannelResponse, ResponseArrays, carry
 from mmm_core.transforms.saturation import SATURATIONS
 
 
-def cell_bounds(response: SpendResponse, low: Any, high: Any) -> tuple[Any, ...]:
+@jax.jit
+def cell_bounds(response: ResponseArrays, low: Any, high: Any) -> tuple[Any, ...]:
     """What is known of expected incremental outcome between multipliers `low` and `high`, both (channel,).
 
     Returns:

@@ -7,6 +7,7 @@ A channel's response is saturation(adstock(media)); adstock(saturation(media)) w
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -105,6 +106,12 @@ def lag_weights(layout: MediaLayout, shape: dict[str, Array]) -> Array:
         for (kind, l_max), channels in groups.items()
     ]
     return _in_order(weights, groups)
+
+
+@partial(jax.jit, static_argnums=0)
+def lag_weights_of_draws(layout: MediaLayout, shape: dict[str, Array]) -> Array:
+    """Normalised lag weights (draw, channel, lag); `shape` holds parameters (draw, channel), one at least."""
+    return jax.vmap(lambda draw: lag_weights(layout, draw))(shape)
 
 
 def saturate(layout: MediaLayout, media: Array, shape: dict[str, Array]) -> Array:

@@ -20,6 +20,7 @@ import jax
 import numpy as np
 
 from mmm_core.model.media import MediaLayout, MediaModel, MediaParameters
+from mmm_core.model.prepare import filled, whole_quarters
 from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -102,7 +103,7 @@ class Predictor:
     def chunks(self, terms: int = 0) -> Iterator[slice]:
         """Slices of the draws, of nearly equal size, for arrays over geos, weeks and channels or `terms`."""
         geos, weeks, channels = self.exposure.shape
-        most = max(1, CHUNK // (geos * weeks * max(terms, channels)))
+        most = max(1, CHUNK // (geos * whole_quarters(weeks) * max(terms, channels)))
         size = -(-self.draws // -(-self.draws // most))
         return (slice(start, start + size) for start in range(0, self.draws, size))
 
@@ -126,11 +127,20 @@ class Predictor:
         if frequency is not None and frequency.shape[1] < path.shape[1]:
             more = ((0, 0), (0, path.shape[1] - frequency.shape[1]), (0, 0))
             frequency = np.pad(frequency, more, mode="edge")
+        # whole quarters, as the fit has them: a further week runs the program of the week before
+        weeks = path.shape[1]
+        more = whole_quarters(weeks) - weeks
+        path, frequency = (
+            filled(path, more, 1),
+            None if frequency is None else filled(frequency, more, 1, "edge"),
+        )
+        if parameters.multiplier is not None:
+            parameters = parameters._replace(multiplier=filled(parameters.multiplier, more, 1, "edge"))
         with jax.enable_x64(True):
             terms = _media_terms(
                 media.layout, media.media_scale, media.population, media.unit, parameters, path, frequency
             )
-            return np.asarray(terms)[:, :, self.history :]
+            return np.asarray(terms)[:, :, self.history : weeks]
 
     def media_terms_ahead(
         self, which: slice, exposure: np.ndarray, frequency: np.ndarray | None = None

@@ -78,7 +78,7 @@ def plan_of(figures, log):
 
 @cache
 def compiled(log):
-    bounds = jax.jit(lambda figures, low, high: cell_bounds(plan_of(figures, log), low, high))
+    bounds = jax.jit(lambda figures, low, high: cell_bounds(plan_of(figures, log).arrays, low, high))
     values = jax.jit(lambda figures, spend: plan_of(figures, log).expected(spend))
     return bounds, values, jax.jit(jax.vmap(values, in_axes=(None, 0)))
 

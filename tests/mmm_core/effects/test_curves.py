@@ -5,7 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmm_core.budget.allocation import allocate
+from mmm_core.effects.contributions import contributions
 from mmm_core.effects.curves import response_curves, response_draws, spend_response
+from mmm_core.effects.roi import roi_table
 from mmm_core.errors import InputError
 from tests.mmm_core import brute_force
 from tests.mmm_core.posteriors import SPEC, adstocked, hill, panel_spec, posterior, weekly_table
@@ -184,3 +187,24 @@ def test_a_channel_that_was_off_has_the_curve_of_its_latest_period_with_spend(lo
 
         expected = [total(factor) - total(0.0) for factor in (0.0, 0.5, 1.0)]
         np.testing.assert_allclose(tv["mean"], expected, rtol=1e-9, atol=1e-9)
+
+
+def test_a_further_week_with_other_draws_compiles_nothing():
+    """Curves, budget and returns: a posterior's numbers are arguments of the programs, weeks are whole quarters."""
+    compiled = []
+
+    def listen(event, seconds, **kwargs):
+        if event == "/jax/core/compile/backend_compile_duration":
+            compiled.append(kwargs)
+
+    def analyse(tree):
+        return response_curves(tree), allocate(tree), roi_table(tree), contributions(tree)
+
+    first = analyse(posterior(table=weekly_table(60)))
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        later = analyse(posterior(table=weekly_table(61, seed=3), seed=4))
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert compiled == []
+    assert not np.allclose(first[0]["mean"], later[0]["mean"])
