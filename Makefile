@@ -21,7 +21,7 @@ export DO_NOT_TRACK := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo refresh publish ui test test-fast lint format lock bench clean clean-data
+.PHONY: engine meridian help setup demo refresh publish ui test test-fast lint format lock bench clean clean-data
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -60,8 +60,13 @@ format: $(READY)  ## put imports, layout and SQL in order
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix --disable-progress-bar dbt_project
 
-# The peers are installed for the benchmarks that compare with them, each in an environment of its own.
-PEERS_READY := $(PEERS)/meridian/.ready $(PEERS)/pymc_marketing/.ready
+engine: $(READY)  ## set up an engine that has an environment of its own: make engine E=meridian
+	@test -n "$(E)" || { echo "Name one: make engine E=meridian"; exit 2; }
+	@$(BIN)/mmm engine $(E)
+
+# The peers are installed for the benchmarks that compare with them, each in an environment of its own: that of Meridian
+# is the engine's.
+PEERS_READY := meridian $(PEERS)/pymc_marketing/.ready
 NEED_PEERS  := national geo accuracy real
 
 bench: $(READY) $(if $(filter $(NEED_PEERS),$(B)),$(PEERS_READY))  ## run a benchmark: make bench B=national
@@ -73,9 +78,12 @@ lock: $(READY)  ## compile the lock files anew (UPGRADE=1 takes newer releases)
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --extra platform --extra pymc --extra dev pyproject.toml -o requirements.lock
 	@$(COMPILE) --constraint requirements.lock --extra platform pyproject.toml -o requirements-runtime.lock
 	@$(COMPILE) --constraint requirements.lock requirements-bootstrap.in -o requirements-bootstrap.lock
-	@for peer in meridian pymc_marketing; do \
-	  $(COMPILE) $(if $(UPGRADE),--upgrade) benchmarks/peers/$$peer.in -o benchmarks/peers/$$peer.lock || exit 1; \
+	@for part in mmm_core/inference/engines/meridian/requirements benchmarks/peers/pymc_marketing; do \
+	  $(COMPILE) $(if $(UPGRADE),--upgrade) $$part.in -o $$part.lock || exit 1; \
 	done
+
+meridian: $(READY)
+	@$(BIN)/mmm engine meridian
 
 $(PEERS)/%/.ready: benchmarks/peers/%.lock | $(READY)
 	@echo "Bringing $(@D) in line with $< (0.8 to 3 GB the first time) ..."

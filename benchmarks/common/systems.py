@@ -16,6 +16,8 @@ import pandas as pd
 
 from benchmarks.common.diagnostics import Convergence, convergence
 from benchmarks.common.job import Job, read_result, write_job
+from mmm_core.errors import InputError
+from mmm_core.inference.engines.meridian import environment as meridian
 
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".venv-peers"
@@ -103,11 +105,17 @@ def run(system: str, job: Job, table: pd.DataFrame, cache: Path | None = None, *
 def _command(system: str) -> list[str]:
     if system == OURS:
         return [sys.executable, "-m", "benchmarks.common.ours_fit"]
-    python = PEERS / system / "bin" / "python"
-    if not python.is_file():
-        raise SystemExit(
-            f"{system} is not installed: run `make {python.parent.parent.relative_to(ROOT)}/.ready`."
-        )
+    if system == "meridian":  # the environment of the engine of that name
+        try:
+            python = meridian.python()
+        except InputError as error:
+            raise SystemExit(str(error)) from None
+    else:
+        python = PEERS / system / "bin" / "python"
+        if not python.is_file():
+            raise SystemExit(
+                f"{system} is not installed: run `make {python.parent.parent.relative_to(ROOT)}/.ready`."
+            )
     return [str(python), str(ROOT / "benchmarks" / "peers" / PEER_SCRIPTS[system])]
 
 

@@ -271,6 +271,20 @@ def schema(
         typer.echo(dumps(json_schema(), indent=2))
 
 
+@app.command()
+@reported
+def engine(
+    name: Annotated[str, typer.Argument(help="meridian", show_default=False)],
+) -> None:
+    """Set up an engine that runs in an environment of its own (meridian); does nothing where it is."""
+    from mmm_core.errors import InputError
+    from mmm_core.inference.engines.meridian.environment import set_up
+
+    if name != "meridian":
+        raise InputError(f"{name}: no engine with an environment of its own; there is one: meridian")
+    set_up(lambda words: screen.print(words, markup=False, soft_wrap=True))
+
+
 def _drawn(picture: str, subject: Any) -> Figure:
     """A picture of `mmm_core.plots`, which is imported when one is drawn."""
     from mmm_core.plots import plots

@@ -41,7 +41,9 @@ Folder = Annotated[
 ]
 Engine = Annotated[
     str | None,
-    typer.Option("--engine", help="numpyro, pymc, or approximate: laplace, advi, ridge; default the model's"),
+    typer.Option(
+        "--engine", help="numpyro, pymc, meridian, or approximate: laplace, advi, ridge; default the model's"
+    ),
 ]
 Draws = Annotated[int | None, typer.Option(min=100, help="kept draws a chain; default the model's")]
 

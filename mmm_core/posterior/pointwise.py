@@ -11,7 +11,8 @@ is closed form (Sundararajan and Keerthi 2001; Buerkner, Gabry and Vehtari 2021,
     sigma^2 K^-1 r = A_g r_g - H_g (w * h),    sigma^2 diag(K^-1) = diag(A_g) - (H_g * H_g) w,
 
 so that a draw costs one matrix-vector product a geo and no factorisation. Only a level with a slope that moves needs
-one. Student-t noise has no such form: its density is then given the level and coefficients drawn.
+one. Student-t noise and other libraries' models have no such form: there the density is given the level and
+coefficients drawn.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from mmm_core.model.gaussian_block import GaussianBlock, Spectrum, gaussian_bloc
 from mmm_core.model.level import level_prior
 from mmm_core.model.prepare import integrated_terms, scaled_kpi
 from mmm_core.posterior.handle import Posterior
+
+CONDITIONAL = ("pymc", "meridian")
+"""Engines whose models integrate nothing out: the density of a week is given the level and coefficients drawn."""
 
 _HALF_LOG_TWO_PI = 0.5 * np.log(2 * np.pi)
 
@@ -61,7 +65,7 @@ def predictor_parts(posterior: Posterior, positions: np.ndarray) -> Parts:
 
 def is_collapsed(posterior: Posterior) -> bool:
     """Whether the density of a week is that of the model with level and coefficients integrated out."""
-    return posterior.spec.student_t is None and posterior.engine != "pymc"
+    return posterior.spec.student_t is None and posterior.engine not in CONDITIONAL
 
 
 def refuse_without_a_likelihood(posterior: Posterior, what: str) -> None:
@@ -76,7 +80,7 @@ def refuse_without_a_likelihood(posterior: Posterior, what: str) -> None:
 def log_likelihood_of_weeks(posterior: Posterior, positions: np.ndarray) -> np.ndarray:
     """log p(y_i | y_-i, theta) of every week in units of the KPI, (draw, geo, week), nan where there is none.
 
-    For Student-t noise, and for the engine `pymc`, log p(y_i | theta, level, coefficients).
+    For Student-t noise, and for the engines `pymc` and `meridian`, log p(y_i | theta, level, coefficients).
     """
     spec, data = posterior.spec, posterior.data
     parts = predictor_parts(posterior, positions)

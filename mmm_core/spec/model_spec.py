@@ -191,7 +191,7 @@ class StudentT(Strict):
 class Fit(Strict):
     """How the posterior is computed."""
 
-    engine: Literal["numpyro", "laplace", "advi", "pymc", "ridge"] = "numpyro"
+    engine: Literal["numpyro", "laplace", "advi", "pymc", "meridian", "ridge"] = "numpyro"
     chains: int = Field(default=4, ge=1, le=64)
     warmup: int = Field(default=400, ge=100)
     draws: int = Field(default=1000, ge=100)

@@ -71,12 +71,16 @@ def test_settings_are_added_for_one_system():
     assert job.settings == {"meridian": {"knots": 8, "adapt": 5}}
 
 
-@pytest.mark.parametrize("system", ["meridian", "pymc_marketing"])
-def test_a_peer_that_is_not_installed_says_how_to(system, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("system", "how"),
+    [("meridian", "make engine E=meridian"), ("pymc_marketing", "make .*pymc_marketing/.ready")],
+)
+def test_a_peer_that_is_not_installed_says_how_to(system, how, monkeypatch, tmp_path):
     monkeypatch.setattr("benchmarks.common.systems.PEERS", tmp_path)
+    monkeypatch.setenv("MMM_MERIDIAN_ENV", str(tmp_path))
     monkeypatch.setattr("benchmarks.common.systems.ROOT", tmp_path.parent)
     world = textbook(1)
-    with pytest.raises(SystemExit, match=f"make .*{system}/.ready"):
+    with pytest.raises(SystemExit, match=how):
         run(system, world.job, world.table)
     assert PEERS.name == ".venv-peers"
 

@@ -54,6 +54,7 @@ ENGINES: dict[str, RegisteredEngine] = {
         any_weeks=True,
     ),
     "pymc": RegisteredEngine("mmm_core.inference.engines.pymc.engine"),
+    "meridian": RegisteredEngine("mmm_core.inference.engines.meridian.engine"),
     "ridge": RegisteredEngine(
         "mmm_core.inference.engines.ridge.engine", "ridge regression with bootstrap intervals, no posterior"
     ),

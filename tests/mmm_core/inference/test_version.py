@@ -122,6 +122,8 @@ def test_an_engines_source_counts_for_its_own_fits(copied):
     assert changed["mmm_core.inference.engines.ridge.search"] == ["ridge"]
     assert changed["mmm_core.inference.engines.hmc"] == ["numpyro"]
     assert changed["mmm_core.inference.engines.pymc.model"] == ["pymc"]
+    for module in ("worker", "environment", "draws", "job"):
+        assert changed[f"mmm_core.inference.engines.meridian.{module}"] == ["meridian"]
     assert changed["mmm_core.inference.engines.normal_approximation"] == ["laplace", "advi"]
     assert changed["mmm_core.model.model"] == list(ENGINES)
 

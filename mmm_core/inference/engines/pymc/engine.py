@@ -33,7 +33,6 @@ import xarray as xr
 from mmm_core.errors import InputError, listed
 from mmm_core.inference.engines import EngineResult, FitOptions
 from mmm_core.inference.hmc.state import Progress
-from mmm_core.model.beliefs import window_spend
 from mmm_core.posterior.schema import OPTIONAL_DIMS, POSTERIOR_DIMS
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -59,6 +58,7 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     data, spec = prepared.data, prepared.spec
     refuse(spec)
     report = _Report(options, spec.fit.warmup + (options.draws or spec.fit.draws))
+    from mmm_core.inference.engines.returns import roi_of_draws
     from mmm_core.inference.runtime import configure
 
     configure(spec.fit.chains, precision="float64")
@@ -78,7 +78,7 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     draws |= {
         "tau": np.zeros(lead),
         "level": np.zeros((*lead, data.sizes["week"])),
-        "roi": _roi(data, spec, draws),
+        "roi": roi_of_draws(data, spec, draws),
     }
     known = {**POSTERIOR_DIMS, **OPTIONAL_DIMS, **dict.fromkeys(spec.shape_parameters, ("channel",))}
     variables = {name: (known[name], values) for name, values in draws.items()}
@@ -211,29 +211,6 @@ def _sample(model: Any, spec: ModelSpec, options: FitOptions) -> tuple[dict[str,
     stats = found["sample_stats"]
     kept = stats[["diverging", "energy", "acceptance_rate"]].assign(num_steps=stats["n_steps"])
     return draws, kept.drop_attrs()
-
-
-def _roi(data: xr.Dataset, spec: ModelSpec, draws: dict[str, np.ndarray]) -> np.ndarray:
-    """Return on investment (chain, draw, paid_channel), by our own counterfactual: the KPI less that without media."""
-    import jax
-    import jax.numpy as jnp
-
-    from mmm_core.model.media import MediaModel, MediaParameters
-
-    media, paid = MediaModel.of(data, spec), len(spec.paid)
-    exposure, worth = data["exposure"].to_numpy(), data["revenue_per_kpi"].to_numpy()
-    lead = draws["coefficient"].shape[:2]
-
-    def flat(name: str) -> jax.Array:
-        return jnp.asarray(draws[name].reshape(-1, *draws[name].shape[2:]))
-
-    def brought(parameters: MediaParameters) -> jax.Array:
-        effect = media.effect(parameters, exposure)[:, -worth.shape[1] :, :paid]
-        return jnp.einsum("gtc,gt->c", effect, worth)
-
-    stacked = MediaParameters({name: flat(name) for name in spec.shape_parameters}, flat("coefficient"))
-    outcome = np.asarray(jax.jit(lambda some: jax.lax.map(brought, some))(stacked))
-    return (outcome / window_spend(data).sum(0)).reshape(*lead, paid)
 
 
 class _Report:
