@@ -27,7 +27,7 @@ import pandas as pd
 from benchmarks.common.diagnostics import score
 from benchmarks.common.job import Job
 from benchmarks.common.machine import finish, machine, rounded
-from benchmarks.common.systems import OURS, ROOT, SYSTEMS, run
+from benchmarks.common.systems import OURS, ROOT, SYSTEMS, peer_lock, run
 from benchmarks.worlds import World
 from benchmarks.worlds.peer_style import meridian_like, pymc_marketing_like
 from benchmarks.worlds.published import worlds as published
@@ -71,7 +71,7 @@ def fingerprint(system: str, world: World, job: Job) -> str:
 
 def _peer_sources(system: str) -> list[Path]:
     folder = ROOT / "benchmarks" / "peers"
-    return [folder / f"{system}.lock", *sorted(folder.glob("*.py"))]
+    return [peer_lock(system), *sorted(folder.glob("*.py"))]
 
 
 def fit_one(system: str, world: World, job: Job, cache: Path) -> dict[str, Any]:

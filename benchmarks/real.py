@@ -27,7 +27,7 @@ import xarray as xr
 
 from benchmarks.common.forecasting import SCRIPTS, Scored, peer_forecast, peer_job, score
 from benchmarks.common.machine import finish, machine, rounded
-from benchmarks.common.systems import OURS, ROOT
+from benchmarks.common.systems import OURS, ROOT, peer_lock
 from benchmarks.worlds.real import RealTable, real_tables
 from mmm_core.data.arrays import model_data
 from mmm_core.forecast.backtest import DRAWS
@@ -97,7 +97,7 @@ def fingerprint(system: str, table: RealTable, spec: ModelSpec, held: int) -> st
     code = hashlib.sha256(f"{system} {held} {HORIZON} {spec.spec_hash} {spec.fit.seed}".encode())
     if system in SCRIPTS:
         folder = ROOT / "benchmarks" / "peers"
-        lock, fitted = folder / f"{system}.lock", folder / SCRIPTS[system].replace("forecast", "fit")
+        lock, fitted = peer_lock(system), folder / SCRIPTS[system].replace("forecast", "fit")
         for path in (lock, fitted, folder / "forecasts" / SCRIPTS[system]):
             code.update(path.read_bytes())
     else:

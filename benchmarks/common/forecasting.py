@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from benchmarks.common.job import Job, read_result, write_job
-from benchmarks.common.systems import PEERS, ROOT
+from benchmarks.common.systems import ROOT, peer_python
 from mmm_core.data.calendar import INTERCEPT, TREND, dated_values, fourier_terms
 from mmm_core.forecast.scores import crps_of_draws
 from mmm_core.spec.model_spec import ModelSpec
@@ -112,11 +112,7 @@ def peer_forecast(system: str, job: Job, table: pd.DataFrame) -> tuple[np.ndarra
     Raises:
         SystemExit: the system is not installed, or its process failed; the message holds the end of its log.
     """
-    python = PEERS / system / "bin" / "python"
-    if not python.is_file():
-        raise SystemExit(
-            f"{system} is not installed: run `make {python.parent.parent.relative_to(ROOT)}/.ready`."
-        )
+    python = peer_python(system)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write_job(folder, job, table)

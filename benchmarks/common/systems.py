@@ -105,18 +105,31 @@ def run(system: str, job: Job, table: pd.DataFrame, cache: Path | None = None, *
 def _command(system: str) -> list[str]:
     if system == OURS:
         return [sys.executable, "-m", "benchmarks.common.ours_fit"]
-    if system == "meridian":  # the environment of the engine of that name
+    return [str(peer_python(system)), str(ROOT / "benchmarks" / "peers" / PEER_SCRIPTS[system])]
+
+
+def peer_python(system: str) -> Path:
+    """Interpreter of a peer's environment; that of Meridian is the engine's.
+
+    Raises:
+        SystemExit: the peer is not installed; the message says how to.
+    """
+    if system == "meridian":
         try:
-            python = meridian.python()
+            return meridian.python()
         except InputError as error:
             raise SystemExit(str(error)) from None
-    else:
-        python = PEERS / system / "bin" / "python"
-        if not python.is_file():
-            raise SystemExit(
-                f"{system} is not installed: run `make {python.parent.parent.relative_to(ROOT)}/.ready`."
-            )
-    return [str(python), str(ROOT / "benchmarks" / "peers" / PEER_SCRIPTS[system])]
+    python = PEERS / system / "bin" / "python"
+    if not python.is_file():
+        raise SystemExit(
+            f"{system} is not installed: run `make {python.parent.parent.relative_to(ROOT)}/.ready`."
+        )
+    return python
+
+
+def peer_lock(system: str) -> Path:
+    """What is installed in a peer's environment."""
+    return meridian.LOCK if system == "meridian" else ROOT / "benchmarks" / "peers" / f"{system}.lock"
 
 
 def _environment(system: str, compiled: Path, keep: bool) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Fit a job with Google Meridian on JAX; runs in the environment of the engine `meridian`: meridian_fit.py FOLDER.
+"""Fit a job with Google Meridian on JAX; runs in .venv-peers/meridian: meridian_fit.py FOLDER.
 
 Settings: `knots`, `fourier` (yearly waves as controls; Meridian has no seasonality of its own), `adapt`, `burnin`,
 `chains` (an int or a list, as `n_chains` of `sample_posterior`), `max_tree_depth`.
