@@ -135,7 +135,7 @@ def loo(
 ) -> None:
     """Leave-one-out predictive density, and which of several models predicts better."""
     with busy("Leaving every week out"):
-        from mmm_core.diagnostics.loo import compare
+        from mmm_core.diagnostics.loo import compare_loo
         from mmm_core.diagnostics.loo import loo as estimate
 
         paths = [posterior, *(against or [])]
@@ -145,7 +145,7 @@ def loo(
             short = [path.name for path in paths]
             names = short if len(set(short)) == len(short) else [str(path) for path in paths]
         found = dict(zip(names, map(estimate, compared), strict=True))
-        table = compare(found) if against else None
+        table = compare_loo(found) if against else None
     from mmm_core.cli import console
 
     for name, estimated in found.items():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmm_core.cli import analysis as cli_analysis
+from mmm_core.cli.comparison import compare
 from mmm_core.cli.forecast import forecast
 from mmm_core.cli.terminal import (
     Engine,
@@ -295,6 +296,7 @@ def _drawn(picture: str, subject: Any) -> Figure:
 
 app.command()(forecast)
 cli_analysis.register(app)
+app.command(rich_help_panel="Question a model")(compare)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from mmm_core.budget.allocation import Allocation
+    from mmm_core.diagnostics.engine_comparison import EngineComparison
     from mmm_core.diagnostics.identifiability import Identification
     from mmm_core.diagnostics.loo import Loo
     from mmm_core.diagnostics.sensitivity import Sensitivity
@@ -340,6 +341,37 @@ def comparison(table: pd.DataFrame) -> RenderableType:
             escape(row["verdict"]),
         )
     return out
+
+
+def engines(found: EngineComparison) -> RenderableType:
+    """Engines side by side, the simple forecasts below them, and what it comes to."""
+    channels = list(dict.fromkeys(found.returns["channel"]))
+    columns = [column for channel in channels for column in (escape(channel), INTERVAL)]
+    returns = _Figures(f"{found.model}: {found.returns_in}, by engine", "engine", *columns)
+    fits = _Figures(
+        "\nFit, forecast and cost", "engine", "R2", "MAPE", f"CRPS of {found.holdout_weeks} weeks", "in 90 %",
+        "seconds", "R-hat", "min ESS",
+    )  # fmt: skip
+    by = found.returns.set_index(["engine", "channel"]).to_dict("index")
+    for row in found.table.to_dict("records"):
+        name = escape(row["engine"])
+        if row["reason"]:
+            fits.add_row(f"{name} (not fitted)", *[""] * 7)
+            continue
+        figures = [by[row["engine"], channel] for channel in channels]
+        cells = [(f"{one['mean']:.2f}", f"{one['q05']:.2f} to {one['q95']:.2f}") for one in figures]
+        returns.add_row(name, *(cell for pair in cells for cell in pair))
+        fits.add_row(
+            name + (" (approximate)" if row["approximate"] else ""),
+            _number(row["r2"]), f"{row['mape']:.1%}", "" if row["crps"] != row["crps"] else score(row["crps"]),
+            "" if row["coverage_90"] != row["coverage_90"] else f"{row['coverage_90']:.0%}",
+            f"{row['seconds']:,.0f}", "" if row["rhat"] != row["rhat"] else f"{row['rhat']:.3f}",
+            "" if row["ess_bulk"] != row["ess_bulk"] else f"{row['ess_bulk']:,.0f}",
+        )  # fmt: skip
+    for name, crps in found.simple.items():
+        if crps == crps:
+            fits.add_row(f"({escape(name)})", "", "", score(crps), *[""] * 4)
+    return Group(returns, fits, *(Text(sentence) for sentence in found.words))
 
 
 def identification(found: Iterable[Identification]) -> RenderableType:

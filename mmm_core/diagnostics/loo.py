@@ -143,7 +143,7 @@ def _relative_efficiency(posterior: Posterior, positions: np.ndarray) -> float:
     return float(np.clip(np.nanmean(effective_sample_size_of_mean(varying)) / count, 0.01, 1.0))
 
 
-def compare(found: Mapping[str, Loo]) -> pd.DataFrame:
+def compare_loo(found: Mapping[str, Loo]) -> pd.DataFrame:
     """Models side by side, the best first.
 
     Args:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmm_core.diagnostics.loo import compare, loo, psis_loo
+from mmm_core.diagnostics.loo import compare_loo, loo, psis_loo
 from mmm_core.errors import InputError
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 from tests.mmm_core.review.test_review import sound
@@ -36,18 +36,18 @@ def test_a_model_that_explains_more_is_preferred():
     plain, better = sound(draws=100), sound(draws=100)
     group = plain["posterior"].to_dataset()
     plain["posterior"] = group.assign(coefficient=group["coefficient"] * 0.01, sigma=group["sigma"] * 1.2)
-    table = compare({"without media": loo(plain), "with media": loo(better)})
+    table = compare_loo({"without media": loo(plain), "with media": loo(better)})
     assert table["model"].tolist() == ["with media", "without media"]
     assert table["difference"].tolist()[0] == 0
     assert table["difference"].tolist()[1] < -4
     assert table["verdict"].tolist() == ["predicts best", "predicts worse than with media"]
     with pytest.raises(InputError, match="two models"):
-        compare({"one": loo(plain)})
+        compare_loo({"one": loo(plain)})
 
 
 def test_equal_models_are_called_equal():
     found = loo(sound(draws=100))
-    table = compare({"a": found, "b": found})
+    table = compare_loo({"a": found, "b": found})
     assert "within its error" in table["verdict"][1]
     assert table["difference_se"][1] == 0
 
@@ -68,7 +68,7 @@ def test_a_week_that_moves_the_posterior_is_named():
 
 def test_models_of_other_weeks_do_not_compare():
     with pytest.raises(InputError, match="same weeks"):
-        compare({"a": loo(posterior(draws=50)), "b": loo(posterior(draws=50, holdout_weeks=5))})
+        compare_loo({"a": loo(posterior(draws=50)), "b": loo(posterior(draws=50, holdout_weeks=5))})
 
 
 def test_models_of_another_kpi_or_unit_do_not_compare():
@@ -77,11 +77,11 @@ def test_models_of_another_kpi_or_unit_do_not_compare():
         posterior({**SPEC, "kpi": {"column": "orders", "revenue_per_unit": "order_value"}}, draws=50)
     )
     with pytest.raises(InputError, match=r"of revenue .*of orders|of orders .*of revenue"):
-        compare({"a": revenue, "b": orders})
+        compare_loo({"a": revenue, "b": orders})
     table = weekly_table()
     table["revenue"] /= 1000
     with pytest.raises(InputError, match=r"different values of revenue.* 60 of 60 weeks: .*same unit"):
-        compare({"a": revenue, "b": loo(posterior(table=table, draws=50))})
+        compare_loo({"a": revenue, "b": loo(posterior(table=table, draws=50))})
 
 
 def test_a_model_of_the_logarithm_compares_as_the_density_is_of_the_kpi_itself():
@@ -89,7 +89,7 @@ def test_a_model_of_the_logarithm_compares_as_the_density_is_of_the_kpi_itself()
         loo(posterior(draws=50)),
         loo(posterior({**SPEC, "kpi": {"column": "revenue", "scale": "log"}})),
     )
-    assert len(compare({"level": level, "log": log})) == 2
+    assert len(compare_loo({"level": level, "log": log})) == 2
     table = weekly_table()
     table["revenue"] *= 1000  # moves both by the same: log 1000 a week
     for one, spec in ((level, SPEC), (log, {**SPEC, "kpi": {"column": "revenue", "scale": "log"}})):
