@@ -53,7 +53,8 @@ class EngineComparison:
             of the weeks held out; seconds of the fit to the whole table; rhat (largest) and ess_bulk (smallest), nan
             where an engine has no chains; not_converged; reason: why it could not fit, "" where it could. A figure that
             does not exist is nan.
-        returns: a row an engine and paid channel: engine, channel, mean, median, sd, q05, q95 of the ROI.
+        returns: a row an engine and paid channel: engine, channel, mean, median, sd, q05, q95 of the ROI,
+            approximate.
         simple: CRPS of the simple forecasts of the same weeks, by name.
     """
 
@@ -190,6 +191,7 @@ def _fitted(
     drawn = roi_draws(posterior)
     returns = [
         {"engine": name, "channel": channel, **summarise(drawn["roi"].sel(channel=channel).to_numpy())}
+        | {"approximate": posterior.approximate}
         for channel in spec.paid
     ]
     return _Found(row, returns, str(drawn.attrs["returns"]), simple)
