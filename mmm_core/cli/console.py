@@ -365,7 +365,7 @@ def engines(found: EngineComparison) -> RenderableType:
             name + (" (approximate)" if row["approximate"] else ""),
             _number(row["r2"]), f"{row['mape']:.1%}", "" if row["crps"] != row["crps"] else score(row["crps"]),
             "" if row["coverage_90"] != row["coverage_90"] else f"{row['coverage_90']:.0%}",
-            f"{row['seconds']:,.0f}", "" if row["rhat"] != row["rhat"] else f"{row['rhat']:.3f}",
+            f"{row['seconds']:,.0f}", "" if row["rhat"] != row["rhat"] else f"{row['rhat']:.4g}",
             "" if row["ess_bulk"] != row["ess_bulk"] else f"{row['ess_bulk']:,.0f}",
         )  # fmt: skip
     for name, crps in found.simple.items():

@@ -48,6 +48,7 @@ def main(folder: Path) -> None:
     job = json.loads((folder / JOB).read_text(encoding="utf-8"))
     with np.load(folder / ARRAYS) as stored:
         arrays = dict(stored)
+    _give_hill_a_gradient_at_0()
     model = Meridian(input_data=_input_data(job, arrays), model_spec=_model_spec(job, arrays))
     say(2)
     begun = time.perf_counter()
@@ -90,6 +91,24 @@ def _end_with_parent() -> None:
     while os.read(0, 4096):
         pass
     os._exit(1)
+
+
+def _give_hill_a_gradient_at_0() -> None:
+    """Meridian's Hill curve, value for value, with a gradient where there is no media.
+
+    Its own has none for a slope below 1 after as many weeks without media as carry over, and every transition diverges.
+    """
+    from meridian import backend
+    from meridian.model import adstock_hill
+
+    curve = adstock_hill._hill
+
+    def from_zero(media: Any, ec: Any, slope: Any) -> Any:
+        positive = media > 0
+        response = curve(media=backend.where(positive, media, backend.ones_like(media)), ec=ec, slope=slope)
+        return backend.where(positive, response, backend.zeros_like(response))
+
+    adstock_hill._hill = from_zero
 
 
 def _input_data(job: dict[str, Any], arrays: dict[str, Any]) -> Any:

@@ -137,9 +137,17 @@ def recorded(raw):
 WEEKS, HOLDOUT = 84, 8
 
 
+def table_with_a_pause():
+    """Television pauses for longer than it carries over."""
+    table = weekly_table(WEEKS)
+    table.loc[30:39, "revenue"] -= 0.5 * table.loc[30:39, "tv_spend"]
+    table.loc[30:39, "tv_spend"] = 0.0
+    return table
+
+
 @pytest.fixture(scope="module")
 def tree(steps, recorded):
-    return fit(weekly_table(WEEKS), parse_spec(spec_with()), progress=steps.append, holdout_weeks=HOLDOUT)
+    return fit(table_with_a_pause(), parse_spec(spec_with()), progress=steps.append, holdout_weeks=HOLDOUT)
 
 
 @installed
@@ -148,6 +156,7 @@ def test_schema_label_and_file(tree, tmp_path):
     check_posterior(tree)
     assert (tree.attrs["engine"], tree.attrs["approximate"]) == ("meridian", "")
     assert tree.attrs["meridian"] == environment.VERSION
+    assert tree["sample_stats"]["diverging"].mean() < 0.1
     assert dict(tree["posterior"].sizes) | {"chain": 2, "draw": 150} == dict(tree["posterior"].sizes)
     back = load_posterior(save_posterior(tree, tmp_path / "posterior.nc"))
     assert back["posterior"].to_dataset().identical(tree["posterior"].to_dataset())
@@ -179,7 +188,7 @@ def test_analyses_read_it(tree):
 @pytest.mark.slow
 def test_its_answer_is_near_the_default_engines(tree):
     ours = fit(
-        weekly_table(WEEKS),
+        table_with_a_pause(),
         parse_spec(spec_with(fit={**LENGTH, "engine": "numpyro", "draws": 500, "warmup": 300})),
         holdout_weeks=HOLDOUT,
     )

@@ -53,9 +53,11 @@ def test_the_setting_names_the_folder(tmp_path, monkeypatch):
     assert environment.folder() == tmp_path / "venv" / "share" / "carryover" / "meridian"
 
 
-def test_an_installation_that_fails_says_what_the_installer_said_and_is_not_taken_for_one(
-    tmp_path, monkeypatch
-):
+@pytest.mark.slow
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_failed_installation_says_what_the_installer_said(installer, tmp_path, monkeypatch):
+    if installer == "pip":
+        monkeypatch.setattr(environment.shutil, "which", lambda name, path: None)
     monkeypatch.setenv(environment.VARIABLE, str(tmp_path / "new"))
     lock = tmp_path / "requirements.lock"
     lock.write_text(f"no-such-package-of-anybody @ file://{tmp_path}/nowhere.whl --hash=sha256:{'0' * 64}\n")
