@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -348,26 +348,29 @@ def engines(found: EngineComparison) -> RenderableType:
     channels = list(dict.fromkeys(found.returns["channel"]))
     columns = [column for channel in channels for column in (escape(channel), INTERVAL)]
     returns = _Figures(f"{found.model}: {found.returns_in}, by engine", "engine", *columns)
+    forecast = (f"CRPS of {found.holdout_weeks} weeks", "in 90 %") if found.holdout_weeks else ()
     fits = _Figures(
-        "\nFit, forecast and cost", "engine", "R2", "MAPE", f"CRPS of {found.holdout_weeks} weeks", "in 90 %",
-        "seconds", "R-hat", "min ESS",
-    )  # fmt: skip
+        "\nFit, forecast and cost", "engine", "R2", "MAPE", *forecast, "seconds", "R-hat", "min ESS"
+    )
     by = found.returns.set_index(["engine", "channel"]).to_dict("index")
     for row in found.table.to_dict("records"):
         name = escape(row["engine"])
         if row["reason"]:
-            fits.add_row(f"{name} (not fitted)", *[""] * 7)
+            fits.add_row(f"{name} (not fitted)", *[""] * (5 + len(forecast)))
             continue
         figures = [by[row["engine"], channel] for channel in channels]
         cells = [(f"{one['mean']:.2f}", f"{one['q05']:.2f} to {one['q95']:.2f}") for one in figures]
         returns.add_row(name, *(cell for pair in cells for cell in pair))
+        scores = (_known(row["crps"], score), _known(row["coverage_90"], "{:.0%}".format))
         fits.add_row(
             name + (" (approximate)" if row["approximate"] else ""),
-            _number(row["r2"]), f"{row['mape']:.1%}", "" if row["crps"] != row["crps"] else score(row["crps"]),
-            "" if row["coverage_90"] != row["coverage_90"] else f"{row['coverage_90']:.0%}",
-            f"{row['seconds']:,.0f}", "" if row["rhat"] != row["rhat"] else f"{row['rhat']:.4g}",
-            "" if row["ess_bulk"] != row["ess_bulk"] else f"{row['ess_bulk']:,.0f}",
-        )  # fmt: skip
+            _known(row["r2"], "{:.2f}".format),
+            _known(row["mape"], "{:.1%}".format),
+            *(scores if forecast else ()),
+            _known(row["seconds"], "{:,.0f}".format),
+            _known(row["rhat"], "{:.4g}".format),
+            _known(row["ess_bulk"], "{:,.0f}".format),
+        )
     for name, crps in found.simple.items():
         if crps == crps:
             fits.add_row(f"({escape(name)})", "", "", score(crps), *[""] * 4)
@@ -389,6 +392,11 @@ def identification(found: Iterable[Identification]) -> RenderableType:
             f"{channel.inflation:,.1f}", f"{channel.changed} of {channel.weeks}",
         )  # fmt: skip
     return Group(table, *(Text(channel.sentence) for channel in found))
+
+
+def _known(value: float, form: Callable[[float], str]) -> str:
+    """A figure in a form; "" where there is none."""
+    return "" if value != value else form(value)
 
 
 def _number(value: float) -> str:
