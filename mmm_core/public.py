@@ -24,6 +24,7 @@ HOMES: dict[str, str] = {
     "forecast.predictive": "posterior_predictive prior_predictive prior_words",
     "forecast.backtest": "backtest",
     "budget.allocation": "allocate",
+    "selection.select": "climb select",
     "diagnostics.identifiability": "identify",
     "diagnostics.engine_comparison": "compare",
     "diagnostics.loo": "compare_loo loo",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mmm_core.diagnostics.sensitivity import Sensitivity
     from mmm_core.forecast.backtest import Backtest
     from mmm_core.review import CheckResult
+    from mmm_core.selection.selection import Selection
 
 
 INTERVAL = "90 % interval"
@@ -289,6 +290,43 @@ def backtest(found: Backtest) -> RenderableType:
         last = row["origin"]
     outside = [Text(line, style="red") for line in found.outside.splitlines()]
     return Group(table, Text(found.words), *outside)
+
+
+def selection(found: Selection) -> RenderableType:
+    """Specifications by their scores, those that could not be fitted, and what it comes to."""
+    table = _Figures(
+        "Which specification, by its forecasts of weeks not seen",
+        "model", "CRPS", "from the best", "verdict", "LOO elpd", "MAPE", "in 90 %", "unknowns",
+        text=("verdict",),
+    )  # fmt: skip
+    doubts = []
+    for row in found.table.to_dict("records"):
+        if row["reason"]:
+            doubts.append(Text(f"{row['model']} could not be scored: {row['reason']}", style="red"))
+            continue
+        best = row["verdict"] == "best"
+        difference = "" if best else with_error(row["difference"], row["difference_se"], "+.1%", ".1%")
+        elpd = with_error(row["elpd_difference"], row["elpd_difference_se"], "+,.1f", ".1f")
+        table.add_row(
+            f"[bold]{escape(row['model'])}[/]" if row["recommended"] else escape(row["model"]),
+            score(row["crps"]),
+            difference,
+            row["verdict"],
+            ("" if best else elpd) + ("?" if row["unreliable"] and elpd else ""),
+            f"{row['mape']:.1%}",
+            f"{row['coverage_90']:.0%}",
+            str(int(row["unknowns"])),
+        )
+        if row["note"]:
+            doubts.append(Text(f"{row['model']}: {row['note']}", style="yellow"))
+    return Group(table, *doubts, *(Text(line) for line in found.words))
+
+
+def with_error(value: float, error: float, form: str, error_form: str) -> str:
+    """A figure with its standard error, as far as they exist."""
+    if value != value:
+        return ""
+    return f"{value:{form}}" + (f" ± {error:{error_form}}" if error == error else "")
 
 
 def score(crps: float) -> str:

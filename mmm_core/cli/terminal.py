@@ -163,6 +163,11 @@ def write_json(path: Path, value: Any) -> Path:
     return write_whole(path, lambda target: target.write_text(text + "\n", encoding="utf-8"))
 
 
+def write_text(path: Path, text: str) -> Path:
+    """Text as it is."""
+    return write_whole(path, lambda target: target.write_text(text, encoding="utf-8"))
+
+
 def write_table(path: Path, table: Any) -> Path:
     """A data frame as CSV."""
     return write_whole(path, lambda target: table.to_csv(target, index=False))

@@ -62,6 +62,8 @@ class PairedDifference:
     @property
     def words(self) -> str:
         """The verdict with its figures, such as `18% lower (standard error 5%, p 0.01 over 6 origins): better`."""
+        if self.mean == 0:
+            return "the same"
         size = f"{abs(self.relative):.0%} {'lower' if self.mean < 0 else 'higher'}"
         if self.origins < 2:
             return f"{size}, of one origin, which says nothing of chance"

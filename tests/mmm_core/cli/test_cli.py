@@ -24,7 +24,7 @@ def test_help_names_every_command_and_imports_nothing_heavy():
     assert said.returncode == 0
     for command in (
         "simulate", "fit", "curves", "allocate", "forecast", "review", "schema",
-        "prior", "backtest", "sensitivity", "loo", "placebo", "identify",
+        "prior", "backtest", "sensitivity", "loo", "placebo", "identify", "select",
     ):  # fmt: skip
         assert command in said.stdout
     code = (

@@ -1,0 +1,1 @@
+"""Which specification: several of them scored on the same weeks, and one recommended."""
