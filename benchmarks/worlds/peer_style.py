@@ -28,7 +28,7 @@ def meridian_like(seed: int) -> World:
     """
     rng = np.random.default_rng([seed, 1])
     weeks, channels = 208 + L_MAX, 4
-    media = np.exp(0.5 * _autoregressive(rng, weeks + BURN_IN, channels, 0.6))
+    media = np.exp(0.5 * autoregressive(rng, weeks + BURN_IN, channels, 0.6))
     media[:, 2:] *= _flights(rng, weeks + BURN_IN, 2)
     alpha, half = rng.uniform(0.1, 0.8, channels), rng.lognormal(np.log(0.8), 0.4, channels)
 
@@ -39,7 +39,7 @@ def meridian_like(seed: int) -> World:
 
     knots = np.concatenate([[0.0], np.cumsum(rng.normal(0, 0.06, 12))])
     baseline = 1 + np.interp(np.arange(weeks), np.linspace(0, weeks - 1, 13), knots)
-    controls = _autoregressive(rng, weeks, 2, 0.7)
+    controls = autoregressive(rng, weeks, 2, 0.7)
     return _world("meridian_like", seed, rng, media, effect, baseline, controls, noise=0.05)
 
 
@@ -72,7 +72,7 @@ def textbook(seed: int, weeks: int = 208, channels: int = 4) -> World:
     system is slow because its baseline cannot follow the data. The table has `weeks` rows, the first 8 of them history.
     """
     rng = np.random.default_rng([seed, 3])
-    media = np.exp(0.6 * _autoregressive(rng, weeks + BURN_IN, channels, 0.3))
+    media = np.exp(0.6 * autoregressive(rng, weeks + BURN_IN, channels, 0.3))
     alpha, half = rng.uniform(0.2, 0.7, channels), rng.lognormal(0, 0.3, channels)
 
     def effect(c: int) -> np.ndarray:
@@ -80,7 +80,7 @@ def textbook(seed: int, weeks: int = 208, channels: int = 4) -> World:
         return carried / (carried + half[c])
 
     baseline = 1 + np.linspace(-0.1, 0.1, weeks) + _season(rng, weeks, 0.06)
-    controls = _autoregressive(rng, weeks, 3, 0.5)
+    controls = autoregressive(rng, weeks, 3, 0.5)
     return _world("textbook", seed, rng, media, effect, baseline, controls, noise=0.03)
 
 
@@ -128,7 +128,7 @@ def _world(
     return World(f"{generator}-{seed}", generator, table, job, true_roi)
 
 
-def _autoregressive(rng: np.random.Generator, weeks: int, series: int, persistence: float) -> np.ndarray:
+def autoregressive(rng: np.random.Generator, weeks: int, series: int, persistence: float) -> np.ndarray:
     """Stationary first-order autoregressions of standard deviation 1, (weeks, series)."""
     steps = rng.standard_normal((weeks, series)) * np.sqrt(1 - persistence**2)
     steps[0] /= np.sqrt(1 - persistence**2)

@@ -45,8 +45,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import solve_triangular
 
+from mmm_core.model.factors import half_log_determinant, inverse_root
 from mmm_core.model.level import (
     LevelPrior,
     conditional,
@@ -79,7 +79,7 @@ class GaussianBlock(NamedTuple):
     observed: Array  # (G, T) 1 where the KPI enters the likelihood
     whitener: Array  # C_g, (G, T, K)
     terms: Array  # O_g Z_g s, (G, T, K)
-    precision_root: Array  # Cholesky factor of I + Z'Z, (G, K, K)
+    inverse_root: Array  # of I + Z'Z, see `mmm_core.model.factors`, (G, K, K)
     prior_sd: Array  # s, (K,)
     log_normaliser: Array  # the terms that hold no parameter, where weights are fixed
     level: Spectrum | LevelPrior  # the spectrum unless the block is varying or has a slope
@@ -124,6 +124,7 @@ def gaussian_block(
     scaled = design * prior_sd * mask[..., None]
     precision = np.eye(terms) + np.einsum("gtk,gtj->gkj", scaled, scaled)
     root = np.linalg.cholesky(precision)
+    inverse = np.linalg.solve(root, np.broadcast_to(np.eye(terms), root.shape))
     whitener = np.linalg.solve(root, scaled.transpose(0, 2, 1)).transpose(0, 2, 1)
     flat = whitener.transpose(1, 0, 2).reshape(weeks, geos * terms)
     level_precision = np.diag(mask.sum(0)) - flat @ flat.T
@@ -132,7 +133,7 @@ def gaussian_block(
         observed=mask,
         whitener=whitener,
         terms=scaled,
-        precision_root=root,
+        inverse_root=inverse,
         prior_sd=prior_sd,
         log_normaliser=-np.log(np.diagonal(root, axis1=1, axis2=2)).sum() - mask.sum() * _HALF_LOG_TWO_PI,
         level=level_prior(weeks, slope) if general else _spectrum(level_precision),
@@ -201,7 +202,7 @@ def log_likelihood(
     return (
         level_log_marginal(block.level, data.precision, data.information, *_ratios(sigma, tau, tau_slope))
         - 0.5 * data.quadratic
-        - _log_diagonal(data.root)
+        - half_log_determinant(data.inverse)
         - count * jnp.log(sigma)
         + log_normaliser
     )
@@ -221,17 +222,16 @@ def draw(
     _check(block, weights, tau_slope)
     level_key, term_key, geo_key = jax.random.split(key, 3)
     residual = residual * block.observed
-    solve = jax.vmap(lambda root, b: solve_triangular(root, b, lower=True, trans=1))
     if isinstance(block.level, Spectrum):
         projected, _ = _project(block, block.level, residual)
         spread = 1.0 + (tau / sigma) ** 2 * block.level.eigenvalues
         by_geo = None
         if deviations is not None:
-            root, mean = conditional(
+            inverse, mean = conditional(
                 *_after_level(block, block.level, residual, projected, spread, sigma, tau, deviations)
             )
             noise = jax.random.normal(geo_key, mean.shape, mean.dtype)
-            standard = mean + solve_triangular(root, noise, lower=True, trans=1)
+            standard = mean + noise @ inverse
             by_geo = standard.reshape(-1, len(deviations.sd)) * deviations.sd
             effect = jnp.einsum("gct,gc->gt", deviations.columns, by_geo)
             residual = residual - effect * block.observed
@@ -241,7 +241,7 @@ def draw(
         level = block.level.basis @ steps
         white = jnp.einsum("gtk,gt->gk", block.whitener, residual - block.observed * level)
         white = white + sigma * jax.random.normal(term_key, white.shape, white.dtype)
-        return Draw(level, solve(block.precision_root, white) * block.prior_sd, by_geo, None)
+        return Draw(level, _solve_upper(block.inverse_root, white) * block.prior_sd, by_geo, None)
     seen = block.observed if weights is None else block.observed * weights
     columns = _columns(block, sigma, deviations, with_terms=True)
     data = _integrate(residual / sigma, columns, seen)
@@ -250,7 +250,7 @@ def draw(
     )
     white = data.white - jnp.einsum("gnt,t->gn", data.rows, level)
     white = white + jax.random.normal(term_key, white.shape, white.dtype)
-    drawn = solve(data.root, white)
+    drawn = _solve_upper(data.inverse, white)
     terms = len(block.prior_sd)
     return Draw(
         sigma * level,
@@ -306,7 +306,7 @@ class _Data(NamedTuple):
     precision: jax.Array  # sum_g A_g - U_g U_g', (T, T)
     information: jax.Array  # (T,)
     quadratic: jax.Array  # what is left of sum_g r_g' A_g r_g
-    root: jax.Array  # R_g, (G, C, C)
+    inverse: jax.Array  # R_g^{-1}, (G, C, C)
     rows: jax.Array  # U_g', (G, C, T)
     white: jax.Array  # U_g' r_g, (G, C)
 
@@ -331,18 +331,15 @@ def _integrate(
         precision = jnp.diag(weights.sum(0))
     size = columns.shape[1]
     products = jnp.einsum("gct,gdt->gcd", seen, columns)
-    root = jnp.linalg.cholesky(jnp.eye(size, dtype=columns.dtype) + products[:, :size])
-    to_white = jax.lax.linalg.triangular_solve(
-        root, jnp.broadcast_to(jnp.eye(size, dtype=columns.dtype), root.shape), left_side=True, lower=True
-    )
-    rows = to_white @ seen[:, :size]
-    white = jnp.einsum("gcd,gd->gc", to_white, products[:, size])
+    inverse = inverse_root(jnp.eye(size, dtype=columns.dtype) + products[:, :size])
+    rows = inverse @ seen[:, :size]
+    white = jnp.einsum("gcd,gd->gc", inverse, products[:, size])
     flat = rows.reshape(-1, rows.shape[-1])
     return _Data(
         precision=precision - gram(flat),
         information=seen[:, size].sum(0) - white.ravel() @ flat,
         quadratic=jnp.sum(seen[:, size] * residual) - jnp.sum(white**2),
-        root=root,
+        inverse=inverse,
         rows=rows,
         white=white,
     )
@@ -365,9 +362,9 @@ def _ratios(
     return tau / sigma, None if tau_slope is None else tau_slope / sigma
 
 
-def _log_diagonal(root: jax.Array) -> jax.Array:
-    """Half the log determinant, from the Cholesky factors (..., size, size)."""
-    return jnp.sum(jnp.log(jnp.diagonal(root, axis1=-2, axis2=-1)))
+def _solve_upper(inverse: jax.Array, white: jax.Array) -> jax.Array:
+    """R_g^{-T} white_g, (geo, column), from the inverse roots R_g^{-1}."""
+    return jnp.einsum("gcd,gc->gd", inverse, white)
 
 
 def _check(

@@ -28,7 +28,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import solve_triangular
+
+from mmm_core.model.factors import half_log_determinant, inverse_root
 
 Array = Any  # of NumPy when prepared, of JAX inside a program
 
@@ -93,9 +94,9 @@ def draw_level(
     """
     level_key, slope_key = jax.random.split(key)
     precision, information, scale = _coordinates(prior, precision, information, step, slope_step)
-    root, mean = conditional(prior.stiffness, precision, information, scale)
+    inverse, mean = conditional(prior.stiffness, precision, information, scale)
     noise = jax.random.normal(level_key, mean.shape, mean.dtype)
-    moved = scale * (mean + solve_triangular(root, noise, lower=True, trans=1))
+    moved = scale * (mean + noise @ inverse)
     if prior.slope is None or slope_step is None:
         return jnp.concatenate([jnp.zeros(1, moved.dtype), moved]), None
     # in these coordinates a step is the slope, with variance slope_step^2 k, plus independent noise
@@ -138,9 +139,9 @@ def _coordinates(
 def conditional(
     stiffness: jax.Array, precision: jax.Array, information: jax.Array, scale: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Cholesky factor of N, and N^{-1} b."""
-    root = jnp.linalg.cholesky(stiffness + scale[:, None] * precision * scale)
-    return root, jax.scipy.linalg.cho_solve((root, True), scale * information)
+    """R^{-1} for N = R R', and N^{-1} b."""
+    inverse = inverse_root(stiffness + scale[:, None] * precision * scale)
+    return inverse, (inverse @ (scale * information)) @ inverse
 
 
 @jax.custom_jvp
@@ -148,8 +149,8 @@ def log_marginal(
     stiffness: jax.Array, precision: jax.Array, information: jax.Array, scale: jax.Array
 ) -> jax.Array:
     """b'N^{-1}b / 2 - log|N| / 2 of the module's docstring, for any J, A, y and s."""
-    root, mean = conditional(stiffness, precision, information, scale)
-    return 0.5 * jnp.sum(scale * information * mean) - jnp.sum(jnp.log(jnp.diagonal(root)))
+    inverse, mean = conditional(stiffness, precision, information, scale)
+    return 0.5 * jnp.sum(scale * information * mean) - half_log_determinant(inverse)
 
 
 @log_marginal.defjvp
@@ -161,10 +162,9 @@ def _log_marginal_jvp(
     Tangents enter linearly, so that reverse mode uses the gradients as they are; J is fixed and has none.
     """
     stiffness, precision, information, scale = primals
-    root, mean = conditional(stiffness, precision, information, scale)
-    value = 0.5 * jnp.sum(scale * information * mean) - jnp.sum(jnp.log(jnp.diagonal(root)))
-    inverse_root = jax.lax.linalg.triangular_solve(root, jnp.eye(len(root), dtype=root.dtype), lower=True)
-    covariance = inverse_root.T @ inverse_root
+    inverse, mean = conditional(stiffness, precision, information, scale)
+    value = 0.5 * jnp.sum(scale * information * mean) - half_log_determinant(inverse)
+    covariance = inverse.T @ inverse
     moved = scale * mean
     _, d_precision, d_information, d_scale = tangents
     second_moment = covariance * scale * scale[:, None] + moved[:, None] * moved

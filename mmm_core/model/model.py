@@ -31,6 +31,7 @@ import numpyro.distributions as dist
 import xarray as xr
 
 from mmm_core.model.beliefs import BUMP, EffectBelief, effect_beliefs, treatment_beliefs
+from mmm_core.model.exchangeable import Exchangeable
 from mmm_core.model.gaussian_block import Deviations, GaussianBlock, log_likelihood
 from mmm_core.model.media import (
     MediaInput,
@@ -291,13 +292,9 @@ class Model:
             return sample_vector("effect", priors, tables, repeat), None
         correlation = sample_vector("correlation", self.priors["correlation"], arrays.priors["correlation"])
         grouped = tuple(np.flatnonzero(groups >= 0).tolist())
-        number = groups[list(grouped)]
-        within = rows(correlation, tuple(number.tolist()))[:, None] * (number[:, None] == number)
+        number = tuple(groups[list(grouped)].tolist())
         standard = numpyro.sample(
-            "effect_grouped",
-            dist.MultivariateNormal(0.0, jnp.where(np.eye(len(grouped), dtype=bool), 1.0, within))
-            .expand([repeat])
-            .to_event(1),
+            "effect_grouped", Exchangeable(correlation, number).expand([repeat]).to_event(1)
         )
         location, scale = jnp.asarray(arrays.priors["effect_grouped"]["lognormal"]).T
         parts, order = [jnp.exp(location + scale * standard)], grouped

@@ -238,5 +238,5 @@ def spread_over_geos(arrays: ModelArrays, model: Model) -> ModelArrays:
         outcome_value=first,
         effect_unit=first if model.per_geo else PartitionSpec(),
         treatment=second,
-        block=spread.block._replace(observed=first, whitener=first, terms=first, precision_root=first),
+        block=spread.block._replace(observed=first, whitener=first, terms=first, inverse_root=first),
     )
