@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mmm_core.posterior.handle import Posterior
     from mmm_core.spec.model_spec import ModelSpec
 
+STUCK = 3
+"""Exit code of a command whose fit stood still."""
+
 LOG_WIDTH = 160
 """Columns of a log or pipe, where nobody's window ends."""
 
@@ -119,6 +122,9 @@ def sampling(what: str) -> Iterator[Callable[[Progress], None]]:
 
     Remarks stay on the screen: the memory that the fit takes, from which iteration of a checkpoint it goes on.
     """
+    from mmm_core.inference.watchdog import when_stuck
+
+    when_stuck(_end_stuck)
     told: set[object] = set()
 
     def once(line: str, key: object) -> None:
@@ -138,6 +144,15 @@ def sampling(what: str) -> Iterator[Callable[[Progress], None]]:
                 once(f"{what}: {done}{note_of(progress)}", (progress.phase, quarter))
 
         yield report
+
+
+def _end_stuck(reason: str) -> None:
+    """Say why a fit is stuck and end the process, which its stuck threads would keep alive."""
+    err.show_cursor()
+    err.print(f"[bold red]Error:[/] [red]{escape(reason)}[/]", soft_wrap=True)
+    out.file.flush()
+    err.file.flush()
+    os._exit(STUCK)
 
 
 @contextmanager

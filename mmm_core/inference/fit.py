@@ -24,6 +24,7 @@ from mmm_core.inference.hmc.state import Progress
 from mmm_core.inference.memory import check_array_memory, check_memory
 from mmm_core.inference.runtime import only_new_garbage
 from mmm_core.inference.version import fit_source
+from mmm_core.inference.watchdog import watched
 from mmm_core.json_text import dumps
 from mmm_core.model.model import LikelihoodTerm
 from mmm_core.model.prepare import prepare, whole_quarters
@@ -82,8 +83,8 @@ def fit(
     memory = check_memory(prepared, draws)
     if progress is not None:
         progress(Progress("preparing", 0, 0, 0, time.perf_counter() - started, message=memory.words))
-    options = FitOptions(draws, progress, checkpoint, warm_start, computed_by)
-    with only_new_garbage():
+    with only_new_garbage(), watched(progress) as told:
+        options = FitOptions(draws, told, checkpoint, warm_start, computed_by)
         tree = posterior_tree(data, spec, engine(spec.fit.engine)(prepared, options))
     tree.attrs["memory"] = memory.words
     tree.attrs["total_seconds"] = time.perf_counter() - started

@@ -26,6 +26,7 @@ def main() -> int:
     _end_with_parent(os.getppid())
     with open_dagster_pipes() as pipes:
         try:
+            _end_when_stuck(pipes)
             fit_model(pipes)
         except Exception as error:
             traceback.print_exc()
@@ -129,6 +130,20 @@ def _reporter(pipes: PipesContext) -> "Callable[[Progress], None]":
         )
 
     return report
+
+
+def _end_when_stuck(pipes: PipesContext) -> None:
+    """A fit that computes nothing any more says so and ends; the next run goes on from its checkpoint."""
+    from mmm_core.inference.watchdog import when_stuck
+
+    def end(reason: str) -> None:
+        sys.stderr.write(f"{reason}\n")
+        sys.stderr.flush()
+        pipes.report_custom_message({"failure": reason})
+        pipes.close()
+        os._exit(1)
+
+    when_stuck(end)
 
 
 def _end_with_parent(parent: int) -> None:

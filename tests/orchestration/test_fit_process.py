@@ -69,6 +69,28 @@ def test_a_reason_that_was_given_counts_more_than_how_the_process_ended():
     )
 
 
+# A fit whose threads wait for ever, watched as every fit is.
+STANDS_STILL = """
+import threading
+from mmm_core.inference import watchdog
+watchdog.LOOK_SECONDS, watchdog.IDLE_LOOKS, watchdog.IDLE_SHARE = 0.5, 3, 0.3
+from orchestration.pipes import fit
+
+def never(pipes):
+    with watchdog.watched(None):
+        threading.Event().wait()
+
+fit.fit_model = never
+raise SystemExit(fit.main())
+"""
+
+
+def test_a_fit_that_computes_nothing_ends_with_the_reason():
+    words = failed(fitted(fit_process(sys.executable, "-c", STANDS_STILL)))
+    assert "the fit has computed nothing" in words
+    assert "PJRT_NPROC=16" in words
+
+
 @pytest.mark.slow
 def test_a_fit_on_a_full_disk_says_so_everywhere_and_the_next_run_works(new_house, monkeypatch):
     """The disk is full for the fit alone: a limit on the size of its files stands for it."""
