@@ -34,7 +34,8 @@ a gradient costs O(G C T^2 + (G C)^3).
 Deviations first, in a `varying` block. With P_g = I + F_g' A_g F_g = R_g R_g' and U_g = A_g F_g R_g^{-T}, integrating
 them out leaves A_g - U_g U_g'. The level's precision is then sum_g A_g - U U' with U = [U_1 U_2 ...]: one flat matrix
 product. With weights the terms' columns join F_g and A_g is the diagonal of the weights. A gradient costs O(T^3) for
-the level and O(G C T^2) for the product: linear in geos, cubic in weeks.
+the level and O(G C T^2) for the product: linear in geos, cubic in weeks. Factors of matrices are their inverses, one
+matrix after another: `mmm_core.model.factors` says why.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ from mmm_core.model.level import (
     conditional,
     draw_level,
     gram,
+    gram_of_rows,
     level_log_marginal,
     level_prior,
     log_marginal,
@@ -192,11 +194,11 @@ def log_likelihood(
         )
     if weights is None:
         columns = _columns(block, sigma, deviations, with_terms=False)
-        data = _integrate(residual / sigma, columns, block.observed, block.whitener, block.level_precision)
+        data = _integrate(residual / sigma, *columns, block.observed, block.whitener, block.level_precision)
         count, log_normaliser = block.observed.sum(), block.log_normaliser
     else:
         seen = block.observed * weights
-        data = _integrate(residual / sigma, _columns(block, sigma, deviations, with_terms=True), seen)
+        data = _integrate(residual / sigma, *_columns(block, sigma, deviations, with_terms=True), seen)
         count = jnp.sum(seen > 0)
         log_normaliser = 0.5 * jnp.sum(jnp.log(jnp.where(seen > 0, seen, 1.0))) - count * _HALF_LOG_TWO_PI
     return (
@@ -244,7 +246,7 @@ def draw(
         return Draw(level, _solve_upper(block.inverse_root, white) * block.prior_sd, by_geo, None)
     seen = block.observed if weights is None else block.observed * weights
     columns = _columns(block, sigma, deviations, with_terms=True)
-    data = _integrate(residual / sigma, columns, seen)
+    data = _integrate(residual / sigma, *columns, seen)
     level, slope = draw_level(
         block.level, data.precision, data.information, *_ratios(sigma, tau, tau_slope), level_key
     )
@@ -282,7 +284,8 @@ def _after_level(
     Args:
         projected, spread: h and v of the module's docstring.
     """
-    columns = _columns(block, sigma, deviations, with_terms=False)
+    columns, scale = _columns(block, sigma, deviations, with_terms=False)
+    columns = columns * scale[:, None]
     seen = _whitened(columns * block.observed[:, None], block.whitener)
     geos, size = columns.shape[:2]
     within = jnp.einsum("gct,gdt->gcd", seen, columns)
@@ -314,31 +317,44 @@ class _Data(NamedTuple):
 def _integrate(
     residual: jax.Array,
     columns: jax.Array,
+    scale: jax.Array,
     weights: jax.Array,
     whitener: jax.Array | None = None,
     precision: jax.Array | None = None,
 ) -> _Data:
     """Integrate coefficients with unit prior sd out.
 
+    The columns are large and everything else is small, so their scale is applied to products of them, and each is read
+    by matrix products alone.
+
     Args:
-        residual: (G, T). columns: (G, C, T). weights: (G, T).
-        whitener: C_g, what has been integrated out before with these weights. precision: sum_g A_g that it left.
+        residual: (G, T). columns: (G, C, T), to be multiplied by `scale` (C,). weights: (G, T).
+        whitener: C_g, what has been integrated out before with these weights, which are then 0 or 1.
+        precision: sum_g A_g that it left.
     """
-    seen = weights[:, None] * jnp.concatenate([columns, residual[:, None]], axis=1)
-    if whitener is not None:
-        seen = _whitened(seen, whitener)
-    if precision is None:
-        precision = jnp.diag(weights.sum(0))
     size = columns.shape[1]
-    products = jnp.einsum("gct,gdt->gcd", seen, columns)
-    inverse = inverse_root(jnp.eye(size, dtype=columns.dtype) + products[:, :size])
-    rows = inverse @ seen[:, :size]
-    white = jnp.einsum("gcd,gd->gc", inverse, products[:, size])
+    seen, heard = weights[:, None] * columns, weights * residual
+    with_residual = jnp.einsum("gct,gt->gc", columns, heard)
+    if whitener is None:
+        products = jnp.einsum("gct,gdt->gcd", seen, columns)
+        information, square = heard.sum(0), jnp.sum(heard * residual)
+    else:
+        known, heard_known = seen @ whitener, jnp.einsum("gt,gtk->gk", heard, whitener)
+        products = gram_of_rows(seen) - gram_of_rows(known)
+        with_residual = with_residual - jnp.einsum("gck,gk->gc", known, heard_known)
+        information = heard.sum(0) - jnp.einsum("gtk,gk->t", whitener, heard_known)
+        square = jnp.sum(heard**2) - jnp.sum(heard_known**2)
+    inverse = inverse_root(jnp.eye(size, dtype=columns.dtype) + scale[:, None] * products * scale)
+    to_white = inverse * scale
+    rows = to_white @ seen
+    if whitener is not None:
+        rows = rows - jnp.einsum("gck,gtk->gct", to_white @ known, whitener)
+    white = jnp.einsum("gcd,gd->gc", to_white, with_residual)
     flat = rows.reshape(-1, rows.shape[-1])
     return _Data(
-        precision=precision - gram(flat),
-        information=seen[:, size].sum(0) - white.ravel() @ flat,
-        quadratic=jnp.sum(seen[:, size] * residual) - jnp.sum(white**2),
+        precision=(jnp.diag(weights.sum(0)) if precision is None else precision) - gram(flat),
+        information=information - white.ravel() @ flat,
+        quadratic=square - jnp.sum(white**2),
         inverse=inverse,
         rows=rows,
         white=white,
@@ -347,13 +363,21 @@ def _integrate(
 
 def _columns(
     block: GaussianBlock, sigma: jax.Array, deviations: Deviations | None, with_terms: bool
-) -> jax.Array:
-    """Columns whose coefficients have the prior sd of the noise, (geo, column, week)."""
-    geos, weeks, _ = block.terms.shape
-    parts = [block.terms.transpose(0, 2, 1)] if with_terms else []
+) -> tuple[jax.Array, jax.Array]:
+    """Columns (geo, column, week), and by what to multiply each, (column,), for coefficients that have the prior sd of
+    the noise.
+    """
+    geos, weeks, terms = block.terms.shape
+    columns, scale = [], []
+    if with_terms:
+        columns.append(block.terms.transpose(0, 2, 1))
+        scale.append(jnp.ones(terms, block.terms.dtype))
     if deviations is not None:
-        parts.append(deviations.columns * (deviations.sd / sigma)[:, None])
-    return jnp.concatenate(parts, axis=1) if parts else jnp.zeros((geos, 0, weeks), block.terms.dtype)
+        columns.append(deviations.columns)
+        scale.append(deviations.sd / sigma)
+    if not columns:
+        return jnp.zeros((geos, 0, weeks), block.terms.dtype), jnp.zeros(0, block.terms.dtype)
+    return jnp.concatenate(columns, axis=1), jnp.concatenate(scale)
 
 
 def _ratios(

@@ -120,6 +120,18 @@ def _gram_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[ja
     return gram(*primals), half + half.T
 
 
+@jax.custom_jvp
+def gram_of_rows(rows: jax.Array) -> jax.Array:
+    """rows rows', (..., row, row), for `rows` (..., row, column), differentiated like `gram`."""
+    return rows @ rows.mT
+
+
+@gram_of_rows.defjvp
+def _gram_of_rows_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    half = tangents[0] @ primals[0].mT
+    return gram_of_rows(*primals), half + half.mT
+
+
 def _coordinates(
     prior: LevelPrior,
     precision: jax.Array,

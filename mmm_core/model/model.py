@@ -176,7 +176,10 @@ class Model:
         ceiling = self._ceiling(stated, worth, marginal, arrays)
         coefficient = ceiling if relative is None else relative * ceiling
         coefficient = jnp.broadcast_to(coefficient, (self.geos, self.layout.channels))
-        residual = arrays.kpi - jnp.sum(response * coefficient.T[:, :, None], axis=0)
+        if self.integrates_geos:  # the same in every geo: one matrix product
+            residual = arrays.kpi - jnp.tensordot(ceiling[0], response, axes=1)
+        else:
+            residual = arrays.kpi - jnp.sum(response * coefficient.T[:, :, None], axis=0)
         treatment = self._treatment(arrays)
         if treatment is not None:
             residual = residual - jnp.tensordot(treatment, arrays.treatment, axes=1)
