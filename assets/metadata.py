@@ -17,7 +17,8 @@ MAX_PLOT_BYTES = 150_000
 DESCRIPTIONS = {
     "posterior_version": "hash of the table, the specification, the seed and the code behind the draws",
     "model_version": "version of the registered MLflow model that holds the posterior",
-    "week_start": "Monday of the week",
+    "week_start": "the week, by the date of the model's table",
+    "first_day": "first day of the week, whatever the table's date marks",
     "channel": "media channel",
     "component": "media channel or part of the baseline",
     "metric": "roi, mroi, contribution, contribution_share or spend",

@@ -15,8 +15,12 @@ def last_vintage(warehouse: Warehouse, model: str) -> Vintage:
     """
     import pandas as pd
 
+    from mmm_core.data.weeks import first_days
+
     spec = load_model(model)
     weeks = read_mart(warehouse, spec, Vintage(model, str(pd.Timestamp.max.date())))[spec.time.column]
-    last = min(weeks.max(), pd.Timestamp(spec.time.to or weeks.max()))
+    begins = first_days(pd.DatetimeIndex(weeks), spec)
+    within = begins[begins <= pd.Timestamp(spec.time.to)] if spec.time.to else begins
+    last = (within if len(within) else begins).max()
     monday = str((last + pd.Timedelta(days=-last.weekday() % 7)).date())
     return Vintage(model, min(monday, str(AS_OF_WEEKS.get_last_partition_key())))

@@ -30,16 +30,21 @@ def contributions(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     import numpy as np
+    import pandas as pd
 
+    from mmm_core.data.weeks import first_days
     from mmm_core.effects.contributions import contributions
     from mmm_core.plots import plots
+    from mmm_core.posterior.handle import Posterior
 
     with stage(context, tracking, posteriors) as run:
         parts = contributions(mmm_posterior)
         table = (
             parts[["mean", "q05", "q95"]].to_dataframe().reset_index().rename(columns={"week": "week_start"})
         )
-        table = run.labelled(table[["week_start", "component", "mean", "q05", "q95"]])
+        spec = Posterior.of(mmm_posterior).spec
+        table["first_day"] = first_days(pd.DatetimeIndex(table["week_start"]), spec)
+        table = run.labelled(table[["week_start", "first_day", "component", "mean", "q05", "q95"]])
         off = float(np.abs(parts["mean"].sum("component") / parts["predicted"] - 1).max())
         return run.result(
             table,

@@ -21,7 +21,10 @@ def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.
     Raises:
         InputError: no such mart, weekly table, column or filter value, with the nearest one there is.
     """
+    import pandas as pd
+
     from mmm_core.data.table import matching
+    from mmm_core.data.weeks import first_days
 
     source = f"{mart_name(spec)} (for model {spec.model})"
     if spec.table.startswith(WEEKLY_TABLES):
@@ -34,13 +37,14 @@ def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.
         raise InputError(f"{source}: columns that the model's YAML names are not there: {faults}")
     for column, value in spec.filter.items():
         table = matching(table, column, value, source)
-    weeks = table[spec.time.column].astype("datetime64[ns]")
-    table = table.assign(**{spec.time.column: weeks})[weeks <= vintage.as_of_week]
-    if table.empty:
+    table = table.assign(**{spec.time.column: table[spec.time.column].astype("datetime64[ns]")})
+    begun = first_days(pd.DatetimeIndex(table[spec.time.column]), spec) <= vintage.as_of_week
+    if not begun.any():
         raise InputError(
-            f"{source}: no week up to {vintage.as_of_week}, the first is {weeks.min():%Y-%m-%d}: "
+            f"{source}: no week up to {vintage.as_of_week}, the first is {table[spec.time.column].min():%Y-%m-%d}: "
             "choose a later as-of week"
         )
+    table = table[begun]
     keys = [spec.time.column] + ([spec.geo.column] if spec.geo else [])
     return table[list(spec.columns)].sort_values(keys).reset_index(drop=True)
 

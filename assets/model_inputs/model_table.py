@@ -48,7 +48,10 @@ def model_table(
     vintages: dg.ResourceParam[VintageStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
+    import pandas as pd
+
     from mmm_core.data.table import check_table, fingerprint
+    from mmm_core.data.weeks import first_days
 
     vintage = vintage_of(context.partition_key)
     spec = load_model(vintage.model)
@@ -57,6 +60,7 @@ def model_table(
     version = fingerprint(checked)
     path = vintages.save(vintage, version, table)
     weeks = checked[spec.time.column]
+    last_begins = first_days(pd.DatetimeIndex([weeks.max()]), spec)[0].date()
     facts = {
         "weeks": weeks.nunique(),
         "first_week": f"{weeks.min():%Y-%m-%d}",
@@ -79,7 +83,7 @@ def model_table(
             **run.metadata,
         },
         check_results=[
-            _reaches_as_of_week(weeks.max().date(), vintage.week, spec.time.to),
+            _reaches_as_of_week(weeks.max().date(), last_begins, vintage.week, spec.time.to),
             check(
                 "two_years_of_history",
                 facts["weeks"] >= WARN_WEEKS,
@@ -90,11 +94,18 @@ def model_table(
     )
 
 
-def _reaches_as_of_week(last: date, as_of_week: date, until: date | None) -> dg.AssetCheckResult:
-    """The last week holds the as-of Monday, or begins on it: weeks may start on any day."""
+def _reaches_as_of_week(
+    last: date, begins: date, as_of_week: date, until: date | None
+) -> dg.AssetCheckResult:
+    """The last week holds the as-of Monday, or begins on it: weeks may start on any day.
+
+    Args:
+        last, begins: the last week by the table's date, and by its first day.
+    """
     expected = min(as_of_week, until or as_of_week)
-    reached = last <= expected < last + timedelta(days=7)
-    remedy = "" if reached else f", not {expected}: land and build the missing weeks, or choose {last}"
+    reached = begins <= expected < begins + timedelta(days=7)
+    monday = begins + timedelta(days=-begins.weekday() % 7)
+    remedy = "" if reached else f", not {expected}: land and build the missing weeks, or choose {monday}"
     return check("reaches_as_of_week", reached, f"the table ends with the week of {last}{remedy}")
 
 

@@ -1,7 +1,8 @@
 """Ready-made weekly tables: one file a table, its own columns, kept as they are in long form.
 
-The first column is the week (`week_start`, `date` or `wk_strt_dt`), `geo` may be the second key, everything else must
-be numbers. Names of columns are values here, so blanks, dots and apostrophes in them survive.
+The first column is the week (`week_start`, `week_ending`, `date` or `wk_strt_dt`), `geo` may be the second key,
+everything else must be numbers. Whether a date is the first or the last day of its week says the YAML of the model that
+reads the table. Names of columns are values here, so blanks, dots and apostrophes in them survive.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from mmm_core.errors import listed, shown
 if TYPE_CHECKING:
     import pandas as pd
 
-WEEK_COLUMNS = ("week_start", "date", "wk_strt_dt")
+WEEK_COLUMNS = ("week_start", "week_ending", "date", "wk_strt_dt")
 GEO_COLUMN = "geo"
 
 

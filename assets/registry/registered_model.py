@@ -95,6 +95,7 @@ def _how_to_use(name: str, version: str, posterior) -> str:
     return (
         f"Forecasts `{spec.kpi.column}` for a plan of the weeks after {last}:\n\n"
         f'```python\nmlflow.pyfunc.load_model("models:/{name}/{version}").predict(plan)\n```\n\n'
-        f"Columns of `plan`: {', '.join(keys + media)}"
+        f"Columns of `plan`: {', '.join(keys + media)}; `{spec.time.column}` is the "
+        f"{'last' if spec.time.marks == 'end' else 'first'} day of each week"
         + (f"; {', '.join(spec.controls)} where they are known." if spec.controls else ".")
     )

@@ -17,7 +17,13 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "q05": "DOUBLE",
         "q95": "DOUBLE",
     },
-    "contributions_weekly": {**_KEYS, "week_start": "DATE", "component": "VARCHAR", **_INTERVAL},
+    "contributions_weekly": {
+        **_KEYS,
+        "week_start": "DATE",
+        "first_day": "DATE",
+        "component": "VARCHAR",
+        **_INTERVAL,
+    },
     "response_curves": {
         **_KEYS,
         "channel": "VARCHAR",
@@ -61,5 +67,9 @@ ASSET_OF_TABLE = {
 }
 """The asset that computes each table, under whose name its rows are kept outside of the warehouse too."""
 
-ADDED_LATER: dict[str, tuple[str, ...]] = {"response_curves": ("last_week",), "budget_allocation": ("note",)}
+ADDED_LATER: dict[str, tuple[str, ...]] = {
+    "contributions_weekly": ("first_day",),
+    "response_curves": ("last_week",),
+    "budget_allocation": ("note",),
+}
 """Columns that results of earlier versions lack: null there."""

@@ -87,6 +87,7 @@ def backtest(
     label(found.approximate)
     screen.print(console.backtest(found))
     facts = {"model": found.model, "approximate": found.approximate, "words": found.words}
+    facts["week_marks"] = spec.time.marks
     keep(
         out,
         {
@@ -135,6 +136,7 @@ def loo(
 ) -> None:
     """Leave-one-out predictive density, and which of several models predicts better."""
     with busy("Leaving every week out"):
+        from mmm_core.data.weeks import with_first_day
         from mmm_core.diagnostics.loo import compare_loo
         from mmm_core.diagnostics.loo import loo as estimate
 
@@ -157,8 +159,8 @@ def loo(
         "models": {name: {figure: getattr(model, figure) for figure in LOO} for name, model in found.items()},
         "comparison": [] if table is None else table.to_dict("records"),
     }
-    weeks = marked(first.weeks.to_dataframe().reset_index(), first.approximate)
-    keep(out, {"loo.csv": weeks, "loo.json": facts})
+    weeks = with_first_day(first.weeks.to_dataframe().reset_index(), compared[0].spec)
+    keep(out, {"loo.csv": marked(weeks, first.approximate), "loo.json": facts})
 
 
 @reported

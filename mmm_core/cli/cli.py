@@ -7,6 +7,7 @@ message and exit code 2; a review with a failed ERROR check ends with exit code 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -52,6 +53,13 @@ app = typer.Typer(
 )
 
 
+class WeekMarks(StrEnum):
+    """What a date of a weekly table marks, as in `time: {marks: ...}` of a specification."""
+
+    start = "start"
+    end = "end"
+
+
 @app.command()
 @reported
 def simulate(
@@ -66,16 +74,22 @@ def simulate(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="data end with the last complete week before it"),
     ] = None,
+    marks: Annotated[
+        WeekMarks, typer.Option(help="which day of its week a date of the weekly tables is")
+    ] = WeekMarks.start,
 ) -> None:
     """Write a sample world with a known truth, shaped like the exports of real tools."""
     with busy("Simulating two markets"):
-        from mmm_core.simulate import simulate_world, write_landing, write_truth
+        from mmm_core.simulate import dated_by, simulate_world, write_landing, write_truth
 
         world = simulate_world(seed=seed, end=end.date() if end else None)
         files = write_landing(world, out / "landing")
         write_truth(world, out / "truth")
         tables = [
-            write_table(out / "weekly" / f"{market.name}.csv", market.table.assign(market=market.name))
+            write_table(
+                out / "weekly" / f"{market.name}.csv",
+                dated_by(marks.value, market.table.assign(market=market.name)),
+            )
             for market in world.markets
         ]
     screen.print(

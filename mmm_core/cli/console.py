@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mmm_core.budget.change import change_in_words
+from mmm_core.data.weeks import week_heading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mmm_core.forecast.backtest import Backtest
     from mmm_core.review import CheckResult
     from mmm_core.selection.selection import Selection
+    from mmm_core.spec.model_spec import ModelSpec
 
 
 INTERVAL = "90 % interval"
@@ -256,9 +258,11 @@ def priors(table: pd.DataFrame, words: Iterable[str]) -> RenderableType:
     return Group(out, *(Text(line) for line in words))
 
 
-def forecast(total: xr.Dataset, kpi: str, assumed: Iterable[str], outside: str = "") -> RenderableType:
+def forecast(
+    total: xr.Dataset, spec: ModelSpec, assumed: Iterable[str], outside: str = ""
+) -> RenderableType:
     """The KPI of the weeks to come, geos summed, what was assumed of them, and what is far outside anything seen."""
-    out = _Figures(f"Forecast of {escape(kpi)}", "week", "median", "mean", INTERVAL)
+    out = _Figures(f"Forecast of {escape(spec.kpi.column)}", week_heading(spec), "median", "mean", INTERVAL)
     for week in total["week"].to_numpy():
         row = total.sel(week=week)
         interval = f"{float(row['q05']):,.0f} to {float(row['q95']):,.0f}"

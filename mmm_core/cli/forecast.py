@@ -34,6 +34,7 @@ def forecast(
     with busy("Forecasting"):
         from mmm_core.cli import console
         from mmm_core.data.table import read_table
+        from mmm_core.data.weeks import with_first_day
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.forecast.predict import forecast_of, predictive_draws, summary_of
 
@@ -42,8 +43,8 @@ def forecast(
         by_geo, total = forecast_of(read, draws, assumed), summary_of(draws.sum("geo"))
         doubts = unconverged(read)
     label(read.approximate, doubts)
-    screen.print(console.forecast(total, read.spec.kpi.column, assumed, by_geo.attrs["outside"]))
+    screen.print(console.forecast(total, read.spec, assumed, by_geo.attrs["outside"]))
     facts = {"model": read.model, "seed": seed, "assumed": assumed, "approximate": read.approximate}
-    facts["far_outside"] = by_geo.attrs["outside"]
-    table = marked(by_geo.to_dataframe().reset_index(), read.approximate)
+    facts |= {"far_outside": by_geo.attrs["outside"], "week_marks": read.spec.time.marks}
+    table = marked(with_first_day(by_geo.to_dataframe().reset_index(), read.spec), read.approximate)
     keep(out, {"forecast.csv": table, "forecast.json": facts})

@@ -11,6 +11,7 @@ import xarray as xr
 from mmm_core.data.calendar import INTERCEPT as INTERCEPT
 from mmm_core.data.calendar import TREND, dated_terms, holiday_terms, refuse_repeated
 from mmm_core.data.table import check_table, fingerprint
+from mmm_core.data.weeks import first_days, week_coordinate
 from mmm_core.errors import InputError, listed
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -45,6 +46,7 @@ def model_data(
         kpi, revenue_per_kpi, observed (geo, week); population (geo), relative to its mean;
         design (geo, week, term), standardised, with design_centre, design_scale, design_prior_sd (term);
         media_scale (channel); kpi_centre (geo) and kpi_scale (), of the KPI per head or of its logarithm.
+        Weeks are the table's dates; their attribute `marks` says whether those are first or last days.
         Attributes: model, table (fingerprint of the checked table), l_max, holdout_weeks.
 
     Raises:
@@ -82,8 +84,8 @@ def model_data(
         },
         coords={
             "geo": panel.geos,
-            "media_week": panel.media_week,
-            "week": panel.week,
+            "media_week": week_coordinate(panel.media_week, spec, "media_week"),
+            "week": week_coordinate(panel.week, spec),
             "channel": list(spec.channels),
             "paid_channel": list(spec.paid),
             "term": list(design.terms),
@@ -212,7 +214,7 @@ def _design(spec: ModelSpec, panel: Panel, source: str) -> Design:
 
 def _prior_sds(names: list[str], spec: ModelSpec, week: pd.DatetimeIndex) -> np.ndarray:
     """Prior sd of each term's coefficient, (term,), in units of the noise sd."""
-    holidays = dict.fromkeys(holiday_terms(week, spec.baseline.holidays), HOLIDAY_PRIOR_SD)
+    holidays = dict.fromkeys(holiday_terms(first_days(week, spec), spec.baseline.holidays), HOLIDAY_PRIOR_SD)
     sd = {**holidays, INTERCEPT: INTERCEPT_PRIOR_SD}
     return np.array([sd.get(term, TERM_PRIOR_SD) for term in names])
 

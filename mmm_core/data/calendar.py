@@ -1,7 +1,7 @@
 """Terms of the baseline that follow from the date alone: trend, seasonality, holidays, events, steps.
 
 The same functions serve the fitted weeks (`dated_terms`) and weeks to come (`dated_values`), so that a forecast goes on
-with what was fitted.
+with what was fitted. Their weeks are the table's dates; which days a week holds, `first_days` says.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from mmm_core.data.weeks import first_days
 from mmm_core.errors import InputError, nearest
 from mmm_core.spec.model_spec import Holidays, ModelSpec
 
@@ -33,9 +34,10 @@ def dated_terms(weeks: pd.DatetimeIndex, spec: ModelSpec) -> dict[str, np.ndarra
         InputError: an event or step outside of the modelled weeks, an unknown country, subdivision or holiday, two
             terms of one name.
     """
-    season = spec.baseline.seasonality
-    window = f"the modelled weeks ({weeks[0].date()} to {weeks[-1].date()})"
-    waves = dict(zip(fourier_terms(season.order), fourier(weeks, season.period, season.order).T, strict=True))
+    season, days = spec.baseline.seasonality, first_days(weeks, spec)
+    ending = "ending " if spec.time.marks == "end" else ""
+    window = f"the modelled weeks ({ending}{weeks[0].date()} to {weeks[-1].date()})"
+    waves = dict(zip(fourier_terms(season.order), fourier(days, season.period, season.order).T, strict=True))
     events = event_indicators(weeks, spec)
     for name, indicator in events.items():
         if not indicator.any():
@@ -50,7 +52,7 @@ def dated_terms(weeks: pd.DatetimeIndex, spec: ModelSpec) -> dict[str, np.ndarra
                 "it must fall after the first of them and not after the last"
             )
     try:
-        holidays = holiday_terms(weeks, spec.baseline.holidays)
+        holidays = holiday_terms(days, spec.baseline.holidays)
     except InputError as error:
         raise InputError(f"model {spec.model}: {error}") from None
     groups = [waves, holidays, events, steps]
@@ -70,16 +72,16 @@ def dated_values(
     Args:
         fitted: number of fitted weeks, from which the trend counts on.
     """
-    season = spec.baseline.seasonality
+    season, days = spec.baseline.seasonality, first_days(weeks, spec)
     known = {
         TREND: fitted + np.arange(len(weeks), dtype=float),
-        **dict(zip(fourier_terms(season.order), fourier(weeks, season.period, season.order).T, strict=True)),
+        **dict(zip(fourier_terms(season.order), fourier(days, season.period, season.order).T, strict=True)),
         **event_indicators(weeks, spec),
         **step_indicators(weeks, spec),
     }
     if not has_trend(spec):
         del known[TREND]
-    holidays = holiday_indicators(weeks, spec.baseline.holidays)
+    holidays = holiday_indicators(days, spec.baseline.holidays)
     undated = {INTERCEPT, *spec.controls, *spec.treatments}
     out = {}
     for term in terms:
@@ -110,11 +112,15 @@ def refuse_repeated(terms: Iterable[str], spec: ModelSpec) -> None:
         seen.add(term)
 
 
-def fourier(weeks: pd.DatetimeIndex, period: float, order: int) -> np.ndarray:
-    """Seasonal terms, shape (week, 2 * order): sine and cosine of harmonics 1..order; `period` in weeks."""
-    position = (weeks - _FOURIER_ORIGIN).days.to_numpy() / 7.0
+def fourier(days: pd.DatetimeIndex, period: float, order: int) -> np.ndarray:
+    """Seasonal terms of the weeks that begin on `days`, (week, 2 * order): sine and cosine of harmonics 1..order.
+
+    Args:
+        period: in weeks.
+    """
+    position = (days - _FOURIER_ORIGIN).days.to_numpy() / 7.0
     angles = 2 * np.pi * np.outer(position / period, np.arange(1, order + 1))
-    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(len(weeks), -1)
+    return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(len(days), -1)
 
 
 def fourier_terms(order: int) -> list[str]:
@@ -124,25 +130,32 @@ def fourier_terms(order: int) -> list[str]:
 
 def event_indicators(weeks: pd.DatetimeIndex, spec: ModelSpec) -> dict[str, np.ndarray]:
     """For each named event, 1 in a week that holds one of its dates."""
-    return {name: _weeks_with(weeks, days) for name, days in spec.baseline.events.items()}
+    first = first_days(weeks, spec)
+    return {name: _weeks_with(first, days) for name, days in spec.baseline.events.items()}
+
+
+def event_and_holiday_indicators(first: pd.DatetimeIndex, spec: ModelSpec) -> dict[str, np.ndarray]:
+    """Indicators of the named events and of every holiday in the weeks with these first days, none merged."""
+    events = {name: _weeks_with(first, days) for name, days in spec.baseline.events.items()}
+    return {**events, **holiday_indicators(first, spec.baseline.holidays)}
 
 
 def step_indicators(weeks: pd.DatetimeIndex, spec: ModelSpec) -> dict[str, np.ndarray]:
     """For each named step, 0 before the week that holds its date and 1 from that week on."""
     return {
-        name: np.asarray(weeks + _WEEK > pd.Timestamp(day), dtype=float)
+        name: np.asarray(first_days(weeks, spec) + _WEEK > pd.Timestamp(day), dtype=float)
         for name, day in spec.baseline.steps.items()
     }
 
 
-def holiday_terms(weeks: pd.DatetimeIndex, stated: Holidays | None) -> dict[str, np.ndarray]:
-    """Terms of the holidays that fall in the weeks; those that share all their weeks are one term.
+def holiday_terms(first: pd.DatetimeIndex, stated: Holidays | None) -> dict[str, np.ndarray]:
+    """Terms of the holidays that fall in the weeks with these first days, one of those that share all their weeks.
 
     Christmas Day and the week before New Year's Day are the same week: no data can tell their effects apart.
     """
     merged: dict[bytes, list[str]] = {}
     columns: dict[bytes, np.ndarray] = {}
-    for name, indicator in holiday_indicators(weeks, stated).items():
+    for name, indicator in holiday_indicators(first, stated).items():
         if indicator.any():
             key = indicator.tobytes()
             merged.setdefault(key, []).append(name)
@@ -150,24 +163,27 @@ def holiday_terms(weeks: pd.DatetimeIndex, stated: Holidays | None) -> dict[str,
     return {AND.join(names): columns[key] for key, names in merged.items()}
 
 
-def holiday_indicators(weeks: pd.DatetimeIndex, stated: Holidays | None) -> dict[str, np.ndarray]:
+def holiday_indicators(first: pd.DatetimeIndex, stated: Holidays | None) -> dict[str, np.ndarray]:
     """For each holiday, and each week of the window around it, 1 in the weeks concerned.
+
+    Args:
+        first: the weeks' first days.
 
     Raises:
         InputError: a country, subdivision or name that the `holidays` package does not know.
     """
     if stated is None:
         return {}
-    days = holiday_dates(stated, range(weeks[0].year - 1, weeks[-1].year + 2))
+    days = holiday_dates(stated, range(first[0].year - 1, first[-1].year + 2))
     for name in stated.names:
         if name not in days:
             raise InputError(
                 f"baseline.holidays.names: no holiday '{name}' in {_place(stated)}: {nearest(name, days)}"
             )
-    first, last = stated.window
-    offsets = sorted(range(first, last + 1), key=lambda offset: (abs(offset), offset))
+    earliest, latest = stated.window
+    offsets = sorted(range(earliest, latest + 1), key=lambda offset: (abs(offset), offset))
     return {
-        name if offset == 0 else f"{name} {offset:+d}w": _weeks_with(weeks - offset * _WEEK, days[name])
+        name if offset == 0 else f"{name} {offset:+d}w": _weeks_with(first - offset * _WEEK, days[name])
         for offset in offsets
         for name in stated.names or days
     }
@@ -216,8 +232,8 @@ def _place(stated: Holidays) -> str:
     return f"{stated.country}-{stated.subdivision}" if stated.subdivision else stated.country
 
 
-def _weeks_with(weeks: pd.DatetimeIndex, days: Iterable[datetime.date]) -> np.ndarray:
+def _weeks_with(first: pd.DatetimeIndex, days: Iterable[datetime.date]) -> np.ndarray:
     """1 for a week that holds one of the days, 0 for another; weeks of seven days from their first."""
     dates = pd.DatetimeIndex(sorted(pd.Timestamp(day) for day in days))
-    starts = np.searchsorted(dates, weeks, side="left")
-    return np.asarray(np.searchsorted(dates, weeks + _WEEK, side="left") > starts, dtype=float)
+    before = np.searchsorted(dates, first, side="left")
+    return np.asarray(np.searchsorted(dates, first + _WEEK, side="left") > before, dtype=float)

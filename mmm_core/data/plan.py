@@ -58,8 +58,9 @@ def _plan_rows(
     time = spec.time.column
     rows = by_name(plan, "plan").copy()
     if time not in rows.columns:
+        day = "last" if spec.time.marks == "end" else "first"
         raise InputError(
-            f"plan: column {time} is missing: add the first day of each week, written YYYY-MM-DD"
+            f"plan: column {time} is missing: add the {day} day of each week, written YYYY-MM-DD"
         )
     if rows.empty:
         raise InputError("plan: it has no rows: write one for every week to forecast")
@@ -80,7 +81,7 @@ def _plan_rows(
             f"geos left out: {listed(sorted(absent)) or 'none'}"
         )
     weeks = pd.DatetimeIndex(np.sort(rows[time].unique()))
-    if fault := not_weekly(weeks, time):
+    if fault := not_weekly(weeks, time, spec.time.marks):
         raise InputError(f"plan: {fault}")
     first = pd.Timestamp(data["week"].to_numpy()[-1]) + pd.Timedelta(days=7)
     expected = pd.date_range(first, periods=len(weeks), freq="7D")

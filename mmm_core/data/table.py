@@ -12,7 +12,7 @@ from mmm_core.data.cells import DECIMAL_COMMAS, ROW, days, numbers, rows_named, 
 from mmm_core.data.contract import contract_faults, weeks_of
 from mmm_core.data.panel import panel_faults
 from mmm_core.data.reader import read_table as read_table
-from mmm_core.data.weeks import months_written, not_weekly
+from mmm_core.data.weeks import first_days, months_written, not_weekly
 from mmm_core.errors import InputError, listed, nearest, shown
 from mmm_core.names import normal_name
 from mmm_core.spec.model_spec import ModelSpec
@@ -153,12 +153,13 @@ def _rows_of(cells: pd.Series) -> str:
 
 
 def _within_window(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
-    weeks = rows[spec.time.column]
-    keep = pd.Series(True, index=rows.index)
+    """Rows from the week that holds the day `time.from` to the one that holds `time.to`."""
+    first = first_days(pd.DatetimeIndex(rows[spec.time.column]), spec)
+    keep = np.ones(len(rows), dtype=bool)
     if spec.time.from_:
-        keep &= weeks >= pd.Timestamp(spec.time.from_)
+        keep &= first + pd.Timedelta(days=6) >= pd.Timestamp(spec.time.from_)
     if spec.time.to:
-        keep &= weeks <= pd.Timestamp(spec.time.to)
+        keep &= first <= pd.Timestamp(spec.time.to)
     return rows[keep].copy()
 
 
@@ -218,7 +219,7 @@ def _check_calendar(rows: pd.DataFrame, spec: ModelSpec, source: str) -> None:
         )
         raise InputError(f"{source}: more than one row for {weeks_of(twice, spec)}: {hint}")
     weeks = pd.DatetimeIndex(np.sort(rows[time].unique()))
-    if fault := not_weekly(weeks, time):
+    if fault := not_weekly(weeks, time, spec.time.marks):
         raise InputError(f"{source}: {fault}")
     if len(weeks) < spec.l_max + 26:
         raise InputError(

@@ -20,6 +20,7 @@ import xarray as xr
 
 from mmm_core.data.arrays import INTERCEPT, NATIONAL
 from mmm_core.data.calendar import TREND, fourier_terms
+from mmm_core.data.weeks import week_coordinate
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, outcome_name
 from mmm_core.posterior.predictor import Predictor
@@ -139,7 +140,8 @@ def contributions(tree: xr.DataTree | Posterior, by_geo: bool = False, revenue: 
     else:
         summary = _summary(whole)
         actual = actual.sum("geo", skipna=False)
-    summary = summary.assign_coords(component=list(whole.components), week=data["week"].to_numpy())
+    weeks = week_coordinate(data["week"].to_numpy(), spec)
+    summary = summary.assign_coords(component=list(whole.components), week=weeks)
     summary["actual"] = actual.drop_vars("geo", errors="ignore") if not by_geo else actual
     priced = revenue and spec.kpi.kind == "revenue"
     summary.attrs = {
@@ -182,7 +184,7 @@ def baseline_draws(tree: xr.DataTree | Posterior, by_geo: bool = True, every: in
             "chain": draws["chain"].to_numpy(),
             "draw": draws["draw"].to_numpy()[kept],
             "geo": geos,
-            "week": data["week"].to_numpy(),
+            "week": week_coordinate(data["week"].to_numpy(), posterior.spec),
         },
         name="baseline",
         attrs={"unit": posterior.spec.kpi.column, "approximate": approximation(posterior)},

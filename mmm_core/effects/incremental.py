@@ -67,7 +67,7 @@ def incremental(
 
     Args:
         tree: a posterior.
-        start, end: first and last changed week, by their first days; the whole of the data by default. Weeks of media
+        start, end: first and last changed week, by the table's dates; the whole of the data by default. Weeks of media
             history may be changed: what they carry into the modelled weeks counts.
         multiplier: what changed media are multiplied by: of every channel, or by channel, others staying as they are.
         exposure: a path to replace media by instead, in the table's units (reach of a channel with reach and
@@ -192,8 +192,8 @@ def _window(data: xr.Dataset, start: Any, end: Any) -> pd.DatetimeIndex:
     for given in (first, last):
         if given not in weeks:
             raise InputError(
-                f"incremental: {given.date()} is no week of the data, which go from {weeks[0].date()} to "
-                f"{weeks[-1].date()}: write the first day of a week"
+                f"incremental: {given.date()} is no date of the table's weeks, which go from {weeks[0].date()} to "
+                f"{weeks[-1].date()}: write one of its dates"
             )
     if last < first:
         raise InputError(f"incremental: end {last.date()} is before start {first.date()}")

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.data.plan import Plan, read_plan
+from mmm_core.data.weeks import week_coordinate
 from mmm_core.forecast.outside import far_outside, outside_words
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.predictor import Predictor
@@ -86,7 +87,7 @@ def predictive_draws(
     coords = {
         "draw": np.arange(len(positions)),
         "geo": posterior.data["geo"].to_numpy(),
-        "week": planned.weeks,
+        "week": week_coordinate(planned.weeks, posterior.spec),
     }
     return xr.DataArray(kpi, dims=("draw", "geo", "week"), coords=coords, name="kpi"), list(planned.assumed)
 

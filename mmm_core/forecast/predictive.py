@@ -11,6 +11,7 @@ import xarray as xr
 from numpyro import handlers
 
 from mmm_core.data.arrays import INTERCEPT, model_data
+from mmm_core.data.weeks import week_coordinate
 from mmm_core.effects.contributions import Decomposition
 from mmm_core.effects.roi import roi_draws
 from mmm_core.inference.engines import EngineResult
@@ -48,7 +49,11 @@ def posterior_predictive(tree: xr.DataTree | Posterior, draws: int = DRAWS) -> x
             "baseline": (dims, baseline),
             "actual": (("geo", "week"), data["kpi"].to_numpy()),
         },
-        coords={"draw": positions, "geo": data["geo"].to_numpy(), "week": data["week"].to_numpy()},
+        coords={
+            "draw": positions,
+            "geo": data["geo"].to_numpy(),
+            "week": week_coordinate(data["week"].to_numpy(), posterior.spec),
+        },
         attrs={"model": posterior.model, "approximate": posterior.approximate},
     )
 

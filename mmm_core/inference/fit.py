@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.data.arrays import model_data
+from mmm_core.data.event_weeks import event_weeks
 from mmm_core.inference.engines import (
     ENGINES,
     EngineResult,
@@ -82,7 +83,8 @@ def fit(
     )
     memory = check_memory(prepared, draws)
     if progress is not None:
-        progress(Progress("preparing", 0, 0, 0, time.perf_counter() - started, message=memory.words))
+        for message in (*_on_event_weeks(data, spec), memory.words):
+            progress(Progress("preparing", 0, 0, 0, time.perf_counter() - started, message=message))
     with only_new_garbage(), watched(progress) as told:
         options = FitOptions(draws, told, checkpoint, warm_start, computed_by)
         tree = posterior_tree(data, spec, engine(spec.fit.engine)(prepared, options))
@@ -92,6 +94,13 @@ def fit(
         tree.attrs["evidence"] = dumps([term.name for term in evidence])
     check_posterior(tree)
     return tree
+
+
+def _on_event_weeks(data: xr.Dataset, spec: ModelSpec) -> list[str]:
+    """What the KPI says against the weeks of events and holidays, where it does; of a refit nothing, it was said."""
+    found = None if data.attrs["holdout_weeks"] else event_weeks(data, spec)
+    threshold = spec.review.event_weeks
+    return [found.words(threshold)] if found and found.factor >= threshold else []
 
 
 def fit_and_save(
@@ -159,7 +168,10 @@ def refit(
 def posterior_tree(data: xr.Dataset, spec: ModelSpec, result: EngineResult) -> xr.DataTree:
     """The labelled tree of what an engine returned."""
     chains, draws = result.sample_stats.sizes["chain"], result.sample_stats.sizes["draw"]
-    labels = {name: data[name].to_numpy() for name in ("geo", "channel", "paid_channel", "week", "term")}
+    labels: dict[str, Any] = {
+        name: (name, data[name].to_numpy(), data[name].attrs)
+        for name in ("geo", "channel", "paid_channel", "week", "term")
+    }
     coords = {"chain": np.arange(chains), "draw": np.arange(draws), **labels}
     variables = {
         name: (("chain", "draw", *dims), values) for name, (dims, values) in result.variables.items()

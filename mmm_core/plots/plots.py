@@ -5,7 +5,7 @@ Where the posterior is approximate every picture says so below its title.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -65,6 +65,7 @@ def fit(tree: xr.DataTree) -> Figure:
         label="90 % interval",
     )
     axes.plot(week, parts["predicted"], color=colour(0), lw=1.4, label="fit")
+    _name_weeks(axes, parts["week"])
     axes.plot(week, parts["actual"], color=INK, lw=0, marker=".", ms=3.5, label="actual")
     seen = Posterior.of(tree).data["observed"].to_numpy().any(axis=0)
     if not seen.all():
@@ -98,6 +99,7 @@ def contributions(source: xr.DataTree | xr.Dataset) -> Figure:
     axes.plot(week, parts["actual"], color=INK, lw=1, label="actual")
     title(axes, f"Weekly contributions, {parts.attrs['outcome']}", parts.attrs["approximate"])
     axes.set_xlim(week[0], week[-1])
+    _name_weeks(axes, parts.coords["week"])
     axes.set_ylim(bottom=min(0.0, float(floor.min())))
     money(axes.yaxis)
     legend(figure, axes, 5)
@@ -327,3 +329,9 @@ def _years(axes: Axes) -> None:
     locator = AutoDateLocator(minticks=2, maxticks=5)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+
+
+def _name_weeks(axes: Axes, weeks: Any) -> None:
+    """Say of an axis of weeks that it shows their last days, where it does."""
+    if weeks.attrs.get("marks") == "end":
+        axes.set_xlabel("weeks by their last day", fontsize=8.5, color=QUIET)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmm_core.review.check import Check, CheckInfo, CheckResult
 from mmm_core.review.convergence import Divergences, EBfmi, EssBulk, EssTail, Exact, RHat
+from mmm_core.review.event_weeks import EventWeeks
 from mmm_core.review.holdout import Holdout
 from mmm_core.review.identifiability import Identifiability
 from mmm_core.review.plausibility import NegativeBaseline, RoiPlausible, ShareOfSpend
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 REGISTRY: tuple[type[Check], ...] = (
     Exact, RHat, EssBulk, EssTail, Divergences, EBfmi, Mape, RSquared, Coverage, Holdout,
-    PriorSensitivity, NegativeBaseline, RoiPlausible, ShareOfSpend, Identifiability, Stability,
+    PriorSensitivity, NegativeBaseline, RoiPlausible, ShareOfSpend, Identifiability, EventWeeks, Stability,
 )  # fmt: skip
 
 CHECKS: tuple[CheckInfo, ...] = tuple(CheckInfo(c.name, c.severity, c.description) for c in REGISTRY)

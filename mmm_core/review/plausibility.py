@@ -18,8 +18,11 @@ class NegativeBaseline(Check):
         """See Check."""
         import pandas as pd
 
-        threshold = self.thresholds.negative_baseline
-        quarter = pd.DatetimeIndex(subject.posterior.data["week"].to_numpy()).to_period("Q")
+        from mmm_core.data.weeks import first_days
+
+        threshold, posterior = self.thresholds.negative_baseline, subject.posterior
+        weeks = pd.DatetimeIndex(posterior.data["week"].to_numpy())
+        quarter = first_days(weeks, posterior.spec).to_period("Q")
         weekly = subject.baseline_and_mean[0].sum(axis=1)
         chance = {str(q): float((weekly[:, quarter == q].sum(axis=1) < 0).mean()) for q in quarter.unique()}
         quarter_at_fault = max(chance, key=lambda q: chance[q])

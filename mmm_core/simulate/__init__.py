@@ -5,6 +5,7 @@ the demo; `write_landing` exports them as raw files and `write_truth` keeps the 
 makes revenue, `exports` what the raw files are like, `world` what stays the same when a week is added.
 """
 
+from mmm_core.simulate.calendar import dated_by
 from mmm_core.simulate.experiments import lift_tests
 from mmm_core.simulate.landing import write_landing, write_truth
 from mmm_core.simulate.market import Market, simulate_market, weekly_table
@@ -16,6 +17,7 @@ __all__ = [
     "Market",
     "MarketTruth",
     "World",
+    "dated_by",
     "lift_tests",
     "simulate_market",
     "simulate_world",

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 
 from mmm_core.simulate.draws import ORIGIN, Draws, week_index, week_start
 
@@ -47,3 +48,11 @@ def exchange_rate(seed: int, currency: str, weeks: int) -> np.ndarray:
         return np.ones(weeks)
     swing = Draws(seed, "exchange rates").autoregressive(currency, weeks, persistence=0.98)
     return np.round(USUAL_RATE[currency] * np.exp(0.03 * swing), 4)
+
+
+def dated_by(marks: str, table: pd.DataFrame) -> pd.DataFrame:
+    """A weekly table with `week_start`, or with `week_ending` in its place where `marks` is "end"."""
+    if marks == "start":
+        return table
+    last_days = pd.to_datetime(table["week_start"]) + pd.Timedelta(days=6)
+    return table.assign(week_start=last_days).rename(columns={"week_start": "week_ending"})

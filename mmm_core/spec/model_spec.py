@@ -63,9 +63,13 @@ class Kpi(Strict):
 
 
 class Time(Strict):
-    """The week column and the window used, both ends inclusive."""
+    """The week column, what its dates mark, and the window: from the week that holds one day to that of another."""
 
     column: Column = "week_start"
+    marks: Literal["start", "end"] = Field(
+        default="start",
+        description="start: a date is the first day of its week; end: it is the last, as in resampled tables",
+    )
     from_: Day | None = Field(default=None, alias="from")
     to: Day | None = None
 
@@ -223,6 +227,7 @@ class Review(Strict):
     negative_baseline: float = Field(default=0.2, gt=0, le=1)
     share_of_spend: float = Field(default=0.4, gt=0, le=1)
     contraction: float = Field(default=0.1, lt=1)
+    event_weeks: float = Field(default=100.0, gt=1)
     roi_overlap: float = Field(default=0.5, ge=0, le=1)
 
     @field_validator("coverage", "roi")

@@ -23,6 +23,7 @@ select
     results.as_of_week,
     results.is_latest,
     results.week_start,
+    coalesce(results.first_day, results.week_start) as first_day,
     results.component,
     coalesce(channels.label, results.component) as label,
     case when rois.channel is not null then 'media' else 'baseline' end as component_type,

@@ -1,13 +1,18 @@
 """What a model's YAML may ask of the marts, and what it is told when it asks for what is not there."""
 
+from datetime import timedelta
+
 import pandas as pd
 import pytest
+import yaml
 
 from assets.model_inputs.mart import read_mart
+from assets.model_inputs.model_table import _reaches_as_of_week
 from assets.models import Vintage
 from assets.resources.warehouse import Warehouse
 from mmm_core.errors import InputError
 from mmm_core.spec.model_spec import parse_spec
+from orchestration.last_week import last_vintage
 
 WEEKS = pd.date_range("2025-01-06", periods=6, freq="7D")
 AS_OF = Vintage("brand", "2025-01-27")
@@ -77,3 +82,44 @@ def test_what_is_not_there_is_refused_with_the_nearest_name(warehouse, changes, 
 def test_a_week_before_all_data_is_refused(warehouse):
     with pytest.raises(InputError, match="the first is 2025-01-06: choose a later as-of week"):
         read_mart(warehouse, parse_spec(SPEC), Vintage("brand", "2024-12-30"))
+
+
+def weeks_that_end_on_sundays(warehouse) -> dict:
+    """The mart's weeks by their last days; the keys of a model that says so."""
+    with warehouse.connect() as connection:
+        connection.execute("update marts.mmm_model_table set week_start = week_start + interval 6 day")
+    return {**SPEC, "time": {"marks": "end"}}
+
+
+def test_a_week_dated_by_its_last_day_is_known_as_of_the_monday_it_begins_on(warehouse):
+    spec = parse_spec(weeks_that_end_on_sundays(warehouse))
+    table = read_mart(warehouse, spec, AS_OF)
+    assert list(table["week_start"]) == list(WEEKS[:4] + pd.Timedelta(days=6))
+    misread = read_mart(warehouse, parse_spec(SPEC), AS_OF)
+    assert len(misread) == 3
+    last = table["week_start"].max().date()
+    assert _reaches_as_of_week(last, first_day(last), AS_OF.week, None).passed
+    assert _reaches_as_of_week(
+        last, first_day(last), AS_OF.week, last
+    ).passed  # `time.to` names the same week
+    late = _reaches_as_of_week(last, first_day(last), AS_OF.week + timedelta(days=7), None)
+    assert not late.passed
+    assert late.description.endswith("or choose 2025-01-27")
+
+
+def first_day(last):
+    return last - timedelta(days=6)
+
+
+@pytest.mark.parametrize(
+    ("to", "as_of"), [(None, "2025-02-10"), ("2025-02-02", "2025-01-27"), ("2025-01-29", "2025-01-27")]
+)
+def test_the_last_vintage_is_that_of_the_monday_of_the_last_week_used(
+    warehouse, tmp_path, monkeypatch, to, as_of
+):
+    spec = weeks_that_end_on_sundays(warehouse)
+    (tmp_path / "brand.yaml").write_text(
+        yaml.safe_dump({**spec, "time": {"marks": "end", **({"to": to} if to else {})}})
+    )
+    monkeypatch.setenv("MMM_MODELS_DIR", str(tmp_path))
+    assert last_vintage(warehouse, "brand").as_of_week == as_of

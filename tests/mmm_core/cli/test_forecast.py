@@ -25,7 +25,8 @@ def test_a_plan_is_forecast(folder, tmp_path):
     assert list(table["week"]) == list(plan["week_start"].astype(str))
     assert (table["q05"] < table["q95"]).all()
     facts = read_json(tmp_path / "out" / "forecast.json")
-    assert facts == {"model": "small", "seed": 0, "assumed": [], "approximate": "", "far_outside": ""}
+    expected = {"model": "small", "seed": 0, "assumed": [], "approximate": ""}
+    assert facts == {**expected, "far_outside": "", "week_marks": "start"}
     tree = load_posterior(folder / "posterior.nc")
     tree.attrs.update(engine="laplace", approximate="normal approximation at the mode")
     save_posterior(tree, tmp_path / "quick.nc")
