@@ -258,9 +258,7 @@ def priors(table: pd.DataFrame, words: Iterable[str]) -> RenderableType:
     return Group(out, *(Text(line) for line in words))
 
 
-def forecast(
-    total: xr.Dataset, spec: ModelSpec, assumed: Iterable[str], outside: str = ""
-) -> RenderableType:
+def forecast(total: xr.Dataset, spec: ModelSpec, assumed: Iterable[str], outside: str = "") -> RenderableType:
     """The KPI of the weeks to come, geos summed, what was assumed of them, and what is far outside anything seen."""
     out = _Figures(f"Forecast of {escape(spec.kpi.column)}", week_heading(spec), "median", "mean", INTERVAL)
     for week in total["week"].to_numpy():

@@ -14,7 +14,7 @@ import yaml
 from mmm_core.data.table import check_table, read_table
 from mmm_core.posterior.integrity import DIGEST
 from mmm_core.posterior.schema import FORMAT, load_posterior, save_posterior
-from mmm_core.spec.model_spec import load_spec, parse_spec
+from mmm_core.spec.model_spec import Time, load_spec, parse_spec
 from tests.mmm_core.cli.command import mmm, read_json
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
@@ -211,6 +211,17 @@ def test_simulate_writes_landing_files_and_their_truth(tmp_path):
     for market in ("us", "uk"):  # a table that the models of this repository fit as it is
         model = next((Path(__file__).parents[3] / "models").glob(f"{market}_*.yaml"))
         check_table(read_table(tmp_path / "weekly" / f"{market}.csv"), load_spec(model))
+
+
+@pytest.mark.slow
+def test_simulated_weekly_tables_may_be_dated_by_their_last_days(tmp_path):
+    said = mmm("simulate", "--out", tmp_path, "--seed", 3, "--end", "2025-06-02", "--marks", "end")
+    assert said.returncode == 0, said.stderr
+    (path,) = (Path(__file__).parents[3] / "models").glob("us_*.yaml")
+    spec = load_spec(path).model_copy(update={"time": Time(column="week_ending", marks="end")})
+    rows = check_table(read_table(tmp_path / "weekly" / "us.csv"), spec)
+    assert set(rows["week_ending"].dt.day_name()) == {"Sunday"}
+    assert str(rows["week_ending"].max().date()) == "2025-06-01"  # the last day before `--end`
 
 
 @pytest.mark.slow
