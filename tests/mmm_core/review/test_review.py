@@ -79,7 +79,8 @@ def test_a_sound_posterior_passes_every_check(good, held_out):
     found = review(good, QUICK, holdout=held_out, previous=good)
     assert [result.name for result in found] == [check.name for check in CHECKS]
     assert [result.message for result in found if not result.passed] == []
-    assert all(np.isfinite(result.figure) for result in found)
+    # the model has no events whose weeks could be asked about
+    assert [result.name for result in found if not np.isfinite(result.figure)] == ["event_weeks"]
 
 
 def test_the_checks_are_known_without_heavy_imports():
