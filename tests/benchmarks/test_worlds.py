@@ -8,11 +8,17 @@ from benchmarks.accuracy import scores as score_rows
 from benchmarks.common.job import read_job, write_job
 from benchmarks.common.ours_fit import spec_of
 from benchmarks.worlds import peer_style
+from benchmarks.worlds.panel import panel
 from benchmarks.worlds.peer_style import adstock, meridian_like, pymc_marketing_like, textbook
 from benchmarks.worlds.simulator import simulated
 from mmm_core.data.arrays import model_data
 
-MAKERS = [meridian_like, pymc_marketing_like, textbook, simulated]
+
+def small_panel(seed):
+    return panel(seed, geos=3, weeks=40, channels=2, controls=1)
+
+
+MAKERS = [meridian_like, pymc_marketing_like, textbook, simulated, small_panel]
 
 
 @pytest.mark.parametrize("maker", MAKERS)
@@ -61,7 +67,7 @@ def test_a_job_travels_exactly(tmp_path):
 def test_our_specification_takes_every_world(maker):
     world = maker(2)
     data = model_data(world.table, spec_of(world.job))
-    assert data.sizes["week"] == len(world.table) - world.job.l_max
+    assert data.sizes["week"] * data.sizes["geo"] == len(world.table) - world.job.l_max * data.sizes["geo"]
 
 
 def test_settings_reach_the_specification():
