@@ -15,6 +15,7 @@ JOB_OF_GROUP = {
     "registry": "refresh_model",
     "curves": "refresh_model",
     "allocation": "refresh_model",
+    "selection": "select_model",
     "reporting": "report",
 }
 # The group `publish` lies on both sides of the reporting marts.
@@ -57,6 +58,11 @@ refresh_model = dg.define_asset_job(
     selection=_of("refresh_model"),
     description="One model as of one week: table, fit, review, registration, results, budget, publication.",
 )
+select_model = dg.define_asset_job(
+    "select_model",
+    selection=_of("select_model"),
+    description="Which baseline a model should have, by forecasts of weeks it has not seen: only when asked for.",
+)
 report = dg.define_asset_job(
     "report",
     selection=_of("report"),
@@ -64,4 +70,4 @@ report = dg.define_asset_job(
     op_retry_policy=INGEST_RETRY,
 )
 
-ALL = [ingest, refresh_model, report]
+ALL = [ingest, refresh_model, select_model, report]

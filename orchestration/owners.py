@@ -20,6 +20,7 @@ OWNER_OF_GROUP = {
     "registry": MARKETING_SCIENCE,
     "curves": MARKETING_SCIENCE,
     "allocation": MARKETING_SCIENCE,
+    "selection": MARKETING_SCIENCE,
     "publish": DATA_PLATFORM,
     "reporting": MARKETING_SCIENCE,
 }

@@ -40,7 +40,7 @@ def test_every_asset_is_in_the_job_it_is_placed_in_and_in_no_other():
 
     runs = {
         name: defs.resolve_job_def(name).asset_layer.selected_asset_keys
-        for name in ("ingest", "refresh_model", "report")
+        for name in ("ingest", "refresh_model", "select_model", "report")
     }
     graph = defs.resolve_asset_graph()
     for spec in defs.resolve_all_asset_specs():

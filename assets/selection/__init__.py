@@ -1,0 +1,1 @@
+"""Which specification a model should have, when somebody asks."""
