@@ -2,8 +2,6 @@
 
 import dagster as dg
 
-from orchestration.policies import INGEST_RETRY
-
 JOB_OF_GROUP = {
     "raw": "ingest",
     "staging": "ingest",
@@ -51,7 +49,6 @@ ingest = dg.define_asset_job(
     "ingest",
     selection=_of("ingest"),
     description="Load what has landed and build the marts.",
-    op_retry_policy=INGEST_RETRY,
 )
 refresh_model = dg.define_asset_job(
     "refresh_model",
@@ -67,7 +64,6 @@ report = dg.define_asset_job(
     "report",
     selection=_of("report"),
     description="Build the reporting marts from the published results, and the read-only copy that analysts open.",
-    op_retry_policy=INGEST_RETRY,
 )
 
 ALL = [ingest, refresh_model, select_model, report]

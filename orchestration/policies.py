@@ -1,4 +1,4 @@
-"""When things run, how fresh they must be and how often they are tried: policies, applied by selection."""
+"""When things run and how fresh they must be: policies, applied by selection."""
 
 from datetime import timedelta
 
@@ -30,11 +30,7 @@ FOLLOW_RESULTS = (
     FOLLOW_SOURCES & dg.AutomationCondition.cron_tick_passed("*/10 * * * *", TIMEZONE)
 ).with_label("follow_results")
 
-# A file may still be being written, or another process may hold the warehouse: worth another try. A fit, or a model
-# that failed its review, comes out the same the second time: never repeated.
-INGEST_RETRY = dg.RetryPolicy(
-    max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
-)
+# What is tried again depends on what went wrong, which a policy of Dagster's cannot tell: see assets.resources.retries.
 
 # One process a run; the fit has its own. Twelve small steps would spend longer importing than working.
 EXECUTOR = one_process

@@ -11,6 +11,7 @@ from assets.marts.project import dbt_project, manifest
 from assets.marts.translator import LayerTranslator
 from assets.publish.restore import restored_results
 from assets.resources.result_store import ResultStore
+from assets.resources.retries import tried_again_when_locked
 from assets.resources.warehouse import POOL, Warehouse
 
 REPORTING = "tag:reporting"
@@ -28,7 +29,8 @@ PROJECT = dbt_project()
 )
 def dbt_marts(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
     """Staging, intermediate and marts."""
-    yield from dbt_build(context, warehouse)
+    with tried_again_when_locked(context):
+        yield from dbt_build(context, warehouse)
 
 
 @dbt_assets(
@@ -45,5 +47,6 @@ def dbt_reporting(
     results: dg.ResourceParam[ResultStore],
 ) -> Iterator[Any]:
     """Reporting marts, downstream of the published results of every vintage."""
-    yield from restored_results(context, warehouse, results)
-    yield from dbt_build(context, warehouse)
+    with tried_again_when_locked(context):
+        yield from restored_results(context, warehouse, results)
+        yield from dbt_build(context, warehouse)

@@ -16,6 +16,7 @@ from assets.publish.publish import PublicationLoses, publish
 from assets.publish.tables import LAYERS, published_rows
 from assets.resources.damage import met
 from assets.resources.published import Published
+from assets.resources.retries import tried_again_when_locked
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check
 
@@ -62,7 +63,8 @@ def published_marts(
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     folder = Path(published.folder)
     try:
-        publication = publish(warehouse, folder, context.run.run_id, config.accept_losses)
+        with tried_again_when_locked(context):
+            publication = publish(warehouse, folder, context.run.run_id, config.accept_losses)
     except PublicationLoses as loss:
         yield check(KEEPS, False, str(loss))
         raise dg.Failure(str(loss), allow_retries=False) from None

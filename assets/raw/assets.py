@@ -18,6 +18,7 @@ from assets.raw.ingest import (
 )
 from assets.raw.load import load
 from assets.resources.landing import Landing
+from assets.resources.retries import tried_again_when_locked
 from assets.resources.warehouse import POOL, Warehouse
 
 OWNERS = ["data-platform@carryover.example"]
@@ -110,6 +111,13 @@ def landing_tables(
     context: dg.AssetExecutionContext, dlt: DagsterDltResource, landing: Landing, warehouse: Warehouse
 ) -> Iterator[dg.MaterializeResult]:
     """Load what is new in the landing folder. A table with a refused file stays as it is; the others are loaded."""
+    with tried_again_when_locked(context):
+        yield from _loaded(context, dlt, landing, warehouse)
+
+
+def _loaded(
+    context: dg.AssetExecutionContext, dlt: DagsterDltResource, landing: Landing, warehouse: Warehouse
+) -> Iterator[dg.MaterializeResult]:
     warehouse.prepare()
 
     def write(batch: Any) -> None:

@@ -44,6 +44,15 @@ class WarehouseDamaged(RuntimeError):
     """The file is no DuckDB database, or not a whole one."""
 
 
+def says_locked(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, is that another process holds the file: ours, dbt's or dlt's words."""
+    while error is not None:
+        if isinstance(error, WarehouseLocked) or _WAIT_FOR[0] in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def landing_notes(warehouse: Path) -> Path:
     """The file beside a warehouse that says what was loaded into it; see `assets.raw.manifest`."""
     return warehouse.with_suffix(".landing.json")
