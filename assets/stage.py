@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.metadata import plot, preview, table_metadata
+from assets.metadata import plot, png, preview, table_metadata
 from assets.models import PARTITIONS, Vintage, vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import TrackedRun, Tracking
@@ -69,8 +69,9 @@ class Stage:
         self.run.tag(data_version=version)
         shown_metadata: dict[str, Any] = {}
         for title, figure in (figures or {}).items():
-            self.run.figure(figure, title)
-            shown_metadata[title] = plot(figure)
+            image = png(figure)
+            self.run.image(image, title)
+            shown_metadata[title] = plot(figure, image)
         if shown is not None:
             shown_metadata["table"] = preview(shown)
         return dg.MaterializeResult(

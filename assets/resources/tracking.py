@@ -5,6 +5,7 @@ import logging
 import os
 import posixpath
 import re
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,6 @@ from assets.models import Vintage
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
 TIMEOUT_SECONDS = 5
@@ -104,11 +104,13 @@ class TrackedRun:
         if self.id:
             mlflow.log_text(text, name)
 
-    def figure(self, figure: "Figure", name: str) -> None:
+    def image(self, png: bytes, name: str) -> None:
         import mlflow
 
         if self.id:
-            mlflow.log_figure(figure, f"{name}.png")
+            with tempfile.TemporaryDirectory() as folder:
+                (file := Path(folder) / f"{name}.png").write_bytes(png)
+                mlflow.log_artifact(str(file))
 
 
 class Tracking(dg.ConfigurableResource):
