@@ -94,14 +94,17 @@ def _draws(made: NormalForecast, count: int = 4 * DRAWS) -> np.ndarray:
 
 def fingerprint(system: str, table: RealTable, spec: ModelSpec, held: int) -> str:
     """What a stored forecast depends on."""
-    code = hashlib.sha256(f"{system} {held} {HORIZON} {spec.spec_hash} {spec.fit.seed}".encode())
+    code = hashlib.sha256(f"{system} {held} {HORIZON}".encode())
     if system in SCRIPTS:
+        data = model_data(table.table, spec, table.name, holdout_weeks=held)
+        job, given = peer_job(spec, table.table, data, held, HORIZON)
+        code.update(repr(job).encode() + pd.util.hash_pandas_object(given).to_numpy().tobytes())
         folder = ROOT / "benchmarks" / "peers"
         lock, fitted = peer_lock(system), folder / SCRIPTS[system].replace("forecast", "fit")
         for path in (lock, fitted, folder / "forecasts" / SCRIPTS[system]):
             code.update(path.read_bytes())
     else:
-        code.update(fit_source(spec).encode())
+        code.update(f"{fit_source(spec)} {spec.spec_hash} {spec.fit.seed}".encode())
     code.update(pd.util.hash_pandas_object(table.table).to_numpy().tobytes())
     return code.hexdigest()[:16]
 

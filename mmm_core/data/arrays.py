@@ -9,11 +9,12 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.data.calendar import INTERCEPT as INTERCEPT
-from mmm_core.data.calendar import TREND, dated_terms, holiday_terms, refuse_repeated
+from mmm_core.data.calendar import TREND, dated_terms, fourier_terms, holiday_terms, refuse_repeated
+from mmm_core.data.shrinkage import learned_prior_sd
 from mmm_core.data.table import check_table, fingerprint
 from mmm_core.data.weeks import first_days, week_coordinate
 from mmm_core.errors import InputError, listed
-from mmm_core.spec.model_spec import ModelSpec
+from mmm_core.spec.model_spec import LEARNED, ModelSpec
 
 NATIONAL = "all"
 
@@ -22,7 +23,7 @@ INTERCEPT_PRIOR_SD = 100.0
 TERM_PRIOR_SD = 10.0
 # A holiday rests on one week a year, and with a window there are dozens of them. At 10 each would take its weeks out of
 # the likelihood, what media did in them included; at 2 one week keeps 4/5 of what it says and four weeks 16/17. A day
-# known to be far larger, such as Black Friday, is an event, with the wide prior.
+# known to be far larger, such as Black Friday, is an event, with the wide prior. The default of `baseline.shrinkage`.
 HOLIDAY_PRIOR_SD = 2.0
 
 
@@ -65,7 +66,7 @@ def model_data(
     observed = _observed(kpi, holdout_weeks, source)
     kpi_centre, kpi_scale = _kpi_units(kpi, population, observed, spec)
     design = _design(spec, panel, source)
-    return xr.Dataset(
+    data = xr.Dataset(
         {
             "exposure": (("geo", "media_week", "channel"), exposure),
             "spend": (("geo", "media_week", "paid_channel"), spend),
@@ -97,6 +98,8 @@ def model_data(
             "holdout_weeks": holdout_weeks,
         },
     )
+    prior_sd = learned_prior_sd(data, spec, scaled_kpi(data, spec), shrunk_groups(panel.week, spec))
+    return data.assign(design_prior_sd=(("term",), prior_sd))
 
 
 @dataclass(frozen=True)
@@ -209,14 +212,35 @@ def _design(spec: ModelSpec, panel: Panel, source: str) -> Design:
         if term in spec.treatments or term in spec.controls or term == TREND:
             scale[position] = values.std() if np.ptp(values) > 0 else 0.0
     _refuse_constant([term for term, spread in zip(names, scale, strict=True) if spread == 0], source)
-    return Design(tuple(names), raw, centre, scale, _prior_sds(names, spec, panel.week))
+    return Design(tuple(names), raw, centre, scale, _prior_sds(names, shrunk_groups(panel.week, spec), spec))
 
 
-def _prior_sds(names: list[str], spec: ModelSpec, week: pd.DatetimeIndex) -> np.ndarray:
-    """Prior sd of each term's coefficient, (term,), in units of the noise sd."""
-    holidays = dict.fromkeys(holiday_terms(first_days(week, spec), spec.baseline.holidays), HOLIDAY_PRIOR_SD)
-    sd = {**holidays, INTERCEPT: INTERCEPT_PRIOR_SD}
-    return np.array([sd.get(term, TERM_PRIOR_SD) for term in names])
+def _prior_sds(names: list[str], groups: dict[str, str], spec: ModelSpec) -> np.ndarray:
+    """Prior sd of each term's coefficient, (term,), in units of the noise sd, as far as it is stated."""
+    stated = {
+        group: TERM_PRIOR_SD if scale == LEARNED else float(scale) for group, scale in spec.baseline.shrinkage
+    }
+    sd = {INTERCEPT: INTERCEPT_PRIOR_SD, **{term: stated[group] for term, group in groups.items()}}
+    return np.array([sd.get(name, TERM_PRIOR_SD) for name in names])
+
+
+def shrunk_groups(week: pd.DatetimeIndex, spec: ModelSpec) -> dict[str, str]:
+    """Term to the key of `baseline.shrinkage` that is about it; weeks as the table dates them."""
+    return {
+        **dict.fromkeys(spec.controls, "controls"),
+        **dict.fromkeys(fourier_terms(spec.baseline.seasonality.order), "seasonality"),
+        **dict.fromkeys(holiday_terms(first_days(week, spec), spec.baseline.holidays), "holidays"),
+    }
+
+
+def scaled_kpi(data: xr.Dataset, spec: ModelSpec) -> np.ndarray:
+    """KPI per head, or its logarithm, centred by geo in scaled units, (geo, week); 0 where unobserved."""
+    observed = data["observed"].to_numpy()
+    per_head = data["kpi"].to_numpy() / data["population"].to_numpy()[:, None]
+    if spec.kpi.scale == "log":
+        per_head = np.log(np.where(observed, per_head, 1.0))
+    scaled = per_head / float(data["kpi_scale"]) - data["kpi_centre"].to_numpy()[:, None]
+    return np.where(observed, scaled, 0.0)
 
 
 def _baseline_value(values: np.ndarray, baseline: str | float) -> float:

@@ -23,6 +23,7 @@ import numpy as np
 import xarray as xr
 from jax.sharding import PartitionSpec
 
+from mmm_core.data.arrays import scaled_kpi as scaled_kpi
 from mmm_core.errors import InputError
 from mmm_core.model.beliefs import treatment_beliefs, window_outcome, window_spend
 from mmm_core.model.gaussian_block import gaussian_block
@@ -190,16 +191,6 @@ def _net(weekly: np.ndarray, name: str) -> float:
 def integrated_terms(data: xr.Dataset, spec: ModelSpec) -> list[int]:
     """Positions of the design's terms whose coefficients the Gaussian block integrates out."""
     return [i for i, term in enumerate(data["term"].to_numpy()) if str(term) not in spec.sampled_treatments]
-
-
-def scaled_kpi(data: xr.Dataset, spec: ModelSpec) -> np.ndarray:
-    """KPI per head, or its logarithm, centred by geo in scaled units, (geo, week); 0 where unobserved."""
-    observed = data["observed"].to_numpy()
-    per_head = data["kpi"].to_numpy() / data["population"].to_numpy()[:, None]
-    if spec.kpi.scale == "log":
-        per_head = np.log(np.where(observed, per_head, 1.0))
-    scaled = per_head / float(data["kpi_scale"]) - data["kpi_centre"].to_numpy()[:, None]
-    return np.where(observed, scaled, 0.0)
 
 
 def knot_basis(weeks: int, spec: ModelSpec, length: int | None = None) -> np.ndarray:

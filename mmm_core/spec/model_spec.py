@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -25,6 +25,9 @@ from mmm_core.spec.faults import explained
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 from mmm_core.spec.names import Column, Component, Day, FilterValue
 from mmm_core.spec.yaml_file import read_yaml
+
+LEARNED = "learned"
+"""In `baseline.shrinkage`: the table says how far the terms of a group may move the KPI."""
 
 BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 """Parts of the baseline, as components of the outcome beside channels, controls, treatments, events and steps."""
@@ -124,6 +127,21 @@ class Holidays(Strict):
         return window
 
 
+Scale = Literal["learned"] | Annotated[float, Field(gt=0)]
+
+
+class Shrinkage(Strict):
+    """Prior sd of the baseline's coefficients in standard deviations of the noise: learned from the table, or stated.
+
+    A learned scale is that of the whole group; a harmonic's falls with its number as the table says, and a control may
+    have one of its own.
+    """
+
+    seasonality: Scale = "learned"
+    controls: Scale = "learned"
+    holidays: Scale = 2.0
+
+
 class Baseline(Strict):
     """What would have sold without media: level, slope, seasonality, holidays, events, steps."""
 
@@ -147,6 +165,7 @@ class Baseline(Strict):
     steps: dict[Component, Day] = Field(
         default={}, description="named changes of level that stay, from a date on"
     )
+    shrinkage: Shrinkage = Shrinkage()
 
     @model_validator(mode="after")
     def _slope_of_a_walk(self) -> Baseline:

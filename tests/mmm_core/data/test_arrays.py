@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmm_core.data.arrays import HOLIDAY_PRIOR_SD, INTERCEPT_PRIOR_SD, TERM_PRIOR_SD, model_data
+from mmm_core.data.arrays import INTERCEPT_PRIOR_SD, TERM_PRIOR_SD, model_data
 from mmm_core.data.calendar import dated_values, holiday_terms
 from mmm_core.errors import InputError
 from mmm_core.model.media import MediaModel, MediaParameters
@@ -89,15 +89,18 @@ def test_a_treatment_is_measured_from_its_baseline_in_standard_deviations(baseli
 
 
 def test_terms_come_in_a_fixed_order_with_their_prior_sds():
-    data = model_data(weekly_table(), parse_spec(FAMILY))
+    spec = parse_spec(FAMILY)
+    data = model_data(weekly_table(), spec)
     assert data["term"].to_numpy().tolist() == [
         "intercept", "price", "promotion", "discount", "sin_1", "cos_1", "sin_2", "cos_2", "Thanksgiving Day",
         "Christmas Day", "Thanksgiving Day -1w", "Christmas Day -1w", "strike", "new_shop",
     ]  # fmt: skip
     sd = data["design_prior_sd"].to_series()
     assert sd["intercept"] == INTERCEPT_PRIOR_SD
-    assert (sd[[name for name in sd.index if "Day" in name]] == HOLIDAY_PRIOR_SD).all()
-    assert (sd[["price", "discount", "sin_1", "strike", "new_shop"]] == TERM_PRIOR_SD).all()
+    assert (sd[[name for name in sd.index if "Day" in name]] == spec.baseline.shrinkage.holidays).all()
+    assert (sd[["discount", "strike", "new_shop"]] == TERM_PRIOR_SD).all()
+    assert (sd[["price", "sin_1", "cos_1", "sin_2", "cos_2"]] < TERM_PRIOR_SD).all()
+    assert sd["sin_1"] == sd["cos_1"] > sd["sin_2"] == sd["cos_2"]
     assert (data["design"].sel(term="intercept") == 1).all()
 
 
