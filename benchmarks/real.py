@@ -50,8 +50,10 @@ def held_weeks(table: RealTable, last: int | None = None) -> list[int]:
     return held[-last:] if last else held
 
 
-def forecast(system: str, table: RealTable, spec: ModelSpec, held: int) -> tuple[Scored, dict[str, Any]]:
-    """One system's forecast from one origin, scored, and figures of its fit."""
+def forecast(
+    system: str, table: RealTable, spec: ModelSpec, held: int
+) -> tuple[Scored, dict[str, Any]] | None:
+    """One system's forecast from one origin, scored, and figures of its fit; None where the weeks seen are too few."""
     data = model_data(table.table, spec, table.name, holdout_weeks=held)
     first = data.sizes["week"] - held
     actual = data["kpi"].to_numpy()[:, first : first + HORIZON]
@@ -66,24 +68,26 @@ def forecast(system: str, table: RealTable, spec: ModelSpec, held: int) -> tuple
             "divergences": int(stats["diverging"].sum()),
         }
     if system in SIMPLE:
-        return score(_simple(system, data, spec, first), actual), {}
+        made = _simple(system, data, spec, first)
+        return None if made is None else (score(made, actual), {})
     job, given = peer_job(spec, table.table, data, held, HORIZON)
     drawn, result = peer_forecast(system, job, given)
     return score(drawn, actual), result
 
 
-def _simple(system: str, data: xr.Dataset, spec: ModelSpec, first: int) -> np.ndarray:
-    """Draws of a simple forecast; the baseline without media is on the scale of the model, as the model's own is."""
+def _simple(system: str, data: xr.Dataset, spec: ModelSpec, first: int) -> np.ndarray | None:
+    """Draws of a simple forecast; None where the weeks seen are too few for it.
+
+    The baseline without media has the scale of the model and its shrinkage.
+    """
     seen = np.where(data["observed"].to_numpy(), data["kpi"].to_numpy(), np.nan)[:, :first]
-    log = spec.kpi.scale == "log" and system == "no_media"
     if system == "no_media":
-        design = data["design"].to_numpy()[:, : first + HORIZON]
-        made = no_media(np.log(seen) if log else seen, design, HORIZON)
-    else:
-        naive = seasonal_naive(seen, HORIZON) if system == "seasonal_naive" else None
-        made = naive or last_value(seen, HORIZON)  # the last value where there are no two seasons of history
-    drawn = _draws(made)
-    return np.exp(drawn) if log else drawn
+        log = spec.kpi.scale == "log"
+        design, prior_sd = data["design"].to_numpy()[:, : first + HORIZON], data["design_prior_sd"].to_numpy()
+        drawn = _draws(no_media(np.log(seen) if log else seen, design, HORIZON, prior_sd))
+        return np.exp(drawn) if log else drawn
+    made = seasonal_naive(seen, HORIZON) if system == "seasonal_naive" else last_value(seen, HORIZON)
+    return None if made is None else _draws(made)
 
 
 def _draws(made: NormalForecast, count: int = 4 * DRAWS) -> np.ndarray:
@@ -153,7 +157,10 @@ def main(argv: list[str] | None = None) -> None:
             for held in held_weeks(table, options.peer_origins if system in SCRIPTS else None):
                 key = f"{system}/{name}/{held}/{fingerprint(system, table, spec, held)}"
                 if key not in records:
-                    scored, figures = forecast(system, table, spec, held)
+                    made = forecast(system, table, spec, held)
+                    if made is None:
+                        continue
+                    scored, figures = made
                     records[key] = {
                         "key": key, "system": system, "table": name, "held": held, **asdict(scored), **figures
                     }  # fmt: skip

@@ -56,8 +56,9 @@ def peer_job(
 ) -> tuple[Job, pd.DataFrame]:
     """What a peer is asked: our specification in neutral words, and the table to the end of the forecast.
 
-    Controls, treatments, events, steps and holidays are control columns, the same that ours has. The KPI of the weeks
-    to forecast is overwritten by each geo's mean, so that no scaling sees it.
+    Controls, treatments, events, steps and holidays are control columns, the same that ours has. Of columns that the
+    weeks seen cannot tell apart one is kept: Meridian refuses them. The KPI of the weeks to forecast is overwritten by
+    each geo's mean, so that no scaling sees it.
 
     Args:
         data: the arrays of the model. held: last weeks that the fit may not see; the first `horizon` are forecast.
@@ -81,7 +82,7 @@ def peer_job(
         given[term] = given[time].map(pd.Series(values, weeks))
     treatments = [treatment.column for treatment in spec.treatments.values()]
     seen = given[~hidden]
-    controls = [name for name in [*spec.controls, *treatments, *dated] if seen[name].nunique() > 1]
+    controls = _told_apart(seen, [*spec.controls, *treatments, *dated])
     organic = {
         name: channel.media_column
         for name, channel in zip(spec.organic, spec.media.organic.values(), strict=True)
@@ -104,6 +105,19 @@ def peer_job(
     used = [time, *([geo] if geo else []), job.population, job.kpi, job.revenue_per_kpi]
     columns = [*filter(None, used), *job.spend.values(), *job.exposure.values(), *organic.values(), *controls]
     return job, given[list(dict.fromkeys(columns))]
+
+
+def _told_apart(seen: pd.DataFrame, names: list[str]) -> list[str]:
+    """The columns that are no constant and no sum of those before."""
+    kept: list[str] = []
+    for name in names:
+        columns = seen[[*kept, name]].to_numpy(dtype=float)
+        spread = columns.std(axis=0)
+        if (spread > 0).all() and np.linalg.matrix_rank(
+            (columns - columns.mean(axis=0)) / spread, tol=1e-6
+        ) > len(kept):
+            kept.append(name)
+    return kept
 
 
 def peer_forecast(system: str, job: Job, table: pd.DataFrame) -> tuple[np.ndarray, dict[str, Any]]:

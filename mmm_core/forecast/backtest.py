@@ -232,7 +232,8 @@ def score_origin(tree: xr.DataTree, horizon: int) -> xr.Dataset:
     positions = posterior.thinned(DRAWS)
     expected = baseline_and_expected(posterior, positions)[1]
     drawn = with_noise(posterior, expected, positions)[..., first:end]
-    simple = simple_forecasts(seen, data["design"].to_numpy()[:, :end], horizon)
+    design, prior_sd = data["design"].to_numpy()[:, :end], data["design_prior_sd"].to_numpy()
+    simple = simple_forecasts(seen, design, horizon, prior_sd)
     scored = [_scored_draws(drawn, actual), *(_scored_normal(forecast, actual) for forecast in simple)]
     names = pd.Index([MODEL, *(forecast.name for forecast in simple)], name="forecast")
     both = xr.concat(scored, dim=names, join="exact")

@@ -80,11 +80,13 @@ def score_normal(forecast: NormalForecast, actual: np.ndarray) -> Score:
     return Score(forecast.name, float(scores.mean()), mape(forecast.mean, actual))
 
 
-def simple_forecasts(history: np.ndarray, design: np.ndarray, weeks: int) -> list[NormalForecast]:
+def simple_forecasts(
+    history: np.ndarray, design: np.ndarray, weeks: int, prior_sd: np.ndarray | None = None
+) -> list[NormalForecast]:
     """Every simple forecast that the history allows; arguments as those of `no_media`."""
     naive = seasonal_naive(history, weeks)
     first = [] if naive is None else [naive]
-    return [*first, last_value(history, weeks), no_media(history, design, weeks)]
+    return [*first, last_value(history, weeks), no_media(history, design, weeks, prior_sd)]
 
 
 def seasonal_naive(history: np.ndarray, weeks: int, season: int = SEASON) -> NormalForecast | None:
@@ -122,33 +124,45 @@ def _fill_gaps(history: np.ndarray) -> np.ndarray:
     return filled
 
 
-def no_media(history: np.ndarray, design: np.ndarray, weeks: int) -> NormalForecast:
+def no_media(
+    history: np.ndarray, design: np.ndarray, weeks: int, prior_sd: np.ndarray | None = None
+) -> NormalForecast:
     """The baseline alone: a local level and the design's terms (season, controls, events), without any media.
 
     Args:
         history: KPI (geo, week) of the weeks seen, nan where unknown.
         design: (geo, week + weeks, term), also over the weeks to forecast.
         weeks: how many weeks to forecast.
+        prior_sd: of each term's coefficient in units of the noise sd, (term,), as the model has them: then what a model
+            forecasts better is owed to its media, and not to how it shrinks its season. Flat priors where None.
 
-    Each geo is y = level + X b + noise with b flat and the ratio of the two variances at its restricted maximum
-    likelihood; the forecast is the best linear unbiased one (universal kriging).
+    Each geo is y = level + X b + noise with b flat, or normal, and the ratio of the two variances at its restricted
+    maximum likelihood; the forecast is the best linear unbiased one (universal kriging). A term that is 0 in all weeks
+    seen is left out.
     """
-    geos = [_local_level(history[geo], design[geo], weeks) for geo in range(len(history))]
+    geos = [_local_level(history[geo], design[geo], weeks, prior_sd) for geo in range(len(history))]
     return NormalForecast("no media", np.stack([mean for mean, _ in geos]), np.stack([sd for _, sd in geos]))
 
 
-def _local_level(history: np.ndarray, design: np.ndarray, weeks: int) -> tuple[np.ndarray, np.ndarray]:
+def _local_level(
+    history: np.ndarray, design: np.ndarray, weeks: int, prior_sd: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     length = len(history)
     seen = np.flatnonzero(np.isfinite(history))
     y = history[seen]
-    fixed = _independent(np.column_stack([np.ones(length + weeks), design]), seen)
+    flat = design if prior_sd is None else design[:, :0]
+    fixed = _independent(np.column_stack([np.ones(length + weeks), flat]), seen)
+    shrunk = (
+        np.zeros((length + weeks, 0)) if prior_sd is None else design * prior_sd * design[seen].any(axis=0)
+    )
+    terms = shrunk @ shrunk.T
     known, ahead = fixed[seen], fixed[length:]
     week = np.arange(length + weeks, dtype=float)
     walk = np.minimum.outer(week, week)
 
     def fit(log_ratio: float) -> tuple[float, float, np.ndarray, np.ndarray]:
         ratio = np.exp(log_ratio)
-        factor = cho_factor(ratio * walk[np.ix_(seen, seen)] + np.eye(len(seen)), lower=True)
+        factor = cho_factor((ratio * walk + terms)[np.ix_(seen, seen)] + np.eye(len(seen)), lower=True)
         precision_x = cho_solve(factor, known)
         information = known.T @ precision_x
         coefficient = np.linalg.solve(information, precision_x.T @ y)
@@ -161,11 +175,11 @@ def _local_level(history: np.ndarray, design: np.ndarray, weeks: int) -> tuple[n
             + 2 * np.log(np.diag(factor[0])).sum()
             + np.linalg.slogdet(information)[1]
         )
-        cross = ratio * walk[length:, seen]
+        cross = (ratio * walk + terms)[length:, seen]
         weight = cho_solve(factor, cross.T)
         unexplained = ahead - weight.T @ known
         spread = np.einsum("ij,ji->i", unexplained, np.linalg.solve(information, unexplained.T))
-        spread += ratio * np.diag(walk)[length:] - np.einsum("ij,ji->i", cross, weight) + 1.0
+        spread += np.diag(ratio * walk + terms)[length:] - np.einsum("ij,ji->i", cross, weight) + 1.0
         mean = ahead @ coefficient + cross @ solved
         return deviance, variance, mean, spread
 

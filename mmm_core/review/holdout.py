@@ -62,9 +62,9 @@ def score_holdout(posterior: Posterior) -> list[Score]:
     positions = posterior.thinned(PREDICTIVE_DRAWS)
     expected = baseline_and_expected(posterior, positions)[1]
     forecast = with_noise(posterior, expected, positions)[..., -weeks:]
-    kpi, design = data["kpi"].to_numpy(), data["design"].to_numpy()
+    kpi, design, prior_sd = (data[name].to_numpy() for name in ("kpi", "design", "design_prior_sd"))
     seen = np.where(data["observed"].to_numpy(), kpi, np.nan)[:, :-weeks]
-    simple = [seasonal_naive(seen, weeks) or last_value(seen, weeks), no_media(seen, design, weeks)]
+    simple = [seasonal_naive(seen, weeks) or last_value(seen, weeks), no_media(seen, design, weeks, prior_sd)]
     actual = kpi[:, -weeks:]
     scores = [score_normal(simple_forecast, actual) for simple_forecast in simple]
     return [score_draws("model", forecast, actual), *scores]

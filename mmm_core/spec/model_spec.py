@@ -199,9 +199,7 @@ class Treatment(Strict):
     baseline: Literal["min", "max", "mean", "zero"] | float = Field(
         default="min", description="value that would have been without the treatment"
     )
-    prior: TreatmentPrior | None = Field(
-        default=None, description="as a control's, too wide to matter, where not stated"
-    )
+    prior: TreatmentPrior | None = Field(default=None, description="too wide to matter where not stated")
 
 
 class StudentT(Strict):

@@ -45,7 +45,8 @@ def test_the_baselines_prior_is_that_of_the_block(believed):
     prior, data = believed["prior"], believed["constant_data"]
     sigma = prior["sigma"].to_numpy()[0]
     price = prior["fixed_effect"].sel(term="price").to_numpy()[0, :, 0] / sigma
-    assert stats.kstest(price / 10, "norm").pvalue > 0.001
+    wide = float(data["design_prior_sd"].sel(term="price"))
+    assert stats.kstest(price / wide, "norm").pvalue > 0.001
     assert (prior["fixed_effect"].sel(term="intercept") == data["kpi_centre"].to_numpy()).all()
     steps = np.diff(prior["level"].to_numpy()[0], axis=1) / prior["tau"].to_numpy()[0][:, None]
     assert steps.std() == pytest.approx(1, abs=0.02)

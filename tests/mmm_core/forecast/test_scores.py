@@ -121,3 +121,28 @@ def test_a_constant_term_beside_the_intercept_does_no_harm():
     plain = no_media(kpi[None, :50], np.zeros((1, 60, 0)), 10)
     doubled = no_media(kpi[None, :50], np.ones((1, 60, 1)), 10)
     np.testing.assert_allclose(plain.mean, doubled.mean)
+
+
+def test_a_baseline_without_media_shrinks_its_terms_as_the_model_does():
+    rng = np.random.default_rng(5)
+    weeks, ahead = 60, 5
+    design = rng.standard_normal((1, weeks + ahead, 3))
+    design[0, :weeks, 2] = 0.0  # in no week seen
+    sd = np.array([0.3, 2.0, 10.0])
+    # noise that turns back each week, so that the level stands still
+    kpi = 20 + design[0, :weeks, 1] + np.resize([1.0, -1.0], weeks) * rng.uniform(0.5, 1.5, weeks)
+    forecast = no_media(kpi[None], design, ahead, sd)
+    # brute force: coefficients as random effects, the mean flat
+    columns = design[0, :, :2] * sd[:2]
+    covariance = columns @ columns.T + np.eye(weeks + ahead)
+    seen, later = slice(0, weeks), slice(weeks, None)
+    inverse = np.linalg.inv(covariance[seen, seen])
+    mean = (inverse @ kpi).sum() / inverse.sum()
+    expected = mean + covariance[later, seen] @ inverse @ (kpi - mean)
+    np.testing.assert_allclose(forecast.mean[0], expected, atol=1e-3)
+    wide = no_media(kpi[None], design, ahead, np.full(3, 1e3))
+    flat = no_media(kpi[None], design, ahead)
+    np.testing.assert_allclose(wide.mean, flat.mean, atol=1e-3)
+    np.testing.assert_allclose(wide.sd, flat.sd, rtol=0.03)  # two degrees of freedom more
+    narrow = no_media(kpi[None], design, ahead, np.full(3, 1e-6))
+    np.testing.assert_allclose(narrow.mean, no_media(kpi[None], design[:, :, :0], ahead).mean, atol=1e-4)
