@@ -25,7 +25,6 @@ def main(folder: Path) -> None:
     settings = {**BEST, **job.settings.get("pymc_marketing", {})}
     horizon, organic = job.settings["forecast"]["horizon"], job.settings["forecast"]["organic"]
     begun = time.perf_counter()
-    table = table.iloc[job.l_max :].reset_index(drop=True) if settings.get("skip_history") else table
     seen = len(table) - horizon
     media = [*job.spend.values(), *organic.values()]
     X = table[[job.time, *dict.fromkeys(media), *job.controls]].copy()
@@ -59,11 +58,8 @@ def main(folder: Path) -> None:
         random_seed=job.seed,
         progressbar=False,
     )
-    kpi = (
-        (drawn["y_original_scale"] if "y_original_scale" in drawn else drawn["y"])
-        .transpose("sample", "date")
-        .values
-    )
+    # its predictive is in units of the target's scale
+    kpi = drawn["y"].transpose("sample", "date").values * float(model.scalers._target)
     result = {
         "fit_s": time.perf_counter() - begun,
         "configuration": settings,
