@@ -67,10 +67,8 @@ def _plain(time: str, **options: Any) -> Callable[[Path], pd.DataFrame]:
     return lambda path: pd.read_csv(path, parse_dates=[time], **options)
 
 
-def _week_ending(path: Path) -> pd.DataFrame:
-    """Conjura's `date` is the last day of its week: the first row holds the three days to 31 July 2022."""
-    table = pd.read_csv(path, parse_dates=["date"]).rename(columns={"date": "week_start"})
-    return table.assign(week_start=table["week_start"] - pd.Timedelta(days=6))
+def _conjura(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, parse_dates=["date"]).rename(columns={"date": "week_start"})
 
 
 def _retailer(path: Path) -> pd.DataFrame:
@@ -79,7 +77,7 @@ def _retailer(path: Path) -> pd.DataFrame:
 
 _TABLES: dict[str, tuple[tuple[str, str], Callable[[Path], pd.DataFrame], int, int]] = {
     "conjura_single_series": (
-        ("conjura_single_series", "conjura_596eef7c_weekly.csv"), _week_ending, 4, 6
+        ("conjura_single_series", "conjura_596eef7c_weekly.csv"), _conjura, 4, 6
     ),
     "sibylhe_mmm_stan": (("sibylhe_mmm_stan", "data.csv"), _retailer, 6, 13),
     "robyn_simulated": (("robyn", "dt_simulated_weekly.csv"), _plain("DATE"), 6, 13),
