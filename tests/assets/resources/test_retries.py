@@ -5,6 +5,7 @@ import sys
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.dependency import NodeHandle
 
 from assets.marts.runner import DbtFailed
 from assets.resources import retries
@@ -73,6 +74,6 @@ def test_no_job_tries_steps_again_whatever_their_error_is(job):
     from orchestration.definitions import job_named
 
     found = job_named(job)
-    policies = [found.get_retry_policy_for_handle(dg.NodeHandle(node.name, None)) for node in found.nodes]
+    policies = [found.get_retry_policy_for_handle(NodeHandle(node.name, None)) for node in found.nodes]
     assert policies
     assert not any(policies)
