@@ -1,41 +1,30 @@
-"""How much a posterior depends on its priors: power-scaling.
+"""How much a posterior depends on its priors: power-scaling, see `mmm_core.diagnostics.power_scaling`.
 
-The posterior with a group of priors (or the likelihood) raised to the power alpha is reached from the draws at hand by
-importance weights, log w = (alpha - 1) log p, Pareto-smoothed (Kallioinen, Paananen, Buerkner and Vehtari 2023). Two
-figures a channel's ROI: the cumulative Jensen-Shannon distance by which its distribution moves, as a gradient in log2
-alpha (ArviZ's `psens`), and the relative change of its mean. A channel's ROI is asked about that channel's own priors
-on effect, adstock and saturation: scaling those of all channels at once says less of each, with weights that
-degenerate.
+Two figures a channel's ROI: the cumulative Jensen-Shannon distance by which its distribution moves when a group of
+priors (or the likelihood) is raised to a power, as a gradient in log2 of the power, and the relative change of its
+mean. A channel's ROI is asked about that channel's own priors on effect, adstock and saturation: scaling those of all
+channels at once says less of each, with weights that degenerate.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.diagnostics.power_scaling import DELTA, ScaledComponent, power_scale
 from mmm_core.model.beliefs import BUMP
-from mmm_core.model.media import MediaParameters, saturated_media
 from mmm_core.model.model import Model, ModelArrays
 from mmm_core.model.prepare import prepare
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.pointwise import log_likelihood_of_draws, refuse_without_a_likelihood
-from mmm_core.posterior.predictor import some_draws
 from mmm_core.priors import Prior
 from mmm_core.transforms.adstock import ADSTOCKS
 
-DELTA = 0.25
-"""Priors are raised to the powers 1 / (1 + DELTA) and 1 + DELTA."""
-SENSITIVE = 0.05
-"""A distance from which a figure counts as sensitive (Kallioinen et al. 2023, section 3.4)."""
 ROUGH = 0.7
 """A k-hat above says that the importance weights cannot be trusted."""
-SHUFFLES = 8
 DRAWS = 4000
 LIKELIHOOD, OWN = "likelihood", "own priors"
 GROUPS = {
@@ -50,8 +39,6 @@ GROUPS = {
     "noise": "the noise",
 }
 """Groups of priors, in words; the first four are a channel's own."""
-
-_CHUNK = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -89,65 +76,25 @@ def sensitivity(tree: xr.DataTree | Posterior) -> Sensitivity:
     """
     posterior = Posterior.of(tree)
     refuse_without_a_likelihood(posterior, "power-scaling")
-    positions, chains = posterior.thinned(DRAWS), posterior.chains
-    common, by_channel = log_prior(posterior, positions)
-    likelihood = log_likelihood_of_draws(posterior, positions)
+    positions = posterior.thinned(DRAWS)
+    shared, by_channel = log_prior(posterior, positions)
+    shared[LIKELIHOOD] = log_likelihood_of_draws(posterior, positions)
+    # a component's weights are the same whatever they are asked about
+    common = {name: ScaledComponent.of(density) for name, density in shared.items()}
     roi = posterior.draws("roi", positions)
     rows, words = [], {}
     for i, channel in enumerate(posterior.spec.paid):
-        components = {**by_channel[channel], **common, LIKELIHOOD: likelihood}
-        if len(by_channel[channel]) > 1:
-            components[OWN] = np.sum(list(by_channel[channel].values()), axis=0)
-        quantity = roi[:, i].reshape(chains, -1)
+        densities = by_channel[channel]
+        components = {name: ScaledComponent.of(density) for name, density in densities.items()} | common
+        if len(densities) > 1:
+            components[OWN] = ScaledComponent.of(np.sum(list(densities.values()), axis=0))
         mine = [
-            {"channel": channel, "component": name, **power_scale(density.reshape(chains, -1), quantity)}
-            for name, density in components.items()
+            {"channel": channel, "component": name, **power_scale(component, roi[:, i])}
+            for name, component in components.items()
         ]
         words[channel] = _diagnosis(channel, pd.DataFrame(mine))
         rows += mine
     return Sensitivity(posterior.model, posterior.approximate, pd.DataFrame(rows), words)
-
-
-def power_scale(log_density: np.ndarray, quantity: np.ndarray) -> dict[str, float | bool]:
-    """What raising a component's density to the powers 1 / (1 + DELTA) and 1 + DELTA does to a quantity.
-
-    Args:
-        log_density: of the component, (chain, draw). quantity: (chain, draw).
-
-    Returns:
-        distance, floor, sensitive, weaker, stronger and khat of `Sensitivity.table`.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import arviz
-
-        flat = quantity.ravel()
-        if np.ptp(log_density) == 0 or np.ptp(flat) == 0:
-            return {
-                "distance": 0.0, "floor": 0.0, "sensitive": False, "weaker": 0.0, "stronger": 0.0, "khat": 0.0
-            }  # fmt: skip
-        # beside it the same values in random order: uneven weights move these too, but for no reason
-        rng = np.random.default_rng(0)
-        shuffled = np.stack([rng.permutation(flat) for _ in range(SHUFFLES)], axis=-1)
-        both = np.concatenate([flat[:, None], shuffled], axis=-1).reshape(*quantity.shape, -1)
-        draws = arviz.from_dict(posterior={"x": both})
-        draws.add_groups({"log_prior": {"component": log_density}})
-        distances = arviz.psens(draws, component="prior", var_names=["x"]).to_numpy()
-        changes, khats = [], []
-        for power in (1 / (1 + DELTA), 1 + DELTA):
-            smoothed, khat = arviz.psislw((power - 1) * log_density.ravel())
-            weights = np.exp(smoothed)
-            changes.append(float(weights @ flat / weights.sum() / flat.mean() - 1))
-            khats.append(float(khat))
-    floor = float(distances[1:].max())
-    return {
-        "distance": float(distances[0]),
-        "floor": floor,
-        "sensitive": bool(distances[0] >= max(SENSITIVE, floor)),
-        "weaker": changes[0],
-        "stronger": changes[1],
-        "khat": max(khats),
-    }
 
 
 def log_prior(
@@ -161,10 +108,9 @@ def log_prior(
     the panel as drawn. The correlation of a group's effects counts as shared.
     """
     spec, data = posterior.spec, posterior.data
-    with jax.enable_x64(True):
-        prepared = prepare(data, spec)
-        model, arrays = prepared.model, prepared.arrays
-        effect = stated_effects(posterior, model, arrays, positions)
+    prepared = prepare(data, spec)
+    model, arrays = prepared.model, prepared.arrays
+    effect = stated_effects(posterior, model, arrays, positions)
     priors = model.priors
     common: dict[str, np.ndarray] = {}
     by_channel: dict[str, dict[str, np.ndarray]] = {channel: {} for channel in spec.channels}
@@ -216,32 +162,25 @@ def stated_effects(
     posterior: Posterior, model: Model, arrays: ModelArrays, positions: np.ndarray
 ) -> np.ndarray:
     """What each channel's prior is on (ROI, marginal ROI, share, coefficient), (draw, geo or 1, channel)."""
-    data = posterior.data
-    more = posterior.media.inputs(data["exposure"].to_numpy() * (1 + BUMP), window=data.sizes["week"])
+    predictor, exposure = posterior.predictor(positions), posterior.data["exposure"].to_numpy()
     kinds = np.array([belief.kind for belief in model.beliefs])
+    # of one unit of the predictor as the KPI counts it
+    worth = arrays.outcome_value / posterior.media.unit[:, None]
 
-    def worth(parameters: MediaParameters, inputs: object) -> jax.Array:
-        response = saturated_media(model.layout, inputs, parameters.shape)  # type: ignore[arg-type]
-        if parameters.multiplier is not None:
-            response = response * parameters.multiplier.T[:, None, :]
-        out = jnp.einsum("cgt,gt,gc->gc", response, arrays.outcome_value, parameters.coefficient)
-        return out if model.per_geo else out.sum(0, keepdims=True)
+    def outcome(which: slice, path: np.ndarray) -> np.ndarray:
+        by_geo = np.einsum("ngtc,gt->ngc", predictor.media_terms(which, path), worth)
+        return by_geo if model.per_geo else by_geo.sum(1, keepdims=True)
 
-    def stated_effect(parameters: MediaParameters) -> jax.Array:
-        total = worth(parameters, arrays.media)
+    def stated_effect(which: slice) -> np.ndarray:
+        total = outcome(which, exposure)
         stated = total
         if "mroi" in kinds:
-            stated = jnp.where(kinds == "mroi", (worth(parameters, more) - total) / BUMP, total)
-        coefficient = parameters.coefficient
-        direct = coefficient if model.per_geo else coefficient.mean(0, keepdims=True)
-        return jnp.where(kinds == "coefficient", direct, stated / arrays.effect_unit)
+            stated = np.where(kinds == "mroi", (outcome(which, exposure * (1 + BUMP)) - total) / BUMP, total)
+        coefficient = predictor.parameters.coefficient[which]
+        direct = coefficient if model.per_geo else coefficient.mean(1, keepdims=True)
+        return np.where(kinds == "coefficient", direct, stated / arrays.effect_unit)
 
-    parameters = jax.tree.map(jnp.asarray, posterior.media_parameters(positions))
-    size = max(1, _CHUNK // data["exposure"].size)
-    program = jax.jit(jax.vmap(stated_effect))
-    starts = range(0, len(positions), size)
-    parts = [np.asarray(program(some_draws(parameters, slice(start, start + size)))) for start in starts]
-    return np.concatenate(parts)
+    return np.concatenate([stated_effect(which) for which in predictor.chunks()])
 
 
 def _copula(model: Model, effect: np.ndarray, correlation: np.ndarray) -> np.ndarray:

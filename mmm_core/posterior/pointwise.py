@@ -17,10 +17,9 @@ coefficients drawn.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 from scipy.linalg import cho_factor, solve_triangular
@@ -28,7 +27,7 @@ from scipy.linalg import cho_factor, solve_triangular
 from mmm_core.errors import InputError
 from mmm_core.model.gaussian_block import GaussianBlock, Spectrum, gaussian_block, log_likelihood
 from mmm_core.model.level import level_prior
-from mmm_core.model.prepare import integrated_terms, scaled_kpi
+from mmm_core.model.prepare import filled, integrated_terms, scaled_kpi, whole_quarters
 from mmm_core.posterior.handle import Posterior
 
 CONDITIONAL = ("pymc", "meridian")
@@ -111,18 +110,28 @@ def log_likelihood_of_draws(posterior: Posterior, positions: np.ndarray) -> np.n
         return np.asarray(np.nansum(log_likelihood_of_weeks(posterior, positions), axis=(1, 2)))
     parts = predictor_parts(posterior, positions)
     residual = scaled_kpi(posterior.data, posterior.spec) - parts.media - parts.treatment
-    numbers = [residual, posterior.draws("sigma", positions), posterior.draws("tau", positions)]
+    weeks = residual.shape[-1]
+    more = whole_quarters(weeks) - weeks  # as the fit has them: a further week runs the same program
+    slope = posterior.draws("tau_slope", positions) if "tau_slope" in posterior.variables else None
     with jax.enable_x64(True):
-        if "tau_slope" in posterior.variables:
-            block = _block(posterior, slope=True)
-            numbers.append(posterior.draws("tau_slope", positions))
-            density = jax.vmap(
-                lambda b, r, s, t, k: log_likelihood(b, r, s, t, tau_slope=k), (None, 0, 0, 0, 0)
+        return np.asarray(
+            _density_of_draws(
+                _block(posterior, slope=slope is not None, more=more),
+                filled(residual, more),
+                posterior.draws("sigma", positions),
+                posterior.draws("tau", positions),
+                slope,
             )
-        else:
-            block = _block(posterior, slope=False)
-            density = jax.vmap(log_likelihood, (None, 0, 0, 0))
-        return np.asarray(jax.jit(density)(block, *map(jnp.asarray, numbers)))
+        )
+
+
+@jax.jit
+def _density_of_draws(block: GaussianBlock, residual: Any, sigma: Any, tau: Any, slope: Any) -> jax.Array:
+    """log p of residuals (draw, geo, week) at each draw's scales; one program for all posteriors of a shape."""
+    return jax.vmap(
+        lambda r, s, t, k: log_likelihood(block, r, s, t, tau_slope=k),
+        (0, 0, 0, None if slope is None else 0),
+    )(residual, sigma, tau, slope)
 
 
 def leave_one_out(
@@ -197,14 +206,17 @@ def _with_slope(
     return solved, diagonal
 
 
-def _block(posterior: Posterior, slope: bool) -> GaussianBlock:
-    """The Gaussian block of a posterior, with the deviations of geos given and not integrated out."""
+def _block(posterior: Posterior, slope: bool, more: int = 0) -> GaussianBlock:
+    """The Gaussian block of a posterior, with the deviations of geos given and not integrated out.
+
+    Args:
+        more: unobserved weeks after the last.
+    """
     data = posterior.data
     terms = integrated_terms(data, posterior.spec)
-    with jax.enable_x64(True):
-        return gaussian_block(
-            data["design"].to_numpy()[..., terms],
-            data["observed"].to_numpy(),
-            data["design_prior_sd"].to_numpy()[terms],
-            slope=slope,
-        )
+    return gaussian_block(
+        filled(data["design"].to_numpy()[..., terms], more, axis=1),
+        filled(data["observed"].to_numpy(), more),
+        data["design_prior_sd"].to_numpy()[terms],
+        slope=slope,
+    )

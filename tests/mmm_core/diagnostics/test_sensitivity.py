@@ -1,4 +1,6 @@
-"""Power-scaling: against a conjugate model, against NumPyro's own prior densities, and in words."""
+"""Dependence on priors: log densities against NumPyro's own, and in words."""
+
+import sys
 
 import jax
 import numpy as np
@@ -8,12 +10,10 @@ from numpyro import handlers
 
 from mmm_core.data.arrays import model_data
 from mmm_core.diagnostics.sensitivity import (
-    DELTA,
     GROUPS,
     LIKELIHOOD,
     OWN,
     log_prior,
-    power_scale,
     sensitivity,
 )
 from mmm_core.errors import InputError
@@ -25,40 +25,6 @@ from mmm_core.transforms.adstock import ADSTOCKS
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 
 pytestmark = pytest.mark.usefixtures("hurried_compiler")
-
-
-def test_weights_give_the_power_scaled_posterior_of_a_conjugate_model():
-    # x ~ N(m, 1), prior N(0, s): the scaled prior is N(0, s / sqrt(power)), so the scaled posterior is known
-    rng = np.random.default_rng(1)
-    data, s = rng.normal(2.0, 1.0, size=4), 1.0
-
-    def exact(prior_power, likelihood_power):
-        precision = prior_power / s**2 + likelihood_power * len(data)
-        return likelihood_power * data.sum() / precision, precision**-0.5
-
-    mean, sd = exact(1, 1)
-    draws = rng.normal(mean, sd, size=(4, 10_000))
-    prior = power_scale(-0.5 * draws**2 / s**2, draws)
-    likelihood = power_scale(-0.5 * ((data[:, None, None] - draws) ** 2).sum(0), draws)
-    for power, name in ((1 / (1 + DELTA), "weaker"), (1 + DELTA, "stronger")):
-        assert prior[name] == pytest.approx(exact(power, 1)[0] / mean - 1, abs=0.003)
-        assert likelihood[name] == pytest.approx(exact(1, power)[0] / mean - 1, abs=0.003)
-    # the prior pulls to 0 and the data away from it: both matter, in opposite directions
-    assert prior["sensitive"]
-    assert likelihood["sensitive"]
-    assert prior["stronger"] < 0 < likelihood["stronger"]
-    assert prior["khat"] < 0.7
-
-
-def test_a_component_that_has_nothing_to_do_with_a_quantity_moves_it_by_chance_only():
-    rng = np.random.default_rng(2)
-    draws = rng.normal(5, 1, size=(2, 500))
-    # weights so uneven that even this distance is above 0.05: it is the floor that tells
-    unrelated = power_scale(10 * rng.normal(size=(2, 500)), draws)
-    assert 0.05 < unrelated["distance"] < 1.5 * unrelated["floor"]
-    assert not power_scale(0.1 * rng.normal(size=(2, 500)), draws)["sensitive"]
-    still = power_scale(np.zeros((2, 500)), draws)
-    assert (still["distance"], still["weaker"], still["khat"], still["sensitive"]) == (0, 0, 0, False)
 
 
 def channels(**changes):
@@ -199,3 +165,10 @@ def test_a_bootstrap_is_refused():
     tree.attrs.update(engine="ridge", approximate="no posterior")
     with pytest.raises(InputError, match="power-scaling"):
         sensitivity(tree)
+
+
+def test_neither_arviz_nor_numba_is_imported(monkeypatch):
+    # they take longer to import than everything else here together
+    for name in ("arviz", "numba"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert len(sensitivity(posterior(draws=20)).table)

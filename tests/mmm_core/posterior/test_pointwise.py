@@ -10,6 +10,7 @@ from mmm_core.model.gaussian_block import gaussian_block
 from mmm_core.model.prepare import scaled_kpi
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.pointwise import (
+    _density_of_draws,
     leave_one_out,
     log_likelihood_of_draws,
     log_likelihood_of_weeks,
@@ -172,3 +173,14 @@ def test_a_bootstrap_is_no_posterior():
     tree.attrs.update(engine="ridge", approximate="no posterior")
     with pytest.raises(InputError, match="engine: numpyro"):
         refuse_without_a_likelihood(tree, "LOO")
+
+
+def test_densities_of_a_further_week_compile_nothing():
+    # of another posterior, too: whole quarters of weeks run one program
+    def counted(weeks):
+        tree = posterior(table=weekly_table(weeks=weeks), draws=10)
+        found = Posterior.of(tree)
+        log_likelihood_of_draws(found, found.thinned(10))
+        return _density_of_draws._cache_size()
+
+    assert counted(60) == counted(61)
