@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from mmm_core.effects.media_transforms import media_transforms
+from mmm_core.effects.media_transforms import _means, media_transforms
 from mmm_core.posterior.schema import spec_of
 from tests.mmm_core import brute_force
+from tests.mmm_core.posteriors import posterior, weekly_table
 from tests.mmm_core.whole_family import SPECS, case
 
 pytestmark = pytest.mark.usefixtures("hurried_compiler")
@@ -40,3 +41,11 @@ def test_media_of_every_kind_carried_over_and_saturated(name):
         np.testing.assert_allclose(own["exposure"], exposure[history:])
         np.testing.assert_allclose(own["adstocked"], np.mean(adstocked, axis=0)[history:], atol=1e-9)
         np.testing.assert_allclose(own["saturated"], np.mean(responses, axis=0)[history:], atol=1e-9)
+
+
+def test_a_further_week_and_another_posterior_compile_nothing():
+    def programs(weeks, seed):
+        media_transforms(posterior(table=weekly_table(weeks=weeks), draws=10, seed=seed))
+        return _means._cache_size()
+
+    assert programs(60, seed=1) == programs(61, seed=2)
