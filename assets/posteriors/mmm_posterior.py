@@ -52,22 +52,26 @@ def mmm_posterior(
     spec = load_model(vintage.model)
     table_version = vintages.current(vintage)
     posterior_version = version_of(table_version, spec)
-    wanted = {0: posteriors.path(vintage, posterior_version)}
-    if spec.review.holdout_weeks:  # the review's refit: the compiled program is at hand, and so are the cores
-        weeks = spec.review.holdout_weeks
-        wanted[weeks] = posteriors.holdout_path(vintage, posterior_version, weeks)
-    missing = {weeks: path for weeks, path in wanted.items() if not posteriors.is_whole(path)}
+    target = posteriors.path(vintage, posterior_version)
+    fitted = not posteriors.is_whole(target)
+    # the review's refits: the compiled program is at hand, and so are the cores
+    weeks = None if fitted else posteriors.load(vintage, posterior_version)["constant_data"].sizes["week"]
+    missing = {0: target} if fitted else {}
+    for held_out in spec.review.held_out(weeks):
+        path = posteriors.holdout_path(vintage, posterior_version, held_out)
+        if not posteriors.is_whole(path):
+            missing[held_out] = path
     if missing:
         extras = {
             "spec": str(spec_path(vintage.model)),
             "table": str(vintages.checked(vintage, table_version)),
             "version": posterior_version,
-            "posterior": str(wanted[0]),
+            "posterior": str(target),
             "fits": [{"holdout_weeks": weeks, "posterior": str(path)} for weeks, path in missing.items()],
         }
         fit_process.run(context, extras)
     else:
-        context.log.info(f"posterior {posterior_version} is there already: {wanted[0]}")
+        context.log.info(f"posterior {posterior_version} is there already: {target}")
     tree = posteriors.load(vintage, posterior_version)
 
     facts = summary(tree)
@@ -92,7 +96,7 @@ def mmm_posterior(
         metadata={
             "posterior_version": posterior_version,
             "table_version": table_version,
-            "fitted": 0 in missing,
+            "fitted": fitted,
             **rounded(figures),
             **run.metadata,
         },

@@ -45,9 +45,12 @@ def model_review(
 
     vintage = vintage_of(context.partition_key)
     thresholds = load_model(vintage.model).review  # as the YAML has them now; the fit does not depend on them
-    holdout = posteriors.load_holdout(vintage, posteriors.current(vintage), thresholds.holdout_weeks)
+    held_out = thresholds.held_out(mmm_posterior["constant_data"].sizes["week"])
+    holdouts = posteriors.load_holdouts(vintage, posteriors.current(vintage), held_out)
     with stage(context, tracking, posteriors) as run:
-        found = review(mmm_posterior, thresholds, holdout=holdout, previous=posteriors.load_previous(vintage))
+        found = review(
+            mmm_posterior, thresholds, holdouts=holdouts, previous=posteriors.load_previous(vintage)
+        )
         table = pd.DataFrame(
             {
                 "check_name": [result.name for result in found],

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Damaged", "PosteriorStore", "RefusingIOManager", "ResultStore", "VersionedStore", "VintageStore"]
 
 
-KEPT = 3
-"""Posteriors a process keeps in memory: a vintage's own, its holdout's and the earlier one it is compared with."""
+KEPT = 5
+"""Posteriors a process keeps in memory: a vintage's own, its holdouts' and the earlier one to compare with."""
 _kept: "OrderedDict[tuple[str, int, int, int], DataTree]" = OrderedDict()
 
 
@@ -131,10 +131,10 @@ class PosteriorStore(VersionedStore):
         """
         return self._load(vintage, self.path(vintage, version))
 
-    def load_holdout(self, vintage: Vintage, version: str, weeks: int) -> "DataTree | None":
-        """The fit without the last weeks; None where there is none."""
-        path = self.holdout_path(vintage, version, weeks)
-        return self._load(vintage, path) if path.is_file() else None
+    def load_holdouts(self, vintage: Vintage, version: str, held_out: tuple[int, ...]) -> "list[DataTree]":
+        """The fits without so many last weeks; all of them, or none where one is missing."""
+        paths = [self.holdout_path(vintage, version, weeks) for weeks in held_out]
+        return [self._load(vintage, path) for path in paths] if all(path.is_file() for path in paths) else []
 
     def is_whole(self, path: Path) -> bool:
         """Whether an earlier run left this posterior; a damaged one is put aside, to be fitted again."""

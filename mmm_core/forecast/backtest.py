@@ -9,7 +9,7 @@ the difference is chance, is said by `mmm_core.forecast.differences`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -27,7 +27,7 @@ from mmm_core.forecast.predictive import baseline_and_expected, with_noise
 from mmm_core.forecast.scores import NormalForecast, crps_of_draws, crps_of_normal, simple_forecasts
 from mmm_core.inference.fit import fit
 from mmm_core.posterior.handle import Posterior
-from mmm_core.spec.model_spec import ModelSpec
+from mmm_core.spec.model_spec import LEAST_HISTORY, ModelSpec
 
 if TYPE_CHECKING:
     from mmm_core.inference.hmc.state import Progress
@@ -36,7 +36,6 @@ INTERVALS = (50, 90, 95)
 MODEL = "model"
 POOLED = "all origins"
 DRAWS = 1000
-_LEAST_WEEKS = 26
 
 
 @dataclass(frozen=True)
@@ -186,8 +185,8 @@ def backtest(
         raise InputError(f"origins, horizon and step must be 1 or more, got {origins}, {horizon}, {step}")
     weeks = model_data(table, spec, source).sizes["week"]
     held = [horizon + step * back for back in reversed(range(origins))]
-    if weeks - held[0] < _LEAST_WEEKS:
-        most, longest = (weeks - _LEAST_WEEKS - horizon) // step + 1, weeks - _LEAST_WEEKS
+    if weeks - held[0] < LEAST_HISTORY:
+        most, longest = (weeks - LEAST_HISTORY - horizon) // step + 1, weeks - LEAST_HISTORY
         if most > 0:
             remedy = f"ask for {most} origin{'s' * (most > 1)} at most"
         else:
@@ -199,20 +198,25 @@ def backtest(
         each = f"each of {origins} origins {step} weeks apart" if origins > 1 else "one origin"
         raise InputError(
             f"{source}: forecasting {horizon} weeks from {each} takes the last {held[0]} weeks, and at least "
-            f"{_LEAST_WEEKS} before them to learn from; the model has {weeks}: {remedy}"
+            f"{LEAST_HISTORY} before them to learn from; the model has {weeks}: {remedy}"
         )
     draws = draws or kept_draws(spec)
-    parts, approximate = [], ""
+    trees = []
     for number, out in enumerate(held, start=1):
-        numbered = None if progress is None else _numbered(progress, number, origins)
-        tree = fit(table, spec, numbered, source, holdout_weeks=out, draws=draws)
-        approximate = str(tree.attrs["approximate"])
-        parts.append(score_origin(tree, horizon))
+        numbered = None if progress is None else numbered_progress(progress, number, origins)
+        trees.append(fit(table, spec, numbered, source, holdout_weeks=out, draws=draws))
+    return score_origins(trees, horizon)
+
+
+def score_origins(trees: Sequence[xr.DataTree | Posterior], horizon: int) -> Backtest:
+    """Scores of several refits' forecasts, of the first `horizon` weeks that each has not seen."""
+    trees = sorted(trees, key=lambda tree: -int(Posterior.of(tree).data.attrs["holdout_weeks"]))
+    parts, first = [score_origin(tree, horizon) for tree in trees], Posterior.of(trees[0])
     names = dict.fromkeys(str(name) for part in reversed(parts) for name in part["forecast"].to_numpy())
     parts = [part.reindex(forecast=list(names)) for part in parts]
     scores = xr.concat(parts, dim="origin", join="exact")
     scores = scores.transpose("forecast", "origin", "ahead", "geo")
-    return Backtest(spec.model, approximate, scores, spec.kpi.scale == "log")
+    return Backtest(first.model, first.approximate, scores, first.spec.kpi.scale == "log")
 
 
 def kept_draws(spec: ModelSpec) -> int:
@@ -220,7 +224,7 @@ def kept_draws(spec: ModelSpec) -> int:
     return min(spec.fit.draws, max(DRAWS // spec.fit.chains, 100))
 
 
-def score_origin(tree: xr.DataTree, horizon: int) -> xr.Dataset:
+def score_origin(tree: xr.DataTree | Posterior, horizon: int) -> xr.Dataset:
     """Scores of one refit's forecast of the first `horizon` weeks it has not seen, and of the simple forecasts."""
     posterior = Posterior.of(tree)
     data = posterior.data
@@ -271,5 +275,8 @@ def _scored(
     return xr.Dataset({name: (("geo", "ahead"), value) for name, value in values.items()})
 
 
-def _numbered(progress: Callable[[Progress], None], number: int, of: int) -> Callable[[Progress], None]:
+def numbered_progress(
+    progress: Callable[[Progress], None], number: int, of: int
+) -> Callable[[Progress], None]:
+    """Progress that says of which of several refits it is."""
     return lambda now: progress(replace(now, phase=f"origin {number} of {of}, {now.phase}"))

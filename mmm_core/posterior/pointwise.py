@@ -88,7 +88,7 @@ def log_likelihood_of_weeks(posterior: Posterior, positions: np.ndarray) -> np.n
     if is_collapsed(posterior):
         slope = posterior.draws("tau_slope", positions) if "tau_slope" in posterior.variables else None
         tau = posterior.draws("tau", positions)
-        out = leave_one_out(_block(posterior, slope=False), error, sigma, tau, slope)
+        out = leave_one_out(block_of(posterior, slope=False), error, sigma, tau, slope)
     else:
         error = error - (parts.baseline - data["kpi_centre"].to_numpy()[:, None])
         wide = sigma[:, None, None]
@@ -116,7 +116,7 @@ def log_likelihood_of_draws(posterior: Posterior, positions: np.ndarray) -> np.n
     with jax.enable_x64(True):
         return np.asarray(
             _density_of_draws(
-                _block(posterior, slope=slope is not None, more=more),
+                block_of(posterior, slope=slope is not None, more=more),
                 filled(residual, more),
                 posterior.draws("sigma", positions),
                 posterior.draws("tau", positions),
@@ -141,7 +141,23 @@ def leave_one_out(
     tau: np.ndarray,
     tau_slope: np.ndarray | None = None,
 ) -> np.ndarray:
-    """log density of each week's residual given all the other weeks' of all geos.
+    """log density of each week's residual given all the other weeks' of all geos; arguments as for `given_the_others`.
+
+    Returns:
+        (draw, geo, week), meaningless where the block has no observation.
+    """
+    error, sd = given_the_others(block, residual, sigma, tau, tau_slope)
+    return np.asarray(-np.log(sd) - 0.5 * (error / sd) ** 2 - _HALF_LOG_TWO_PI)
+
+
+def given_the_others(
+    block: GaussianBlock,
+    residual: np.ndarray,
+    sigma: np.ndarray,
+    tau: np.ndarray,
+    tau_slope: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """How far each week's residual is from its mean given all the other weeks' of all geos, and the sd around that.
 
     Args:
         block: one with a spectrum, as `gaussian_block` makes by default.
@@ -149,7 +165,7 @@ def leave_one_out(
         sigma, tau, tau_slope: (draw,).
 
     Returns:
-        (draw, geo, week), meaningless where the block has no observation.
+        Error and standard deviation, both (draw, geo, week), meaningless where the block has no observation.
     """
     observed, whitener = np.asarray(block.observed), np.asarray(block.whitener)
     residual = residual * observed
@@ -169,8 +185,7 @@ def leave_one_out(
         solved, diagonal = _with_slope(observed, whitener, residual, solved, diagonal, sigma, tau, tau_slope)
     wide = sigma[:, None, None]
     precision = np.where(observed > 0, diagonal, 1.0) / wide**2
-    error = solved / wide**2 / precision
-    return np.asarray(0.5 * np.log(precision) - 0.5 * error**2 * precision - _HALF_LOG_TWO_PI)
+    return np.asarray(solved / wide**2 / precision), np.asarray(1 / np.sqrt(precision))
 
 
 def _seen(observed: np.ndarray, whitener: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -206,7 +221,7 @@ def _with_slope(
     return solved, diagonal
 
 
-def _block(posterior: Posterior, slope: bool, more: int = 0) -> GaussianBlock:
+def block_of(posterior: Posterior, slope: bool = False, more: int = 0) -> GaussianBlock:
     """The Gaussian block of a posterior, with the deviations of geos given and not integrated out.
 
     Args:

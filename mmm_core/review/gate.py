@@ -6,13 +6,14 @@ room, imports neither JAX nor ArviZ until a check runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mmm_core.review.breaks import BreaksInLevel, History
 from mmm_core.review.check import Check, CheckInfo, CheckResult
 from mmm_core.review.convergence import Divergences, EBfmi, EssBulk, EssTail, Exact, RHat
 from mmm_core.review.event_weeks import EventWeeks
-from mmm_core.review.holdout import Holdout
+from mmm_core.review.holdout import Holdout, MediaForecast
 from mmm_core.review.identifiability import Identifiability
 from mmm_core.review.plausibility import NegativeBaseline, RoiPlausible, ShareOfSpend
 from mmm_core.review.predictive import Coverage, Mape, RSquared
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from mmm_core.posterior.handle import Posterior
 
 REGISTRY: tuple[type[Check], ...] = (
-    Exact, RHat, EssBulk, EssTail, Divergences, EBfmi, Mape, RSquared, Coverage, Holdout,
+    Exact, RHat, EssBulk, EssTail, Divergences, EBfmi, History, Mape, RSquared, Coverage, BreaksInLevel,
+    Holdout, MediaForecast,
     PriorSensitivity, NegativeBaseline, RoiPlausible, ShareOfSpend, Identifiability, EventWeeks, Stability,
 )  # fmt: skip
 
@@ -46,7 +48,7 @@ def review(
     thresholds: Review | Mapping[str, Any] | None = None,
     *,
     table: pd.DataFrame | None = None,
-    holdout: xr.DataTree | Posterior | None = None,
+    holdouts: Sequence[xr.DataTree | Posterior] = (),
     previous: xr.DataTree | Posterior | None = None,
     progress: Callable[[Any], None] | None = None,
     name: str = "the posterior",
@@ -57,11 +59,11 @@ def review(
     Args:
         tree: the posterior.
         thresholds: those of the specification's `review:` by default; a mapping replaces the ones it names.
-        table: the weekly table, for the refit without the last weeks. Without it, and without `holdout`, the holdout
+        table: the weekly table, for the refits without the last weeks. Without it, and without `holdouts`, the holdout
             check fails as not run.
-        holdout: that refit, where it is already there.
+        holdouts: those refits, where they are already there.
         previous: an earlier posterior of the model, for the stability check.
-        progress: told how far the refit is.
+        progress: told how far the refits are.
         name, source: what to call the posterior and the table in messages.
 
     Returns:
@@ -79,16 +81,15 @@ def review(
         thresholds = Review.model_validate({**spec.review.model_dump(), **(thresholds or {})})
     if table is not None:
         posterior.refuse_another_table(fingerprint(check_table(table, spec, source)), source, name)
-    if holdout is not None:
-        posterior.refuse_another_table(str(holdout.attrs["table"]), "the table of the holdout refit", name)
-    if holdout is None and table is not None and thresholds.holdout_weeks:
-        from mmm_core.inference.fit import refit
+    for refit in holdouts:
+        posterior.refuse_another_table(str(refit.attrs["table"]), "the table of the holdout refit", name)
+    if not holdouts and table is not None:
+        from mmm_core.forecast.holdout import holdout_refits
 
-        whole = None if isinstance(tree, Posterior) else tree
-        holdout = refit(table, spec, whole, thresholds.holdout_weeks, progress=progress, source=source)
+        holdouts = holdout_refits(table, spec, thresholds, tree, progress, source)
     subject = Subject(
         posterior,
-        None if holdout is None else Posterior.of(holdout),
+        tuple(Posterior.of(refit) for refit in holdouts),
         None if previous is None else Posterior.of(previous),
     )
     return tuple(check.run(subject) for check in checks(thresholds))

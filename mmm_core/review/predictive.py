@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from mmm_core.review.check import Check, CheckResult
@@ -50,20 +52,31 @@ class Coverage(Check):
 
     name = "coverage"
     severity = "ERROR"
-    description = "Share of observed weeks inside their 95 % posterior predictive interval"
+    description = (
+        "Each week predicted from all the others: chance that a right model's errors cover, bend or spread so far "
+        "from what it says"
+    )
+
+    REMEDIES: ClassVar[dict[str, str]] = {
+        "coverage": "too sure of itself or too unsure: look for outliers and missing controls",
+        "shape": "errors are not of the shape that is assumed: heavy tails (`likelihood: student_t`), missing controls",
+        "spread": "errors grow or shrink with the KPI: try `kpi: {scale: log}`, or back to levels",
+    }
 
     def run(self, subject: Subject) -> CheckResult:
         """See Check."""
-        low, high = self.thresholds.coverage
-        data = subject.posterior.data
-        observed, kpi = data["observed"].to_numpy(), data["kpi"].to_numpy()
-        lower, upper = np.quantile(subject.predictive, [0.025, 0.975], axis=0)
-        figure = float(((lower <= kpi) & (kpi <= upper))[observed].mean())
-        passed = low <= figure <= high
-        message = f"95 % predictive intervals hold {figure:.1%} of the weeks; "
-        message += f"{low:.0%} to {high:.0%} is wanted"
-        if figure > high:
-            message += ": the model claims too much noise or its level follows the noise, tighten `baseline: level_sd`"
-        elif not passed:
-            message += ": the model is too sure of itself, look for outliers and missing controls"
-        return self.result(passed, figure, high if figure > high else low, message)
+        level = self.thresholds.significance
+        if subject.posterior.engine == "ridge":
+            return self.result(
+                True, np.nan, level, "not applicable: the engine ridge has no predictive distribution"
+            )
+        found = subject.calibration
+        low, high = found.allowed
+        message = f"95 % intervals hold {found.coverage:.1%} of the weeks, chance allows {low:.1%} "
+        message += (
+            f"to {high:.1%}; p {found.p_value:.2g} for coverage, shape and spread of the errors together"
+        )
+        passed = found.p_value >= level
+        if not passed:
+            message += f" (below {level:g}): {self.REMEDIES[found.worst]}"
+        return self.result(passed, found.p_value, level, message)

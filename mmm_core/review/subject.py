@@ -6,14 +6,19 @@ Nothing here imports JAX or ArviZ until it is asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import xarray as xr
 
+    from mmm_core.diagnostics.breaks import Breaks
+    from mmm_core.diagnostics.calibration import Calibration
+    from mmm_core.forecast.backtest import Backtest
     from mmm_core.posterior.handle import Posterior
 
 PREDICTIVE_DRAWS = 1000
@@ -26,12 +31,12 @@ class Subject:
 
     Attributes:
         posterior: the one under review.
-        holdout: the same model fitted without its last weeks, where that was done.
+        holdouts: the same model fitted without its last weeks, as of several origins, where that was done.
         previous: an earlier posterior of the model, where there is one.
     """
 
     posterior: Posterior
-    holdout: Posterior | None = None
+    holdouts: tuple[Posterior, ...] = ()
     previous: Posterior | None = None
 
     @cached_property
@@ -73,3 +78,27 @@ class Subject:
         known = data["observed"].to_numpy().all(axis=0)
         actual = data["kpi"].to_numpy().sum(axis=0)[known]
         return actual, self.baseline_and_mean[1].mean(axis=0).sum(axis=0)[known]
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """Each week predicted from all the others."""
+        from mmm_core.diagnostics.calibration import calibration
+
+        return calibration(self.posterior)
+
+    @cached_property
+    def breaks(self) -> Breaks:
+        """The week that stands out most, and the largest shift of level."""
+        from mmm_core.diagnostics.breaks import breaks
+
+        return breaks(self.posterior)
+
+    def origins(self, horizon: int) -> Backtest:
+        """Scores of the refits' forecasts so many weeks ahead; there is at least one refit."""
+        return self._origins(horizon)
+
+    @cached_property
+    def _origins(self) -> Callable[[int], Backtest]:
+        from mmm_core.forecast.backtest import score_origins
+
+        return lru_cache(lambda horizon: score_origins(self.holdouts, horizon))

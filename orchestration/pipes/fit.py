@@ -77,6 +77,9 @@ def fit_model(pipes: PipesContext) -> None:
             if holdout_weeks:
                 # where a refit starts says what it draws: read from the file, the same whether the fit ran just now
                 whole = load_posterior(Path(pipes.get_extra("posterior")))
+                if holdout_weeks not in spec.review.held_out(whole["constant_data"].sizes["week"]):
+                    pipes.log.info("left out: too few weeks would be left to learn from")
+                    continue
                 refit(table, spec, whole, holdout_weeks, target, **_settings(pipes, source, target))
             else:
                 fit_and_save(table, spec, target, **_settings(pipes, source, target))

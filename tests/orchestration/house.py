@@ -33,7 +33,8 @@ LENIENT = {
     "ess_bulk": 1,
     "ess_tail": 1,
     "divergence_share": 0.99,
-    "coverage": [0.0, 1.0],
+    "significance": 0,
+    "observations_per_parameter": 0,
     "holdout_weeks": 0,
 }
 STRICT = {**LENIENT, "ess_bulk": 1e9}

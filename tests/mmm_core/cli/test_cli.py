@@ -133,7 +133,7 @@ def test_a_failed_error_check_is_exit_code_1(folder):
 
 
 def test_warnings_alone_are_exit_code_0(folder, tmp_path):
-    lenient = {"rhat": 9.0, "ess_bulk": 1, "ess_tail": 1, "coverage": [0.0, 1.0], "holdout_weeks": 0}
+    lenient = {"rhat": 9.0, "ess_bulk": 1, "ess_tail": 1, "significance": 0, "holdout_weeks": 0}
     spec = parse_spec({**SPEC, "review": lenient})
     (tmp_path / "lenient.yaml").write_text(spec.to_yaml())
     said = mmm("review", "--posterior", folder / "posterior.nc", "--model", tmp_path / "lenient.yaml")

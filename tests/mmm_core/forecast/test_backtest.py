@@ -7,8 +7,9 @@ import xarray as xr
 
 from mmm_core.errors import InputError
 from mmm_core.forecast.backtest import MODEL, POOLED, Backtest, backtest, score_origin
+from mmm_core.forecast.predictive import baseline_and_expected, with_noise
+from mmm_core.forecast.scores import no_media, score_draws, score_normal
 from mmm_core.posterior.handle import Posterior
-from mmm_core.review.holdout import score_holdout
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, weekly_table
 from tests.mmm_core.review.test_review import sound
@@ -17,10 +18,18 @@ from tests.mmm_core.review.test_review import sound
 def test_an_origin_at_the_end_is_the_holdout():
     tree = sound(holdout_weeks=8)
     found = score_origin(tree, 8)
-    model, _, no_media = score_holdout(Posterior.of(tree))
+    posterior = Posterior.of(tree)
+    positions = posterior.thinned(1000)
+    drawn = with_noise(posterior, baseline_and_expected(posterior, positions)[1], positions)[..., -8:]
+    data = posterior.data
+    kpi = data["kpi"].to_numpy()
+    model = score_draws("model", drawn, kpi[:, -8:])
+    plain = score_normal(
+        no_media(kpi[:, :-8], data["design"].to_numpy(), 8, data["design_prior_sd"].to_numpy()), kpi[:, -8:]
+    )
     assert float(found["crps"].sel(forecast=MODEL).mean()) == pytest.approx(model.crps)
     assert float(found["error"].sel(forecast=MODEL).mean()) == pytest.approx(model.mape)
-    assert float(found["crps"].sel(forecast="no media").mean()) == pytest.approx(no_media.crps)
+    assert float(found["crps"].sel(forecast="no media").mean()) == pytest.approx(plain.crps)
     # 52 weeks are fewer than two seasons
     assert found["forecast"].to_numpy().tolist() == [MODEL, "last value", "no media"]
     assert not found["far_outside"].any()

@@ -55,10 +55,10 @@ def test_names_are_composed_alike_and_columns_stripped():
     ("changes", "says"),
     [
         (
-            {"review": {"coverage": [0.9, 0.1]}},
-            r"review.coverage: write the lower end first, got \[0.9, 0.1\]",
+            {"review": {"coverage": [0.9, 0.98]}},
+            "review: coverage is held against what chance does to so many weeks.* or write `significance: 0.01`",
         ),
-        ({"review": {"coverage": [0.9, 98]}}, r"review.coverage: write shares of the weeks, from 0 to 1"),
+        ({"review": {"significance": 0.5}}, "review.significance: write a number"),
         ({"review": {"roi": [3, 3]}}, "review.roi: write the lower end first"),
         ({"review": {"mape": float("nan")}}, "review.mape: write a number above 0, got nan"),
         ({"budget": {"total": float("inf")}}, "budget.total: write a number"),

@@ -129,7 +129,7 @@ PLACES = [
     ("media", "channels", "tv", "adstock", "kind"), ("media", "channels", "tv", "saturation"),
     ("media", "channels", "tv", "prior"), ("media", "organic"), ("filter",), ("time",), ("time", "from"), ("geo",),
     ("controls",), ("treatments",), ("treatments", "p"), ("baseline",), ("baseline", "events"), ("baseline", "steps"),
-    ("baseline", "holidays"), ("likelihood",), ("fit",), ("review",), ("review", "coverage"), ("budget",),
+    ("baseline", "holidays"), ("likelihood",), ("fit",), ("review",), ("review", "roi"), ("budget",),
     ("budget", "bounds"), ("extensions",),
 ]  # fmt: skip
 

@@ -1,0 +1,191 @@
+"""How often do the review's gates refuse a model that is right, and how often one that is wrong?
+
+Worlds that the model is right for come from several makers: this library's simulator, one that textbooks' assumptions
+hold in, worlds after Meridian's and PyMC-Marketing's models (baselines through knots, bending trends: close to what a
+level that walks can follow), and worlds of the model's own assumptions. Broken ones have one thing wrong each
+(`benchmarks.worlds.broken`). Each is fitted, refitted as of the review's origins, and put to every ERROR check, with
+ESS thresholds of 400.
+
+Each world's verdicts are kept in .data/benchmarks/gates.jsonl as soon as they are there, under a fingerprint of the
+world, the settings and the source of fit and review: a run that is cut goes on where it stopped.
+
+make bench B=gates [ARGS="--worlds 60 --each 10 --jobs 2 --kinds structural_break"]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from itertools import chain, zip_longest
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.common.machine import finish, machine
+from benchmarks.common.ours_fit import spec_of
+from benchmarks.common.systems import ROOT
+from benchmarks.worlds import World
+from benchmarks.worlds.broken import GATED, KINDS, walking
+from benchmarks.worlds.peer_style import meridian_like, pymc_marketing_like, textbook
+from benchmarks.worlds.simulator import simulated
+from mmm_core.inference.version import fit_source
+from mmm_core.json_text import dumps
+from mmm_core.spec.model_spec import ModelSpec
+
+STORE = ROOT / ".data" / "benchmarks"
+REVIEW_ROOMS = ("review", "diagnostics", "forecast", "posterior")
+DRAWS = 400
+RIGHT = {
+    "walking": walking,
+    "simulator": lambda seed: simulated(seed, weeks=190, channels=3),
+    "textbook": lambda seed: textbook(seed, weeks=190, channels=3),
+    "meridian_like": meridian_like,
+    "pymc_marketing_like": pymc_marketing_like,
+}
+
+
+def all_worlds(worlds: int, each: int, first_seed: int, kinds: list[str]) -> list[tuple[str, str, int]]:
+    """Right and broken worlds (`right` or `broken`, maker, seed), makers and kinds taking turns."""
+    right = [
+        ("right", name, first_seed + i // len(RIGHT))
+        for i in range(worlds)
+        for name in [list(RIGHT)[i % len(RIGHT)]]
+    ]
+    broken = [("broken", name, first_seed + i) for i in range(each) for name in kinds]
+    pairs = zip_longest(right, broken)
+    return [one for one in chain.from_iterable(pairs) if one is not None]
+
+
+def made(which: str, name: str, seed: int) -> tuple[World, ModelSpec]:
+    """A world and the model it is fitted with."""
+    world = (RIGHT if which == "right" else KINDS)[name](seed)
+    review = {"review": {"ess_bulk": 400, "ess_tail": 400}}
+    return world, spec_of(world.job.with_(draws=DRAWS, settings={"carryover": review}))
+
+
+def fingerprint(world: World, spec: ModelSpec) -> str:
+    """What stored verdicts depend on."""
+    code = hashlib.sha256(fit_source(spec).encode())
+    for room in REVIEW_ROOMS:
+        for path in sorted((ROOT / "mmm_core" / room).glob("*.py")):
+            code.update(path.read_bytes())
+    code.update(spec.to_yaml().encode())
+    code.update(pd.util.hash_pandas_object(world.table).to_numpy().tobytes())
+    return code.hexdigest()[:16]
+
+
+def examine(which: str, name: str, seed: int) -> dict[str, Any]:
+    """Fit a world, refit it, and put every ERROR check to it."""
+    from mmm_core.forecast.holdout import holdout_refits
+    from mmm_core.inference.fit import fit
+    from mmm_core.posterior.handle import Posterior
+    from mmm_core.review.gate import checks
+    from mmm_core.review.subject import Subject
+
+    world, spec = made(which, name, seed)
+    tree = fit(world.table, spec)
+    refits = holdout_refits(world.table, spec, spec.review, tree)
+    subject = Subject(Posterior.of(tree), tuple(Posterior.of(refit) for refit in refits))
+    asked = [
+        check for check in checks(spec.review) if check.severity == "ERROR" or check.name == "media_forecast"
+    ]
+    verdicts = {}
+    for check in asked:
+        found = check.run(subject)
+        verdicts[found.name] = [found.passed, found.severity, found.figure, found.message]
+    return {"which": which, "kind": name, "seed": seed, "world": world.name, "verdicts": verdicts}
+
+
+def table(records: list[dict[str, Any]]) -> pd.DataFrame:
+    """A row a maker or kind, a column a check: share of worlds it refuses; `any` of all ERROR checks together."""
+    rows = []
+    for record in records:
+        refused = {
+            name: not passed and severity == "ERROR"
+            for name, (passed, severity, _, _) in record["verdicts"].items()
+        }
+        warned = not record["verdicts"]["breaks"][0]
+        rows.append({"which": record["which"], "kind": record["kind"], **refused, "breaks_warns": warned})
+    found = pd.DataFrame(rows)
+    errors = [name for name in found if name not in ("which", "kind", "breaks_warns", "media_forecast")]
+    found["any"] = found[errors].any(axis=1)
+    return found
+
+
+def summary(found: pd.DataFrame) -> dict[str, Any]:
+    """False refusals by check, and refusals of each broken kind, with what the check that exists for it does."""
+    right, broken = found[found["which"] == "right"], found[found["which"] == "broken"]
+    checks = [name for name in found if name not in ("which", "kind")]
+    out: dict[str, Any] = {
+        "right_worlds": len(right),
+        "false_refusals": {name: float(right[name].mean()) for name in checks} if len(right) else {},
+        "false_refusals_by_maker": {name: float(part["any"].mean()) for name, part in right.groupby("kind")},
+        "broken": {},
+    }
+    for kind, part in broken.groupby("kind"):
+        gate = GATED.get(str(kind))
+        out["broken"][str(kind)] = {
+            "worlds": len(part),
+            "gate": gate,
+            "power_of_gate": None if gate is None else float(part[gate].mean()),
+            "refused": float(part["any"].mean()),
+            "by_check": {name: float(part[name].mean()) for name in checks if part[name].any()},
+        }
+    return out
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Examine what is not stored yet, print a table and one JSON object."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--worlds", type=int, default=60, help="that the model is right for")
+    parser.add_argument("--each", type=int, default=10, help="broken worlds of each kind")
+    parser.add_argument("--kinds", nargs="*", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--stored", action="store_true", help="only what is stored already")
+    options = parser.parse_args(argv)
+    before = machine()
+    STORE.mkdir(parents=True, exist_ok=True)
+    path = STORE / "gates.jsonl"
+    wanted = all_worlds(options.worlds, options.each, options.first_seed, options.kinds)
+    prints = {one: fingerprint(*made(*one)) for one in wanted}
+    kept = _stored(path)
+    missing = [] if options.stored else [one for one in wanted if prints[one] not in kept]
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool, path.open("a") as file:
+        for one, record in (
+            zip(missing, pool.map(examine, *zip(*missing, strict=True)), strict=True) if missing else ()
+        ):
+            kept[prints[one]] = record
+            file.write(dumps({"fingerprint": prints[one], **record}) + "\n")
+            file.flush()
+            refused = [name for name, verdict in record["verdicts"].items() if not verdict[0]]
+            print(f"{record['which']} {record['world']}: {', '.join(refused) or 'passes'}", flush=True)
+    records = [kept[prints[one]] for one in wanted if prints[one] in kept]
+    if not records:
+        raise SystemExit("nothing is stored yet")
+    figures = summary(table(records))
+    for name, share in figures["false_refusals"].items():
+        print(f"{name:16} refuses {share:.1%} of {figures['right_worlds']} right worlds")
+    for kind, row in figures["broken"].items():
+        gate = row["gate"] or "no gate"
+        print(f"{kind:20} {row['worlds']:3} worlds, refused {row['refused']:.0%}, {gate}: {row['by_check']}")
+    finish("gates", before, worlds_wanted=len(wanted), **figures)
+
+
+def _stored(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.is_file():
+        return {}
+    records = [json.loads(line) for line in path.read_text().splitlines() if line]
+    return {record.pop("fingerprint"): record for record in records}
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    main()
