@@ -33,7 +33,7 @@ demo: $(READY)  ## run the whole graph on the sample world; print the ROI table 
 
 refresh: $(READY)  ## load what has landed and refresh one model: make refresh MODEL=name
 	@test -n "$(MODEL)" || { echo "Name one: make refresh MODEL=name, with name from:"; \
-	  ls models | sed -n 's/^\(.*\)[.]yaml$$/  \1/p'; exit 2; }
+	  ls "$${MMM_MODELS_DIR:-models}" | sed -n 's/^\(.*\)[.]yaml$$/  \1/p'; exit 2; }
 	@$(BIN)/python -m orchestration.refresh $(MODEL) $(if $(AS_OF),--as-of $(AS_OF))
 
 publish: $(READY)  ## build the reporting marts and publish them (ACCEPT="names" of models or marts that may go)

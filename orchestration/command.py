@@ -16,6 +16,12 @@ from orchestration.reasons import MAKE_ROOM, is_of_a_full_disk
 from orchestration.terminal import own_terminal, plain_console
 
 FAILED, REFUSED = 1, 2
+# What a person does to end at once what a first signal is ending in good order.
+AT_ONCE = {
+    signal.SIGINT: "Ctrl-C again",
+    signal.SIGTERM: "a second SIGTERM or Ctrl-C",
+    signal.SIGHUP: "SIGTERM",
+}
 PROJECT = ("mmm_core", "assets", "orchestration")
 
 
@@ -34,7 +40,7 @@ def command(log: Path, work: Callable[[Foreground], None], again: str) -> int:
         foreground = Foreground(console)
 
         def first(number: signal.Signals) -> None:
-            foreground.tell(f"{number.name}: stopping; Ctrl-C again ends it at once")
+            foreground.tell(f"{number.name}: stopping; {AT_ONCE[number]} ends it at once")
 
         def second() -> None:
             console.show_cursor(True)
@@ -58,10 +64,9 @@ def command(log: Path, work: Callable[[Foreground], None], again: str) -> int:
             logging.getLogger(__name__).error("", exc_info=error)  # the traceback is for the log
             _say_failed(console, foreground.title, _words(error), log)
             return FAILED
-        for refusal in foreground.refused:
-            console.print(
-                f"{refusal}; everything else was loaded", style="yellow", soft_wrap=True, markup=False
-            )
+        tables = [*foreground.refused, "every table not named here was loaded"] if foreground.refused else []
+        for line in [*foreground.not_read, *tables]:
+            console.print(line, style="yellow", soft_wrap=True, markup=False)
         if foreground.failed:
             _say_failed(console, ", ".join(foreground.failed), "", log)
             return FAILED

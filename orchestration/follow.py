@@ -10,6 +10,8 @@ import dagster as dg
 from assets.resources.warehouse import LOG as WAREHOUSE
 
 FOLLOW = "follow"
+# Dagster's words about its own channel to a process that was ended: in the log, for whoever develops.
+PIPES = "[pipes] "
 SHOWN = 120  # characters of a passing line
 
 
@@ -66,6 +68,8 @@ class _Follow(logging.Handler):
                 _listener.say(str(step))
             return
         message = str(meta.get("orig_message", record.getMessage()))
+        if message.startswith(PIPES):
+            return
         if record.levelno == logging.WARNING:  # errors are told with the step that failed
             _listener.tell(message)
         elif step:

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assets.models import Vintage
-from assets.raw.results import KEEPS_CONTRACT
+from assets.raw.results import ALL_READ, KEEPS_CONTRACT
 from assets.resources.warehouse import Warehouse
 from orchestration import stopping
 from orchestration.follow import FOLLOW, following
@@ -41,6 +41,7 @@ class Foreground:
     seconds: dict[str, float] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)  # landing files, with what their tables hold now
+    not_read: list[str] = field(default_factory=list)  # landing files that no table takes
     title: str = ""
     spinner: Spinner | None = None
     jobs: tuple[str, str] = (
@@ -106,6 +107,7 @@ class Foreground:
             self.failed.append(self.title)
             self._say_why(result)
         self.refused += refusals(result)
+        self.not_read += passed_over(result)
         made = result.filter_events(lambda event: event.is_step_materialization)
         return {
             event.asset_key.path[-1]: {
@@ -136,11 +138,18 @@ class Foreground:
 
 def refusals(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> list[str]:
     """The landing files that a run refused, with what their tables hold instead."""
+    return _failing(result, KEEPS_CONTRACT)
+
+
+def passed_over(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> list[str]:
+    """The landing files that no table takes; one line, which holds nothing up."""
+    return _failing(result, ALL_READ)
+
+
+def _failing(result: dg.JobExecutionResult | dg.ExecuteInProcessResult, check_name: str) -> list[str]:
     found = result.filter_events(lambda event: event.event_type_value == "ASSET_CHECK_EVALUATION")
     checks = [event.asset_check_evaluation_data for event in found]
-    return [
-        str(check.description) for check in checks if check.check_name == KEEPS_CONTRACT and not check.passed
-    ]
+    return [str(check.description) for check in checks if check.check_name == check_name and not check.passed]
 
 
 def _partition_tags(vintage: Vintage) -> dict[str, str]:

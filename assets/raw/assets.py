@@ -137,4 +137,6 @@ def _loaded(
             context.log.warning(warning)
         yield results.of_table(raw_key(table.landed.contract.name), table)
     if LEDGER in context.selected_asset_keys:
+        for warning in results.not_read(done.listing):
+            context.log.warning(warning)
         yield results.of_ledger(LEDGER, done)

@@ -54,6 +54,11 @@ class Landed:
     def parts_to_load(self) -> "list[pa.Table]":
         return self.parts if self.takes_changes else []
 
+    @property
+    def waiting(self) -> list[str]:
+        """Good files, new or changed, that are not loaded: another file of their table was refused."""
+        return [] if self.takes_changes else [accepted.file.name for accepted in self.accepted]
+
     def entries(self) -> dict[str, ledger.Entry]:
         """The files of the table after loading, but for what later exports overruled."""
         if not self.takes_changes:

@@ -155,13 +155,10 @@ def _write_ledger(connection: "duckdb.DuckDBPyConnection", done: Load) -> None:
 
 def _waiting(landed: Landed) -> list[ledger.Entry]:
     """Good files of a table that stays as it was."""
-    if landed.takes_changes:
+    if not landed.waiting:
         return []
     why = f"{landed.refused[0].name} was refused, and until that is mended the table stays as it was"
-    return [
-        ledger.Entry(accepted.file.name, landed.contract.name, ledger.WAITING, why)
-        for accepted in landed.accepted
-    ]
+    return [ledger.Entry(name, landed.contract.name, ledger.WAITING, why) for name in landed.waiting]
 
 
 def _modified(file: LandingFile) -> dt.datetime:

@@ -1,15 +1,20 @@
 """What a load tells: the materialization of each raw table, its checks, and the files that nobody reads."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import dagster as dg
 
 from assets.raw import ledger
+from assets.raw.contract import Column, Contract
+from assets.raw.folder import Listing
 from assets.raw.load import Load, Loaded
 from assets.raw.raw_tables import Overruling
+from mmm_core.errors import listed
 
 KEEPS_CONTRACT, HOLDS_FILES, EXPORTS_AGREE = "keeps_contract", "holds_what_landed", "exports_agree"
 ALL_READ = "every_file_is_read"
+SHOWN = 10  # files that nobody reads, in the log
 
 
 def check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -20,7 +25,8 @@ def check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
             asset=key,
             description=(
                 "Every new file has the columns, types, currencies, bounds and days its contract asks for. Where not, "
-                "the table keeps the rows it had, and what is downstream is built from those."
+                "the table keeps the rows it had: good files that came with the refused one wait until it is mended or "
+                "taken away, and what is downstream is built from the rows that are there."
             ),
         ),
         dg.AssetCheckSpec(
@@ -76,7 +82,7 @@ def of_ledger(key: dg.AssetKey, done: Load) -> dg.MaterializeResult:
                 check_name=ALL_READ,
                 passed=not found,
                 severity=dg.AssetCheckSeverity.WARN,
-                description=f"not read: {', '.join(found)}" if found else "every file belongs to a table",
+                description=f"not read: {listed(found, SHOWN)}" if found else "every file belongs to a table",
                 metadata={"not_read": dg.MetadataValue.md(lines or "none")},
             )
         ],
@@ -92,7 +98,18 @@ def warnings(table: Loaded) -> Iterator[str]:
     if table.landed.takes_changes and table.landed.retracted:
         gone = ", ".join(table.landed.retracted)
         yield f"{table.landed.contract.name}: retracted, as they are no longer there: {gone}"
-    yield from (_disagreement(line) for line in table.overruled if line.differing)
+    yield from (_disagreement(line, table.landed.contract) for line in table.overruled if line.differing)
+
+
+def not_read(listing: Listing) -> Iterator[str]:
+    """What the log says of the files that nobody reads."""
+    if found := listing.not_read:
+        lines = [f"  {name}: {why}" for name, why in list(found.items())[:SHOWN]]
+        if len(found) > SHOWN:
+            lines.append(
+                f"  and {len(found) - SHOWN} more: the check {ALL_READ} of raw/{ledger.TABLE} names them"
+            )
+        yield "\n".join(["not read:", *lines])
 
 
 def _keeps_contract(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
@@ -124,7 +141,17 @@ def _consequence(table: Loaded) -> str:
     name, rows = table.landed.contract.name, sum(entry.row_count or 0 for entry in table.entries.values())
     if table.landed.takes_changes:
         return f"every other file of {name} is loaded"
-    return f"{name} keeps the {rows:,} rows it had" if rows else f"{name} has no rows yet"
+    held = f"{name} keeps the {rows:,} rows it had" if rows else f"{name} has no rows yet"
+    waits = []
+    if new := table.landed.waiting:
+        files = "1 other new or changed file" if len(new) == 1 else f"{len(new)} other new or changed files"
+        waits.append(
+            f"the {files} of this table {'was' if len(new) == 1 else 'were'} not loaded either: {listed(new)}"
+        )
+    if gone := table.landed.retracted:
+        waits.append(f"the rows of files that are no longer there stay: {listed(gone)}")
+    remedy = ["mend the refused, or move it out of the folder, and they follow"] if waits else []
+    return "; ".join([held, *waits, *remedy])
 
 
 def _holds_files(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
@@ -141,19 +168,20 @@ def _holds_files(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
 def _exports_agree(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
     differing = [line for line in table.overruled if line.differing]
     shared = sum(line.rows for line in table.overruled)
+    contract = table.landed.contract
     rows = "".join(
-        f"| {line.file} | {line.later_file} | {line.rows:,} | {line.differing:,} | {line.amount:,.2f} | "
-        f"{line.later_amount:,.2f} |\n"
+        f"| {line.file} | {line.later_file} | {line.rows:,} | {line.differing:,} | {_figure(line.amount, contract)} | "
+        f"{_figure(line.later_amount, contract)} |\n"
         for line in table.overruled
     )
-    amount = table.landed.contract.amount or "amount"
+    amount = contract.amount or "amount"
     head = f"| file | the later file, which counts | rows in both | that differ | {amount} | {amount} in the later |\n"
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=EXPORTS_AGREE,
         passed=not differing,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(map(_disagreement, differing))
+        description="; ".join(_disagreement(line, contract) for line in differing)
         or (
             f"{shared:,} rows are in two files, with the same figures" if shared else "no row is in two files"
         ),
@@ -163,12 +191,29 @@ def _exports_agree(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
     )
 
 
-def _disagreement(line: Overruling) -> str:
-    difference = line.later_amount - line.amount
-    return (
-        f"{line.later_file} counts over {line.file}: {line.differing:,} of {line.rows:,} rows in both differ, "
-        f"{line.amount:,.2f} became {line.later_amount:,.2f} ({difference:+,.2f})"
+def _disagreement(line: Overruling, contract: Contract) -> str:
+    words = (
+        f"{line.later_file} counts over {line.file}: {line.differing:,} of {line.rows:,} rows in both differ"
     )
+    if not contract.amount:
+        return words
+    before, after = _figure(line.amount, contract), _figure(line.later_amount, contract)
+    difference = _figure(line.later_amount - line.amount, contract, sign="+")
+    about = _amount_column(contract).about
+    unit = about[0].lower() + about[1:]
+    return f"{words}; their {contract.amount} ({unit}) was {before} and is {after} ({difference})"
+
+
+def _amount_column(contract: Contract) -> Column:
+    return next(column for column in contract.columns if column.name == contract.amount)
+
+
+def _figure(amount: Decimal, contract: Contract, sign: str = "") -> str:
+    """An amount as its column is counted: whole, or to the cent; of a table without one, an empty cell."""
+    if not contract.amount:
+        return ""
+    decimals = 0 if _amount_column(contract).kind == "integer" else 2
+    return f"{amount:{sign},.{decimals}f}"
 
 
 def _kept_out(table: Loaded) -> str:

@@ -150,6 +150,8 @@ def test_the_later_export_counts_and_the_difference_is_shown(build):
     assert "stats (1).csv counts over google_ads/campaign_stats/stats.csv: 42 of 42 rows in both differ" in (
         check.description
     )
+    assert "; their cost_micros (spend in millionths of the account's currency) was " in check.description
+    assert "." not in check.description.partition(" was ")[2]  # whole micros
 
 
 def test_weeks_that_an_account_delivered_in_part_are_named_and_marked(build):

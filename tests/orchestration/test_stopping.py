@@ -151,6 +151,8 @@ def test_a_signal_ends_one_that_waits_and_not_the_one_it_waits_for(world, number
     second = world.start().wait_until_it_says("waits for the pool duckdb")
     code, seconds = second.end(number)
     assert code == expected, second.said()
+    at_once = {signal.SIGINT: "Ctrl-C again", signal.SIGTERM: "a second SIGTERM or Ctrl-C"}[number]
+    assert f"{number.name}: stopping; {at_once} ends it at once" in second.said()
     assert seconds < 15
     assert world.statuses() == [Status.STARTED, Status.CANCELED]
     world.wake()

@@ -1,6 +1,8 @@
 """What people see: names in [brackets] as they are, tables of one posterior, a line for a failure, exit codes."""
 
 import io
+import logging
+import os
 import subprocess
 import sys
 
@@ -18,7 +20,7 @@ from mmm_core.errors import InputError
 from orchestration import refresh
 from orchestration.command import command
 from orchestration.follow import FOLLOW, follow, following, waits_told
-from orchestration.foreground import Foreground, refusals
+from orchestration.foreground import Foreground, passed_over, refusals
 from orchestration.reasons import reason_of
 from orchestration.results import budget_table, show
 from orchestration.terminal import plain_console
@@ -221,10 +223,11 @@ def test_a_week_or_model_that_is_not_there_is_refused_before_anything_begins(
     assert not (tmp_path / "data").exists()
 
 
-def test_a_refused_landing_file_is_told_at_once_and_at_the_end_and_stops_nothing(tmp_path, monkeypatch):
+def test_a_refused_landing_file_is_told_at_once_and_at_the_end_and_stops_nothing(tmp_path, capfd):
     """The job that ingests, with what is downstream of the landing left to one asset."""
     platform = Platform(tmp_path)
     platform.land("macro/weekly/2024.csv", "week_start,market,consumer_confidence\n2024-01-01,us,high\n")
+    platform.land("macro/weekly/2025/a.csv", "week_start,market,consumer_confidence\n2025-01-06,us,90\n")
 
     @dg.asset(deps=landing_tables.keys)
     def marts():
@@ -246,6 +249,72 @@ def test_a_refused_landing_file_is_told_at_once_and_at_the_end_and_stops_nothing
     assert command(log, work, again="make refresh") == 2
     assert dg.AssetKey("marts") in built
     assert any("2024.csv was refused" in line and "has no rows yet" in line for line in told)
+    refused, others = capfd.readouterr().out.strip().splitlines()[-2:]
+    assert refused.startswith(
+        "refused: macro/weekly/2024.csv; macro__weekly has no rows yet; the 1 other new"
+    )
+    assert "not loaded either: macro/weekly/2025/a.csv" in refused
+    assert others == "every table not named here was loaded"
+
+
+def test_a_landing_file_that_no_table_takes_is_told_and_is_no_failure(tmp_path, capfd):
+    platform = Platform(tmp_path)
+    platform.land("tv/invoices/old.xlsx", "x")
+    told = []
+    job = dg.Definitions(
+        assets=[landing_tables], jobs=[dg.define_asset_job("job", "*")], loggers={FOLLOW: follow},
+        resources=platform.resources(),
+    ).resolve_job_def("job")  # fmt: skip
+
+    def work(foreground):
+        with following(lambda _: None, told.append):
+            result = job.execute_in_process(run_config={"loggers": {FOLLOW: {}}})
+        foreground.not_read += passed_over(result)
+
+    assert command(tmp_path / "refresh.log", work, again="make refresh") == 0
+    (line,) = told
+    assert line.startswith("not read:\n  tv/invoices/old.xlsx: it is none of .csv, ")
+    assert line.endswith("save it as CSV")
+    assert capfd.readouterr().out.strip() == "not read: tv/invoices/old.xlsx"
+
+
+def test_what_a_fit_s_channel_says_of_itself_is_for_the_log():
+    """A process that ends without closing its channel, as one that is stopped does."""
+    told, logged = [], []
+
+    @dg.asset
+    def fit(context):
+        code = "import os; from dagster_pipes import open_dagster_pipes; open_dagster_pipes(); os._exit(1)"
+        dg.PipesSubprocessClient().run(context=context, command=[sys.executable, "-c", code])
+
+    @dg.logger
+    def log(_):
+        logger = logging.Logger("log")
+        logger.addFilter(lambda record: logged.append(record.getMessage()))
+        return logger
+
+    job = dg.Definitions(
+        assets=[fit], jobs=[dg.define_asset_job("job", [fit])], loggers={FOLLOW: follow, "log": log}
+    ).resolve_job_def("job")
+    with following(lambda _: None, told.append):
+        result = job.execute_in_process(run_config={"loggers": {FOLLOW: {}, "log": {}}}, raise_on_error=False)
+    assert not result.success
+    assert told == []
+    assert any("[pipes] did not receive closed message" in message for message in logged)
+
+
+def test_make_lists_the_models_of_the_folder_that_is_in_use(tmp_path):
+    (tmp_path / "ours.yaml").touch()
+    words = ["make", "-o", ".venv/.ready", "VENV=.venv", "refresh"]
+    said = subprocess.run(
+        words,
+        cwd=REPOSITORY,
+        env={**os.environ, "MMM_MODELS_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 2
+    assert said.stdout.splitlines()[1:] == ["  ours"]
 
 
 def test_the_holder_of_a_locked_warehouse_is_told_between_runs_and_once_within_one(tmp_path):

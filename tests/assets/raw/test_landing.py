@@ -293,6 +293,28 @@ def test_whatever_a_file_is_it_is_refused_by_name_and_the_others_are_loaded(land
     assert landed.query("select * from raw.brand_tracker__monthly").empty  # there, as dbt reads it
 
 
+def test_a_good_file_beside_a_refused_one_is_said_to_wait_and_follows_when_that_is_mended(landed):
+    """Totals never miss a file silently: the table stays as it was, and says which files and deletions wait."""
+    landed.land("macro/weekly/2025/a.csv", "week_start,market,consumer_confidence\n2025-01-06,us,90\n")
+    load(landed)
+    landed.land("macro/weekly/b.csv", "week_start,market,consumer_confidence\n2025-01-13,us,high\n")
+    landed.land("macro/weekly/2025/c.csv", "week_start,market,consumer_confidence\n2025-01-20,us,92\n")
+    (landed.landing / "macro/weekly/2024.csv").unlink()
+    result = load(landed)
+    told = evaluation(result, "keeps_contract").description
+    assert told == (
+        "refused: macro/weekly/b.csv; macro__weekly keeps the 3 rows it had; the 1 other new or changed file of this "
+        "table was not loaded either: macro/weekly/2025/c.csv; the rows of files that are no longer there stay: "
+        "macro/weekly/2024.csv; mend the refused, or move it out of the folder, and they follow"
+    )
+    assert evaluation(result, "keeps_contract", "competitor__weekly").passed
+    waiting = landed.query("select file from raw.landing_files where status = 'waiting'")["file"]
+    assert waiting.tolist() == ["macro/weekly/2025/c.csv"]
+    (landed.landing / "macro/weekly/b.csv").unlink()
+    assert "not loaded" not in evaluation(load(landed), "keeps_contract").description
+    assert confidence(landed) == {"2025-01-06": 90, "2025-01-20": 92}
+
+
 def test_a_fault_of_the_reader_is_the_refusal_of_the_file(landed, monkeypatch):
     def broken(*_):
         raise RuntimeError("nobody thought of this")
@@ -364,7 +386,9 @@ def test_the_ledger_follows_spend_from_the_files(new_platform):
     result = new_platform.run(landing_tables, selection=[key, LEDGER])
     assert result.success
     found = evaluation(result, "exports_agree", "meta_ads__campaign_insights")
-    assert "7 of 7 rows in both differ, 700.00 became 350.00 (-350.00)" in found.description
+    assert found.description.endswith(
+        "7 of 7 rows in both differ; their spend (spend in the account's currency) was 700.00 and is 350.00 (-350.00)"
+    )
     rows = new_platform.query(
         "select row_count, amount, overruled_rows, overruled_amount from raw.landing_files order by export_order"
     )
