@@ -141,6 +141,7 @@ def loo(
         from mmm_core.diagnostics.loo import loo as estimate
 
         paths = [posterior, *(against or [])]
+        _refuse_twice(paths)
         compared = [read_posterior(path) for path in paths]
         names = [read.model for read in compared]
         if len(set(names)) < len(names):  # two fits of one model are told apart by their files
@@ -161,6 +162,22 @@ def loo(
     }
     weeks = with_first_day(first.weeks.to_dataframe().reset_index(), compared[0].spec)
     keep(out, {"loo.csv": marked(weeks, first.approximate), "loo.json": facts})
+
+
+def _refuse_twice(paths: list[Path]) -> None:
+    """Refuse a posterior compared with itself, whatever its names."""
+    from mmm_core.errors import InputError
+
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        first = seen.setdefault(path.resolve(), path)
+        if first is not path:
+            names = (
+                f"{path} is given twice"
+                if str(first) == str(path)
+                else f"{path} and {first} are the same file"
+            )
+            raise InputError(f"{names}: name another posterior with --against")
 
 
 @reported

@@ -39,7 +39,7 @@ def forecast(
         from mmm_core.forecast.predict import forecast_of, predictive_draws, summary_of
 
         read, rows = read_posterior(posterior), read_table(plan)
-        draws, assumed = predictive_draws(read, rows, seed)
+        draws, assumed = predictive_draws(read, rows, seed, source=f"plan {plan}")
         by_geo, total = forecast_of(read, draws, assumed), summary_of(draws.sum("geo"))
         doubts = unconverged(read)
     label(read.approximate, doubts)

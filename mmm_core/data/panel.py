@@ -64,9 +64,14 @@ def _dead(modelled: pd.DataFrame, spec: ModelSpec) -> list[str]:
         return []
     if spec.geo is None:
         return [f"column {kpi}: never changes in the modelled weeks: there is nothing to explain"]
+    geo, remedy = (
+        ("geo", "leave it out: delete its rows")
+        if len(dead) == 1
+        else ("geos", "leave them out: delete their rows")
+    )
     return [
-        f"column {kpi}: never changes in geo {listed(map(shown, dead), 20)}: leave it out: delete its rows, or mark "
-        "those to keep in a column and name it under `filter`"
+        f"column {kpi}: never changes in {geo} {listed(map(shown, dead), 20)}: {remedy}, or mark those to keep in a "
+        "column and name it under `filter`"
     ]
 
 

@@ -69,11 +69,11 @@ def summary_of(draws: xr.DataArray) -> xr.Dataset:
 
 
 def predictive_draws(
-    tree: xr.DataTree | Posterior, plan: pd.DataFrame, seed: int = 0
+    tree: xr.DataTree | Posterior, plan: pd.DataFrame, seed: int = 0, source: str = "plan"
 ) -> tuple[xr.DataArray, list[str]]:
-    """Draws behind `predict`: KPI (draw, geo, week), and what was assumed. Raises as `predict`."""
+    """Draws behind `predict`: KPI (draw, geo, week), and what was assumed. Raises as `predict`, naming `source`."""
     posterior = Posterior.of(tree)
-    planned = read_plan(plan, posterior.spec, posterior.data)
+    planned = read_plan(plan, posterior.spec, posterior.data, source)
     positions = posterior.thinned(DRAWS)
     predictor = posterior.predictor(positions)
     media = _media_effect(posterior, predictor, planned)

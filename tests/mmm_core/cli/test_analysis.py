@@ -28,6 +28,19 @@ def test_a_posterior_is_questioned(folder, tmp_path):
     assert set(pd.read_csv(tmp_path / "identifiability.csv")["channel"]) == {"tv", "search", "newsletter"}
 
 
+@pytest.mark.parametrize("link", [False, True])
+def test_a_posterior_is_not_compared_with_itself(folder, tmp_path, link):
+    """Seen before anything is read: by the path, or by another name of the same file."""
+    first = again = folder / "posterior.nc"
+    if link:
+        again = tmp_path / "again.nc"
+        again.symlink_to(first)
+    said = mmm("loo", "--posterior", first, "--against", again)
+    assert said.returncode == 2
+    words = f"{again} and {first} are the same file" if link else f"{first} is given twice"
+    assert f"{words}: name another posterior with --against" in said.stderr.replace("\n", " ")
+
+
 def test_priors_are_shown_before_a_fit(folder, tmp_path):
     said = mmm(
         "prior",

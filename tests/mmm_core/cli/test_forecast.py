@@ -38,4 +38,6 @@ def test_a_plan_is_forecast(folder, tmp_path):
     weekly_table().tail(3).to_csv(tmp_path / "past.csv", index=False)
     refused = mmm("forecast", "--posterior", folder / "posterior.nc", "--plan", tmp_path / "past.csv")
     assert refused.returncode == 2
-    assert "plan: " in refused.stderr
+    assert f"plan {tmp_path}/past.csv: its weeks must follow the fitted ones" in " ".join(
+        refused.stderr.split()
+    )

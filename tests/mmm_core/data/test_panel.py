@@ -48,7 +48,10 @@ def test_a_geo_that_never_sells_is_named_and_without_it_the_table_is_the_old_one
     dead = rows["geo"].isin(["closed", "planned"])
     rows.loc[dead, ["revenue", "tv_spend"]] = 0.0
     said = refused(rows, SPEC)
-    assert said.startswith("t.csv: column revenue: never changes in geo 'closed', 'planned': leave it out")
+    assert said.startswith(
+        "t.csv: column revenue: never changes in geos 'closed', 'planned': leave them out: "
+    )
+    assert "delete their rows" in said
     assert "`filter`" in said
     rows["keep"] = np.where(dead, 0, 1)
     kept = check_table(rows, parse_spec({**SPEC, "filter": {"keep": "1"}}))

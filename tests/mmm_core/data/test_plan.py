@@ -46,6 +46,9 @@ def plan(weeks=6):
 def test_a_plan_is_refused_by_what_is_wrong_with_it(data, rows, says):
     with pytest.raises(InputError, match=says):
         read_plan(rows, SPEC, data)
+    with pytest.raises(InputError, match=r"^plan spring\.csv: ") as refusal:
+        read_plan(rows, SPEC, data, source="plan spring.csv")
+    assert "plan: " not in str(refusal.value)
 
 
 def test_a_plan_reads_alike_from_a_frame_a_file_and_with_decimal_commas(data, tmp_path):
