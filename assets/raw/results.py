@@ -91,8 +91,8 @@ def of_ledger(key: dg.AssetKey, done: Load) -> dg.MaterializeResult:
 
 def warnings(table: Loaded) -> Iterator[str]:
     """What the log says of a table."""
-    for refusal in table.landed.refused:
-        yield f"{refusal}\n  {_consequence(table)}"
+    if refused := table.landed.refused:
+        yield "\n".join([*map(str, refused), f"  {_consequence(table)}"])
     if kept_out := _kept_out(table):
         yield f"{table.landed.contract.name}: columns kept out, as the contract does not name them: {kept_out}"
     if table.landed.takes_changes and table.landed.retracted:
@@ -150,7 +150,7 @@ def _consequence(table: Loaded) -> str:
         )
     if gone := table.landed.retracted:
         waits.append(f"the rows of files that are no longer there stay: {listed(gone)}")
-    remedy = ["mend the refused, or move it out of the folder, and they follow"] if waits else []
+    remedy = ["mend what was refused, or move it out of the folder, and the rest follows"] if waits else []
     return "; ".join([held, *waits, *remedy])
 
 

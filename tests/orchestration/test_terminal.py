@@ -227,6 +227,7 @@ def test_a_refused_landing_file_is_told_at_once_and_at_the_end_and_stops_nothing
     """The job that ingests, with what is downstream of the landing left to one asset."""
     platform = Platform(tmp_path)
     platform.land("macro/weekly/2024.csv", "week_start,market,consumer_confidence\n2024-01-01,us,high\n")
+    platform.land("macro/weekly/broken.csv", "week_start,market,consumer_confidence\n2024-01-08,us,low\n")
     platform.land("macro/weekly/2025/a.csv", "week_start,market,consumer_confidence\n2025-01-06,us,90\n")
 
     @dg.asset(deps=landing_tables.keys)
@@ -248,10 +249,13 @@ def test_a_refused_landing_file_is_told_at_once_and_at_the_end_and_stops_nothing
     log = tmp_path / "refresh.log"
     assert command(log, work, again="make refresh") == 2
     assert dg.AssetKey("marts") in built
-    assert any("2024.csv was refused" in line and "has no rows yet" in line for line in told)
+    (words,) = told
+    assert "2024.csv was refused" in words
+    assert "broken.csv was refused" in words
+    assert words.count("has no rows yet") == 1  # what it means for the table, once for all of its files
     refused, others = capfd.readouterr().out.strip().splitlines()[-2:]
     assert refused.startswith(
-        "refused: macro/weekly/2024.csv; macro__weekly has no rows yet; the 1 other new"
+        "refused: macro/weekly/2024.csv, macro/weekly/broken.csv; macro__weekly has no rows yet; the 1 other new"
     )
     assert "not loaded either: macro/weekly/2025/a.csv" in refused
     assert others == "every table not named here was loaded"

@@ -305,7 +305,7 @@ def test_a_good_file_beside_a_refused_one_is_said_to_wait_and_follows_when_that_
     assert told == (
         "refused: macro/weekly/b.csv; macro__weekly keeps the 3 rows it had; the 1 other new or changed file of this "
         "table was not loaded either: macro/weekly/2025/c.csv; the rows of files that are no longer there stay: "
-        "macro/weekly/2024.csv; mend the refused, or move it out of the folder, and they follow"
+        "macro/weekly/2024.csv; mend what was refused, or move it out of the folder, and the rest follows"
     )
     assert evaluation(result, "keeps_contract", "competitor__weekly").passed
     waiting = landed.query("select file from raw.landing_files where status = 'waiting'")["file"]
