@@ -24,7 +24,8 @@ def library_table(name, tree):
         return table.sort_values(["channel", "multiplier"], ignore_index=True)
     parts = effects.contributions.contributions(tree)[["mean", "q05", "q95"]]
     table = parts.to_dataframe().reset_index().rename(columns={"week": "week_start"})
-    return table[["week_start", "component", "mean", "q05", "q95"]]
+    table["first_day"] = table["week_start"]  # the sample world dates weeks by their first days
+    return table[["week_start", "first_day", "component", "mean", "q05", "q95"]]
 
 
 @pytest.mark.parametrize("asset", [contributions, roi, response_curves], ids=lambda asset: asset.key.path[-1])

@@ -245,8 +245,13 @@ def test_a_stopped_build_ends_its_queries_and_closes_the_warehouse(built_warehou
             heard.append(event)
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        invoke.invoke(["test", "--select", "marts"], path, tmp_path, project.dbt_manifest(path), stop)
+    # pytest's parallel workers ignore the signal
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            invoke.invoke(["test", "--select", "marts"], path, tmp_path, project.dbt_manifest(path), stop)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert 0 < len(heard) < 100
     with duckdb.connect(path) as connection:
         connection.execute("create table probe as select 1")

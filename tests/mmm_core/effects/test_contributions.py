@@ -149,7 +149,7 @@ def test_geos_apart_add_up_to_geos_together(panel):
 
 def test_chunks_do_not_change_the_draws(national, monkeypatch):
     whole = np.concatenate(list(Decomposition.of(Posterior.of(national)).chunks()))
-    monkeypatch.setattr("mmm_core.posterior.predictor.CHUNK", 64 * 6 * 7)
+    monkeypatch.setattr("mmm_core.posterior.predictor.CHUNK", 65 * 6 * 7)  # 64 weeks fill five quarters
     pieces = list(Decomposition.of(Posterior.of(national)).chunks())
     assert [len(piece) for piece in pieces] == [7, 7, 7, 7, 7, 5]
     np.testing.assert_allclose(np.concatenate(pieces), whole)
