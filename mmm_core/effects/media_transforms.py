@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.data.quarters import filled, whole_quarters
 from mmm_core.model.media import MediaLayout, MediaModel, lag_weights, saturated_media
-from mmm_core.model.prepare import filled, whole_quarters
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import labelled
 from mmm_core.transforms import adstock

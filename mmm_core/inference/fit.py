@@ -14,6 +14,7 @@ import xarray as xr
 
 from mmm_core.data.arrays import model_data
 from mmm_core.data.event_weeks import event_weeks
+from mmm_core.data.quarters import whole_quarters
 from mmm_core.inference.engines import (
     ENGINES,
     EngineResult,
@@ -28,7 +29,7 @@ from mmm_core.inference.version import fit_source
 from mmm_core.inference.watchdog import watched
 from mmm_core.json_text import dumps
 from mmm_core.model.model import LikelihoodTerm
-from mmm_core.model.prepare import prepare, whole_quarters
+from mmm_core.model.prepare import prepare
 from mmm_core.posterior.schema import FORMAT, SAMPLER, check_posterior, save_posterior
 from mmm_core.spec.extensions import refuse_changed
 from mmm_core.spec.model_spec import ModelSpec

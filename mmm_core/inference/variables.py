@@ -13,12 +13,13 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from numpyro import handlers
 
+from mmm_core.data.quarters import filled
 from mmm_core.model.beliefs import window_spend
 from mmm_core.model.gaussian_block import draw
 from mmm_core.model.level import LevelPrior
 from mmm_core.model.media import MediaModel
 from mmm_core.model.model import Effects, Model, ModelArrays
-from mmm_core.model.prepare import PreparedModel, filled, integrated_terms
+from mmm_core.model.prepare import PreparedModel, integrated_terms
 from mmm_core.posterior.schema import OPTIONAL_DIMS, POSTERIOR_DIMS
 from mmm_core.spec.model_spec import ModelSpec
 

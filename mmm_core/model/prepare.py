@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -24,6 +23,7 @@ import xarray as xr
 from jax.sharding import PartitionSpec
 
 from mmm_core.data.arrays import scaled_kpi as scaled_kpi
+from mmm_core.data.quarters import filled
 from mmm_core.errors import InputError
 from mmm_core.model.beliefs import treatment_beliefs, window_outcome, window_spend
 from mmm_core.model.gaussian_block import gaussian_block
@@ -50,15 +50,6 @@ class PreparedModel:
     model: Model
     arrays: ModelArrays
     evidence: tuple[LikelihoodTerm, ...] = ()
-
-
-QUARTER = 13
-"""Weeks that the lengths of weekly arrays are multiples of, where they are filled up: one compilation a quarter."""
-
-
-def whole_quarters(weeks: int) -> int:
-    """The least multiple of 13 weeks that holds so many."""
-    return -(-weeks // QUARTER) * QUARTER
 
 
 def prepare(
@@ -113,15 +104,6 @@ def prepare(
         extra=tuple(jax.tree.map(np.asarray, term.numbers) for term in evidence),
     )
     return PreparedModel(data, spec, model, arrays, tuple(evidence))
-
-
-def filled(
-    values: np.ndarray, weeks: int, axis: int = -1, mode: Literal["constant", "edge"] = "constant"
-) -> Any:
-    """Values with so many more weeks at the end of an axis: 0 (False) in them, or with `edge` the last week's."""
-    more = [(0, 0)] * values.ndim
-    more[axis] = (0, weeks)
-    return np.pad(values, more, mode=mode)
 
 
 def _outcome_value(data: xr.Dataset, spec: ModelSpec, media: MediaModel) -> np.ndarray:

@@ -24,10 +24,11 @@ import numpy as np
 from scipy import stats
 from scipy.linalg import cho_factor, solve_triangular
 
+from mmm_core.data.quarters import filled, whole_quarters
 from mmm_core.errors import InputError
 from mmm_core.model.gaussian_block import GaussianBlock, Spectrum, gaussian_block, log_likelihood
 from mmm_core.model.level import level_prior
-from mmm_core.model.prepare import filled, integrated_terms, scaled_kpi, whole_quarters
+from mmm_core.model.prepare import integrated_terms, scaled_kpi
 from mmm_core.posterior.handle import Posterior
 
 CONDITIONAL = ("pymc", "meridian")

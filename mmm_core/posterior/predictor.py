@@ -19,8 +19,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from mmm_core.data.quarters import filled, whole_quarters
 from mmm_core.model.media import MediaLayout, MediaModel, MediaParameters
-from mmm_core.model.prepare import filled, whole_quarters
 from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import ModelSpec
 

@@ -4,10 +4,11 @@ import jax
 import numpy as np
 import pytest
 
+from mmm_core.data.quarters import whole_quarters
 from mmm_core.inference import variables as module
 from mmm_core.inference.variables import posterior_variables, variables_program
 from mmm_core.model.media import MediaParameters
-from mmm_core.model.prepare import prepare, whole_quarters
+from mmm_core.model.prepare import prepare
 from mmm_core.posterior.schema import OPTIONAL_DIMS, POSTERIOR_DIMS
 from tests.mmm_core.definitions import Drawn, drawn, family_spec, family_table, media_terms, scaled_kpi
 

@@ -13,13 +13,14 @@ from scipy import stats
 from scipy.linalg import block_diag
 
 from mmm_core.data.arrays import model_data
+from mmm_core.data.quarters import whole_quarters
 from mmm_core.errors import InputError
 from mmm_core.model.beliefs import effect_beliefs
 from mmm_core.model.gaussian_block import Spectrum, gaussian_block, log_likelihood
 from mmm_core.model.level import LevelPrior
 from mmm_core.model.media import MediaLayout, MediaModel, saturated_media
 from mmm_core.model.model import LikelihoodTerm, Model
-from mmm_core.model.prepare import knot_basis, prepare, whole_quarters
+from mmm_core.model.prepare import knot_basis, prepare
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.definitions import (
     compiled,
