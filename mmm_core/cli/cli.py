@@ -24,9 +24,11 @@ from mmm_core.cli.terminal import (
     ModelFile,
     PosteriorFile,
     TableFile,
+    a_folder,
     busy,
     keep,
     label,
+    no_folder,
     read_posterior,
     reported,
     sampling,
@@ -66,7 +68,9 @@ def simulate(
     out: Annotated[
         Path,
         typer.Option(
-            "--out", help="folder: landing/ gets raw exports, weekly/ a table a market, truth/ what made them"
+            "--out",
+            callback=a_folder,
+            help="folder: landing/ gets raw exports, weekly/ a table a market, truth/ what made them",
         ),
     ],
     seed: Annotated[int, typer.Option(help="same seed and end, same files")] = 7,
@@ -103,7 +107,9 @@ def simulate(
 def fit(
     model: ModelFile,
     table: TableFile,
-    out: Annotated[Path, typer.Option("--out", help="folder for posterior.nc and summary.json")],
+    out: Annotated[
+        Path, typer.Option("--out", callback=a_folder, help="folder for posterior.nc and summary.json")
+    ],
     engine: Engine = None,
     plots: Annotated[
         bool, typer.Option("--plots", help="draw fit, contributions and ROI as PNG too")
@@ -276,7 +282,10 @@ def review(
 @app.command()
 @reported
 def schema(
-    out: Annotated[Path | None, typer.Option("--out", help="file to write; default standard output")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", callback=no_folder, help="file to write; default standard output"),
+    ] = None,
 ) -> None:
     """JSON Schema of a model's YAML, for editors."""
     from mmm_core.spec.model_spec import json_schema

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmm_core.cli.terminal import Draws, Engine, TableFile, reported, sampling, with_engine, write_text, wrote
+from mmm_core.cli.terminal import (
+    Draws,
+    Engine,
+    TableFile,
+    no_folder,
+    reported,
+    sampling,
+    with_engine,
+    write_text,
+    wrote,
+)
 from mmm_core.cli.terminal import out as screen
 
 if TYPE_CHECKING:
@@ -41,7 +51,9 @@ def select(
     ] = None,
     draws: Draws = None,
     engine: Engine = None,
-    out: Annotated[Path | None, typer.Option("--out", help="YAML file for the recommended model")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", callback=no_folder, help="YAML file for the recommended model")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Rank specifications by their forecasts of weeks not seen, say what is chance, recommend one; never by ROI."""

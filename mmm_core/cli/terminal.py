@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,8 +40,45 @@ err = Console(stderr=True, highlight=False, emoji=False)
 ModelFile = Annotated[Path, typer.Option("--model", help="the model's YAML; see docs/model-spec.md")]
 TableFile = Annotated[Path, typer.Option("--table", help="weekly table, CSV or Parquet")]
 PosteriorFile = Annotated[Path, typer.Option("--posterior", help="a posterior.nc that `mmm fit` wrote")]
+
+
+def can_be_written(path: Path | None) -> Path | None:
+    """A file or folder to write, refused before any work where it cannot be made.
+
+    Raises:
+        typer.BadParameter: neither it nor what it lies in can be made.
+    """
+    if path is None:
+        return None
+    there = next(part for part in (path, *path.absolute().parents) if part.exists())
+    try:
+        if there.is_dir():
+            with TemporaryFile(dir=there):
+                pass
+        elif there != path:
+            raise NotADirectoryError(f"{there} is no folder")
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be written: {error.strerror or error}") from None
+    return path
+
+
+def no_folder(path: Path | None) -> Path | None:
+    """A file to write. Raises typer.BadParameter where it is a folder, or cannot be made."""
+    if path is not None and path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder: name a file")
+    return can_be_written(path)
+
+
+def a_folder(path: Path | None) -> Path | None:
+    """A folder to write to. Raises typer.BadParameter where it is a file, or cannot be made."""
+    if path is not None and path.exists() and not path.is_dir():
+        raise typer.BadParameter(f"{path} is a file: name a folder")
+    return can_be_written(path)
+
+
 Folder = Annotated[
-    Path | None, typer.Option("--out", help="folder for the files; nothing is written without it")
+    Path | None,
+    typer.Option("--out", callback=a_folder, help="folder for the files; nothing is written without it"),
 ]
 Engine = Annotated[
     str | None,

@@ -27,8 +27,8 @@ def read_yaml(path: str | Path) -> Any:
     """What a YAML file holds.
 
     Raises:
-        SpecError: no regular file, too large, not UTF-8, not YAML, a key that is written twice, too deep or too many
-            values, a number that is not finite; with the line where there is one.
+        SpecError: no regular file, too large, not UTF-8, not YAML, a control character, a key that is written
+            twice, too deep or too many values, a number that is not finite; with the line where there is one.
     """
     source = name_of(path)
     try:
@@ -42,7 +42,13 @@ def read_yaml(path: str | Path) -> Any:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise SpecError(f"{source}: line {line} is not UTF-8: save the file as UTF-8") from None
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise SpecError(
+            f"{source}: line {line} holds the character {chr(error.character)!a}, which no YAML may: delete it"
+        ) from None
     loader.name = source
     try:
         return loader.get_single_data()

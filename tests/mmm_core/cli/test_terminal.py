@@ -5,6 +5,7 @@ import shutil
 
 import h5py
 import pandas as pd
+import pytest
 from rich.console import Console
 
 from mmm_core.cli import terminal
@@ -92,3 +93,28 @@ def test_figures_of_a_posterior_that_other_source_fitted_come_with_a_remark(fold
     assert said.returncode == 0
     assert f"{tmp_path / 'earlier.nc'} was written by carryover 0.1.0, source 0123456789abcdef" in said.stderr
     assert said.stdout == mmm("curves", "--posterior", folder / "posterior.nc").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "out", "says"),
+    [
+        (["compare", "--model", "no.yaml", "--table", "no.csv"], "file", "file is a file: name a folder"),
+        (["select", "--models", "no.yaml", "--table", "no.csv"], "folder", "folder is a folder: name a file"),
+        (["select", "--models", "no.yaml", "--table", "no.csv"], "file/m.yaml", "m.yaml cannot be written"),
+        (["fit", "--model", "no.yaml", "--table", "no.csv"], "file/deep/out", "out cannot be written"),
+    ],
+)
+def test_where_nothing_can_be_written_is_said_before_any_work(tmp_path, command, out, says):
+    """Before the other files are looked for, even."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for name in ("no.yaml", "no.csv"):
+        (tmp_path / name).touch()
+    done = mmm(*command, "--out", out, cwd=tmp_path, columns="400")
+    assert done.returncode == 2, done.stderr
+    assert says in " ".join(done.stderr.split())
+
+
+def test_a_check_of_where_to_write_leaves_nothing_there(tmp_path):
+    assert terminal.can_be_written(tmp_path / "new" / "m.yaml") == tmp_path / "new" / "m.yaml"
+    assert list(tmp_path.iterdir()) == []

@@ -48,6 +48,7 @@ REFUSED = {
         "kpi:\n  k\u00f6: 1\n  ko\u0308: 2\n".encode(),
         "on lines 2 and 3: keep one",
     ),
+    "a control character": (b"model: small\nowner: a\0b\n", r"line 2 holds the character '\\x00'"),
     "two documents": (b"a: 1\n---\nb: 2\n", "not valid YAML"),
 }
 
