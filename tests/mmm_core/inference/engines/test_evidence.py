@@ -121,7 +121,7 @@ def test_an_engine_without_a_place_for_terms_refuses_them_by_name(engine, table,
 
 def test_every_engine_is_tested_here():
     assert set(ABLE) == {"numpyro", "laplace", "advi"}
-    assert set(ENGINES) - set(ABLE) == {"pymc", "ridge"}
+    assert set(ENGINES) - set(ABLE) == {"pymc", "meridian", "ridge"}
 
 
 def test_the_module_of_an_engine_is_known_without_importing_it():
