@@ -23,7 +23,7 @@ from assets.resources.warehouse import Warehouse
 from orchestration import stopping
 from orchestration.follow import FOLLOW, following
 from orchestration.processes import process_tags
-from orchestration.reasons import reason, reason_of
+from orchestration.reasons import is_evaluation, reason, reason_of
 
 Made = Mapping[str, Mapping[str, Any]]
 # To the terminal, and to the log file.
@@ -120,7 +120,8 @@ class Foreground:
     def _say_why(self, result: dg.JobExecutionResult) -> None:
         """Which steps failed and why; or, where none did, what ended the run."""
         failures = result.filter_events(lambda event: event.is_step_failure)
-        reasons = [(str(event.step_key), reason_of(event)) for event in failures] or [
+        evaluations = result.filter_events(is_evaluation)
+        reasons = [(str(event.step_key), reason_of(event, evaluations)) for event in failures] or [
             (result.job_def.name, reason(event.job_failure_data.error))
             for event in result.filter_events(lambda event: event.event_type_value == "PIPELINE_FAILURE")
         ]
@@ -147,8 +148,7 @@ def passed_over(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> li
 
 
 def _failing(result: dg.JobExecutionResult | dg.ExecuteInProcessResult, check_name: str) -> list[str]:
-    found = result.filter_events(lambda event: event.event_type_value == "ASSET_CHECK_EVALUATION")
-    checks = [event.asset_check_evaluation_data for event in found]
+    checks = [event.asset_check_evaluation_data for event in result.filter_events(is_evaluation)]
     return [str(check.description) for check in checks if check.check_name == check_name and not check.passed]
 
 

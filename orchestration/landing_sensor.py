@@ -31,7 +31,7 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 )
 def new_landing_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     listing = scan(paths().landing)
-    tables, unread = _not_loaded(listing), _newly_unread(listing)
+    tables, unread = not_loaded(listing), _newly_unread(listing)
     if not tables and not unread:
         context.update_cursor("")
         return dg.SkipReason(f"nothing new in {paths().landing}{_not_read(listing)}")
@@ -86,7 +86,8 @@ class _Asked:
         return dumps({**vars(self), "again_after": self.again_after.isoformat()})
 
 
-def _not_loaded(listing: Listing) -> list[str]:
+def not_loaded(listing: Listing) -> list[str]:
+    """The tables whose landing files are not those that the warehouse was last loaded from."""
     versions = {name: reading_version(contract) for name, contract in ALL_CONTRACTS.items()}
     return manifest.out_of_date(paths().warehouse, listing, versions)
 

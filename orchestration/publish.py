@@ -7,9 +7,11 @@ that would lose some is refused.
 import argparse
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from assets.resources.warehouse import Warehouse
     from orchestration.foreground import Foreground
 
 
@@ -35,15 +37,32 @@ def publish(foreground: "Foreground", accept: Iterable[str]) -> None:
     """Report, letting go what is accepted by name.
 
     Raises:
+        InputError: there are no marts to report on.
         Stopped: a signal came.
     """
     from orchestration.results import show_places
 
+    check_marts(foreground.warehouse)
     with foreground.phase("Set up"):
         _ = foreground.instance
     with foreground.phase("Reporting marts and the published copy"):
         foreground.run("report", config=accepting(accept))
     show_places(foreground.console)
+
+
+def check_marts(warehouse: "Warehouse") -> None:
+    """Raises: InputError, where the warehouse is gone or no marts were built in it: `report` reads them."""
+    from assets.model_inputs.mart import built_marts
+    from mmm_core.errors import InputError
+
+    if Path(warehouse.path).is_file():
+        with warehouse.connect(read_only=True) as connection:
+            if built_marts(connection):
+                return
+    raise InputError(
+        f"Nothing was published: {warehouse.path} has no marts: run make refresh MODEL=name, which builds them from "
+        "the landing folder, and publishes."
+    )
 
 
 def accepting(names: Iterable[str]) -> dict[str, Any]:

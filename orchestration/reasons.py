@@ -2,9 +2,9 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from dagster import DagsterEvent
+from dagster import AssetCheckSeverity, DagsterEvent, DagsterEventType
 from dagster._utils.error import SerializableErrorInfo
 
 from assets.resources.settings import data_dir
@@ -13,6 +13,7 @@ from mmm_core.disk import says_out_of_space
 # Whoever defined or raised these said what is wrong and what to do: the causes below them are for the log.
 _MEANT_FOR_PEOPLE = re.compile(r"^(?:(?:mmm_core|assets|orchestration)(?:\.\w+)+|[\w.]+\.events\.Failure): ")
 _CLASS = re.compile(r"^[A-Za-z_][\w.]*: ")
+_CHECK_FAILED = "DagsterAssetCheckFailedError"
 FULL_BYTES = 2**20
 MAKE_ROOM = "the disk is full: make room, and run this again; what was finished before is kept"
 
@@ -36,9 +37,35 @@ def is_of_a_full_disk(message: str) -> bool:
     return says_out_of_space(message)
 
 
-def reason_of(event: DagsterEvent) -> str:
-    """Why the step of a failure event failed."""
-    return reason(event.step_failure_data.error)
+def reason_of(event: DagsterEvent, evaluations: Iterable[DagsterEvent] = ()) -> str:
+    """Why the step of a failure event failed.
+
+    Args:
+        evaluations: the run's events of asset checks. Of a check that blocks, Dagster's error has the name alone: what
+            the check found is its description.
+    """
+    error = event.step_failure_data.error
+    if any(link.cls_name == _CHECK_FAILED for link in _chain(error)):
+        found = "\n".join(_found_by_blocking_checks(evaluations, event.step_key))
+        if found:
+            return found
+    return reason(error)
+
+
+def is_evaluation(event: DagsterEvent) -> bool:
+    """Whether an event is what an asset check found."""
+    return event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION
+
+
+def _found_by_blocking_checks(evaluations: Iterable[DagsterEvent], step: str | None) -> Iterator[str]:
+    for event in evaluations:
+        check = event.asset_check_evaluation_data
+        if check.passed or not check.blocking or check.severity is not AssetCheckSeverity.ERROR:
+            continue
+        if event.step_key == step:
+            asset = check.asset_key.to_user_string()
+            of_which = "" if asset == step else f" of {asset}"  # a step may make many assets
+            yield f"check {check.check_name}{of_which} failed: {check.description or 'it says no more'}"
 
 
 def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:

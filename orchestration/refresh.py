@@ -40,21 +40,28 @@ def refresh(foreground: "Foreground", model: str, as_of: str | None) -> None:
     """Ingest, refresh and report.
 
     Raises:
-        InputError: the marts were not built, or the model's table was refused. A landing file that is refused stops
-            nothing: its table keeps the rows it had.
+        InputError: the marts were not built, the model's table was refused, or it does not reach the as-of week;
+            where nothing has landed to change that, before the ingest. A landing file that is refused stops nothing:
+            its table keeps the rows it had.
         Stopped: a signal came.
     """
     from assets.models import Vintage
-    from orchestration.last_week import last_vintage
+    from orchestration.last_week import check_reached, last_vintage
     from orchestration.results import show, show_places
+    from orchestration.up_to_date import is_up_to_date
 
+    named = Vintage(model, as_of) if as_of else None
     with foreground.phase("Set up"):
-        _ = foreground.instance
+        instance = foreground.instance
+        if named and is_up_to_date(instance, foreground.warehouse, model):
+            check_reached(foreground.warehouse, named)
     with foreground.phase("Ingest and marts"):
         foreground.run("ingest")
     if foreground.failed:
         raise InputError("Nothing was refreshed: mend what failed above, and run this again.")
-    vintage = Vintage(model, as_of) if as_of else last_vintage(foreground.warehouse, model)
+    if named:
+        check_reached(foreground.warehouse, named)
+    vintage = named or last_vintage(foreground.warehouse, model)
     with foreground.phase(f"Model {vintage.model} as of {vintage.as_of_week}"):
         made = foreground.run("refresh_model", vintage)
     with foreground.phase("Reporting marts and the published copy"):

@@ -28,10 +28,12 @@ def alerts_of(context: dg.RunFailureSensorContext) -> Iterable[Alert]:
     """One alert an owner of a failed asset; a model's own owner hears of every failure of its vintages."""
     run = context.dagster_run
     partition = run.tags.get("dagster/partition")
-    reasons = [f"{event.step_key}: {reason_of(event)}" for event in context.get_step_failure_events()] or [
+    failures = context.get_step_failure_events()
+    evaluations = _evaluations(context.instance, run)
+    reasons = [f"{event.step_key}: {reason_of(event, evaluations)}" for event in failures] or [
         context.failure_event.message or "the run ended without saying why"
     ]
-    steps = {event.step_key for event in context.get_step_failure_events()}
+    steps = {event.step_key for event in failures}
     owners = set(_owners_of(context, steps)) | _model_owner(partition) or {DEFAULT_OWNER}
     for owner in {address(owner): owner for owner in sorted(owners)}.values():  # one alert an address
         yield Alert(
@@ -56,10 +58,7 @@ def alert_of_refused_files(context: dg.RunStatusSensorContext) -> None:
 
 def refusals_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterable[Alert]:
     """One alert of all landing files that a run of `ingest` refused."""
-    records = instance.get_records_for_run(
-        run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    ).records
-    checks = [record.event_log_entry.get_dagster_event().asset_check_evaluation_data for record in records]
+    checks = [event.asset_check_evaluation_data for event in _evaluations(instance, run)]
     refused = [check for check in checks if check.check_name == KEEPS_CONTRACT and not check.passed]
     if refused:
         lines = [f"{check.asset_key.to_user_string()}: {check.description}" for check in refused]
@@ -67,6 +66,13 @@ def refusals_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterable[Al
         for owner in OWNERS:
             body = "\n".join([*lines, f"Run {run.run_id}"])
             yield Alert(owner, address(owner), f"{run.job_name} refused landing files", body, run.run_id)
+
+
+def _evaluations(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.DagsterEvent]:
+    """What the asset checks of a run found."""
+    evaluated = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    records = instance.get_records_for_run(run.run_id, of_type=evaluated).records
+    return [record.event_log_entry.get_dagster_event() for record in records]
 
 
 def _owners_of(context: dg.RunFailureSensorContext, steps: set[str]) -> Iterable[str]:

@@ -39,10 +39,15 @@ _parsed_here: "dict[tuple[str, str], Manifest]" = {}  # by fingerprint and name 
 def fingerprint(folder: Path = PROJECT_DIR) -> str:
     """Hash of every file dbt reads, of its version and of the environment it is parsed for."""
     digest = hashlib.sha256(f"{version('dbt-core')} {environment_name()}".encode())
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in READ_BY_DBT and not {"target", "logs"} & set(path.relative_to(folder).parts):
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    for path in files_of(folder):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def files_of(folder: Path = PROJECT_DIR) -> list[Path]:
+    """Every file that dbt reads of a project, sorted."""
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix in READ_BY_DBT)
+    return [path for path in found if not {"target", "logs"} & set(path.relative_to(folder).parts)]
 
 
 def manifest_path() -> Path:

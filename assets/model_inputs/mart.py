@@ -7,6 +7,7 @@ from assets.resources.warehouse import Warehouse
 from mmm_core.errors import InputError, nearest
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
     from mmm_core.spec.model_spec import ModelSpec
@@ -19,7 +20,8 @@ def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.
     """The rows of the model's mart up to the as-of week, and the columns and rows its YAML asks for.
 
     Raises:
-        InputError: no such mart, weekly table, column or filter value, with the nearest one there is.
+        InputError: no such mart, weekly table, column or filter value, with the nearest one there is; a first week
+            after the as-of week; or no marts at all.
     """
     import pandas as pd
 
@@ -42,11 +44,17 @@ def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.
     if not begun.any():
         raise InputError(
             f"{source}: no week up to {vintage.as_of_week}, the first is {table[spec.time.column].min():%Y-%m-%d}: "
-            "choose a later as-of week"
+            "choose a later as-of week, or land the weeks that came before"
         )
     table = table[begun]
     keys = [spec.time.column] + ([spec.geo.column] if spec.geo else [])
     return table[list(spec.columns)].sort_values(keys).reset_index(drop=True)
+
+
+def built_marts(connection: "duckdb.DuckDBPyConnection") -> list[str]:
+    """Names of the marts that the warehouse holds."""
+    rows = connection.execute("select table_name from information_schema.tables where table_schema = 'marts'")
+    return [name for (name,) in rows.fetchall()]
 
 
 def mart_name(spec: "ModelSpec") -> str:
@@ -57,10 +65,7 @@ def mart_name(spec: "ModelSpec") -> str:
 
 def _mart(warehouse: Warehouse, spec: "ModelSpec") -> "pd.DataFrame":
     with warehouse.connect(read_only=True) as connection:
-        rows = connection.execute(
-            "select table_name from information_schema.tables where table_schema = 'marts'"
-        )
-        marts = [name for (name,) in rows.fetchall()]
+        marts = built_marts(connection)
         if spec.table not in marts:
             raise InputError(
                 f"model {spec.model}: `table: {spec.table}` is no mart: {nearest(spec.table, marts)} "
@@ -72,6 +77,10 @@ def _mart(warehouse: Warehouse, spec: "ModelSpec") -> "pd.DataFrame":
 def _weekly_table(warehouse: Warehouse, spec: "ModelSpec") -> "pd.DataFrame":
     name = spec.table.removeprefix(WEEKLY_TABLES)
     with warehouse.connect(read_only=True) as connection:
+        if WEEKLY_MART not in built_marts(connection):
+            raise InputError(
+                f"model {spec.model}: mart marts.{WEEKLY_MART} has not been built: run make refresh"
+            )
         tables = connection.execute(f"select distinct table_name from marts.{WEEKLY_MART}").fetchall()
         if name not in {known for (known,) in tables}:
             raise InputError(

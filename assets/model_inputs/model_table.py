@@ -83,7 +83,7 @@ def model_table(
             **run.metadata,
         },
         check_results=[
-            _reaches_as_of_week(weeks.max().date(), last_begins, vintage.week, spec.time.to),
+            reaches_as_of_week(weeks.max().date(), last_begins, vintage.week, spec.time.to),
             check(
                 "two_years_of_history",
                 facts["weeks"] >= WARN_WEEKS,
@@ -94,9 +94,7 @@ def model_table(
     )
 
 
-def _reaches_as_of_week(
-    last: date, begins: date, as_of_week: date, until: date | None
-) -> dg.AssetCheckResult:
+def reaches_as_of_week(last: date, begins: date, as_of_week: date, until: date | None) -> dg.AssetCheckResult:
     """The last week holds the as-of Monday, or begins on it: weeks may start on any day.
 
     Args:
@@ -105,7 +103,7 @@ def _reaches_as_of_week(
     expected = min(as_of_week, until or as_of_week)
     reached = begins <= expected < begins + timedelta(days=7)
     monday = begins + timedelta(days=-begins.weekday() % 7)
-    remedy = "" if reached else f", not {expected}: land and build the missing weeks, or choose {monday}"
+    remedy = "" if reached else f", not {expected}: land the weeks that are missing, or choose {monday}"
     return check("reaches_as_of_week", reached, f"the table ends with the week of {last}{remedy}")
 
 

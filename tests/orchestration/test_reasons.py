@@ -6,7 +6,7 @@ import pytest
 from assets.marts.runner import DbtFailed
 from assets.resources.warehouse import WarehouseLocked
 from mmm_core.errors import InputError
-from orchestration.reasons import MAKE_ROOM, reason, reason_of
+from orchestration.reasons import MAKE_ROOM, is_evaluation, reason, reason_of
 
 
 def failing(how, **options) -> str:
@@ -74,3 +74,37 @@ def test_of_dbt_its_own_errors_are_shown():
 
 def test_no_error_is_said_to_be_none():
     assert reason(None) == "it ended without saying why"
+
+
+def test_of_blocking_checks_what_they_found_is_told_and_of_others_nothing():
+    """Of a step that makes two assets, each with a check that blocks, and one with a check that does not."""
+
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("spend"), dg.AssetSpec("sales")],
+        check_specs=[
+            dg.AssetCheckSpec("whole", asset="spend", blocking=True),
+            dg.AssetCheckSpec("recent", asset="sales", blocking=True),
+            dg.AssetCheckSpec("usual", asset="sales"),
+        ],
+    )
+    def load():
+        found = [
+            ("spend", "whole", "3 rows are [lost]"),
+            ("sales", "recent", None),
+            ("sales", "usual", "unusual"),
+        ]
+        for asset in ("spend", "sales"):
+            checks = [
+                dg.AssetCheckResult(passed=False, asset_key=of, check_name=check, description=description)
+                for of, check, description in found
+                if of == asset
+            ]
+            yield dg.MaterializeResult(asset_key=asset, check_results=checks)
+
+    result = dg.materialize([load], raise_on_error=False)
+    (event,) = result.filter_events(lambda event: event.is_step_failure)
+    assert reason_of(event, result.filter_events(is_evaluation)).splitlines() == [
+        "check whole of spend failed: 3 rows are [lost]",
+        "check recent of sales failed: it says no more",
+    ]
+    assert "blocking asset checks failed" in reason_of(event)  # where nobody has the evaluations

@@ -16,27 +16,38 @@ from orchestration.alerts import Alert, AlertNotSent, send
 from orchestration.environments import EnvironmentRefused
 from orchestration.owners import address
 from orchestration.sensors import alerts_of, refusals_of
-from tests.orchestration.house import MODEL, vintage
+from tests.orchestration.house import LAST_WEEK, MODEL, NEXT_WEEK, vintage
 
 ALERT = Alert("team:mmm", "mmm@carryover.example", "refresh_model failed", "roi: no <such> file & é", "run-1")
 
 
 def test_owners_of_what_failed_hear_why(new_house):
-    from orchestration.definitions import definitions
-
     new_house.write_spec(owner="team:brand", filter={"market": "usa"})
     result = new_house.refresh(only="model_table")
-    run = new_house.instance.get_run_by_id(result.run_id)
-    (failure,) = result.filter_events(lambda event: event.event_type_value == "PIPELINE_FAILURE")
-    context = dg.build_run_status_sensor_context(
-        "alert_owners", failure, new_house.instance, run, repository_def=definitions().get_repository_def()
-    ).for_run_failure()
-    alerts = {alert.owner: alert for alert in alerts_of(context)}
+    alerts = {alert.owner: alert for alert in alerts_of(failed(new_house, result))}
     assert set(alerts) == {"team:brand", "marketing-science@carryover.example"}
     alert = alerts["team:brand"]
     assert alert.subject == f"refresh_model failed for {vintage().as_of_week}|{MODEL}"
     assert "market = 'usa'" in alert.body
     assert result.run_id in alert.body
+
+
+def test_what_a_blocking_check_found_is_in_the_alert(new_house):
+    result = new_house.refresh(NEXT_WEEK, only="model_table")
+    (alert, *_) = alerts_of(failed(new_house, result))
+    words = f"check reaches_as_of_week failed: the table ends with the week of {LAST_WEEK}, not {NEXT_WEEK}"
+    assert f"model_table: {words}" in alert.body
+
+
+def failed(house, result):
+    """What the sensor is given for a run that failed."""
+    from orchestration.definitions import definitions
+
+    run = house.instance.get_run_by_id(result.run_id)
+    (failure,) = result.filter_events(lambda event: event.event_type_value == "PIPELINE_FAILURE")
+    return dg.build_run_status_sensor_context(
+        "alert_owners", failure, house.instance, run, repository_def=definitions().get_repository_def()
+    ).for_run_failure()
 
 
 def test_refused_files_are_told_although_the_run_went_through(new_platform, tmp_path):

@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from assets.model_inputs.mart import read_mart
-from assets.model_inputs.model_table import _reaches_as_of_week
+from assets.model_inputs.model_table import reaches_as_of_week
 from assets.models import Vintage
 from assets.resources.warehouse import Warehouse
 from mmm_core.errors import InputError
 from mmm_core.spec.model_spec import parse_spec
-from orchestration.last_week import last_vintage
+from orchestration.last_week import check_reached, last_vintage
 
 WEEKS = pd.date_range("2025-01-06", periods=6, freq="7D")
 AS_OF = Vintage("brand", "2025-01-27")
@@ -98,11 +98,9 @@ def test_a_week_dated_by_its_last_day_is_known_as_of_the_monday_it_begins_on(war
     misread = read_mart(warehouse, parse_spec(SPEC), AS_OF)
     assert len(misread) == 3
     last = table["week_start"].max().date()
-    assert _reaches_as_of_week(last, first_day(last), AS_OF.week, None).passed
-    assert _reaches_as_of_week(
-        last, first_day(last), AS_OF.week, last
-    ).passed  # `time.to` names the same week
-    late = _reaches_as_of_week(last, first_day(last), AS_OF.week + timedelta(days=7), None)
+    assert reaches_as_of_week(last, first_day(last), AS_OF.week, None).passed
+    assert reaches_as_of_week(last, first_day(last), AS_OF.week, last).passed  # `time.to` names the same week
+    late = reaches_as_of_week(last, first_day(last), AS_OF.week + timedelta(days=7), None)
     assert not late.passed
     assert late.description.endswith("or choose 2025-01-27")
 
@@ -123,3 +121,39 @@ def test_the_last_vintage_is_that_of_the_monday_of_the_last_week_used(
     )
     monkeypatch.setenv("MMM_MODELS_DIR", str(tmp_path))
     assert last_vintage(warehouse, "brand").as_of_week == as_of
+
+
+@pytest.mark.parametrize(
+    ("as_of", "to", "fault"),
+    [
+        ("2025-02-10", None, None),
+        ("2025-01-06", None, None),
+        (
+            "2025-02-17",
+            None,
+            "ends with the week of 2025-02-16, not 2025-02-17: land .* or choose 2025-02-10",
+        ),
+        ("2024-12-30", None, "no week up to 2024-12-30, the first is 2025-01-12"),
+        ("2025-06-02", "2025-02-12", None),  # later weeks are not for this model
+        ("2025-06-02", "2025-03-01", "not 2025-03-01: land .* or choose 2025-02-10"),
+        ("2025-02-10", "2024-12-01", None),  # refused by the model's own first step, which knows the window
+    ],
+)
+def test_an_as_of_week_is_one_that_the_table_reaches(warehouse, tmp_path, monkeypatch, as_of, to, fault):
+    time = {"marks": "end", **({"to": to} if to else {})}
+    spec = {**weeks_that_end_on_sundays(warehouse), "time": time}
+    (tmp_path / "brand.yaml").write_text(yaml.safe_dump(spec))
+    monkeypatch.setenv("MMM_MODELS_DIR", str(tmp_path))
+    if fault is None:
+        check_reached(warehouse, Vintage("brand", as_of))
+    else:
+        with pytest.raises(InputError, match=fault):
+            check_reached(warehouse, Vintage("brand", as_of))
+
+
+@pytest.mark.parametrize("table", ["mmm_model_table", "weekly_tables/shop"])
+def test_marts_that_were_never_built_are_no_traceback(tmp_path, table):
+    empty = Warehouse(path=str(tmp_path / "empty.duckdb"))
+    empty.prepare()
+    with pytest.raises(InputError, match=r"there are none|has not been built: run make refresh"):
+        read(empty, table=table, filter={})

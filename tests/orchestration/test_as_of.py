@@ -1,0 +1,91 @@
+"""`AS_OF` of a week that the table does not hold is refused with the weeks there are, as early as it is known."""
+
+import io
+
+import pytest
+
+from mmm_core.errors import InputError
+from orchestration import up_to_date
+from orchestration.foreground import Foreground
+from orchestration.publish import publish
+from orchestration.refresh import refresh
+from orchestration.terminal import plain_console
+from tests.orchestration.house import LAST_WEEK, MODEL, NEXT_WEEK
+
+BEFORE_ALL = "2018-01-01"
+
+
+@pytest.fixture
+def foreground(new_house) -> Foreground:
+    return Foreground(plain_console(io.StringIO()), jobs=("tests.orchestration.short_ingest", "job_named"))
+
+
+def jobs(house) -> list[str]:
+    return [run.job_name for run in house.instance.get_runs()]
+
+
+def refused(foreground, week) -> str:
+    with pytest.raises(InputError) as error:
+        refresh(foreground, MODEL, str(week))
+    return str(error.value)
+
+
+def test_a_week_outside_the_table_is_refused_before_the_model_s_job_and_where_nothing_landed_before_the_ingest(
+    new_house, foreground
+):
+    too_late = f"the table ends with the week of {LAST_WEEK}, not {NEXT_WEEK}"
+    words = refused(foreground, NEXT_WEEK)
+    assert too_late in words
+    assert words.endswith(f"land the weeks that are missing, or choose {LAST_WEEK}")
+    assert jobs(new_house) == ["ingest"]  # nobody knew whether it would bring that week
+
+    assert too_late in refused(foreground, NEXT_WEEK)
+    assert f"no week up to {BEFORE_ALL}, the first is " in refused(foreground, BEFORE_ALL)
+    assert jobs(new_house) == ["ingest"]
+
+    landed = new_house.root / "landing" / "macro" / "weekly" / "2024.csv"
+    landed.parent.mkdir(parents=True)
+    landed.write_text("week_start,market,consumer_confidence\n2024-01-01,us,100\n")
+    assert "no week up to" in refused(foreground, BEFORE_ALL)
+    assert jobs(new_house) == ["ingest", "ingest"]
+    assert not (new_house.root / "vintages").exists()
+
+
+def test_a_mart_of_an_earlier_dbt_project_or_load_is_not_up_to_date(
+    new_house, foreground, tmp_path, monkeypatch
+):
+    def is_up_to_date():
+        return up_to_date.is_up_to_date(new_house.instance, new_house.warehouse, MODEL)
+
+    assert not is_up_to_date()
+    foreground.run("ingest")
+    assert is_up_to_date()
+    monkeypatch.setattr(up_to_date, "PROJECT_DIR", tmp_path / "dbt")
+    (tmp_path / "dbt" / "models").mkdir(parents=True)
+    edited = tmp_path / "dbt" / "models" / "mart.sql"
+    edited.write_text("select 1")
+    assert not is_up_to_date()
+
+
+def test_what_a_blocking_check_found_is_what_the_terminal_tells(new_house, foreground):
+    from assets.models import Vintage
+
+    with foreground.phase("Model"):
+        foreground.run("refresh_model", Vintage(MODEL, str(NEXT_WEEK)))
+    told = foreground.console.file.getvalue()
+    assert (
+        f"model_table: check reaches_as_of_week failed: the table ends with the week of {LAST_WEEK}" in told
+    )
+    assert "blocking" not in told
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_publication_without_marts_is_refused_at_once_with_the_remedy(new_house, foreground, there):
+    with new_house.warehouse.connect() as connection:
+        connection.execute("drop schema marts cascade")
+    if not there:
+        (new_house.root / "warehouse.duckdb").unlink()
+    with pytest.raises(InputError, match="has no marts: run make refresh MODEL=name"):
+        publish(foreground, [])
+    assert jobs(new_house) == []
+    assert (new_house.root / "warehouse.duckdb").exists() == there
