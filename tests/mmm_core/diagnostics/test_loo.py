@@ -35,7 +35,7 @@ def test_importance_sampling_of_the_others_density_is_the_refit():
 def test_a_model_that_explains_more_is_preferred():
     plain, better = sound(draws=100), sound(draws=100)
     group = plain["posterior"].to_dataset()
-    plain["posterior"] = group.assign(coefficient=group["coefficient"] * 0.01, sigma=group["sigma"] * 1.2)
+    plain["posterior"] = group.assign(coefficient=group["coefficient"] * 0.01, sigma=group["sigma"] * 1.5)
     table = compare_loo({"without media": loo(plain), "with media": loo(better)})
     assert table["model"].tolist() == ["with media", "without media"]
     assert table["difference"].tolist()[0] == 0
