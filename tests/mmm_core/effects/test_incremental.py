@@ -185,7 +185,7 @@ def test_questions_without_an_answer_are_refused():
     tree = case("plain")
     refused = [
         ((START, "2024-01-29"), {}, "end 2024-01-29 is before start 2024-07-01"),
-        (("2024-07-03",), {}, "2024-07-03 is no week of the data, which go from 2024-01-01"),
+        (("2024-07-03",), {}, "2024-07-03 is no date of the table.s weeks, which go from 2024-01-01"),
         ((START, END, {"radio": 0.0}), {}, "unknown channel 'radio'"),
         ((START, END, -1.0), {}, "0 or more, got -1"),
         ((START, END, 1.0), {}, "nothing changes between 2024-07-01 and 2024-07-29"),
