@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from mmm_core.diagnostics.calibration import simulated_residuals
+from mmm_core.diagnostics.calibration import simulated_baseline
 from mmm_core.errors import InputError
 from mmm_core.model.prepare import scaled_kpi
 from mmm_core.posterior.handle import Posterior
@@ -78,12 +78,12 @@ def breaks(tree: xr.DataTree | Posterior, seed: int = 0) -> Breaks:
         slope = None if slopes is None else slopes[draw]
         heavy = None if weights is None else weights[draw]
         pieces = precision(block, sigma[draw], tau[draw], slope, heavy)
-        none, several = np.zeros(each), np.full(each, tau[draw])
-        noise = simulated_residuals(rng, observed.shape, np.full(each, sigma[draw]), none)
+        same_sigma, same_tau = np.full(each, sigma[draw]), np.full(each, tau[draw])
+        noise = sigma[draw] * rng.standard_normal((each, *observed.shape))
         if heavy is not None:
             noise = noise / np.sqrt(heavy)
-        made = noise + simulated_residuals(
-            rng, observed.shape, none, several, None if slope is None else np.full(each, slope)
+        made = noise + simulated_baseline(
+            rng, block, same_sigma, same_tau, None if slope is None else np.full(each, slope)
         )
         scores = _scores(pieces, np.concatenate([residual[draw][None], made]) * observed, observed)
         found.append([score[0] / sigma[draw] for score in scores])

@@ -25,9 +25,12 @@ import xarray as xr
 from scipy.special import ndtr, ndtri
 from threadpoolctl import threadpool_limits
 
+from mmm_core.model.gaussian_block import GaussianBlock
+from mmm_core.model.level import level_prior
 from mmm_core.model.prepare import scaled_kpi
 from mmm_core.posterior.handle import Posterior
-from mmm_core.posterior.heavy_tails import given_the_others_and_weights, level_columns, noise_weights
+from mmm_core.posterior.heavy_tails import given_the_others_and_weights, noise_weights
+from mmm_core.posterior.pareto import pareto_smoothed
 from mmm_core.posterior.pointwise import (
     block_of,
     given_the_others,
@@ -138,9 +141,7 @@ def _given_draws(
 
 def _weights(density: np.ndarray) -> np.ndarray:
     """Pareto-smoothed importance weights (draw, observation) that take each observation out of the posterior."""
-    import arviz
-
-    logged, _ = arviz.psislw(-np.ascontiguousarray(density.T))
+    logged, _ = pareto_smoothed(-density.T)
     return np.asarray(np.exp(logged).T)
 
 
@@ -176,34 +177,43 @@ def _simulated(posterior: Posterior, rng: np.random.Generator) -> list[np.ndarra
         which = positions[first : first + size]
         sigma = posterior.draws("sigma", which)
         tau, slope = _variances(posterior, which)
-        residual = simulated_residuals(rng, observed.shape, sigma, tau, slope)
+        noise = sigma[:, None, None] * rng.standard_normal((len(which), *observed.shape))
+        residual = noise + simulated_baseline(rng, block, sigma, tau, slope)
         error, sd = given_the_others(block, residual, sigma, tau, slope)
         out.append(ndtr(error / sd))
     return out
 
 
-def simulated_residuals(
+def simulated_baseline(
     rng: np.random.Generator,
-    shape: tuple[int, ...],
+    block: GaussianBlock,
     sigma: np.ndarray,
     tau: np.ndarray,
     tau_slope: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Level and noise of some draws, (draw, geo, week).
+    """Level and coefficients from their priors at some draws, (draw, geo, week).
 
-    The coefficients, which have priors too wide to matter, are left at 0: what is made of the residuals does not
-    depend on them.
+    Args:
+        sigma, tau, tau_slope: (draw,); the prior sds of the coefficients are in units of sigma.
     """
-    count, weeks = len(sigma), shape[1]
-    noise = sigma[:, None, None] * rng.standard_normal((count, *shape))
+    terms = np.asarray(block.terms)
+    coefficients = sigma[:, None, None] * rng.standard_normal((len(sigma), *terms.shape[::2]))
+    brought = np.einsum("gtk,ngk->ngt", terms, coefficients, optimize=True)
+    return np.asarray(brought + _simulated_level(rng, terms.shape[1], tau, tau_slope)[:, None])
+
+
+def _simulated_level(
+    rng: np.random.Generator, weeks: int, tau: np.ndarray, tau_slope: np.ndarray | None
+) -> np.ndarray:
+    """(draw, week)."""
     if tau_slope is None:
-        steps = tau[:, None] * rng.standard_normal((count, weeks))
+        steps = tau[:, None] * rng.standard_normal((len(tau), weeks))
         steps[:, 0] = 0
-        return np.asarray(noise + np.cumsum(steps, axis=1)[:, None])
-    for draw in range(count):
-        columns = level_columns(weeks, 1.0, float(tau[draw]), float(tau_slope[draw]))
-        noise[draw] += columns @ rng.standard_normal(columns.shape[1])
-    return np.asarray(noise)
+        return np.asarray(np.cumsum(steps, axis=1))
+    prior = level_prior(weeks, slope=True).slope
+    assert prior is not None
+    spread = np.sqrt(tau[:, None] ** 2 + tau_slope[:, None] ** 2 * np.asarray(prior.spread))
+    return np.asarray((spread * rng.standard_normal(spread.shape)) @ np.asarray(prior.basis).T)
 
 
 def _statistics(pit: np.ndarray, height: np.ndarray) -> np.ndarray:

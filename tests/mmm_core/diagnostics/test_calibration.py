@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from mmm_core.diagnostics.calibration import Calibration, calibration
+from mmm_core.diagnostics.calibration import Calibration, calibration, simulated_baseline
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.heavy_tails import level_columns
 from mmm_core.posterior.pointwise import block_of, predictor_parts
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posterior.test_pointwise import covariance
@@ -81,6 +82,27 @@ def test_chance_allows_what_the_dependence_of_the_weeks_makes_of_it(right):
     share = (np.abs(errors) < 1.959964).mean(axis=1)
     np.testing.assert_allclose(right[0].allowed, np.quantile(share, [0.005, 0.995]), atol=0.012)
     assert np.asarray(block.observed).sum() == len(joint)
+
+
+@pytest.mark.parametrize("slope", [False, True])
+def test_what_the_model_makes_varies_as_the_model_says(slope):
+    """Level and coefficients, these with the prior sds learned from the table, against their covariance."""
+    spec = {**SPEC, "baseline": {"seasonality": {"order": 2}, "slope": "random_walk" if slope else "none"}}
+    handle = Posterior.of(made_by_the_model(0, spec=spec))
+    block = block_of(handle, slope)
+    sigma, tau, tau_slope, count = 0.3, 0.05, 0.01 if slope else None, 20_000
+    several = [None if value is None else np.full(count, value) for value in (sigma, tau, tau_slope)]
+    draws = simulated_baseline(np.random.default_rng(1), block, *several)[:, 0]
+    terms, week = np.asarray(block.terms)[0], np.arange(draws.shape[1])
+    level = tau**2 * np.minimum.outer(week, week)
+    if slope:
+        columns = level_columns(len(week), 1.0, tau, tau_slope)
+        level = columns @ columns.T
+    expected = sigma**2 * terms @ terms.T + level
+    # from week to week: the intercept, whose prior is the widest by far, would hide the others
+    expected = np.diff(np.diff(expected, axis=0), axis=1)
+    scale = np.sqrt(np.outer(expected.diagonal(), expected.diagonal()))
+    np.testing.assert_allclose(np.cov(np.diff(draws).T) / scale, expected / scale, atol=0.05)
 
 
 @pytest.mark.parametrize(
