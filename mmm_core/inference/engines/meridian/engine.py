@@ -12,15 +12,15 @@ is refused by name. A checkpoint is not written and a warm start is not used: ne
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmm_core.errors import InputError, listed
+from mmm_core.errors import listed
 from mmm_core.inference.engines import EngineResult, FitOptions
 from mmm_core.inference.engines.meridian.environment import python
+from mmm_core.inference.engines.refusals import faults_of_other_libraries, refuse_faults
 from mmm_core.inference.engines.report import Report
 from mmm_core.posterior.schema import OPTIONAL_DIMS, POSTERIOR_DIMS
 from mmm_core.spec.model_spec import ModelSpec
@@ -75,35 +75,17 @@ def refuse(spec: ModelSpec, data: xr.Dataset | None = None) -> None:
     faults = _faults(spec)
     if data is not None and (data["kpi"] < 0).any():
         faults.append(f"kpi.column {spec.kpi.column}: Meridian takes no negative KPI: use another engine")
-    if faults:
-        raise InputError(
-            f"model {spec.model}: engine meridian cannot fit this specification\n"
-            + "\n".join(f"  {fault}" for fault in faults)
-            + "\nor use `fit: {engine: numpyro}`"
-        )
+    refuse_faults(spec, "meridian", faults)
 
 
 def _faults(spec: ModelSpec) -> list[str]:
-    faults = []
-    if spec.kpi.scale == "log":
-        faults.append("kpi.scale: log is not supported: write `scale: level`")
+    faults = faults_of_other_libraries(spec)
     if spec.student_t is not None:
         faults.append("likelihood: student_t is not supported: write `likelihood: normal`")
     if spec.baseline.slope == "random_walk":
         faults.append("baseline.slope: random_walk is not supported: write `slope: constant` (or none)")
-    if spec.media.pooling is not None:
-        faults.append("media.pooling: pooling by group is not supported: leave it out")
     if spec.geo is not None and spec.geo.pooling == "none":
         faults.append("geo.pooling: none is not supported: write `pooling: partial` (or complete)")
-    if names := _channels(spec, lambda channel: channel.time_varying):
-        faults.append(f"time_varying: effects that vary over time are not supported: leave it out of {names}")
-    if names := _channels(spec, lambda channel: channel.frequency):
-        faults.append(f"reach and frequency are not supported: name an `exposure` column for {names}")
-    if spec.sampled_treatments:
-        faults.append(
-            f"treatments: a `prior` is not supported: leave it out of {listed(spec.sampled_treatments)}, "
-            "whose effects then have a control's wide one"
-        )
     if spec.fit.precision == "float32":
         faults.append("fit.precision: float32 is not supported: leave it out")
     return faults + _faults_of_shapes(spec) + _faults_of_beliefs(spec)
@@ -149,9 +131,3 @@ def _faults_of_beliefs(spec: ModelSpec) -> list[str]:
     if names := listed(name for name, channel in organic.items() if channel.prior.kind == "coefficient"):
         faults.append(f"prior: coefficient is not supported: state the contribution of {names}")
     return faults
-
-
-def _channels(spec: ModelSpec, which: Callable[[Any], Any]) -> str:
-    """Names of the channels that something holds for."""
-    pairs = zip(spec.channels, spec.channel_specs, strict=True)
-    return listed(name for name, channel in pairs if which(channel))

@@ -32,6 +32,7 @@ import xarray as xr
 
 from mmm_core.errors import InputError, listed
 from mmm_core.inference.engines import EngineResult, FitOptions
+from mmm_core.inference.engines.refusals import channels_where, faults_of_other_libraries, refuse_faults
 from mmm_core.inference.hmc.state import Progress
 from mmm_core.posterior.schema import OPTIONAL_DIMS, POSTERIOR_DIMS
 from mmm_core.spec.model_spec import ModelSpec
@@ -92,13 +93,7 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
 
 def refuse(spec: ModelSpec) -> None:
     """Raise InputError for what the engine cannot fit, everything at once; imports nothing heavy."""
-    faults = _faults(spec)
-    if faults:
-        raise InputError(
-            f"model {spec.model}: engine pymc cannot fit this specification\n"
-            + "\n".join(f"  {fault}" for fault in faults)
-            + "\nor use `fit: {engine: numpyro}`"
-        )
+    refuse_faults(spec, "pymc", _faults(spec))
     if find_spec("pymc_marketing") is None:
         raise InputError(
             f"model {spec.model}: engine pymc needs PyMC-Marketing: `pip install carryover[pymc]`, or use "
@@ -107,23 +102,10 @@ def refuse(spec: ModelSpec) -> None:
 
 
 def _faults(spec: ModelSpec) -> list[str]:
-    faults = []
-    if spec.kpi.scale == "log":
-        faults.append("kpi.scale: log is not supported: write `scale: level`")
+    faults = faults_of_other_libraries(spec)
     if spec.baseline.level == "random_walk":
         faults.append(
             "baseline.level: random_walk is not supported: write `baseline: {level: linear}` (or constant)"
-        )
-    if spec.media.pooling is not None:
-        faults.append("media.pooling: pooling by group is not supported: leave it out")
-    if names := _channels(spec, lambda channel: channel.time_varying):
-        faults.append(f"time_varying: effects that vary over time are not supported: leave it out of {names}")
-    if names := _channels(spec, lambda channel: channel.frequency):
-        faults.append(f"reach and frequency are not supported: name an `exposure` column for {names}")
-    if spec.sampled_treatments:
-        faults.append(
-            f"treatments: a `prior` is not supported: leave it out of {listed(spec.sampled_treatments)}, "
-            "whose effects then have a control's wide one"
         )
     faults += _faults_of(
         "adstock", spec, "kind and l_max", lambda channel: (channel.adstock.kind, channel.adstock.lags)
@@ -134,7 +116,9 @@ def _faults(spec: ModelSpec) -> list[str]:
         "kind and order",
         lambda channel: (channel.saturation.kind, channel.saturation.before_adstock),
     )
-    if names := _channels(spec, lambda channel: channel.adstock.kind != "none" and not channel.adstock.l_max):
+    if names := channels_where(
+        spec, lambda channel: channel.adstock.kind != "none" and not channel.adstock.l_max
+    ):
         faults.append(
             f"adstock: l_max 0 leaves nothing to estimate for {names}: write `adstock: {{kind: none}}`"
         )
@@ -151,7 +135,7 @@ def _faults_of(part: str, spec: ModelSpec, words: str, stated: Callable[[Any], A
     """What is wrong with the channels' adstock or saturation, of which PyMC-Marketing has one for all channels."""
     faults, known = [], _KINDS[part]
     first = stated(spec.channel_specs[0])
-    if names := _channels(spec, lambda channel: stated(channel) != first):
+    if names := channels_where(spec, lambda channel: stated(channel) != first):
         faults.append(
             f"{part}: all channels have the same {words} there, and {names} differs from {spec.channels[0]}: state it "
             f"once under `media: {{defaults: {{{part}: ...}}}}`; priors of the parameters may differ"
@@ -159,12 +143,6 @@ def _faults_of(part: str, spec: ModelSpec, words: str, stated: Callable[[Any], A
     if other := {getattr(channel, part).kind for channel in spec.channel_specs} - set(known):
         faults.append(f"{part}: kind {listed(sorted(other))} is not supported: use one of {', '.join(known)}")
     return faults
-
-
-def _channels(spec: ModelSpec, which: Callable[[Any], Any]) -> str:
-    """Names of the channels that something holds for."""
-    pairs = zip(spec.channels, spec.channel_specs, strict=True)
-    return listed(name for name, channel in pairs if which(channel))
 
 
 def _pytensor() -> Any:
