@@ -16,8 +16,7 @@ from mmm_core.data.arrays import model_data
 from mmm_core.data.quarters import whole_quarters
 from mmm_core.errors import InputError
 from mmm_core.model.beliefs import effect_beliefs
-from mmm_core.model.gaussian_block import Spectrum, gaussian_block, log_likelihood
-from mmm_core.model.level import LevelPrior
+from mmm_core.model.gaussian_block import log_likelihood
 from mmm_core.model.media import MediaLayout, MediaModel, saturated_media
 from mmm_core.model.model import LikelihoodTerm, Model
 from mmm_core.model.prepare import knot_basis, prepare
@@ -288,16 +287,6 @@ def test_total_share_is_the_prior_of_all_media_together():
     assert variance**0.5 == pytest.approx(0.15)
 
 
-@pytest.mark.parametrize("kpi", [{"column": "revenue"}, LOG])
-def test_the_kpi_of_a_holdout_reaches_no_number_of_the_fit(kpi):
-    prior = {"prior": {"contribution": {"lognormal": [-3, 1]}}}
-    spec, table = family_spec(channels={"radio": prior}, kpi=kpi, treatments=PROMOTED), family_table()
-    changed = table.copy()
-    changed.loc[changed.index[-8:], "revenue"] *= 3
-    before, after = (prepare(model_data(t, spec, holdout_weeks=8), spec).arrays for t in (table, changed))
-    jax.tree.map(np.testing.assert_array_equal, before, after)
-
-
 def grouped_spec(**changes):
     """Two groups of two, one channel alone, one with a group of its own, one organic."""
     channels = {
@@ -414,38 +403,6 @@ def test_weights_make_the_noise_student_t():
     assert mixture == pytest.approx(stats.t(5).pdf(1.7), rel=1e-5)
 
 
-def test_units_do_not_matter():
-    """Money in cents, impressions in thousands: the same residual."""
-    spec, table = family_spec(), family_table()
-    before = drawn(spec, table).effects
-    rescaled = table.assign(
-        search_clicks=table["search_clicks"] / 1000,
-        video_frequency=table["video_frequency"] * 10,
-        video_reach=table["video_reach"] / 1000,
-        price=table["price"] * 7 + 3,
-    )
-    np.testing.assert_allclose(before.residual, drawn(spec, rescaled).effects.residual, rtol=1e-9)
-    money = [column for column in table if column.endswith("_spend")] + ["revenue"]
-    cents = drawn(spec, table.assign(**{column: table[column] * 100 for column in money})).effects
-    np.testing.assert_allclose(before.residual, cents.residual, rtol=1e-9)
-
-
-def test_order_of_channels_does_not_matter():
-    sites = {
-        "alpha": [0.3, 0.6, 0.5],
-        "half_saturation": [0.8, 1.2, 1.0],
-        "slope": [1.5, 0.9, 1.0],
-        "effect": [1.4, 0.7, 0.03],
-    }
-    channels = dict(reversed(SPEC["media"]["channels"].items()))
-    reordered = parse_spec({**SPEC, "media": {**SPEC["media"], "channels": channels}})
-    swap = {name: np.array(values)[[1, 0, 2]] for name, values in sites.items()}
-    swap["effect_lognormal"], sites["effect_lognormal"] = swap["effect"], sites["effect"]
-    before = drawn(parse_spec(SPEC), weekly_table(), **sites).effects
-    after = drawn(reordered, weekly_table(), **swap).effects
-    np.testing.assert_allclose(before.residual, after.residual)
-
-
 def test_fixed_parameters_are_not_sampled():
     channels = {"tv": {"spend": "tv_spend", "saturation": {"slope": 1.0}}}
     one = drawn(parse_spec({**SPEC, "media": {"channels": channels}}), weekly_table())
@@ -532,31 +489,3 @@ def test_the_first_order_outcome_of_a_log_model_is_at_the_kpi_as_it_was():
     kpi = one.data["kpi"].to_numpy()[0].copy()
     kpi[-3:] = kpi[:-3].mean()
     np.testing.assert_allclose(one.arrays.outcome_value[0], kpi * float(one.data["kpi_scale"]))
-
-
-@pytest.mark.parametrize("few", [True, False])
-def test_the_order_of_integration_follows_the_cost(few):
-    spec = parse_spec(panel_spec())
-    geos = ("n", "s") if few else tuple(f"geo_{i}" for i in range(25))
-    data = model_data(weekly_table(weeks=40, geos=geos), spec)
-    prepared = prepare(data, spec)
-    arrays = prepared.arrays
-    assert len(geos) * len(spec.channels) <= data.sizes["week"] or not few
-    assert isinstance(arrays.block.level, Spectrum if few else LevelPrior)
-    # whichever is taken, the density is the same
-    effects = handlers.seed(prepared.model.effects, jax.random.key(3))(arrays)
-    other = gaussian_block(
-        data["design"].to_numpy(),
-        data["observed"].to_numpy(),
-        data["design_prior_sd"].to_numpy(),
-        varying=few,
-    )
-    filled = prepare(data, spec, weeks=whole_quarters(data.sizes["week"]))
-    assert type(filled.arrays.block.level) is type(arrays.block.level)
-    seeded = handlers.seed(filled.model.effects, jax.random.key(3))(filled.arrays)
-    assert float(log_likelihood(filled.arrays.block, **seeded.block)) == pytest.approx(
-        float(log_likelihood(arrays.block, **effects.block)), rel=1e-11
-    )
-    assert float(log_likelihood(arrays.block, **effects.block)) == pytest.approx(
-        float(log_likelihood(other, **effects.block)), rel=1e-10
-    )
