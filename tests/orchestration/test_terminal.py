@@ -309,7 +309,7 @@ def test_what_a_fit_s_channel_says_of_itself_is_for_the_log():
 
 def test_make_lists_the_models_of_the_folder_that_is_in_use(tmp_path):
     (tmp_path / "ours.yaml").touch()
-    words = ["make", "-o", ".venv/.ready", "VENV=.venv", "refresh"]
+    words = ["make", "--no-print-directory", "-o", ".venv/.ready", "VENV=.venv", "refresh"]
     said = subprocess.run(
         words,
         cwd=REPOSITORY,
