@@ -3,8 +3,8 @@
 Worlds that the model is right for come from several makers: this library's simulator, one that textbooks' assumptions
 hold in, worlds after Meridian's and PyMC-Marketing's models (baselines through knots, bending trends: close to what a
 level that walks can follow), and worlds of the model's own assumptions. Broken ones have one thing wrong each
-(`benchmarks.worlds.broken`). Each is fitted, refitted as of the review's origins, and put to every ERROR check, with
-ESS thresholds of 400.
+(`benchmarks.worlds.broken`). Each is fitted at the default settings, refitted as of the review's origins, and put to every
+ERROR check at its default threshold.
 
 Each world's verdicts are kept in .data/benchmarks/gates.jsonl as soon as they are there, under a fingerprint of the
 world, the settings and the source of fit and review: a run that is cut goes on where it stopped.
@@ -39,7 +39,6 @@ from mmm_core.spec.model_spec import ModelSpec
 
 STORE = ROOT / ".data" / "benchmarks"
 REVIEW_ROOMS = ("review", "diagnostics", "forecast", "posterior")
-DRAWS = 400
 RIGHT = {
     "walking": walking,
     "simulator": lambda seed: simulated(seed, weeks=190, channels=3),
@@ -64,8 +63,7 @@ def all_worlds(worlds: int, each: int, first_seed: int, kinds: list[str]) -> lis
 def made(which: str, name: str, seed: int) -> tuple[World, ModelSpec]:
     """A world and the model it is fitted with."""
     world = (RIGHT if which == "right" else KINDS)[name](seed)
-    review = {"review": {"ess_bulk": 400, "ess_tail": 400}}
-    return world, spec_of(world.job.with_(draws=DRAWS, settings={"carryover": review}))
+    return world, spec_of(world.job)
 
 
 def fingerprint(world: World, spec: ModelSpec) -> str:
