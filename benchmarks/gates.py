@@ -3,8 +3,8 @@
 Worlds that the model is right for come from several makers: this library's simulator, one that textbooks' assumptions
 hold in, worlds after Meridian's and PyMC-Marketing's models (baselines through knots, bending trends: close to what a
 level that walks can follow), and worlds of the model's own assumptions. Broken ones have one thing wrong each
-(`benchmarks.worlds.broken`). Each is fitted at the default settings, refitted as of the review's origins, and put to every
-ERROR check at its default threshold.
+(`benchmarks.worlds.broken`). Each is fitted at the default settings, refitted as of the review's origins, and put to
+every ERROR check at its default threshold.
 
 Each world's verdicts are kept in .data/benchmarks/gates.jsonl as soon as they are there, under a fingerprint of the
 world, the settings and the source of fit and review: a run that is cut goes on where it stopped.

@@ -28,6 +28,7 @@ import numpy as np
 import xarray as xr
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from mmm_core.priors import Prior
 from mmm_core.spec.model_spec import LEARNED, ModelSpec
@@ -76,6 +77,9 @@ class Evidence:
     scales: Scales
     step: float
 
+    @threadpool_limits.wrap(
+        limits=1, user_api="blas"
+    )  # small matrices: threads would only wait for one another
     def mode(self) -> np.ndarray:
         """The most likely (log sigma, log rho, phi)."""
         start = np.concatenate([[np.log(0.7), np.log(0.1)], self.scales.mean])

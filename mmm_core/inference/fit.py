@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from threadpoolctl import threadpool_limits
 
 from mmm_core.data.arrays import model_data
 from mmm_core.data.event_weeks import event_weeks
@@ -38,6 +39,9 @@ REFIT_DRAWS = 1000
 """Draws of a refit, over all chains: what a forecast is scored on."""
 
 
+@threadpool_limits.wrap(
+    limits=1, user_api="blas"
+)  # small matrices, and a thread a chain: more would only wait
 def fit(
     table: pd.DataFrame,
     spec: ModelSpec,

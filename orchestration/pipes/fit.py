@@ -69,6 +69,7 @@ def fit_model(pipes: PipesContext) -> None:
             f"{source}, the specification of {spec.model} or the source of the library changed since the run began: "
             "start it again"
         )
+    whole = None
     for wanted in pipes.get_extra("fits"):
         holdout_weeks, target = wanted["holdout_weeks"], Path(wanted["posterior"])
         if holdout_weeks:
@@ -76,7 +77,8 @@ def fit_model(pipes: PipesContext) -> None:
         try:
             if holdout_weeks:
                 # where a refit starts says what it draws: read from the file, the same whether the fit ran just now
-                whole = load_posterior(Path(pipes.get_extra("posterior")))
+                if whole is None:
+                    whole = load_posterior(Path(pipes.get_extra("posterior")))
                 if holdout_weeks not in spec.review.held_out(whole["constant_data"].sizes["week"]):
                     pipes.log.info("left out: too few weeks would be left to learn from")
                     continue

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from mmm_core.data.arrays import TERM_PRIOR_SD, model_data, scaled_kpi, shrunk_groups
 from mmm_core.data.shrinkage import Evidence, Scales, media_proxies, scales_of
@@ -72,6 +73,21 @@ def test_the_density_is_that_of_the_whole_covariance(geos, step, point):
     for i, unit in enumerate(np.eye(4) * small * 1j):
         slope = brute_force(evidence, point + unit).imag / small
         assert gradient[i] == pytest.approx(slope, rel=1e-8, abs=1e-8)
+
+
+def test_the_mode_is_climbed_to_on_one_thread(monkeypatch):
+    """With two, a fit beside another process waited seconds for matrices of some hundred weeks."""
+    threads = []
+
+    def counted(evidence, point):
+        threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return log_density(evidence, point)
+
+    log_density = Evidence.log_density
+    monkeypatch.setattr(Evidence, "log_density", counted)
+    with threadpool_limits(2, user_api="blas"):
+        small_evidence(geos=1, step=0.3).mode()
+    assert set(threads) == {1}
 
 
 def test_the_mode_is_where_brute_force_finds_it():
