@@ -9,9 +9,8 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from mmm_core.json_text import dumps
 
-RESULTS_WRITERS = {
-    "model_review": "model_review"
-}  # every other table of `results` is written by published_results
+# Every other table of `results` is what published_results wrote.
+RESULTS_WRITERS = {"model_review": "model_review", "model_selection": "model_selection"}
 
 
 class LayerTranslator(DagsterDbtTranslator):

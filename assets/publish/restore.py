@@ -1,8 +1,9 @@
 """Bringing the schema `results` in line with what is stored, so that it can be lost with the warehouse.
 
 What promoted vintages have published, and the review of every vintage, comes back from the files of
-`assets.resources.result_store`; rows of a time before those files are kept there first. A model whose YAML is gone has
-left: its rows leave the warehouse and come back with the YAML.
+`assets.resources.result_store`; rows of a time before those files are kept there first. So do selections
+(`assets.publish.selections`). A model whose YAML is gone has left: its rows leave the warehouse and come back with the
+YAML.
 """
 
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from assets.models import Vintage, model_names
+from assets.publish.selections import write_selections
 from assets.resources.damage import say
 from assets.resources.result_store import ResultStore
-from assets.resources.results import ASSET_OF_TABLE
+from assets.resources.results import ASSET_OF_TABLE, RESULT_TABLES
 from assets.resources.versions import Damaged
 from assets.resources.warehouse import Warehouse
 
@@ -27,11 +29,12 @@ class Restored:
     """What was done to the schema `results`, in words a table of the UI can show."""
 
     restored: list[str] = field(default_factory=list)
+    selections: list[str] = field(default_factory=list)  # vintages, whose selection is new to the warehouse
     kept: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.restored or self.kept or self.left)
+        return any(vars(self).values())
 
 
 def restored_results(
@@ -56,7 +59,8 @@ def restore_results(warehouse: Warehouse, results: ResultStore) -> Restored:
     for vintage in _stored(results):
         if vintage.model in models and _restore(warehouse, results, vintage, held.get(vintage, {})):
             done.restored.append(_name(vintage))
-    done.left = sorted({vintage.model for vintage in held} - models)
+    done.selections = [_name(vintage) for vintage in write_selections(warehouse, results, models)]
+    done.left = sorted(_models(warehouse) - models)
     _remove(warehouse, done.left)
     return done
 
@@ -148,12 +152,19 @@ def _record(results: ResultStore, vintage: Vintage) -> dict[str, dict[str, str]]
         return {}  # it has been reviewed and not promoted
 
 
+def _models(warehouse: Warehouse) -> set[str]:
+    """Models that any table of the schema holds."""
+    tables = " union ".join(f"select model from results.{table}" for table in RESULT_TABLES)
+    with warehouse.connect(read_only=True) as connection:
+        return {model for (model,) in connection.execute(tables).fetchall()}
+
+
 def _remove(warehouse: Warehouse, models: list[str]) -> None:
     if not models:
         return
     with warehouse.connect() as connection:
         connection.begin()
-        for table in ASSET_OF_TABLE:
+        for table in RESULT_TABLES:
             connection.execute(f"delete from results.{table} where list_contains(?, model)", [models])
         connection.commit()
 

@@ -3,7 +3,8 @@
 Every table holds one row set a model and as-of week; `Warehouse.replace_results` is the only writer.
 """
 
-_KEYS = {"model": "VARCHAR", "as_of_week": "DATE", "posterior_version": "VARCHAR", "model_version": "VARCHAR"}
+_VINTAGE = {"model": "VARCHAR", "as_of_week": "DATE"}
+_KEYS = {**_VINTAGE, "posterior_version": "VARCHAR", "model_version": "VARCHAR"}
 _INTERVAL = {"mean": "DOUBLE", "q05": "DOUBLE", "q95": "DOUBLE"}
 
 RESULT_TABLES: dict[str, dict[str, str]] = {
@@ -56,6 +57,31 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "threshold": "DOUBLE",
         "message": "VARCHAR",
     },
+    "model_selection": {
+        **_VINTAGE,
+        "selection_version": "VARCHAR",
+        "table_version": "VARCHAR",
+        "spec_hash": "VARCHAR",
+        "specification": "VARCHAR",
+        "as_written": "BOOLEAN",
+        "recommended": "BOOLEAN",
+        "crps": "DOUBLE",
+        "difference": "DOUBLE",
+        "difference_se": "DOUBLE",
+        "p_value": "DOUBLE",
+        "verdict": "VARCHAR",
+        "mape": "DOUBLE",
+        "coverage_90": "DOUBLE",
+        "elpd": "DOUBLE",
+        "elpd_difference": "DOUBLE",
+        "elpd_difference_se": "DOUBLE",
+        "unreliable": "DOUBLE",
+        "unknowns": "DOUBLE",
+        "origins": "BIGINT",
+        "horizon": "BIGINT",
+        "note": "VARCHAR",
+        "reason": "VARCHAR",
+    },
 }
 
 ASSET_OF_TABLE = {
@@ -65,7 +91,7 @@ ASSET_OF_TABLE = {
     "budget_allocation": "budget_allocation",
     "model_review": "model_review",
 }
-"""The asset that computes each table, under whose name its rows are kept outside of the warehouse too."""
+"""The asset that computes each table of a posterior, under whose name its rows are kept as files too."""
 
 ADDED_LATER: dict[str, tuple[str, ...]] = {
     "contributions_weekly": ("first_day",),

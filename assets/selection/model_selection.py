@@ -12,9 +12,19 @@ from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mmm_core.selection.selection import Selection
 
-SHOWN = ["model", "crps", "difference", "difference_se", "verdict", "elpd_difference", "elpd_difference_se"]
+SHOWN = [
+    "specification",
+    "crps",
+    "difference",
+    "difference_se",
+    "verdict",
+    "elpd_difference",
+    "elpd_difference_se",
+]
 
 
 @model_asset(
@@ -24,7 +34,8 @@ SHOWN = ["model", "crps", "difference", "difference_se", "verdict", "elpd_differ
     description=(
         "Other baselines of the model (scale, level, season, holidays, noise) and the one its YAML states, by the CRPS "
         "of rolling-origin forecasts of the frozen table, with what is chance (`mmm_core.selection.select.climb`). It "
-        "fits some twelve specifications at seven origins each: only when it is asked for, and it changes no YAML.\n\n"
+        "fits some twelve specifications at seven origins each: only when it is asked for, and it changes no YAML. The "
+        "next build of the reporting marts puts it into `rpt_model_selection`.\n\n"
         "Grain: one row a specification."
     ),
     kinds={"numpyro", "parquet"},
@@ -51,7 +62,7 @@ def model_selection(
     table_version = vintages.current(vintage)
     source = vintages.checked(vintage, table_version)
     found, keys = climb(read_table(source), spec, source=str(source))
-    table = found.table.assign(table_version=table_version, spec_hash=spec.spec_hash)
+    table = rows_of(found).assign(table_version=table_version, spec_hash=spec.spec_hash)
     version = fingerprint(table)
     chosen = written.chosen_yaml(found, spec_path(vintage.model), keys[found.recommended.name])
     with tracking.run(
@@ -68,11 +79,27 @@ def model_selection(
             "recommended": found.recommended.name,
             "recommended_yaml": dg.MetadataValue.md(f"```yaml\n{chosen}```"),
             "words": dg.MetadataValue.md("\n".join(f"- {line}" for line in found.words)),
-            "table": preview(found.table[SHOWN]),
+            "table": preview(table[SHOWN]),
             "table_version": table_version,
             **run.metadata,
         },
         check_results=[_is_as_written(found)],
+    )
+
+
+def rows_of(found: "Selection") -> "pd.DataFrame":
+    """A row a specification, as the warehouse has them: what was tried, its scores, and how they came about."""
+    from mmm_core.selection.select import AS_WRITTEN
+
+    table = found.table.rename(columns={"model": "specification"})
+    figures = ["unreliable", "unknowns"]  # counts; missing where nothing was scored
+    text = ["verdict", "note", "reason"]
+    return table.assign(
+        as_written=table["specification"] == AS_WRITTEN,
+        origins=len(found.origins),
+        horizon=int(found.best.crps.sizes["ahead"]),
+        **table[figures].astype(float),
+        **table[text].astype(object).where(table[text].notna(), None),
     )
 
 

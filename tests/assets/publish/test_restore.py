@@ -11,13 +11,14 @@ from assets.marts.assets import dbt_reporting
 from assets.models import Vintage
 from assets.publish.published_marts import published_marts
 from assets.publish.restore import restore_results
-from assets.resources.results import RESULT_TABLES
+from assets.resources.results import ASSET_OF_TABLE, RESULT_TABLES
 from assets.resources.stores import ResultStore
 from tests.fixtures_warehouse import Platform, failure
 
 WEEKS = ("2026-10-26", "2026-11-02", "2026-11-09")
 MODELS = ("us_revenue", "uk_geo_revenue")
 REVIEWED_ONLY = Vintage("us_revenue", "2026-11-16")  # it failed its review
+SELECTED = Vintage("uk_geo_revenue", "2026-11-02")  # somebody asked which specification it should have
 
 
 @pytest.fixture
@@ -34,8 +35,9 @@ def models(tmp_path, monkeypatch):
 def tables(posterior: str, mean: float) -> dict[str, pd.DataFrame]:
     """Results of a vintage, a row a table, or a metric of `channel_roi`."""
     rows = {}
-    for table, columns in RESULT_TABLES.items():
-        kinds = {name: kind for name, kind in columns.items() if name not in ("model", "as_of_week")}
+    for table in ASSET_OF_TABLE:
+        columns = RESULT_TABLES[table].items()
+        kinds = {name: kind for name, kind in columns if name not in ("model", "as_of_week")}
         row = {"VARCHAR": "tv", "DOUBLE": mean, "BOOLEAN": True, "DATE": pd.Timestamp("2026-10-26")}
         frame = pd.DataFrame([{name: row[kind] for name, kind in kinds.items()}])
         rows[table] = frame.assign(posterior_version=posterior, model_version="1")
@@ -63,6 +65,25 @@ def publish_vintages(platform: Platform, results: ResultStore) -> None:
     )
 
 
+def select_specification(results: ResultStore, best: str) -> None:
+    """A selection of a vintage, stored as its asset stores it."""
+    rows = pd.DataFrame(
+        {
+            "specification": ["as written", best, "no season"],
+            "as_written": [True, False, False],
+            "recommended": [False, True, False],
+            "crps": [90.0, 80.0, None],
+            "difference": [0.125, 0.0, None],
+            "verdict": ["may be chance", "best", None],
+            "reason": ["", "", "too few weeks"],
+        }
+    ).assign(table_version="table", spec_hash="spec", origins=6, horizon=13)
+    missing = RESULT_TABLES["model_selection"].keys() - {*rows, "model", "as_of_week", "selection_version"}
+    rows = rows.assign(**dict.fromkeys(sorted(missing), None))
+    versions = results.versions("model_selection")
+    versions.point(SELECTED, results.keep("model_selection", SELECTED, rows))
+
+
 def rows(path, tables=None) -> dict[str, list]:
     with duckdb.connect(path, read_only=True) as connection:
         names = tables or [
@@ -83,10 +104,11 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
     platform = built_warehouse.copy_to(tmp_path)
     results = ResultStore(folder=str(tmp_path / "results"))
     publish_vintages(platform, results)
+    select_specification(results, best="scale log")
     assert platform.run(dbt_reporting, published_marts).success
     published = tmp_path / "published" / "current" / "marts.duckdb"
     before = rows(published)
-    assert {len(found) for found in before.values()} == {6, 7}  # 7 reviews
+    assert {len(found) for found in before.values()} == {3, 6, 7}  # 3 specifications, 7 reviews
 
     shutil.copyfile(
         built_warehouse.warehouse.path, platform.warehouse.path
@@ -104,6 +126,7 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
     shutil.rmtree(tmp_path / "results")
     lost = platform.run(published_marts)
     assert not lost.success
+    assert "reporting.rpt_model_selection: 1 of 1 weeks of uk_geo_revenue (2026-11-02)" in failure(lost)
     assert "holds 2 models in 7 vintages" in failure(lost)
     assert "would hold 0 models in 0 vintages" in failure(lost)
     assert published.resolve().parent.name == version
@@ -148,6 +171,47 @@ def test_a_model_without_a_yaml_leaves_and_comes_back_with_it(platform, models):
     assert {row[0] for found in warehouse_results(platform).values() for row in found} == {"us_revenue"}
     (models / "uk_geo_revenue.retired").rename(models / "uk_geo_revenue.yaml")
     assert len(restore_results(platform.warehouse, results).restored) == 3
+    assert warehouse_results(platform) == before
+
+
+def test_a_selection_reaches_the_warehouse_once_and_again_when_it_is_run_again(platform, models):
+    results = platform.resources()["results"]
+    select_specification(results, best="scale log")
+    assert restore_results(platform.warehouse, results).selections == [f"uk_geo_revenue as of {WEEKS[1]}"]
+    assert not restore_results(platform.warehouse, results)  # it is there
+    select_specification(results, best="season order 4")
+    assert restore_results(platform.warehouse, results).selections == [f"uk_geo_revenue as of {WEEKS[1]}"]
+    with platform.warehouse.connect(read_only=True) as connection:
+        held = connection.execute(
+            "select specification, crps, selection_version from results.model_selection order by crps"
+        ).fetchall()
+    version = results.versions("model_selection").current(SELECTED)
+    assert held == [
+        ("season order 4", 80.0, version),
+        ("as written", 90.0, version),
+        ("no season", None, version),
+    ]
+    (models / "uk_geo_revenue.yaml").unlink()
+    assert restore_results(platform.warehouse, results).left == ["uk_geo_revenue"]
+    assert warehouse_results(platform)["results.model_selection"] == []
+
+
+def test_a_selection_of_a_model_that_published_nothing_leaves_with_its_yaml(new_platform, models):
+    results = new_platform.resources()["results"]
+    select_specification(results, best="scale log")
+    assert restore_results(new_platform.warehouse, results).selections
+    (models / "uk_geo_revenue.yaml").unlink()
+    assert restore_results(new_platform.warehouse, results).left == ["uk_geo_revenue"]
+    assert warehouse_results(new_platform)["results.model_selection"] == []
+
+
+def test_a_damaged_selection_costs_nothing_else(platform):
+    results = platform.resources()["results"]
+    select_specification(results, best="scale log")
+    path = results.path("model_selection", SELECTED)
+    path.write_bytes(path.read_bytes()[:-64] + bytes(64))
+    before = warehouse_results(platform)
+    assert not restore_results(platform.warehouse, results)
     assert warehouse_results(platform) == before
 
 
