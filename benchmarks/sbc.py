@@ -4,8 +4,9 @@ If prior, likelihood and sampler agree, the rank of each true value among its po
 2018; Modrak et al. 2023). One p-value a quantity, of a chi-square test over equal bins. The data are made with NumPy
 and share no code with the model.
 
-The library states its priors in units of the KPI's spread, which would let the data choose their own prior; here the
-unit is held at 1, as calibration asks for. Nothing else about the fit differs from a user's.
+Two things of the library let the data choose their own prior, and are held still here, as calibration asks for: the
+unit in which priors are stated, the KPI's spread, is 1; and the scale of the control is stated, where a user's is
+learned from the table. Nothing else about the fit differs from a user's.
 
 make bench B=sbc [ARGS="--replications 200 --weeks 112"]
 """
@@ -27,9 +28,10 @@ from benchmarks.common.machine import finish, machine, rounded
 
 L_MAX = 8
 CHANNELS = ("one", "two")
-# The priors, written out: those of the library's defaults on 2026-11. The noise has HalfNormal(1), the intercept 100
-# and a standardised control 10 noise standard deviations.
+# The priors, written out: those of the library's defaults on 2026-11. The noise has HalfNormal(1); intercept and
+# standardised control are in standard deviations of it.
 ALPHA, HALF_SATURATION, SLOPE, ROI, LEVEL_SD = [3, 3], [0.4, 0.7], [0, 0.25], [0.2, 0.9], 0.1
+INTERCEPT, CONTROL = 100, 10
 PRIORS: dict[str, Any] = {
     "media": {
         "defaults": {
@@ -42,7 +44,12 @@ PRIORS: dict[str, Any] = {
             "prior": {"roi": {"lognormal": ROI}},
         }
     },
-    "baseline": {"level": "random_walk", "level_sd": {"halfnormal": [LEVEL_SD]}, "seasonality": {"order": 0}},
+    "baseline": {
+        "level": "random_walk",
+        "level_sd": {"halfnormal": [LEVEL_SD]},
+        "seasonality": {"order": 0},
+        "shrinkage": {"controls": CONTROL},
+    },
 }
 
 
@@ -54,6 +61,26 @@ def spend_path(weeks: int) -> np.ndarray:
     return media
 
 
+def control_path(weeks: int) -> np.ndarray:
+    """The same control in every replication, (week,), standardised over the weeks that are fitted."""
+    control = np.random.default_rng(1).standard_normal(weeks)
+    control[L_MAX:] = (control[L_MAX:] - control[L_MAX:].mean()) / control[L_MAX:].std()
+    return control
+
+
+def job_of(seed: int, draws: int) -> Job:
+    """The fit of one replication."""
+    return Job(
+        kpi="revenue",
+        spend={name: f"{name}_spend" for name in CHANNELS},
+        controls=("price",),
+        l_max=L_MAX,
+        draws=draws,
+        seed=seed,
+        settings={"carryover": PRIORS},
+    )
+
+
 def draw_world(
     rng: np.random.Generator, spend: np.ndarray, control: np.ndarray
 ) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -61,7 +88,7 @@ def draw_world(
     weeks = len(spend) - L_MAX
     sigma, tau = abs(rng.normal(0, 1)), abs(rng.normal(0, LEVEL_SD))
     level = np.concatenate([[0.0], np.cumsum(tau * rng.standard_normal(weeks - 1))])
-    intercept, coefficient = sigma * rng.normal(0, 100), sigma * rng.normal(0, 10)
+    intercept, coefficient = sigma * rng.normal(0, INTERCEPT), sigma * rng.normal(0, CONTROL)
     kpi = intercept + level + coefficient * control[L_MAX:] + sigma * rng.standard_normal(weeks)
     truth = {"sigma": sigma, "tau": tau, "control": coefficient, "level_last": level[-1] - level.mean()}
     for c, name in enumerate(CHANNELS):
@@ -155,22 +182,13 @@ def replicate(options: argparse.Namespace) -> tuple[dict[str, list[int]], int]:
         raise SystemExit(
             "mmm_core.data.arrays no longer measures the KPI's spread in _robust_sd: hold its new place at 1."
         )
-    spend = spend_path(options.weeks)
-    control = np.random.default_rng(1).standard_normal(options.weeks)
-    control[L_MAX:] = (control[L_MAX:] - control[L_MAX:].mean()) / control[L_MAX:].std()
-    job = Job(
-        kpi="revenue",
-        spend={name: f"{name}_spend" for name in CHANNELS},
-        controls=("price",),
-        l_max=L_MAX,
-        draws=options.draws,
-    )
+    spend, control = spend_path(options.weeks), control_path(options.weeks)
     ranks: dict[str, list[int]] = {}
     divergences = 0
     for replication in range(options.replications):
         rng = np.random.default_rng([options.seed, replication])
         table, truth = draw_world(rng, spend, control)
-        spec = spec_of(job.with_(seed=replication, settings={"carryover": PRIORS}))
+        spec = spec_of(job_of(replication, options.draws))
         with mock.patch.object(data, "_robust_sd", return_value=1.0):
             tree = fit(table, spec)
         divergences += int(tree["sample_stats"]["diverging"].sum())

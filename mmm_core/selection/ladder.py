@@ -1,7 +1,8 @@
 """The built-in ladder: other baselines of one specification, a rung at a time.
 
-A rung varies one thing: the KPI's scale, its level, its season, its holidays, its noise. What it leaves alone is what a
-belief or a fact decides and no forecast can: channels, their priors, controls, events.
+A rung varies one thing: the KPI's scale, its level, how far season, controls and holidays may move it, the order of the
+season, the holidays, the noise. What it leaves alone is what a belief or a fact decides and no forecast can: channels,
+their priors, controls, events.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ from typing import Any
 
 import yaml
 
-from mmm_core.spec.model_spec import Baseline, ModelSpec, parse_spec
+from mmm_core.data.arrays import HOLIDAY_PRIOR_SD, TERM_PRIOR_SD
+from mmm_core.spec.model_spec import LEARNED, ModelSpec, parse_spec
 
 ORDERS = (0, 1, 2, 4, 8)
-"""Harmonics of the season that are tried."""
+"""Harmonics of a season with priors too wide to matter that are tried; it grows with its order."""
+LEARNED_ORDERS = (0, 2, 8, 13)
+"""Of a season whose scales are learned: harmonics that the table does not show shrink, so fewer steps tell as much."""
 WEEKS_AN_UNKNOWN = 8
-"""Weeks a season needs for each of its coefficients to be tried at all."""
+"""Weeks a season with wide priors needs for each of its coefficients to be tried at all."""
+STATED = {"seasonality": TERM_PRIOR_SD, "controls": TERM_PRIOR_SD, "holidays": HOLIDAY_PRIOR_SD}
+"""Prior sd, in noise sds, that a group of `baseline.shrinkage` has where it is not learned."""
 
 Keys = Mapping[str, Any]
 """Keys of a model's YAML that differ, nested as they are there; null where one is not stated."""
@@ -41,10 +47,10 @@ def rungs(spec: ModelSpec, weeks: int, country: str | None = None) -> tuple[Rung
     return (
         Rung("scale", _scales(spec)),
         Rung("level", _levels(spec)),
+        Rung("shrinkage", _shrinkage(spec)),
         Rung("season", _seasons(spec, weeks)),
         Rung("holidays", _holidays(spec, country)),
         Rung("noise", _noise(spec)),
-        Rung("shrinkage", _shrinkage(spec)),
     )
 
 
@@ -89,10 +95,12 @@ def _levels(spec: ModelSpec) -> dict[str, Keys]:
 
 
 def _seasons(spec: ModelSpec, weeks: int) -> dict[str, Keys]:
+    learned = spec.baseline.shrinkage.seasonality == LEARNED
+    orders = LEARNED_ORDERS if learned else ORDERS
     return {
         f"season order {order}" if order else "no season": {"baseline": {"seasonality": {"order": order}}}
-        for order in ORDERS
-        if order != spec.baseline.seasonality.order and 2 * order * WEEKS_AN_UNKNOWN <= weeks
+        for order in orders
+        if order != spec.baseline.seasonality.order and (learned or 2 * order * WEEKS_AN_UNKNOWN <= weeks)
     }
 
 
@@ -111,10 +119,17 @@ def _noise(spec: ModelSpec) -> dict[str, Keys]:
 
 
 def _shrinkage(spec: ModelSpec) -> dict[str, Keys]:
-    if "shrinkage" not in Baseline.model_fields:
-        return {}
-    wide = {"seasonality": 10.0, "controls": 10.0, "holidays": 2.0}
-    learned = dict.fromkeys(wide, "learned")
-    now = yaml.safe_load(spec.to_yaml())["baseline"]["shrinkage"]
-    found = {"shrinkage learned": learned, "no shrinkage": wide}
-    return {name: {"baseline": {"shrinkage": keys}} for name, keys in found.items() if keys != now}
+    """Each group the model has: its scale learned from the table where it is stated, stated where it is learned."""
+    has = {
+        "seasonality": spec.baseline.seasonality.order > 0,
+        "controls": bool(spec.controls),
+        "holidays": spec.baseline.holidays is not None,
+    }
+    found: dict[str, Keys] = {}
+    for group, now in spec.baseline.shrinkage:
+        if has[group]:
+            scale: str | float = STATED[group] if now == LEARNED else LEARNED
+            name = "season" if group == "seasonality" else group
+            words = "learned" if scale == LEARNED else f"stated, {scale:g} noise sds"
+            found[f"{name} scale {words}"] = {"baseline": {"shrinkage": {group: scale}}}
+    return found

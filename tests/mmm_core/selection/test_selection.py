@@ -145,13 +145,56 @@ def test_every_variation_of_the_ladder_is_a_valid_specification_that_differs(map
     assert len(seen) > 9
 
 
-def test_the_ladder_tries_no_season_that_the_weeks_cannot_tell():
-    def orders(weeks):
-        (rung,) = (rung for rung in rungs(parse_spec(SPEC), weeks) if rung.name == "season")
-        return list(rung.variations)
+def rung_of(mapping, name, weeks=156):
+    (rung,) = (rung for rung in rungs(parse_spec(mapping), weeks) if rung.name == name)
+    return rung.variations
 
-    assert orders(156) == ["no season", "season order 1", "season order 4", "season order 8"]
-    assert orders(52) == ["no season", "season order 1"]
+
+def with_shrinkage(baseline=None, **shrinkage):
+    return {**SPEC, "baseline": {**(baseline or {}), "shrinkage": shrinkage}}
+
+
+def test_the_ladder_tries_no_wide_season_that_the_weeks_cannot_tell():
+    wide = with_shrinkage(seasonality=10)
+    assert list(rung_of(wide, "season", 156)) == [
+        "no season",
+        "season order 1",
+        "season order 4",
+        "season order 8",
+    ]
+    assert list(rung_of(wide, "season", 52)) == ["no season", "season order 1"]
+    # what is learned shrinks where the weeks cannot tell it
+    assert list(rung_of(SPEC, "season", 52)) == ["no season", "season order 8", "season order 13"]
+
+
+def test_the_shrinkage_rung_turns_over_one_scale_at_a_time_of_what_the_model_has():
+    assert {name: keys["baseline"]["shrinkage"] for name, keys in rung_of(SPEC, "shrinkage").items()} == {
+        "season scale stated, 10 noise sds": {"seasonality": 10},
+        "controls scale stated, 10 noise sds": {"controls": 10},
+    }
+    holidays = with_shrinkage({"holidays": {"country": "US"}}, seasonality=3, controls=10)
+    assert {name: keys["baseline"]["shrinkage"] for name, keys in rung_of(holidays, "shrinkage").items()} == {
+        "season scale learned": {"seasonality": "learned"},
+        "controls scale learned": {"controls": "learned"},
+        "holidays scale learned": {"holidays": "learned"},
+    }
+    bare = {**with_shrinkage({"seasonality": {"order": 0}}), "controls": []}
+    assert rung_of(bare, "shrinkage") == {}
+
+
+def test_every_variation_of_the_shrinkage_rung_is_another_prior():
+    """A variation that came out as what it varies would only be ranked beside itself."""
+    from mmm_core.data.arrays import model_data
+    from tests.mmm_core.posteriors import weekly_table
+
+    mapping = with_shrinkage({"holidays": {"country": "US"}})
+    spec, table = parse_spec(mapping), weekly_table()
+
+    def sds(varied):
+        return tuple(model_data(table, varied)["design_prior_sd"].to_numpy().round(6))
+
+    variations = [changed(spec, keys) for keys in rung_of(mapping, "shrinkage").values()]
+    assert len({sds(spec), *map(sds, variations)}) == len(variations) + 1 == 4
 
 
 def test_keys_replace_only_what_they_name():
