@@ -25,6 +25,7 @@ from mmm_core.data.arrays import HOLIDAY_PRIOR_SD, TERM_PRIOR_SD
 from mmm_core.data.calendar import AND, event_and_holiday_indicators
 from mmm_core.data.weeks import first_days
 from mmm_core.spec.model_spec import ModelSpec
+from mmm_core.threads import one_blas_thread
 
 STATED, OTHER_END = "as stated", "by the other end of the week"
 EARLIER, LATER = "a week earlier", "a week later"
@@ -86,6 +87,7 @@ class EventWeeks:
         )
 
 
+@one_blas_thread
 def event_weeks(data: xr.Dataset, spec: ModelSpec) -> EventWeeks | None:
     """Hold the weeks of events and holidays against the KPI; None where the model has none within its weeks.
 

@@ -28,10 +28,10 @@ import numpy as np
 import xarray as xr
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
 
 from mmm_core.priors import Prior
 from mmm_core.spec.model_spec import LEARNED, ModelSpec
+from mmm_core.threads import one_blas_thread
 
 # Middling shapes of the media proxies: half of it carries over, half of the ceiling at a mean week.
 _RETENTION, _HALF_SATURATION = 0.5, 1.0
@@ -77,9 +77,7 @@ class Evidence:
     scales: Scales
     step: float
 
-    @threadpool_limits.wrap(
-        limits=1, user_api="blas"
-    )  # small matrices: threads would only wait for one another
+    @one_blas_thread
     def mode(self) -> np.ndarray:
         """The most likely (log sigma, log rho, phi)."""
         start = np.concatenate([[np.log(0.7), np.log(0.1)], self.scales.mean])

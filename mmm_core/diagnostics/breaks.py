@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
 from mmm_core.diagnostics.calibration import simulated_baseline
 from mmm_core.errors import InputError
@@ -21,6 +20,7 @@ from mmm_core.model.prepare import scaled_kpi
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.heavy_tails import Precision, noise_weights, precision
 from mmm_core.posterior.pointwise import block_of, predictor_parts, refuse_without_a_likelihood
+from mmm_core.threads import one_blas_thread
 
 DRAWS, TABLES = 50, 1000
 """Draws the scores are means over, and simulated tables, shared out between the draws."""
@@ -47,7 +47,7 @@ class Breaks:
     shift: Disturbance
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # small matrices: threads would only wait for one another
+@one_blas_thread
 def breaks(tree: xr.DataTree | Posterior, seed: int = 0) -> Breaks:
     """Look for weeks and shifts of level that the model has no name for.
 

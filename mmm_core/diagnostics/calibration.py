@@ -23,7 +23,6 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from scipy.special import ndtr, ndtri
-from threadpoolctl import threadpool_limits
 
 from mmm_core.model.gaussian_block import GaussianBlock
 from mmm_core.model.level import level_prior
@@ -39,6 +38,7 @@ from mmm_core.posterior.pointwise import (
     predictor_parts,
     refuse_without_a_likelihood,
 )
+from mmm_core.threads import one_blas_thread
 
 DRAWS, HEAVY_DRAWS = 1000, 200
 """Draws behind the PITs, at most; fewer where each takes a factorisation."""
@@ -77,7 +77,7 @@ class Calibration:
         return min(self.p_values, key=lambda name: self.p_values[name])
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # small matrices: threads would only wait for one another
+@one_blas_thread
 def calibration(tree: xr.DataTree | Posterior, seed: int = 0) -> Calibration:
     """Predict each week from all the others, and hold the PITs against chance.
 

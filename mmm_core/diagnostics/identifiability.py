@@ -9,6 +9,8 @@ its media changed at all.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,8 +20,9 @@ import xarray as xr
 from mmm_core.effects.roi import roi_draws
 from mmm_core.forecast.predictive import baseline_and_expected
 from mmm_core.model.beliefs import EffectBelief, effect_beliefs
-from mmm_core.model.media import MediaModel, MediaParameters
+from mmm_core.model.media import MediaLayout, MediaModel, MediaParameters
 from mmm_core.posterior.handle import Posterior
+from mmm_core.threads import one_blas_thread
 
 DRAWS = 1000
 CONFUSED = -0.7
@@ -115,6 +118,7 @@ class Identification:
         return why
 
 
+@one_blas_thread
 def identify(tree: xr.DataTree | Posterior, weak: float | None = None) -> tuple[Identification, ...]:
     """What the data could tell of every channel.
 
@@ -213,8 +217,30 @@ def _response(posterior: Posterior, model: MediaModel) -> np.ndarray:
     with jax.enable_x64(True):
         shape = {name: values.mean(0) for name, values in everything.shape.items()}
         ones = np.ones(everything.coefficient.shape[1:])
-        response = np.asarray(model.effect(MediaParameters(shape, ones), exposure))
-    return response[:, posterior.history :] / model.unit[:, None, None]
+        response = _effect(
+            model.layout,
+            model.media_scale,
+            model.frequency,
+            model.population,
+            model.unit,
+            MediaParameters(shape, ones),
+            exposure,
+        )
+    return np.asarray(response)[:, posterior.history :] / model.unit[:, None, None]
+
+
+@partial(jax.jit, static_argnums=0)
+def _effect(
+    layout: MediaLayout,
+    media_scale: Any,
+    frequency: Any,
+    population: Any,
+    unit: Any,
+    parameters: MediaParameters,
+    exposure: Any,
+) -> jax.Array:
+    """`MediaModel.effect` of one draw, with its arrays as arguments."""
+    return MediaModel(layout, media_scale, frequency, population, unit).effect(parameters, exposure)
 
 
 def _inflation(posterior: Posterior) -> np.ndarray:

@@ -19,6 +19,7 @@ from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.mixing import effective_sample_size_of_mean
 from mmm_core.posterior.pointwise import is_collapsed, log_likelihood_of_weeks, refuse_without_a_likelihood
+from mmm_core.threads import one_blas_thread
 
 DRAWS = 2000
 """Draws behind the estimate, at most."""
@@ -83,6 +84,7 @@ class Loo:
         )
 
 
+@one_blas_thread
 def loo(tree: xr.DataTree | Posterior) -> Loo:
     """Estimate a posterior's leave-one-out predictive density.
 

@@ -21,6 +21,7 @@ from mmm_core.model.prepare import prepare
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.pointwise import log_likelihood_of_draws, refuse_without_a_likelihood
 from mmm_core.priors import Prior
+from mmm_core.threads import one_blas_thread
 from mmm_core.transforms.adstock import ADSTOCKS
 
 ROUGH = 0.7
@@ -68,6 +69,7 @@ class Sensitivity:
         return float(change[row]), str(table.loc[row, "channel"]), str(table.loc[row, "component"])
 
 
+@one_blas_thread
 def sensitivity(tree: xr.DataTree | Posterior) -> Sensitivity:
     """Power-scale the priors and the likelihood of a posterior.
 

@@ -28,6 +28,7 @@ from mmm_core.forecast.scores import NormalForecast, crps_of_draws, crps_of_norm
 from mmm_core.inference.fit import fit
 from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import LEAST_HISTORY, ModelSpec
+from mmm_core.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from mmm_core.inference.hmc.state import Progress
@@ -224,6 +225,7 @@ def kept_draws(spec: ModelSpec) -> int:
     return min(spec.fit.draws, max(DRAWS // spec.fit.chains, 100))
 
 
+@one_blas_thread
 def score_origin(tree: xr.DataTree | Posterior, horizon: int) -> xr.Dataset:
     """Scores of one refit's forecast of the first `horizon` weeks it has not seen, and of the simple forecasts."""
     posterior = Posterior.of(tree)

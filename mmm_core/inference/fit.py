@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from threadpoolctl import threadpool_limits
 
 from mmm_core.data.arrays import model_data
 from mmm_core.data.event_weeks import event_weeks
@@ -34,14 +33,13 @@ from mmm_core.model.prepare import prepare
 from mmm_core.posterior.schema import FORMAT, SAMPLER, check_posterior, save_posterior
 from mmm_core.spec.extensions import refuse_changed
 from mmm_core.spec.model_spec import ModelSpec
+from mmm_core.threads import one_blas_thread
 
 REFIT_DRAWS = 1000
 """Draws of a refit, over all chains: what a forecast is scored on."""
 
 
-@threadpool_limits.wrap(
-    limits=1, user_api="blas"
-)  # small matrices, and a thread a chain: more would only wait
+@one_blas_thread
 def fit(
     table: pd.DataFrame,
     spec: ModelSpec,

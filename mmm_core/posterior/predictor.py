@@ -26,6 +26,8 @@ from mmm_core.spec.model_spec import ModelSpec
 
 CHUNK = 1_000_000
 """Numbers an array of a chunk may hold (8 MB)."""
+DRAWS_AT_ONCE = 250
+"""Draws whose media effects one call of the compiled program works out, where there is room for so many."""
 
 
 def some_draws(parameters: MediaParameters, which: slice | np.ndarray) -> MediaParameters:
@@ -136,11 +138,7 @@ class Predictor:
         )
         if parameters.multiplier is not None:
             parameters = parameters._replace(multiplier=filled(parameters.multiplier, more, 1, "edge"))
-        with jax.enable_x64(True):
-            terms = _media_terms(
-                media.layout, media.media_scale, media.population, media.unit, parameters, path, frequency
-            )
-            return np.asarray(terms)[:, :, self.history : weeks]
+        return _effect(media, parameters, path, frequency)[:, :, self.history : weeks]
 
     def media_terms_ahead(
         self, which: slice, exposure: np.ndarray, frequency: np.ndarray | None = None
@@ -164,11 +162,7 @@ class Predictor:
         path = after_the_last(self.exposure, exposure)
         if frequency is not None and media.frequency is not None:
             frequency = after_the_last(media.frequency, frequency)
-        with jax.enable_x64(True):
-            terms = _media_terms(
-                media.layout, media.media_scale, media.population, media.unit, parameters, path, frequency
-            )
-            return np.asarray(terms)[:, :, carried:]
+        return _effect(media, parameters, path, frequency)[:, :, carried:]
 
     def baseline_terms(self, which: slice, terms: list[int] | None = None, level: bool = True) -> np.ndarray:
         """What the level and the terms of the design (all by default) add to the predictor, (draw, geo, week)."""
@@ -202,6 +196,29 @@ class Predictor:
             return term
         whole = expected if term.ndim == expected.ndim else expected[..., None]
         return np.asarray(whole * -np.expm1(-term))
+
+
+def _effect(media: MediaModel, parameters: MediaParameters, path: np.ndarray, frequency: Any) -> np.ndarray:
+    """`MediaModel.effect` of some draws, as many at a time whatever their number: the last ones are filled up, so that
+    all analyses of a posterior share one program.
+    """
+    count = len(parameters.coefficient)
+    size = min(DRAWS_AT_ONCE, max(1, CHUNK // path.size))
+    out = np.empty((count, path.shape[0], path.shape[1], path.shape[2]))
+    with jax.enable_x64(True):
+        for start in range(0, count, size):
+            rows = np.minimum(np.arange(start, start + size), count - 1)
+            terms = _media_terms(
+                media.layout,
+                media.media_scale,
+                media.population,
+                media.unit,
+                some_draws(parameters, rows),
+                path,
+                frequency,
+            )
+            out[start : start + size] = np.asarray(terms)[: count - start]
+    return out
 
 
 @partial(jax.jit, static_argnums=0)

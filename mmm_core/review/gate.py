@@ -21,6 +21,7 @@ from mmm_core.review.sensitivity import PriorSensitivity
 from mmm_core.review.stability import Stability
 from mmm_core.review.subject import Subject
 from mmm_core.spec.model_spec import Review
+from mmm_core.threads import one_blas_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,7 @@ def checks(thresholds: Review) -> tuple[Check, ...]:
     return tuple(check(thresholds) for check in REGISTRY)
 
 
+@one_blas_thread
 def review(
     tree: xr.DataTree | Posterior,
     thresholds: Review | Mapping[str, Any] | None = None,

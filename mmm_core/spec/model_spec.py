@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from mmm_core.errors import SpecError, nearest, on_one_line, shortened
@@ -24,7 +23,7 @@ from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 from mmm_core.spec.names import Column, Component, Day, FilterValue
-from mmm_core.spec.yaml_file import read_yaml
+from mmm_core.spec.yaml_file import read_yaml, written_yaml
 
 LEARNED = "learned"
 """In `baseline.shrinkage`: the table says how far the terms of a group may move the KPI."""
@@ -468,7 +467,7 @@ class ModelSpec(Strict):
 
     def to_yaml(self) -> str:
         """The specification as YAML with every default written out; `parse_spec` reads it back."""
-        return yaml.safe_dump(_short_priors(self.model_dump(mode="json", by_alias=True)), sort_keys=False)
+        return written_yaml(_short_priors(self.model_dump(mode="json", by_alias=True)))
 
 
 def _refuse_two_roles(column: str, keys: tuple[str, ...]) -> None:
