@@ -129,6 +129,17 @@ def contributions(tree: xr.DataTree | Posterior, by_geo: bool = False, revenue: 
         `approximate` ("" or words).
     """
     posterior = Posterior.of(tree)
+    if revenue and not by_geo:
+        return posterior.once(_of_the_window).copy()
+    return _contributions(posterior, by_geo, revenue)
+
+
+def _of_the_window(posterior: Posterior) -> xr.Dataset:
+    """In revenue, geos summed: what a table and several pictures of a posterior ask for."""
+    return _contributions(posterior, by_geo=False, revenue=True)
+
+
+def _contributions(posterior: Posterior, by_geo: bool, revenue: bool) -> xr.Dataset:
     spec, data = posterior.spec, posterior.data
     terms = baseline_groups([str(term) for term in data["term"].to_numpy()], spec)
     numbers = data.sizes["week"] * (len(spec.channels) + len(terms))

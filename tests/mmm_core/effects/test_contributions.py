@@ -195,3 +195,12 @@ def test_every_so_many_draws_of_the_base(national):
     every = baseline_draws(national, every=6)
     assert every["draw"].values.tolist() == [0, 6, 12, 18]
     np.testing.assert_array_equal(every, baseline_draws(national)[:, ::6])
+
+
+def test_who_changes_the_answer_changes_it_for_himself_alone():
+    tree = case("plain")
+    first = contributions(tree)
+    first["mean"] = first["mean"] * 0
+    first.attrs["unit"] = "another"
+    assert float(contributions(tree)["mean"].sum()) > 0
+    assert contributions(tree).attrs["unit"] != "another"
