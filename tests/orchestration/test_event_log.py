@@ -5,15 +5,23 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from orchestration.event_log import FILES_OPEN, EventLog
 from orchestration.instance import prepare_home
 
 CHECKS = 5
+INDEXED = {
+    dg.DagsterEventType.RUN_START,
+    dg.DagsterEventType.RUN_SUCCESS,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+}
 
 
 @dg.asset(check_specs=[dg.AssetCheckSpec(f"check_{i}", asset="counted") for i in range(CHECKS)])
@@ -72,6 +80,59 @@ def test_a_log_that_was_wiped_is_made_again(instance):
     result = dg.materialize([counted], instance=instance)
     last = [entry.dagster_event.event_type_value for entry in instance.all_logs(result.run_id)][-1]
     assert last == "PIPELINE_SUCCESS"
+
+
+def test_an_event_is_in_its_runs_file_and_in_the_index_or_in_neither(instance, capfd):
+    log = instance.event_log_storage
+    dg.materialize([counted], instance=instance)
+    with log.index_connection() as connection:
+        connection.execute(sa.text("alter table asset_check_executions rename to put_away"))
+    with pytest.raises(sa.exc.OperationalError, match="asset_check_executions"):
+        dg.materialize([counted], instance=instance)
+    with log.index_connection() as connection:
+        connection.execute(sa.text("alter table put_away rename to asset_check_executions"))
+    run = instance.get_runs(limit=1)[0]
+    kinds = [entry.dagster_event_type for entry in log.get_logs_for_run(run.run_id) if entry.is_dagster_event]
+    assert dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED not in kinds
+    assert "Falling back" in capfd.readouterr().err
+
+
+def test_what_a_run_plans_is_written_at_once_and_an_event_with_its_entry_in_the_index(instance):
+    dg.materialize([counted], instance=instance)
+    wrote, transactions = set(), []
+
+    def statement(connection, _cursor, words, *_):
+        if words.startswith(("INSERT", "UPDATE")):
+            wrote.add(connection)
+
+    def commit(connection):
+        if connection in wrote and Path(connection.engine.url.database).parent.name == "runs":
+            transactions.append(connection)
+        wrote.discard(connection)
+
+    sa.event.listen(sa.engine.Engine, "before_cursor_execute", statement)
+    sa.event.listen(sa.engine.Engine, "commit", commit)
+    try:
+        result = dg.materialize([counted], instance=instance)
+    finally:
+        sa.event.remove(sa.engine.Engine, "before_cursor_execute", statement)
+        sa.event.remove(sa.engine.Engine, "commit", commit)
+    stored = instance.all_logs(result.run_id)
+    planned = [entry for entry in stored if "intends to" in entry.message]
+    in_the_index = [entry for entry in stored if entry.is_dagster_event and entry.dagster_event_type in INDEXED]
+    assert len(planned) == CHECKS + 1
+    assert len(transactions) == 2 + len(stored) - len(planned) + len(in_the_index)
+
+
+def test_the_file_of_a_new_run_never_takes_the_place_of_one_that_is_there(instance, monkeypatch):
+    run = instance.create_run_for_job(dg.job(name="empty")(lambda: None))
+    instance.report_engine_event("first", run)
+    other = EventLog(str(Path(instance.event_log_storage.path_for_shard(run.run_id)).parent))
+    monkeypatch.setattr(  # as it was a moment before the other made it
+        Path, "exists", lambda path: path.suffix != ".db" and os.path.exists(path)
+    )
+    assert [entry.message for entry in other.get_logs_for_run(run.run_id)] == ["first"]
+    other.dispose()
 
 
 WRITER = """
