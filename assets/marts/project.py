@@ -37,8 +37,9 @@ _parsed_here: "dict[tuple[str, str], Manifest]" = {}  # by fingerprint and name 
 
 
 def fingerprint(folder: Path = PROJECT_DIR) -> str:
-    """Hash of every file dbt reads, of its version and of the environment it is parsed for."""
-    digest = hashlib.sha256(f"{version('dbt-core')} {environment_name()}".encode())
+    """Hash of every file dbt reads, of its version, of those of its macros, and of the environment it is parsed for."""
+    versions = [version(name) for name in ("dbt-core", "dbt-adapters", "dbt-duckdb")]
+    digest = hashlib.sha256(" ".join([*versions, environment_name()]).encode())
     for path in files_of(folder):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -100,21 +101,35 @@ def _parsed_in(folder: Path, database: str = DATABASE) -> "Manifest":
 
 
 def dbt_manifest(warehouse_path: str) -> "Manifest":
-    """What dbt itself makes of the project as it is now, parsed at most once in a process.
+    """What dbt itself makes of the project as it is now, read or parsed at most once in a process.
 
     Where a warehouse lies does not matter to it: of its path, dbt takes the name of the database.
     """
     current, database = fingerprint(), Path(warehouse_path).stem
     if (current, database) not in _parsed_here:
         kept = manifest_path().with_name(PARTIAL_PARSE)
-        if (
-            current,
-            database,
-        ) not in _parsed_here:  # it was parsed by another process: what that left is read
+        if database != DATABASE:
             with tempfile.TemporaryDirectory() as folder:
                 shutil.copy(kept, folder)
                 _parsed_here[current, database] = _parsed_in(Path(folder), database)
+        elif (current, database) not in _parsed_here:  # it was parsed by another process
+            _parsed_here[current, database] = _read(kept)
     return _parsed_here[current, database]
+
+
+def _read(kept: Path) -> "Manifest":
+    """The project as dbt keeps it to go on from, complete as after a parse.
+
+    dbt would look through every file for what has changed since, and write its manifest once more: the fingerprint
+    says already that nothing has.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    parsed: Manifest = Manifest.from_msgpack(kept.read_bytes(), decoder=extended_mashumuro_decoder)
+    parsed.build_parent_and_child_maps()
+    parsed.build_flat_graph()
+    return parsed
 
 
 @cache

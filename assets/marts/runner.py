@@ -1,5 +1,7 @@
 """`dbt build` of what a step selected, in the step's process, and what dbt reported of every model and test."""
 
+import datetime as dt
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
 
 RESULTS = {"LogSeedResult", "LogModelResult", "LogTestResult"}
 # Unit tests read rows that are written in the project: they come out the same in every refresh, so the tests run them.
-# Nothing of the JSON files that dbt can write is read.
-BUILD = ("--no-write-json", "build", "--exclude-resource-type", "unit_test")
+# Nothing of the JSON files that dbt can write is read, and of its log, the lines that `tell` prints: dbt itself formats
+# ten times as many, and then drops them.
+BUILD = ("--no-write-json", "--log-level", "none", "build", "--exclude-resource-type", "unit_test")
+TOLD = {"info", "warn", "error"}
 
 
 class DbtFailed(RuntimeError):
@@ -89,6 +93,8 @@ def build(context: dg.AssetExecutionContext, warehouse_path: str) -> DbtBuild:
     errors: list[str] = []
 
     def listen(event: Any) -> None:
+        if event.info.level in TOLD:
+            tell(event)
         if event.info.name in RESULTS:
             reported.append(MessageToDict(event, preserving_proto_field_name=True))
         elif event.info.level == "error":
@@ -101,6 +107,14 @@ def build(context: dg.AssetExecutionContext, warehouse_path: str) -> DbtBuild:
         )
     failure = None if done.success else _failure(done, errors)
     return DbtBuild(context, manifest, translator, project, target, reported, _compiled_tests(done), failure)
+
+
+def tell(event: Any) -> None:
+    """An event as the line that dbt prints of it, into the log of the step."""
+    from dbt_common.events.functions import env_scrubber
+
+    sys.stdout.write(f"{dt.datetime.now(dt.UTC):%H:%M:%S}  {env_scrubber(event.info.msg)}\n")
+    sys.stdout.flush()
 
 
 def _selection(

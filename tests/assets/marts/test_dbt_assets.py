@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import dagster as dg
 import duckdb
 import pytest
+from dbt_common.events.logger import _TextLogger
 
 from assets.marts import invoke, project
 from assets.marts.assets import dbt_marts, dbt_reporting
@@ -234,6 +236,47 @@ def test_dbt_parses_once_a_process_and_starts_no_other(built_warehouse, tmp_path
     assert checks(result).keys() == {
         check.name for check in dbt_reporting.check_specs if check.asset_key in dbt_reporting.keys
     }
+
+
+@pytest.mark.slow
+def test_what_another_process_parsed_is_read_and_is_what_dbt_makes_of_it(tmp_path, monkeypatch):
+    kept = project.manifest_path().with_name(project.PARTIAL_PARSE)
+    shutil.copy(kept, tmp_path)
+    parsed = project._parsed_in(tmp_path)
+    monkeypatch.setattr(project, "_parsed_here", {})
+    monkeypatch.setattr(project, "invoke", lambda *_: pytest.fail("dbt looked through the project again"))
+    read = project.dbt_manifest(f"anywhere/{project.DATABASE}.duckdb")
+    assert content(read) == content(parsed)
+    assert len(content(read)["nodes"]) > 200
+
+
+def content(manifest) -> dict:
+    return {**manifest.writable_manifest().to_dict(), "metadata": None, "flat_graph": manifest.flat_graph}
+
+
+@pytest.mark.parametrize("package", ["dbt-core", "dbt-adapters", "dbt-duckdb"])
+def test_a_project_is_parsed_again_with_other_macros_of_dbts_own(monkeypatch, package):
+    before, versions = project.fingerprint(), project.version
+    monkeypatch.setattr(project, "version", lambda name: versions(name) + "1" * (name == package))
+    assert project.fingerprint() != before
+
+
+@pytest.mark.slow
+def test_the_log_of_a_step_tells_what_dbt_builds_and_tests(built_warehouse, tmp_path, capfd):
+    """A line each, without what dbt thinks meanwhile, which dbt does not put into words either."""
+    platform = built_warehouse.copy_to(tmp_path)
+    worded = []
+    write_line = _TextLogger.create_line
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_TextLogger, "create_line", lambda *given: worded.append(given) or write_line(*given))
+        result = platform.run(dbt_reporting)
+    assert result.success, failure(result)
+    assert not worded
+    lines = capfd.readouterr().out.splitlines()
+    ended = [line for line in lines if re.match(r"\d\d:\d\d:\d\d  \d+ of \d+ (PASS|OK created)", line)]
+    assert len(ended) == len(checks(result)) + len(materializations(result))
+    assert any(line.endswith("Completed successfully") for line in lines)
+    assert not [line for line in lines if "select" in line]
 
 
 @pytest.mark.slow
