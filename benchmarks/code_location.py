@@ -30,7 +30,7 @@ def main() -> None:
         print(f"first load, dbt parse included   {seconds(load, environment):6.1f} s")
         for name, statement in (
             ("code location", load),
-            ("dagster, dagster-dbt, dagster-dlt", "import dagster, dagster_dbt, dagster_dlt"),
+            ("dagster, dagster-dbt", "import dagster, dagster_dbt"),
         ):
             taken = [seconds(statement, environment) for _ in range(times)]
             print(f"{name:<33}{statistics.median(taken):6.1f} s  (median of {times}, least {min(taken):.1f})")

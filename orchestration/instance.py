@@ -25,7 +25,9 @@ def prepare_home() -> Path:
         shutil.copyfile(TEMPLATE, home / "dagster.yaml")
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # what a run plans to do, some 240 events, in one go
+    os.environ.setdefault(
+        "DAGSTER_EVENT_BATCH_SIZE", "1000"
+    )  # what a run plans to do, some 240 events, in one go
     return home
 
 

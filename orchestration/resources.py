@@ -3,8 +3,6 @@
 import sys
 from typing import Any
 
-from dagster_dlt import DagsterDltResource
-
 from assets.resources.fitting import FitProcess
 from assets.resources.landing import Landing
 from assets.resources.published import Published
@@ -36,7 +34,6 @@ def build() -> dict[str, Any]:
         ),
         "results": ResultStore(folder=str(paths.results)),
         "landing": Landing(folder=str(paths.landing), dlt_folder=str(paths.dlt)),
-        "dlt": DagsterDltResource(),
         "warehouse": warehouse(),
         "published": Published(folder=str(paths.published)),
         "tracking": tracking(),

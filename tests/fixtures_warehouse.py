@@ -40,8 +40,6 @@ class Platform:
         return Warehouse(path=str(self.folder / "warehouse.duckdb"), wait_seconds=20)
 
     def resources(self) -> dict[str, Any]:
-        from dagster_dlt import DagsterDltResource
-
         from assets.resources.landing import Landing
         from assets.resources.published import Published
         from assets.resources.stores import ResultStore
@@ -51,7 +49,6 @@ class Platform:
             "landing": Landing(folder=str(self.landing), dlt_folder=str(self.folder / "dlt")),
             "published": Published(folder=str(self.published)),
             "results": ResultStore(folder=str(self.folder / "results")),
-            "dlt": DagsterDltResource(),
         }
 
     def run(

@@ -19,7 +19,17 @@ PACKAGES = ("mmm_core", "assets", "orchestration")
 
 # What every Dagster process would pay for again if these imported it at module level.
 LIGHT = ("assets", "orchestration")
-HEAVY = {"jax", "numpyro", "arviz", "mlflow", "matplotlib", "pymc", "great_expectations"}
+HEAVY = {
+    "jax",
+    "numpyro",
+    "arviz",
+    "mlflow",
+    "matplotlib",
+    "pymc",
+    "great_expectations",
+    "dlt",
+    "dagster_dlt",
+}
 
 
 @dataclass(frozen=True)

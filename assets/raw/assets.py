@@ -1,21 +1,12 @@
 """Raw assets: one a source table, loaded from the landing folder by dlt, and the ledger of all landing files."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
-from dagster_dlt import DagsterDltResource, DagsterDltTranslator
-from dagster_dlt.translator import DltResourceTranslatorData
 
 from assets.raw import ledger, results
 from assets.raw.contract import SQL_TYPES, Contract
-from assets.raw.ingest import (
-    ALL_CONTRACTS,
-    landing_folder_of,
-    landing_pipeline,
-    landing_source,
-    reading_version,
-)
+from assets.raw.ingest import ALL_CONTRACTS, landing_folder_of, reading_version, write
 from assets.raw.load import load
 from assets.resources.landing import Landing
 from assets.resources.retries import tried_again_when_locked
@@ -31,34 +22,31 @@ def raw_key(table: str) -> dg.AssetKey:
 LEDGER = raw_key(ledger.TABLE)
 
 
-class LandingTranslator(DagsterDltTranslator):
-    """Names and documents a dlt resource after its contract."""
-
-    def get_asset_spec(self, data: DltResourceTranslatorData) -> dg.AssetSpec:
-        contract = ALL_CONTRACTS[data.resource.name]
-        return dg.AssetSpec(
-            raw_key(contract.name),
-            group_name="raw",
-            description="\n\n".join(
-                part
-                for part in (
-                    f"{contract.about}.",
-                    f"Loaded as it is from the files in and below landing/{landing_folder_of(contract)}/. The rows of "
-                    "a file replace the rows it left before, those of a file that was deleted are taken away, and of "
-                    "two files that hold the same row the one exported last counts.",
-                    contract.days_rule,
-                )
-                if part
-            ),
-            owners=OWNERS,
-            kinds={"dlt", "duckdb"},
-            tags={"source": contract.source},
-            code_version=reading_version(contract),
-            metadata={
-                "dagster/table_name": f"warehouse.raw.{contract.name}",
-                "dagster/column_schema": _column_schema(contract),
-            },
-        )
+def raw_spec(contract: Contract) -> dg.AssetSpec:
+    """A raw table as an asset, named and documented after its contract."""
+    return dg.AssetSpec(
+        raw_key(contract.name),
+        group_name="raw",
+        description="\n\n".join(
+            part
+            for part in (
+                f"{contract.about}.",
+                f"Loaded as it is from the files in and below landing/{landing_folder_of(contract)}/. The rows of "
+                "a file replace the rows it left before, those of a file that was deleted are taken away, and of "
+                "two files that hold the same row the one exported last counts.",
+                contract.days_rule,
+            )
+            if part
+        ),
+        owners=OWNERS,
+        kinds={"dlt", "duckdb"},
+        tags={"source": contract.source},
+        code_version=reading_version(contract),
+        metadata={
+            "dagster/table_name": f"warehouse.raw.{contract.name}",
+            "dagster/column_schema": _column_schema(contract),
+        },
+    )
 
 
 def _column_schema(contract: Contract) -> dg.TableSchema:
@@ -74,11 +62,7 @@ def _column_schema(contract: Contract) -> dg.TableSchema:
     return dg.TableSchema(columns)
 
 
-TRANSLATOR = LandingTranslator()
-SPECS = [
-    TRANSLATOR.get_asset_spec(DltResourceTranslatorData(resource=resource, pipeline=None))
-    for resource in landing_source(dict.fromkeys(ALL_CONTRACTS)).resources.values()
-]
+SPECS = [raw_spec(contract) for contract in ALL_CONTRACTS.values()]
 LEDGER_SPEC = dg.AssetSpec(
     LEDGER,
     group_name="raw",
@@ -108,30 +92,20 @@ LEDGER_SPEC = dg.AssetSpec(
     pool=POOL,
 )
 def landing_tables(
-    context: dg.AssetExecutionContext, dlt: DagsterDltResource, landing: Landing, warehouse: Warehouse
+    context: dg.AssetExecutionContext, landing: Landing, warehouse: Warehouse
 ) -> Iterator[dg.MaterializeResult]:
     """Load what is new in the landing folder. A table with a refused file stays as it is; the others are loaded."""
     with tried_again_when_locked(context):
-        yield from _loaded(context, dlt, landing, warehouse)
+        yield from _loaded(context, landing, warehouse)
 
 
 def _loaded(
-    context: dg.AssetExecutionContext, dlt: DagsterDltResource, landing: Landing, warehouse: Warehouse
+    context: dg.AssetExecutionContext, landing: Landing, warehouse: Warehouse
 ) -> Iterator[dg.MaterializeResult]:
     warehouse.prepare()
 
-    def write(batch: Any) -> None:
-        # The events of dlt know nothing of what was not loaded; ours below describe every table the same way.
-        for _ in dlt.run(
-            context,
-            dlt_source=landing_source(batch),
-            dlt_pipeline=landing_pipeline(warehouse.path, landing.dlt_folder),
-            dagster_dlt_translator=TRANSLATOR,
-        ):
-            pass
-
     selected = [c for c in ALL_CONTRACTS.values() if raw_key(c.name) in context.selected_asset_keys]
-    done = load(selected, landing, warehouse, write)
+    done = load(selected, landing, warehouse, lambda batch: write(batch, warehouse.path, landing.dlt_folder))
     for table in done.tables:
         for warning in results.warnings(table):
             context.log.warning(warning)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ALL_CONTRACTS: Mapping[str, Contract] = {**CONTRACTS, WEEKLY_TABLES.name: WEEKLY_TABLES}
 
 
-def landing_source(tables: "Mapping[str, pa.Table | None]") -> "DltSource":
+def landing_source(tables: "Mapping[str, pa.Table]") -> "DltSource":
     """A dlt source with one resource a raw table."""
     import dlt
 
@@ -38,13 +38,12 @@ def landing_source(tables: "Mapping[str, pa.Table | None]") -> "DltSource":
     @dlt.source(name="landing", schema_contract=modes)
     def landing() -> "Iterable[dlt.sources.DltResource]":
         for name, table in tables.items():
-            empty = table is None or table.num_rows == 0
+            empty = table.num_rows == 0
+            merged = {"disposition": "merge", "strategy": "delete-insert"}
             yield dlt.resource(
-                [] if table is None else [table],
+                [table],
                 name=name,
-                write_disposition="append"
-                if empty
-                else {"disposition": "merge", "strategy": "delete-insert"},
+                write_disposition="append" if empty else merged,
                 merge_key=None if empty else "_file",
             )
 
@@ -61,6 +60,17 @@ def landing_pipeline(warehouse_path: str, dlt_folder: str) -> "Pipeline":
         destination=dlt.destinations.duckdb(warehouse_path),
         dataset_name="raw",
     )
+
+
+def write(tables: "Mapping[str, pa.Table]", warehouse_path: str, dlt_folder: str) -> None:
+    """Load rows into raw tables, those of a file in place of the ones it left before.
+
+    Raises:
+        dlt.pipeline.exceptions.PipelineStepFailed: they could not be loaded.
+    """
+    pipeline = landing_pipeline(warehouse_path, dlt_folder)
+    pipeline.drop()  # what a load that failed left would be loaded again; what dlt must know is in the warehouse
+    pipeline.run(landing_source(tables)).raise_on_failed_jobs()
 
 
 def rows_to_load(contract: Contract, accepted: Accepted, order: int, loaded_at: dt.datetime) -> "pa.Table":

@@ -75,6 +75,8 @@ def held_by_file(
 
 def overrulings(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> list[Overruling]:
     """What later exports of the same rows left out of earlier ones, a line for each two files."""
+    if not _overlap(connection, contract):
+        return []
     numbers = contract.numbers
     differs = " or ".join(
         f"({name} is distinct from _later.{name} and not coalesce(abs({name} - _later.{name}) "
@@ -85,7 +87,11 @@ def overrulings(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> 
                      for prefix in ("", "_later."))  # fmt: skip
     rows = connection.execute(
         f"""
-        {_days_that_count(contract)}
+        with {_days(contract)},
+        ranked as (
+            select *, row_number() over newest as _rank, first_value(shares) over newest as _later
+            from shares {_newest(contract)}
+        )
         select _file, _later._file, count(*), count(*) filter ({differs or "false"}),
             coalesce(sum({amount}), 0), coalesce(sum({later}), 0)
         from ranked where _rank > 1 group by all order by all
@@ -100,27 +106,49 @@ def overrulings(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> 
 def content_version(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> str:
     """Hash of the rows that count: neither their order nor the files they came in matter, any value does."""
     columns = ", ".join(f'"{column.name}"' for column in contract.columns)
+    overlap = _overlap(connection, contract)
+    first = f"{_newest(contract)} qualify row_number() over newest = 1" if overlap else ""
     count, total = connection.execute(
         f"""
-        {_days_that_count(contract)}
-        select count(*), sum(md5_number_lower(cast(row({columns}, _day) as varchar))) from ranked where _rank = 1
+        with {_days(contract)},
+        counting as (select * from shares {first})
+        select count(*), sum(md5_number_lower(cast(row({columns}, _day) as varchar))) from counting
         """
     ).fetchone() or (0, 0)
     return hashlib.sha256(f"{contract.name} {count} {total}".encode()).hexdigest()[:16]
 
 
-def _days_that_count(contract: Contract) -> str:
-    """CTE `ranked`: a row a grain and day, `_rank` 1 where it counts, `_later` the row that counts in its place.
+def _overlap(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> bool:
+    """Whether any day is held twice; of a table whose exports do not overlap, nothing else need be asked."""
+    found = connection.execute(
+        f"with {_days(contract)} select 1 from shares group by {_grain_of_days(contract)} having count(*) > 1 limit 1"
+    ).fetchone()
+    return found is not None
 
-    Figures that add up are shares of a day.
-    """
-    period, grain = contract.period, list(contract.grain)
+
+def _newest(contract: Contract) -> str:
+    """Window `newest`: the rows that hold the same day, the one that counts first."""
+    return (
+        f"window newest as (partition by {_grain_of_days(contract)} order by _export_order desc, _row desc)"
+    )
+
+
+def _grain_of_days(contract: Contract) -> str:
+    period = contract.period
+    spread = period is not None and period.spread
+    return ", ".join(
+        [name for name in contract.grain if not spread or name != period.start] + ["_day"] * spread
+    )
+
+
+def _days(contract: Contract) -> str:
+    """CTE `shares`: a row a grain and day. Figures that add up are shares of a day."""
+    period = contract.period
     day, days, shares = "cast(null as date)", "1", ""
     if period is not None and period.spread:
         stop = period.stop or f"{period.start} + {period.days - 1}"
         day = f"cast(unnest(generate_series({period.start}, {stop}, interval 1 day)) as date)"
         days = f"({stop} - {period.start} + 1)"
-        grain = [name for name in grain if name != period.start] + ["_day"]
         parts = [
             f"{column.name} / _days as {column.name}"
             for column in contract.columns
@@ -128,11 +156,6 @@ def _days_that_count(contract: Contract) -> str:
         ]
         shares = f" replace ({', '.join(parts)})" if parts else ""
     return f"""
-        with days as (select *, {day} as _day, {days} as _days from raw.{contract.name}),
-        shares as (select *{shares} from days),
-        ranked as (
-            select *, row_number() over newest as _rank, first_value(shares) over newest as _later
-            from shares
-            window newest as (partition by {", ".join(grain)} order by _export_order desc, _row desc)
-        )
+        days as (select *, {day} as _day, {days} as _days from raw.{contract.name}),
+        shares as (select *{shares} from days)
     """

@@ -119,7 +119,9 @@ def test_what_a_run_plans_is_written_at_once_and_an_event_with_its_entry_in_the_
         sa.event.remove(sa.engine.Engine, "commit", commit)
     stored = instance.all_logs(result.run_id)
     planned = [entry for entry in stored if "intends to" in entry.message]
-    in_the_index = [entry for entry in stored if entry.is_dagster_event and entry.dagster_event_type in INDEXED]
+    in_the_index = [
+        entry for entry in stored if entry.is_dagster_event and entry.dagster_event_type in INDEXED
+    ]
     assert len(planned) == CHECKS + 1
     assert len(transactions) == 2 + len(stored) - len(planned) + len(in_the_index)
 
