@@ -367,6 +367,7 @@ class ModelSpec(Strict):
                 f"{', '.join(sorted(twice))}: named more than once among channels, controls, treatments, events and "
                 "steps; each is a component of the outcome and needs a name of its own"
             )
+        _refuse_names_alike(components)
         for column, keys in self.column_keys.items():
             _refuse_two_roles(column, keys)
         return self
@@ -468,6 +469,18 @@ class ModelSpec(Strict):
     def to_yaml(self) -> str:
         """The specification as YAML with every default written out; `parse_spec` reads it back."""
         return written_yaml(_short_priors(self.model_dump(mode="json", by_alias=True)))
+
+
+def _refuse_names_alike(components: list[str]) -> None:
+    """Raise ValueError where two components differ in capitals alone.
+
+    Nobody could tell them apart in a report, and some stores (SQL, file systems) take them for one.
+    """
+    seen: dict[str, str] = {}
+    for name in components:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise ValueError(f"'{other}' and '{name}' differ in capitals alone: rename one")
 
 
 def _refuse_two_roles(column: str, keys: tuple[str, ...]) -> None:

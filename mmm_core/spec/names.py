@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated
-from unicodedata import category
+from unicodedata import bidirectional, category
 
 from pydantic import AfterValidator
 
@@ -24,10 +24,12 @@ FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 _UNSEEN = ("Cc", "Cs", "Zl", "Zp")
 """Unicode's control characters, half characters and separators of lines."""
+_TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+"""Classes of the characters that turn the direction of reading: a name with one shows in another order."""
 
 
 def _column(name: str) -> str:
-    if any(category(character) in _UNSEEN for character in name):
+    if any(category(letter) in _UNSEEN or bidirectional(letter) in _TURNING for letter in name):
         raise ValueError(
             f"{shown(name)} holds characters that nobody sees, or breaks the line: write the name without"
         )

@@ -8,7 +8,21 @@ from mmm_core.errors import SpecError
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.spec.test_yaml_file import MINIMAL
 
-BAD = ["a/b", "a\\b", "a\nb", "a\tb", "a\x00b", "a\x1b[31m", " tv", "tv ", "", " ", "x" * 101]
+BAD = [
+    "a/b",
+    "a\\b",
+    "a\nb",
+    "a\tb",
+    "a\x00b",
+    "a\x1b[31m",
+    " tv",
+    "tv ",
+    "",
+    " ",
+    "x" * 101,
+    "tv\u202eoidar",
+    "a\u2066b",
+]
 
 
 def spec_with(where, name):
@@ -34,6 +48,14 @@ def test_a_name_that_some_store_cannot_hold_is_refused(where):
         assert "[key]" not in said
     for name in ("search (brand)", "K\u00f6ln TV", "a:b", "[bold]", "50 %", "o'neill", "$x$", "\u65b0\u805e"):
         parse_spec(spec_with(where, name), "m.yaml")
+
+
+def test_two_names_that_differ_in_capitals_alone_are_refused():
+    media = {"channels": {"meta": {"spend": "a"}}, "organic": {"META": {"exposure": "b"}}}
+    with pytest.raises(SpecError, match="'meta' and 'META' differ in capitals alone: rename one"):
+        parse_spec({**MINIMAL, "media": media})
+    with pytest.raises(SpecError, match="'price' and 'Price' differ in capitals alone"):
+        parse_spec({**MINIMAL, "controls": ["price", "Price"]})
 
 
 def test_names_are_composed_alike_and_columns_stripped():
