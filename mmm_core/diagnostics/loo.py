@@ -7,17 +7,19 @@ what the week did to the parameters (Vehtari, Gelman and Gabry 2017).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.special import logsumexp
 
 from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.mixing import effective_sample_size_of_mean
+from mmm_core.posterior.pareto import pareto_smoothed
 from mmm_core.posterior.pointwise import is_collapsed, log_likelihood_of_weeks, refuse_without_a_likelihood
 from mmm_core.threads import one_blas_thread
 
@@ -97,39 +99,48 @@ def loo(tree: xr.DataTree | Posterior) -> Loo:
     density = log_likelihood_of_weeks(posterior, positions)
     data = posterior.data
     observed = data["observed"].to_numpy()
-    found = psis_loo(
-        density[:, observed].reshape(posterior.chains, -1, int(observed.sum())),
-        _relative_efficiency(posterior, positions),
-    )
+    found = psis_loo(density[:, observed], _relative_efficiency(posterior, positions))
     weeks = xr.Dataset(
         {name: (("geo", "week"), np.full(observed.shape, np.nan)) for name in ("elpd", "khat")},
         coords={"geo": data["geo"].to_numpy(), "week": data["week"].to_numpy()},
     )
-    weeks["elpd"].to_numpy()[observed] = found["loo_i"]
-    weeks["khat"].to_numpy()[observed] = found["pareto_k"]
+    weeks["elpd"].to_numpy()[observed] = found.elpd
+    weeks["khat"].to_numpy()[observed] = found.khat
     return Loo(
         posterior.model,
         posterior.approximate,
-        float(found["elpd_loo"]),
-        float(found["se"]),
-        float(found["p_loo"]),
-        float(found["good_k"]),
+        float(found.elpd.sum()),
+        float(np.sqrt(found.elpd.size * found.elpd.var())),
+        found.p_loo,
+        found.good_k,
         not is_collapsed(posterior),
         weeks,
         data["kpi"].rename(posterior.spec.kpi.column),
     )
 
 
-def psis_loo(density: np.ndarray, relative_efficiency: float) -> pd.Series:
-    """ArviZ's estimate from log densities (chain, draw, observation), pointwise."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its warning on k-hat is said in our words
-        import arviz
+class PsisLoo(NamedTuple):
+    """The estimate from log densities alone.
 
-        draws = arviz.from_dict(
-            posterior={"unused": np.zeros(density.shape[:2])}, log_likelihood={"kpi": density}
-        )
-        return arviz.loo(draws, pointwise=True, reff=relative_efficiency)
+    Attributes:
+        elpd, khat: of each observation, (observation,).
+        p_loo: effective number of parameters.
+        good_k: k-hat up to which a figure is reliable with so many draws (Vehtari et al. 2024, section 3.2.4).
+    """
+
+    elpd: np.ndarray
+    khat: np.ndarray
+    p_loo: float
+    good_k: float
+
+
+def psis_loo(density: np.ndarray, relative_efficiency: float) -> PsisLoo:
+    """Estimate from log densities (draw, observation)."""
+    count = len(density)
+    smoothed, khat = pareto_smoothed(-density.T, relative_efficiency)
+    elpd = logsumexp(smoothed + density.T, axis=-1)
+    seen = logsumexp(density, axis=0) - np.log(count)
+    return PsisLoo(elpd, khat, float((seen - elpd).sum()), min(1 - 1 / np.log10(count), 0.7))
 
 
 def _relative_efficiency(posterior: Posterior, positions: np.ndarray) -> float:

@@ -31,6 +31,7 @@ from mmm_core.inference.runtime import configure
 from mmm_core.inference.sites import sample_sites, unconstrained_mean
 from mmm_core.inference.variables import posterior_variables
 from mmm_core.model.prepare import PreparedModel
+from mmm_core.posterior.pareto import pareto_smoothed
 
 # Importance weights whose k-hat is below are reliable enough to correct the draws.
 RELIABLE = 0.7
@@ -218,13 +219,11 @@ def sample(
 
 def pareto_k(log_ratios: np.ndarray) -> tuple[float, np.ndarray]:
     """k-hat and smoothed, normalised log weights (draw,) of importance log ratios."""
-    import arviz
-
     finite = np.where(np.isfinite(log_ratios), log_ratios, -np.inf)
     if np.isneginf(finite).all():
         return float("inf"), np.full(len(finite), -np.log(len(finite)))
     centred = np.maximum(finite - finite.max(), -700.0)
-    weights, k_hat = arviz.psislw(centred)
+    weights, k_hat = pareto_smoothed(centred)
     return float(k_hat), np.asarray(weights)
 
 

@@ -1,5 +1,6 @@
 """LOO against refits: a conjugate model whose posterior without a week is known exactly."""
 
+import arviz
 import numpy as np
 import pytest
 from scipy import stats
@@ -23,13 +24,26 @@ def test_importance_sampling_of_the_others_density_is_the_refit():
         return variance * (x[kept] @ y[kept]), variance
 
     mean, variance = posterior_of(np.arange(20))
-    beta = rng.normal(mean, np.sqrt(variance), size=(4, 4000, 1))
+    beta = rng.normal(mean, np.sqrt(variance), size=(16000, 1))
     found = psis_loo(stats.norm.logpdf(y, beta * x), 1.0)
     for i in range(20):
         mean, variance = posterior_of(np.delete(np.arange(20), i))
         exact = stats.norm.logpdf(y[i], mean * x[i], np.sqrt(1 + variance * x[i] ** 2))
-        assert float(found["loo_i"][i]) == pytest.approx(exact, abs=0.02)
-    assert float(found["pareto_k"].max()) < 0.5
+        assert float(found.elpd[i]) == pytest.approx(exact, abs=0.02)
+    assert float(found.khat.max()) < 0.5
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")
+def test_figures_are_those_of_arviz():
+    rng = np.random.default_rng(1)
+    density = stats.norm.logpdf(rng.standard_t(3, size=30), rng.normal(0, 0.2, (4, 500, 1)), 0.8)
+    draws = arviz.from_dict(posterior={"unused": np.zeros((4, 500))}, log_likelihood={"kpi": density})
+    expected = arviz.loo(draws, pointwise=True, reff=0.8)
+    found = psis_loo(density.reshape(2000, 30), 0.8)
+    np.testing.assert_allclose(found.elpd, expected["loo_i"], rtol=1e-10)
+    np.testing.assert_allclose(found.khat, expected["pareto_k"], rtol=1e-8)
+    assert found.p_loo == pytest.approx(expected["p_loo"], rel=1e-8)
+    assert found.good_k == pytest.approx(expected["good_k"])
 
 
 def test_a_model_that_explains_more_is_preferred():
