@@ -23,7 +23,7 @@ SEVERITY = {"ERROR": dg.AssetCheckSeverity.ERROR, "WARN": dg.AssetCheckSeverity.
         "(`mmm_core.review.review`). A failed ERROR check stops promotion and publication, not the budget; the "
         "findings reach the warehouse either way.\n\nGrain: one row a check."
     ),
-    kinds={"arviz", "duckdb"},
+    kinds={"numpy", "duckdb"},
     pool=POOL,
     code_version=code_version(__name__, "review.gate"),
     io_manager_key="results",
