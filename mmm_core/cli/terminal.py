@@ -86,7 +86,9 @@ Engine = Annotated[
         "--engine", help="numpyro, pymc, meridian, or approximate: laplace, advi, ridge; default the model's"
     ),
 ]
-Draws = Annotated[int | None, typer.Option(min=100, help="kept draws a chain; default the model's")]
+Draws = Annotated[
+    int | None, typer.Option(min=100, max=100_000, help="kept draws a chain; default the model's")
+]
 
 
 def with_engine(spec: ModelSpec, engine: str | None) -> ModelSpec:

@@ -23,7 +23,7 @@ from mmm_core.inference.sites import sample_sites
 from mmm_core.inference.variables import chunk_size, factorises, trace_variables
 from mmm_core.model.media import MediaLayout
 from mmm_core.model.prepare import PreparedModel
-from mmm_core.spec.model_spec import ModelSpec
+from mmm_core.spec.model_spec import LEAST_DRAWS, ModelSpec
 
 MIB = 2**20
 
@@ -103,7 +103,7 @@ def check_memory(prepared: PreparedModel, draws: int | None = None, root: Path =
         InputError: there is not enough memory; the message names the largest part and what to do.
     """
     estimate = estimate_memory(prepared, draws, root)
-    _refuse_too_large(estimate, prepared.spec)
+    _refuse_too_large(estimate, prepared.spec, _draws_that_fit(estimate, prepared, draws, root))
     return estimate
 
 
@@ -163,13 +163,30 @@ def estimate_memory(
     return MemoryEstimate(whole, available_memory(root), _remedies(spec))
 
 
-def _refuse_too_large(estimate: MemoryEstimate, spec: ModelSpec) -> None:
+def _refuse_too_large(estimate: MemoryEstimate, spec: ModelSpec, draws_that_fit: int = 0) -> None:
     """Raise InputError where there is not enough memory, with the part to make smaller."""
     if not estimate.is_available:
+        fewer = f". {draws_that_fit:,} draws a chain would fit" if draws_that_fit else ""
         raise InputError(
             f"model {spec.model}: {estimate.words}. Most of it is {estimate.largest}: "
-            f"{estimate.remedies[estimate.largest]}"
+            f"{estimate.remedies[estimate.largest]}{fewer}"
         )
+
+
+def _draws_that_fit(estimate: MemoryEstimate, prepared: PreparedModel, draws: int | None, root: Path) -> int:
+    """Draws a chain, in hundreds, for which there is room where there is none for as many as asked; 0 where for none.
+
+    The peak grows at most linearly from a few draws to many (the largest workspace may change on the way, to one that
+    grows faster), so a straight line between the two is never below it.
+    """
+    asked, few = draws or prepared.spec.fit.draws, LEAST_DRAWS
+    if estimate.available is None or estimate.is_available or asked <= few:
+        return 0
+    least = estimate_memory(prepared, few, root)
+    room = USABLE * estimate.available - least.total
+    if room < 0:
+        return 0
+    return int(few + (asked - few) * room / (estimate.total - least.total)) // 100 * 100
 
 
 def _trace_density(prepared: PreparedModel) -> tuple[int, int]:
@@ -208,7 +225,7 @@ def _numbers(value: Any) -> int:
 
 def _remedies(spec: ModelSpec) -> dict[str, str]:
     float32 = "" if spec.fit.precision == "float32" else ", or `fit: {precision: float32}`"
-    fewer = f"ask for fewer than {spec.fit.draws} draws a chain (`fit: draws`)"
+    fewer = "ask for fewer draws a chain (`fit: draws`)"
     pooled = spec.geo is not None and spec.geo.pooling != "complete"
     panel = "`geo: {pooling: complete}`, " if pooled else ""
     return {

@@ -30,8 +30,8 @@ model = mlflow.pyfunc.load_model(sys.argv[2])
 for question in sys.argv[3:]:
     try:
         print(model.predict(pd.read_json(io.StringIO(question), orient="split")).to_json(orient="split"))
-    except ValueError as error:
-        print(error)
+    except (ValueError, mlflow.exceptions.MlflowException) as error:
+        print(str(error).replace("\\n", " "))
 """
 
 
@@ -44,6 +44,18 @@ def answers(stages, name, *questions):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
+
+
+def signature(stages, kind):
+    """Columns that a registered model is asked and answers: name -> MLflow's type, and whether it must be there."""
+    import mlflow
+
+    stages.tracking.client()  # from here on MLflow itself looks there too
+    info = mlflow.models.get_model_info(f"models:/mmm_{VINTAGE.model}_{kind}@challenger")
+    return tuple(
+        {column.name: (column.type.name, column.required) for column in schema.inputs}
+        for schema in (info.signature.inputs, info.signature.outputs)
+    )
 
 
 def table_of(answer):
@@ -69,7 +81,10 @@ def test_curves_answer_between_their_points_and_refuse_what_was_not_worked_out(s
     np.testing.assert_allclose(table_of(said)["mean"], expected, rtol=1e-8)
     assert "lies outside of its curve" in refused
     assert "no curve of 'radoi'" in nobody
-    assert "missing: channel" in bare
+    assert "Model is missing inputs ['channel']" in bare
+    asked, answered = signature(stages, "curves")
+    assert asked == {"channel": ("string", True), "spend": ("double", True)}
+    assert list(answered) == list(table_of(said).columns)
 
 
 def test_the_budget_answers_with_its_plan(stages):
@@ -87,6 +102,10 @@ def test_the_budget_answers_with_its_plan(stages):
     np.testing.assert_allclose(table_of(whole)["recommended_spend"], plan["recommended_spend"], rtol=1e-8)
     assert list(table_of(one)["channel"]) == [last]
     assert "not in the plan: radoi" in nobody
+    asked, answered = signature(stages, "budget")
+    assert asked == {"channel": ("string", False)}  # an empty table asks for all of it
+    assert list(answered) == list(table_of(whole).columns)
+    assert answered["recommended_spend"] == ("double", True)
 
 
 def test_the_same_table_is_the_same_version_and_aliases_move_together(stages):

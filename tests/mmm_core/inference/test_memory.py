@@ -1,6 +1,7 @@
 """Memory before a fit: limits read from a made-up system, an estimate that grows with what it holds, a real peak."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,10 +97,15 @@ def test_without_control_groups_or_without_anything(tmp_path):
 
 
 def test_a_fit_that_does_not_fit_is_refused_with_part_and_remedy(tmp_path):
-    model = prepared({**SPEC, "fit": {"draws": 200_000}}, weekly_table(104))
+    model = prepared({**SPEC, "fit": {"draws": 100_000}}, weekly_table(104))
     root = system(tmp_path, 2000 * MIB)
-    with pytest.raises(InputError, match=r"Most of it is analysis: ask for fewer than 200000 draws"):
+    with pytest.raises(InputError, match=r"Most of it is analysis: ask for fewer draws a chain") as refused:
         check_memory(model, None, root)
+    (fitting,) = re.findall(r"\. ([\d,]+) draws a chain would fit$", str(refused.value))
+    draws = int(fitting.replace(",", ""))
+    check_memory(model, draws, root)
+    with pytest.raises(InputError):
+        check_memory(model, int(1.1 * draws), root)
     estimate = check_memory(model, 500, root)  # few enough
     assert estimate.available == 2000 * MIB
     assert "available 2.0 GiB" in estimate.words

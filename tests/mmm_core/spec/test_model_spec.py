@@ -260,7 +260,9 @@ def test_a_new_key_at_its_default_changes_no_hash():
         (["treatments"], {"promo": "column"}, "write a mapping: {key: value}"),
         (["fit", "chains"], 0, "fit.chains: write a whole number from 1 to 64, got 0"),
         (["fit", "chains"], None, "fit.chains: write a whole number from 1 to 64, got None"),
-        (["fit", "draws"], "many", "fit.draws: write a whole number of at least 100, got 'many'"),
+        (["fit", "draws"], "many", "fit.draws: write a whole number from 100 to 100000, got 'many'"),
+        (["fit", "draws"], 10**9, "fit.draws: write a whole number from 100 to 100000, got 1000000000"),
+        (["fit", "warmup"], 10**9, "fit.warmup: write a whole number from 100 to 100000, got 1000000000"),
         (["fit", "target_accept"], 2, "write a number above 0.5 and below 1, got 2"),
         (["budget"], {"total": "lots"}, "budget.total: write a number above 0, got 'lots'"),
         (
