@@ -384,23 +384,24 @@ def comparison(table: pd.DataFrame) -> RenderableType:
 
 
 def engines(found: EngineComparison) -> RenderableType:
-    """Engines side by side, the simple forecasts below them, and what it comes to."""
-    channels = list(dict.fromkeys(found.returns["channel"]))
-    columns = [column for channel in channels for column in (escape(channel), INTERVAL)]
-    returns = _Figures(f"{found.model}: {found.returns_in}, by engine", "engine", *columns)
+    """Engines side by side on each channel, their fits and the simple forecasts below, and what it comes to."""
+    fitted = list(dict.fromkeys(found.returns["engine"]))
+    columns = [column for engine in fitted for column in (escape(engine), INTERVAL)]
+    returns = _Figures(f"{found.model}: {found.returns_in}, by engine", "channel", *columns)
     forecast = (f"CRPS of {found.holdout_weeks} weeks", "in 90 %") if found.holdout_weeks else ()
     fits = _Figures(
         "\nFit, forecast and cost", "engine", "R2", "MAPE", *forecast, "seconds", "R-hat", "min ESS"
     )
-    by = found.returns.set_index(["engine", "channel"]).to_dict("index")
+    for channel, rows in found.returns.groupby("channel", sort=False):
+        cells = [
+            (f"{row['mean']:.2f}", f"{row['q05']:.2f} to {row['q95']:.2f}") for row in rows.to_dict("records")
+        ]
+        returns.add_row(escape(str(channel)), *(cell for pair in cells for cell in pair))
     for row in found.table.to_dict("records"):
         name = escape(row["engine"])
         if row["reason"]:
             fits.add_row(f"{name} (not fitted)", *[""] * (5 + len(forecast)))
             continue
-        figures = [by[row["engine"], channel] for channel in channels]
-        cells = [(f"{one['mean']:.2f}", f"{one['q05']:.2f} to {one['q95']:.2f}") for one in figures]
-        returns.add_row(name, *(cell for pair in cells for cell in pair))
         scores = (_known(row["crps"], score), _known(row["coverage_90"], "{:.0%}".format))
         fits.add_row(
             name + (" (approximate)" if row["approximate"] else ""),

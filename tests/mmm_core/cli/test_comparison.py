@@ -1,6 +1,7 @@
 """`mmm compare`."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -23,6 +24,13 @@ def compared(folder, tmp_path_factory):
 def test_one_table_one_picture_and_words(compared):
     said, out = compared
     assert "revenue per unit of spend, by engine" in said.stdout
+    rows = {line.split()[0]: line for line in said.stdout.splitlines() if line.split()}
+    assert re.search(r"channel +laplace +90 % interval +ridge +90 % interval", rows["channel"])
+    by = pd.read_csv(out / "engine_returns.csv").set_index(["channel", "engine"])
+    for channel in ("tv", "search"):  # a row a channel, so that the engines stand beside each other
+        shown = re.findall(r"(\S+) +(\S+) to (\S+)", rows[channel])
+        expected = by.loc[channel, ["mean", "q05", "q95"]].loc[["laplace", "ridge"]].to_numpy()
+        assert shown == [tuple(f"{value:.2f}" for value in figures) for figures in expected]
     assert "CRPS of 6 weeks" in said.stdout
     assert "pymc (not fitted)" in said.stdout
     assert "pymc: engine pymc cannot fit this specification: baseline.level" in said.stdout
