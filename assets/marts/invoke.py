@@ -34,7 +34,7 @@ def invoke(
     Args:
         target: the folder that dbt writes to.
         manifest: what dbt parsed before; None parses the project.
-        listener: is given every event of dbt, in whichever thread it happens.
+        listener: is given every event of dbt from level info on, in whichever thread it happens.
 
     Raises:
         BaseException: a signal that came meanwhile; the query at work is cancelled and the warehouse closed. What dbt
@@ -43,7 +43,7 @@ def invoke(
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    with dbt_environment(warehouse_path, target):
+    with dbt_environment(warehouse_path, target), without_thoughts():
         try:
             done = dbtRunner(manifest, [listener] if listener else []).invoke([*QUIETLY, *arguments])
         finally:
@@ -51,6 +51,25 @@ def invoke(
     if done.exception is not None and not isinstance(done.exception, Exception):
         raise done.exception
     return done
+
+
+@contextmanager
+def without_thoughts() -> Iterator[None]:
+    """dbt makes no messages of its events at debug level: nobody hears them, and they take a tenth of a build."""
+    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.event_manager import EventManager
+
+    fire = EventManager.fire_event
+
+    def heard(manager: EventManager, event: Any, level: Any = None, *arguments: Any, **options: Any) -> None:
+        if (level or event.level_tag()) not in (EventLevel.DEBUG, EventLevel.TEST):
+            fire(manager, event, level, *arguments, **options)
+
+    EventManager.fire_event = heard
+    try:
+        yield
+    finally:
+        EventManager.fire_event = fire
 
 
 @contextmanager

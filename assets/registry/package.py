@@ -4,8 +4,10 @@ The library's source and the posterior's extension modules travel with the model
 the requirements alone loads it and predicts.
 """
 
+import re
 from collections.abc import Iterable
-from importlib.metadata import packages_distributions
+from functools import cache
+from importlib.metadata import Distribution, distributions
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ USED = ("posterior.schema", "forecast.predict", "inference.version")
 """Modules of `mmm_core` that the predictor uses; the packages that these import are required."""
 NETCDF = ("h5netcdf", "h5py")
 """What xarray reads the posterior with; it imports them by name."""
+FIRST_NAME = re.compile(r"[^/.]*")
+"""Of a file's path: the package or module it belongs to."""
 
 
 def package(posterior: Path, extensions: Iterable[str]) -> dict[str, Any]:
@@ -41,8 +45,27 @@ def requirements(extensions: Iterable[str]) -> list[str]:
     imported = {*outside_packages(f"{LIBRARY}.{module}" for module in USED), *NETCDF}
     for name in extensions:
         imported |= {module.partition(".")[0] for module in extension(name).imports} - {LIBRARY}
-    installed = packages_distributions()
-    needed = {distribution for name in imported for distribution in installed.get(name, [])[:1]}
+    needed = {name for name in map(distribution_of, imported) if name}
     return [
         f"{distribution}=={package_version(distribution)}" for distribution in sorted(needed, key=str.lower)
     ]
+
+
+def distribution_of(package: str) -> str | None:
+    """Name of the distribution that installed a package, the first of several; None of what none did.
+
+    `importlib.metadata.packages_distributions` answers the same, and looks for every file of every distribution first.
+    """
+    found = _installed().get(package)
+    return found.name if found else None
+
+
+@cache
+def _installed() -> dict[str, Distribution]:
+    """The distributions by the packages and modules that their RECORD names."""
+    found: dict[str, Distribution] = {}
+    for distribution in distributions():
+        files = (line.partition(",")[0] for line in (distribution.read_text("RECORD") or "").splitlines())
+        for name in {FIRST_NAME.match(file)[0] for file in files if not file.startswith(".")}:
+            found.setdefault(name, distribution)
+    return found

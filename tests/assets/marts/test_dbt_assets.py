@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import dagster as dg
 import duckdb
 import pytest
+from dbt_common.events.event_manager import EventManager
 from dbt_common.events.logger import _TextLogger
 
 from assets.marts import invoke, project
@@ -276,7 +277,18 @@ def test_the_log_of_a_step_tells_what_dbt_builds_and_tests(built_warehouse, tmp_
     ended = [line for line in lines if re.match(r"\d\d:\d\d:\d\d  \d+ of \d+ (PASS|OK created)", line)]
     assert len(ended) == len(checks(result)) + len(materializations(result))
     assert any(line.endswith("Completed successfully") for line in lines)
-    assert not [line for line in lines if "select" in line]
+    assert not [line for line in lines if "Began running node" in line]
+
+
+def test_what_dbt_thinks_is_made_no_message_of(tmp_path):
+    heard, fire = [], EventManager.fire_event
+    path = str(tmp_path / f"{project.DATABASE}.duckdb")
+    done = invoke.invoke(
+        ["list", "--select", "dim_channel"], path, tmp_path, project.dbt_manifest(path), heard.append
+    )
+    assert done.success, done.exception
+    assert {event.info.level for event in heard} == {"info"}
+    assert EventManager.fire_event is fire
 
 
 @pytest.mark.slow

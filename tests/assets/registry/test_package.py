@@ -4,14 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import Distribution, distribution, packages_distributions
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from packaging.requirements import Requirement
 
-from assets.registry.package import package
+from assets.registry.package import distribution_of, package
 from mmm_core.posterior.schema import save_posterior
 from mmm_core.spec.model_spec import parse_spec
 from mmm_core.transforms.adstock import ADSTOCKS
@@ -158,3 +158,14 @@ def test_it_predicts_where_only_its_requirements_are(model, environment, plan):
 def test_each_requirement_that_no_import_of_the_library_shows_is_named(model, needed):
     lines = (model / "requirements.txt").read_text().splitlines()
     assert any(line.startswith(f"{needed}==") for line in lines)
+
+
+def test_a_package_is_known_by_the_distribution_that_installed_it():
+    """As the standard library says, which asks the file system for every file; but for what is installed editable."""
+    known = {package: names[0] for package, names in packages_distributions().items()}
+    ours = {package for package, name in known.items() if name == "carryover"}
+    assert {package: distribution_of(package) for package in known.keys() - ours} == {
+        package: name for package, name in known.items() if package not in ours
+    }
+    assert len(known) > 100
+    assert distribution_of("no_such_package") is None
