@@ -68,8 +68,13 @@ class EngineComparison:
     @cached_property
     def disagreements(self) -> list[str]:
         """A sentence for each channel and pair of engines, each of whose means is outside of the other's interval."""
+        return self._disagreements(list(self.table["engine"]))
+
+    def _disagreements(self, engines: list[str]) -> list[str]:
+        """Those between some of the engines."""
         found = []
-        for channel, rows in self.returns.groupby("channel", sort=False):
+        returns = self.returns[self.returns["engine"].isin(engines)]
+        for channel, rows in returns.groupby("channel", sort=False):
             for one, other in combinations(rows.to_dict("records"), 2):
                 if not _within(one["mean"], other) and not _within(other["mean"], one):
                     found.append(
@@ -82,8 +87,14 @@ class EngineComparison:
         """What it comes to, a sentence each."""
         fitted = self.table[self.table["reason"] == ""]
         out = list(self.disagreements)
+        exact = list(fitted.loc[fitted["approximate"] == "", "engine"])
         if not out and len(fitted) > 1:
             out = [f"{len(fitted)} engines agree on every channel within their 90 % intervals"]
+        elif len(exact) > 1 and not self._disagreements(exact):
+            names = f"{', '.join(exact[:-1])} and {exact[-1]}"
+            out.insert(
+                0, f"{names}, which are not approximate, agree on every channel within their 90 % intervals"
+            )
         known = fitted.dropna(subset="crps").sort_values("crps")
         if len(known):
             best = known.iloc[0]

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @styled
 def engine_comparison(found: EngineComparison) -> Figure:
-    """ROI of each channel by engine with 90 % intervals; beside it, where weeks were held out, the forecasts' CRPS."""
+    """ROI of each channel by engine with 90 % intervals; beside it, where weeks were held out, the forecasts' CRPS.
+
+    The simple forecasts stand below the engines', in grey.
+    """
     fitted = found.table[found.table["reason"] == ""]
     engines, channels = list(fitted["engine"]), list(dict.fromkeys(found.returns["channel"]))
     scored = fitted.dropna(subset="crps")
@@ -32,24 +35,27 @@ def engine_comparison(found: EngineComparison) -> Figure:
         rows = found.returns[found.returns["engine"] == engine].set_index("channel").loc[channels]
         at = places - offset
         axes.hlines(at, rows["q05"], rows["q95"], color=hues[engine], lw=2)
-        axes.plot(rows["mean"], at, "o", ms=4, color=hues[engine], label=engine)
+        label = f"{engine} (approximate)" if rows["approximate"].any() else engine
+        axes.plot(rows["mean"], at, "o", ms=4, color=hues[engine], label=label)
     axes.set_yticks(places, channels)
     axes.set_xlim(left=0)
     title(axes, "ROI, mean and 90 % interval")
     if len(scored):
-        axes = panels[1]
-        at = np.arange(len(scored))[::-1]
-        axes.barh(at, scored["crps"], color=[hues[name] for name in scored["engine"]], height=0.6)
-        axes.set_yticks(at, scored["engine"])
-        for name, crps in found.simple.items():
-            if np.isfinite(crps):
-                axes.axvline(crps, color=QUIET, lw=1, ls=":")
-                axes.annotate(
-                    name, (crps, 1), (3, -3), ("data", "axes fraction"), "offset points",
-                    rotation=90, va="top", fontsize=7, color=QUIET,
-                )  # fmt: skip
+        axes, bars = panels[1], forecast_bars(found)
+        at = np.arange(len(bars))[::-1]
+        axes.barh(at, list(bars.values()), color=[hues.get(name, QUIET) for name in bars], height=0.6)
+        axes.set_yticks(at, list(bars))
         money(axes.xaxis)
         title(axes, f"CRPS of the last {found.holdout_weeks} weeks, lower is better")
-    heading(figure, f"{found.model}: {len(engines)} engines on one specification")
+    left_out = [name for name in found.table["engine"] if name not in engines]
+    which = f" ({', '.join(left_out)} not fitted)" if left_out else ""
+    heading(figure, f"{found.model}: {len(engines)} engines on one specification{which}")
     legend(figure, panels[0], 6)
     return figure
+
+
+def forecast_bars(found: EngineComparison) -> dict[str, float]:
+    """CRPS of every engine that forecast, then of the simple forecasts, by name."""
+    scored = found.table.dropna(subset="crps")
+    simple = {name: crps for name, crps in found.simple.items() if np.isfinite(crps)}
+    return {**dict(zip(scored["engine"], scored["crps"], strict=True)), **simple}

@@ -19,16 +19,18 @@ MODEL = {**SPEC, "fit": {"chains": 2, "warmup": 200, "draws": 200}}
 ENGINES = ("numpyro", "pymc", "meridian", "ridge")
 
 
-def by_hand(*rows, simple=None, crps=()):
+def by_hand(*rows, simple=None, crps=(), approximate=()):
+    said = dict.fromkeys(approximate, "a sketch")
     returns = [
         {"engine": engine, "channel": channel, "mean": mean, "q05": low, "q95": high}
+        | {"approximate": said.get(engine, "")}
         for engine, channel, mean, low, high in rows
     ]
     names = list(dict.fromkeys(row["engine"] for row in returns))
     table = pd.DataFrame(
         {
             "engine": names,
-            "approximate": "",
+            "approximate": [said.get(name, "") for name in names],
             "crps": list(crps) or [np.nan] * len(names),
             "not_converged": "",
             "reason": "",
@@ -55,6 +57,31 @@ def test_agreement_and_the_best_forecast_are_said():
     words = by_hand(*rows, crps=(9.0, 7.0), simple={"no media": 6.0, "last value": 8.0}).words
     assert words[0] == "2 engines agree on every channel within their 90 % intervals"
     assert words[1].startswith("b forecasts the last 13 weeks best, and no better than no media; ")
+
+
+def test_engines_that_are_not_approximate_agree_where_a_sketch_does_not():
+    rows = ("a", "tv", 1.0, 0.8, 1.2), ("b", "tv", 1.1, 0.9, 1.3), ("c", "tv", 3.0, 2.5, 3.5)
+    words = by_hand(*rows, approximate=["c"]).words
+    assert (
+        words[0] == "a and b, which are not approximate, agree on every channel within their 90 % intervals"
+    )
+    assert words[1].startswith("tv: a says 1.00")
+    assert by_hand(*rows).words[0].startswith("tv: a says 1.00")  # c is as good as the others here
+    assert by_hand(*rows, approximate=["b", "c"]).words[0].startswith("tv: a says 1.00")
+
+
+def test_forecasts_that_are_as_good_are_told_apart_in_the_picture():
+    rows = ("a", "tv", 1.0, 0.8, 1.2), ("c", "tv", 1.1, 0.9, 1.3)
+    simple = {"last value": 143.2, "no media": 143.9, "seasonal-naive": np.nan}
+    found = by_hand(*rows, simple=simple, crps=(34.0, 46.0), approximate=["c"])
+    found.table.loc[2] = {"engine": "pymc", "approximate": "", "crps": np.nan, "reason": "it cannot"}
+    figure = engine_comparison(found)
+    _, forecasts = figure.axes[:2]
+    assert [label.get_text() for label in forecasts.get_yticklabels()] == ["a", "c", "last value", "no media"]
+    assert sorted(bar.get_width() for bar in forecasts.patches) == [34.0, 46.0, 143.2, 143.9]
+    shown = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert shown == ["a", "c (approximate)"]
+    assert any("pymc not fitted" in text.get_text() for text in [*figure.texts, figure._suptitle] if text)
 
 
 @pytest.fixture(scope="module")
@@ -118,9 +145,10 @@ def test_the_same_call_gives_the_same_figures_whatever_the_order(found, table):
 def test_the_picture_shows_every_engine_that_fitted(found):
     figure = engine_comparison(found)
     returns, forecasts = figure.axes
-    assert returns.get_legend_handles_labels()[1] == ["numpyro", "ridge"]
+    assert returns.get_legend_handles_labels()[1] == ["numpyro", "ridge (approximate)"]
     assert [label.get_text() for label in returns.get_yticklabels()] == ["tv", "search"]
-    assert [label.get_text() for label in forecasts.get_yticklabels()] == ["numpyro", "ridge"]
+    shown = [label.get_text() for label in forecasts.get_yticklabels()]
+    assert shown == ["numpyro", "ridge", *[name for name, crps in found.simple.items() if np.isfinite(crps)]]
 
 
 def test_a_crash_of_one_engine_is_listed_and_a_table_at_fault_is_not(monkeypatch, table):
