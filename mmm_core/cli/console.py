@@ -298,7 +298,7 @@ def selection(found: Selection) -> RenderableType:
     """Specifications by their scores, those that could not be fitted, and what it comes to."""
     table = _Figures(
         "Which specification, by its forecasts of weeks not seen",
-        "model", "CRPS", "from the best", "verdict", "LOO elpd", "MAPE", "in 90 %", "unknowns",
+        "model", "CRPS", "from the best", "verdict", "LOO, from the best", "MAPE", "in 90 %", "unknowns",
         text=("verdict",),
     )  # fmt: skip
     doubts = []
@@ -314,7 +314,7 @@ def selection(found: Selection) -> RenderableType:
             score(row["crps"]),
             difference,
             row["verdict"],
-            ("" if best else elpd) + ("?" if row["unreliable"] and elpd else ""),
+            ("" if best else elpd) + ("?" if row["unreliable"] and elpd and not best else ""),
             f"{row['mape']:.1%}",
             f"{row['coverage_90']:.0%}",
             str(int(row["unknowns"])),

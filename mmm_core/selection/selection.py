@@ -2,9 +2,10 @@
 
 The rule. Specifications rank by the CRPS of their rolling-origin forecasts, in units of the KPI and pooled over
 origins, weeks and geos, so that logarithms, levels and engines compare. Recommended is the simplest (fewest unknowns)
-of those whose CRPS exceeds the best one's by no more than one standard error of their paired difference: the rule of
-Breiman, Friedman, Olshen and Stone (1984). Whether a difference may be chance is said beside it, at 5 %, and so is the
-difference in leave-one-out density. No effect or ROI is ever looked at.
+of those whose CRPS exceeds the best one's by no more than one standard error of their paired difference, the rule of
+Breiman, Friedman, Olshen and Stone (1984), and by no more than a tenth: with few origins a standard error can be so
+wide that a forecast half as bad again would lie within it, which is no reason to take it. Whether a difference may be
+chance is said beside it, at 5 %, and so is the difference in leave-one-out density. No effect or ROI is ever looked at.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from mmm_core.forecast.differences import UNSAID, PairedDifference, paired_diffe
 from mmm_core.selection.candidate import Candidate
 
 BEST, CHANCE = "best", "may be chance"
+MOST_GIVEN_UP = 0.1
+"""Share of the lowest CRPS that is given up for a simpler specification at most."""
+RULE = f"within one standard error of the lowest CRPS and {MOST_GIVEN_UP:.0%} of it"
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ class Selection:
 
     @cached_property
     def recommended(self) -> Candidate:
-        """The simplest of those within one standard error of the best; of equally simple ones the better."""
-        near = [candidate for candidate in self.scored if within_one_error(self.differences[candidate.name])]
+        """The simplest of those that are nearly the best; of equally simple ones the better."""
+        near = [candidate for candidate in self.scored if is_near(self.differences[candidate.name])]
         return min(near, key=lambda candidate: candidate.unknowns)
 
     @property
@@ -97,11 +101,11 @@ class Selection:
         if chosen is best:
             first = f"recommended: {chosen.name}, of the lowest CRPS"
             if any(candidate.unknowns < best.unknowns for candidate in self.scored):
-                first += "; nothing simpler comes within one standard error of it"
+                first += f"; nothing simpler comes within one standard error and {MOST_GIVEN_UP:.0%} of it"
         else:
             first = (
-                f"recommended: {chosen.name}, the simplest within one standard error of the lowest CRPS, that of "
-                f"{best.name} ({self.differences[chosen.name].words})"
+                f"recommended: {chosen.name}, the simplest {RULE}, that of {best.name} "
+                f"({self.differences[chosen.name].words})"
             )
         equal = [
             c.name for c in self.scored if c is not chosen and self.differences[c.name].verdict == UNSAID
@@ -161,9 +165,10 @@ class Selection:
         }
 
 
-def within_one_error(difference: PairedDifference) -> bool:
-    """Whether a CRPS lies within one standard error of the best one."""
-    return difference.mean <= (0.0 if np.isnan(difference.se) else difference.se)
+def is_near(difference: PairedDifference) -> bool:
+    """Whether a CRPS lies within one standard error of the best one, and within a tenth of it."""
+    error = 0.0 if np.isnan(difference.se) else difference.se
+    return difference.mean <= error and difference.relative <= MOST_GIVEN_UP
 
 
 def density_difference(candidate: Candidate, other: Candidate) -> tuple[float, float, int]:

@@ -12,7 +12,7 @@ from mmm_core.inputs import read_bytes
 from mmm_core.json_text import dumps
 from mmm_core.selection.candidate import Candidate
 from mmm_core.selection.ladder import Keys, merged
-from mmm_core.selection.selection import BEST, Selection
+from mmm_core.selection.selection import BEST, RULE, Selection
 from mmm_core.spec.yaml_file import read_yaml
 
 
@@ -52,7 +52,7 @@ def how_chosen(found: Selection) -> list[str]:
     """Table, origins, rule and scores, a line each; no date, so that the same selection writes the same file."""
     horizon = found.best.crps.sizes["ahead"]
     return [
-        f"Chosen by `mmm select`: {found.recommended.name}, the simplest within one standard error of the lowest CRPS.",
+        f"Chosen by `mmm select`: {found.recommended.name}, the simplest {RULE}.",
         f"Table {found.fingerprint}; {len(found.origins)} origins ({', '.join(found.origins)}), {horizon} weeks ahead.",
         "CRPS in units of the KPI, and its difference from the best with the standard error of the pairs:",
         *(f"  {_line(found, candidate)}" for candidate in found.scored),

@@ -69,7 +69,8 @@ def test_the_simplest_within_one_standard_error_of_the_best_is_recommended():
     assert selection.best is best
     assert selection.recommended is near
     assert (
-        "near, the simplest within one standard error of the lowest CRPS, that of best" in selection.words[0]
+        "near, the simplest within one standard error of the lowest CRPS and 10% of it, that of best"
+        in selection.words[0]
     )
     table = selection.table.set_index("model")
     assert table["verdict"].to_dict() == {"best": "best", "near": "may be chance", "far": "worse"}
@@ -81,7 +82,17 @@ def test_the_simplest_within_one_standard_error_of_the_best_is_recommended():
 def test_without_a_simpler_one_nearby_the_best_is_recommended():
     selection = found(scored("best", np.full(6, 10.0), size=12), scored("plain", 12 + NOISE, size=2))
     assert selection.recommended.name == "best"
-    assert "nothing simpler comes within one standard error of it" in selection.words[0]
+    assert "nothing simpler comes within one standard error and 10% of it" in selection.words[0]
+
+
+def test_a_forecast_a_fifth_worse_is_not_taken_for_its_wide_error():
+    """Few origins may leave a standard error of 80 %: that says nothing for the simpler one."""
+    poor = scored("poor", 12 + 25 * NOISE, size=2)
+    selection = found(scored("best", np.full(6, 10.0), size=12), poor)
+    difference = selection.differences["poor"]
+    assert difference.relative == pytest.approx(0.2)
+    assert difference.mean < difference.se  # within one standard error all the same
+    assert selection.recommended.name == "best"
 
 
 def test_two_equal_specifications_are_called_chance():
