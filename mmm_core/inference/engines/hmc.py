@@ -34,12 +34,12 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     )
     started = time.perf_counter()
 
-    def tell(phase: str, done: int, divergences: int = 0) -> None:
+    def tell(phase: str, done: int, total: int, divergences: int = 0) -> None:
         if options.progress is not None:
             seconds = time.perf_counter() - started
-            options.progress(Progress(phase, done, schedule.warmup + schedule.draws, divergences, seconds))
+            options.progress(Progress(phase, done, total, divergences, seconds))
 
-    tell("compiling", 0)
+    tell("compiling", 0, schedule.warmup + schedule.draws)
     spread = spread_over_geos(arrays, model) if devices.geos > 1 else None
     programs = compiled(model, arrays, schedule, spread)
     compile_seconds = time.perf_counter() - started
@@ -59,7 +59,8 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
             spread=spread,
             programs=programs,
         )
-        tell("summarising", schedule.warmup + schedule.draws, int(samples.trace.diverging.sum()))
+        done = samples.warmup + schedule.draws
+        tell("summarising", done, done, int(samples.trace.diverging.sum()))
         variables = posterior_variables(
             prepared,
             samples.trace.position,
@@ -69,7 +70,7 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
         )
     return EngineResult(
         variables,
-        sample_stats(replace(samples, compile_seconds=compile_seconds), schedule.warmup),
+        sample_stats(replace(samples, compile_seconds=compile_seconds)),
         {"devices": devices.chains * devices.geos, "warm_start": _name(options.warm_start)},
         {SAMPLER: _end(samples, spec)},
     )

@@ -18,14 +18,16 @@ import numpy as np
 
 from mmm_core.errors import InputError
 from mmm_core.files import write_whole
-from mmm_core.inference.hmc.adaptation import Adaptation
+from mmm_core.inference.hmc.adaptation import Adaptation, Stage
 from mmm_core.inference.hmc.state import ChainState, Metric, Trace
 
 # Of the layout of the file; raised when it changes.
-FORMAT = 1
+FORMAT = 2
 
-_SCALARS = ("blocks", "updates", "step_size", "centre", "known")
+_SCALARS = ("step_size", "centre", "steps", "stages")
 """Fields of an `Adaptation` that are written as JSON, which keeps every bit of a float."""
+_WINDOWS = ("positions", "gradients")
+"""Those that are a tuple of arrays."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,11 @@ def save_checkpoint(path: Path, identity: str, checkpoint: Checkpoint) -> None:
         "covariance": adaptation.metric.covariance,
         "variance": adaptation.metric.variance,
         **{f"chain_{name}": np.asarray(values) for name, values in checkpoint.chains._asdict().items()},
-        **{f"window_{number}": values for number, values in enumerate(adaptation.window)},
+        **{
+            f"{name}_{number}": values
+            for name in _WINDOWS
+            for number, values in enumerate(getattr(adaptation, name))
+        },
     }
     if checkpoint.kept:
         arrays |= {f"kept_{name}": values for name, values in joined(checkpoint.kept)._asdict().items()}
@@ -112,14 +118,17 @@ def load_checkpoint(path: Path, identity: str) -> Checkpoint | None:
 
 def _checkpoint(facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Checkpoint:
     scalars = facts["adaptation"]
-    windows = sum(name.startswith("window_") for name in arrays)
+    blocks = sum(name.startswith("positions_") for name in arrays)
     return Checkpoint(
         block=facts["block"],
         chains=ChainState(*(arrays[f"chain_{name}"] for name in ChainState._fields)),
         adaptation=Adaptation(
-            **{**{name: scalars[name] for name in _SCALARS}, "updates": tuple(scalars["updates"])},
+            stages=tuple(Stage(*stage) for stage in scalars["stages"]),
             metric=Metric(arrays["covariance"], arrays["variance"]),
-            window=tuple(arrays[f"window_{number}"] for number in range(windows)),
+            step_size=scalars["step_size"],
+            centre=scalars["centre"],
+            steps=scalars["steps"],
+            **{name: tuple(arrays[f"{name}_{number}"] for number in range(blocks)) for name in _WINDOWS},
         ),
         kept=(
             (Trace(*(arrays[f"kept_{name}"] for name in Trace._fields)),) if "kept_position" in arrays else ()

@@ -69,7 +69,9 @@ class Noise(NamedTuple):
     log_uniform: Any  # (chain, iteration), logarithm of a uniform number
     jitter: Any  # (iteration,), factor on the length of the trajectory
     evaluate: Any  # (iteration,), whether the iteration stays where it is and only evaluates the density
-    most_steps: Any  # (iteration,), of a trajectory
+    most_steps: (
+        Any  # (iteration,), of a trajectory; 0 where a block is shorter: nothing moves, nothing is tuned
+    )
 
     @classmethod
     def of_each(cls, shared: Any, by_chain: Any) -> Noise:
@@ -83,7 +85,7 @@ class Programs(NamedTuple):
     array_shardings: Any  # over which devices each of the arrays is spread
     advance: Callable[
         ..., Any
-    ]  # (arrays, ChainState, Control, Noise) -> ChainState, Trace, mean log steps (chain,)
+    ]  # (arrays, ChainState, Control, Noise) -> ChainState, Trace, gradients as positions, mean log steps (chain,)
     prior_scale: Callable[
         [Any], tuple[jax.Array, jax.Array]
     ]  # of the arrays: middle and sd, (entry,) unconstrained
@@ -202,14 +204,15 @@ def _advance(value_and_grad: Callable[..., Any], dense: int) -> Callable[..., An
             accepted = xs.log_uniform < -error
             rate = jnp.exp(-jnp.maximum(error, 0.0))
             state = jax.tree.map(lambda new, old: jnp.where(accepted, new, old), ChainState(*end), state)
-            tuning = _tune(tuning, rate, control, control.adapt & ~xs.evaluate)
+            tuning = _tune(tuning, rate, control, control.adapt & ~xs.evaluate & (xs.most_steps > 0))
             energy = jnp.where(accepted, after, before)
-            return (state, tuning), Trace(state.position, error > DIVERGENCE, steps, energy, rate)
+            trace = Trace(state.position, error > DIVERGENCE, steps, energy, rate)
+            return (state, tuning), (trace, state.gradient)
 
         zero = jnp.zeros_like(control.log_step)
         tuning = _Tuning(control.log_step, control.log_step, zero, zero)
-        (state, tuning), trace = jax.lax.scan(iterate, (state, tuning), noise)
-        return state, trace, tuning.mean_log_step
+        (state, tuning), (trace, gradient) = jax.lax.scan(iterate, (state, tuning), noise)
+        return state, trace, gradient, tuning.mean_log_step
 
     return advance
 

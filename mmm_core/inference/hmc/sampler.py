@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from mmm_core.inference.hmc.adaptation import Adaptation
+from mmm_core.inference.hmc.adaptation import Adaptation, Stage
 from mmm_core.inference.hmc.checkpoint import (
     Checkpoint,
     UnusableCheckpoint,
@@ -29,6 +29,7 @@ from mmm_core.inference.hmc.checkpoint import (
     save_checkpoint,
 )
 from mmm_core.inference.hmc.program import Control, Noise, NumpyroModel, Programs, compiled
+from mmm_core.inference.hmc.rhat import RunningRhat
 from mmm_core.inference.hmc.starts import (
     REDRAWS,
     continues,
@@ -38,9 +39,6 @@ from mmm_core.inference.hmc.starts import (
     stuck_chains,
 )
 from mmm_core.inference.hmc.state import BLOCK, Progress, Schedule, Start, Trace
-
-# Until the mass matrix is known, longer trajectories cost most of a run and teach little.
-FIRST_STEPS, MOST_STEPS = 24, 512
 
 # Trajectories vary by this factor, the same for all chains, so that chains that share a device finish together and no
 # periodic orbit is ever followed for ever (Hoffman, Radul and Sountsov 2021).
@@ -60,12 +58,16 @@ class Samples:
         trace: draws on the unconstrained scale with the sampler's statistics.
         to_sites: from the position of a draw to constrained values by site.
         end: where the run ended, for a warm start of the next.
+        warmup: iterations that the warm-up took, a chain.
+        warmup_steps: its leapfrog steps, each one gradient, over all chains.
         compile_seconds, sampling_seconds: the split of the run's time.
     """
 
     trace: Trace
     to_sites: Callable[[jax.Array], dict[str, jax.Array]]
     end: Start
+    warmup: int
+    warmup_steps: int
     compile_seconds: float
     sampling_seconds: float
 
@@ -118,13 +120,11 @@ def sample(
     if remark:
         tell("preparing", 0, 0, message=remark)
     if run is None:
-        adaptation = Adaptation.begin(schedule.warmup, programs.dense, programs.size, BLOCK, start)
+        adaptation = Adaptation.begin(schedule.warmup, programs.dense, programs.size, start)
         run = Checkpoint(0, first_points(programs, arrays, schedule, seed, start), adaptation)
-    blocks = run.adaptation.blocks + -(-schedule.draws // BLOCK)
-    total = run.adaptation.blocks * BLOCK + schedule.draws
     divergences = sum(int(part.diverging.sum()) for part in run.kept)
-    rhat, redraws = _Rhat(), 0
-    while run.block < blocks:
+    rhat, redraws, sampling = RunningRhat(), 0, -(-schedule.draws // BLOCK)
+    while run.block < run.adaptation.blocks + sampling:
         warming = run.block < run.adaptation.blocks
         after, trace = _advance(run, programs, arrays, schedule, seed)
         if warming and len(stuck := stuck_chains(trace, run.adaptation.metric)):
@@ -137,24 +137,26 @@ def sample(
         run = after
         if not warming:
             divergences += int(trace.diverging.sum())
+        total = run.adaptation.iterations + schedule.draws
         tell(
             "warm-up" if warming else "sampling",
-            min(run.block * BLOCK, total),
+            min(run.adaptation.done(run.block), total),
             total,
             divergences,
             step_size=run.adaptation.step_size,
             acceptance=float(trace.acceptance_rate.mean()),
             rhat=float("nan") if warming else rhat.after(trace.position),
         )
-        if fault := saver.save(run, finished=run.block == blocks):
+        if fault := saver.save(run, finished=run.block == run.adaptation.blocks + sampling):
             tell("warm-up" if warming else "sampling", 0, 0, message=fault)
     draws = Trace(*(field[:, : schedule.draws] for field in joined(run.kept)))
     end = Start(np.asarray(run.chains.position), run.adaptation.metric, run.adaptation.step_size)
     sampling_seconds = time.perf_counter() - started - compile_seconds
-    return Samples(draws, programs.to_sites, end, compile_seconds, sampling_seconds)
+    warmup, steps = run.adaptation.iterations, run.adaptation.steps
+    return Samples(draws, programs.to_sites, end, warmup, steps, compile_seconds, sampling_seconds)
 
 
-def sample_stats(samples: Samples, warmup: int) -> xr.Dataset:
+def sample_stats(samples: Samples) -> xr.Dataset:
     """The sampler's statistics of every draw."""
     trace = samples.trace
     chains, draws = trace.diverging.shape
@@ -165,7 +167,8 @@ def sample_stats(samples: Samples, warmup: int) -> xr.Dataset:
         attrs={
             "compile_seconds": samples.compile_seconds,
             "sampling_seconds": samples.sampling_seconds,
-            "warmup": warmup,
+            "warmup": samples.warmup,
+            "warmup_steps": samples.warmup_steps,
             "step_size": samples.end.step_size,
         },
     )
@@ -180,11 +183,12 @@ def _advance(
     root, scale = adaptation.metric.roots()
     log_step = np.full(schedule.chains, np.log(adaptation.step_size))
     control = Control(root, scale, schedule.target_accept, warming, log_step, adaptation.centre)
-    noise = _noise(seed, block, schedule, programs.size, adaptation.guesses(block))
-    chains, trace, mean_log_step = programs.advance(arrays, *_numbers((run.chains, control, noise)))
-    trace = jax.tree.map(np.asarray, trace)
+    stage = adaptation.stage(block)
+    noise = _noise(seed, block, schedule, programs.size, stage)
+    chains, *drawn, log_step = programs.advance(arrays, *_numbers((run.chains, control, noise)))
+    trace, gradient = jax.tree.map(lambda values: np.asarray(values)[:, : stage.iterations], drawn)
     if warming:
-        adaptation = adaptation.after(block, trace.position, np.asarray(mean_log_step))
+        adaptation = adaptation.after(block, trace, gradient, np.asarray(log_step))
         return replace(run, block=block + 1, chains=chains, adaptation=adaptation), trace
     return replace(run, block=block + 1, chains=chains, kept=(*run.kept, trace)), trace
 
@@ -211,7 +215,7 @@ class _Saver:
             )
         if saved is None:
             return None, ""
-        return saved, f"going on from the checkpoint at iteration {saved.block * BLOCK:,}"
+        return saved, f"going on from the checkpoint at iteration {saved.adaptation.done(saved.block):,}"
 
     def save(self, run: Checkpoint, finished: bool) -> str:
         """Write the state if it is time to; a finished run's if it took long enough to be worth it.
@@ -245,12 +249,9 @@ def _numbers(tree: Any) -> Any:
     return jax.tree.map(cast, tree)
 
 
-def _noise(seed: int, block: int, schedule: Schedule, size: int, first: bool) -> Noise:
+def _noise(seed: int, block: int, schedule: Schedule, size: int, stage: Stage) -> Noise:
     """The block's random numbers; they come from the host, one stream a chain and block, so that a run can go on from
-    any block.
-
-    Args:
-        first: trajectories are kept short, as the mass matrix is still a guess.
+    any block. A block that is shorter than the program's stands still after its last iteration.
     """
     streams = [np.random.default_rng([seed, 2, chain, block]) for chain in range(schedule.chains)]
     momenta = np.stack([stream.standard_normal((BLOCK, size)) for stream in streams])
@@ -258,9 +259,8 @@ def _noise(seed: int, block: int, schedule: Schedule, size: int, first: bool) ->
     jitter = JITTER[0] + (JITTER[1] - JITTER[0]) * _van_der_corput(block * BLOCK, BLOCK)
     evaluate = np.zeros(BLOCK, dtype=bool)
     evaluate[0] = block == 0
-    return Noise(
-        momenta, log_uniforms, jitter, evaluate, np.full(BLOCK, FIRST_STEPS if first else MOST_STEPS)
-    )
+    most_steps = np.where(np.arange(BLOCK) < stage.iterations, stage.most_steps, 0)
+    return Noise(momenta, log_uniforms, jitter, evaluate, most_steps)
 
 
 def _van_der_corput(first: int, count: int) -> np.ndarray:
@@ -271,26 +271,3 @@ def _van_der_corput(first: int, count: int) -> np.ndarray:
         out += weight * (index & 1)
         index, weight = index >> 1, weight / 2
     return out
-
-
-class _Rhat:
-    """Largest split R-hat of the parameters on the unconstrained scale, from sums alone."""
-
-    def __init__(self) -> None:
-        self.means: list[np.ndarray] = []
-        self.variances: list[np.ndarray] = []
-
-    def after(self, position: np.ndarray) -> float:
-        """With one more block; halves of the chains are the runs compared."""
-        self.means.append(position.mean(axis=1))
-        self.variances.append(position.var(axis=1))
-        count = len(self.means) // 2
-        if count == 0:
-            return float("nan")
-        runs, within = [], []
-        for part in (slice(0, count), slice(count, 2 * count)):
-            means, variances = np.stack(self.means[part]), np.stack(self.variances[part])
-            runs.append(means.mean(axis=0))
-            within.append(variances.mean(axis=0) + means.var(axis=0))
-        between = np.concatenate(runs).var(axis=0, ddof=1)
-        return float(np.sqrt(1 + between / np.maximum(np.concatenate(within).mean(axis=0), 1e-300)).max())

@@ -19,12 +19,11 @@ import pytest
 from scipy.special import ndtr
 
 from mmm_core.errors import InputError
-from mmm_core.inference.hmc.adaptation import Adaptation
 from mmm_core.inference.hmc.checkpoint import UnusableCheckpoint, load_checkpoint
 from mmm_core.inference.hmc.program import compiled
 from mmm_core.inference.hmc.sampler import sample
 from mmm_core.inference.hmc.starts import START_SPREAD, first_points
-from mmm_core.inference.hmc.state import BLOCK, Metric, Schedule, Start
+from mmm_core.inference.hmc.state import Metric, Schedule, Start
 from mmm_core.inference.runtime import Devices, largest_divisor
 from mmm_core.inference.sites import unconstrained_scale
 from mmm_core.posterior.mixing import statistics
@@ -127,7 +126,8 @@ def test_moments_of_a_known_target(samples):
 def test_the_mass_matrix_is_the_covariance(samples):
     np.testing.assert_allclose(samples.end.metric.covariance[:3, :3], COVARIANCE, rtol=0.35, atol=0.02)
     assert samples.end.metric.variance.shape == (60,)  # the large site has a diagonal of its own
-    np.testing.assert_allclose(samples.end.metric.variance, 0.01, rtol=0.4)
+    # of 400 draws whose squares are correlated, so that each has a standard deviation of an eighth: at most 4 of them
+    np.testing.assert_allclose(samples.end.metric.variance, 0.01, rtol=0.5)
 
 
 @pytest.mark.slow
@@ -142,11 +142,11 @@ class PowerCut(Exception):
     pass
 
 
-def cut_after(block):
-    """A progress callback that ends the run after a block."""
+def cut_after(iterations):
+    """A progress callback that ends the run after the block that completes so many iterations."""
 
     def pull_the_plug(step):
-        if step.done == block * BLOCK:
+        if step.done >= iterations:
             raise PowerCut
 
     return pull_the_plug
@@ -161,14 +161,17 @@ def often(monkeypatch):
 @pytest.mark.slow
 def test_a_run_that_was_cut_short_goes_on_with_the_same_draws(samples, tmp_path, often):
     file = tmp_path / "fit.checkpoint"
-    for block in (2, 9):  # once in the warm-up, once while sampling
+    # in the search, in a window of the learning, and while sampling
+    for iterations in (30, 100, samples.warmup + 200):
         with pytest.raises(PowerCut):
-            sample(Target(), ARRAYS, schedule(), 3, cut_after(block), checkpoint=file, identity="a")
+            sample(Target(), ARRAYS, schedule(), 3, cut_after(iterations), checkpoint=file, identity="a")
         assert file.is_file()
     steps = []
     resumed = sample(Target(), ARRAYS, schedule(), 3, steps.append, checkpoint=file, identity="a")
-    assert steps[1].message == "going on from the checkpoint at iteration 400"
-    assert steps[2].done == 9 * BLOCK
+    # the state of the last block is not written: the cut came before
+    assert steps[1].message == f"going on from the checkpoint at iteration {samples.warmup + 150}"
+    assert steps[2].done == samples.warmup + 200
+    assert resumed.warmup_steps == samples.warmup_steps
     # the file stays until the draws are safe: a run that was done is found done
     again = sample(Target(), ARRAYS, schedule(), 3, checkpoint=file, identity="a")
     for run in (resumed, again):
@@ -185,7 +188,7 @@ def test_a_checkpoint_that_is_no_use_is_put_aside_and_the_fit_starts_again(sampl
     (tmp_path / "fit.checkpoint.unusable").write_text("of an earlier fit")
     identity = "b" if fault == "foreign" else "a"
     with pytest.raises(PowerCut):
-        sample(Target(), ARRAYS, schedule(), 3, cut_after(3), checkpoint=file, identity=identity)
+        sample(Target(), ARRAYS, schedule(), 3, cut_after(50), checkpoint=file, identity=identity)
     content = bytearray(file.read_bytes())
     if fault == "foreign":
         remark = "is of another model, table, schedule, seed or version"
@@ -352,7 +355,9 @@ def test_progress_says_how_it_goes(samples):
     steps = []
     sample(Target(), ARRAYS, schedule(), 3, steps.append)
     assert [step.phase for step in steps[:3]] == ["compiling", "warm-up", "warm-up"]
-    assert steps[-1].done == steps[-1].total == 1300
+    assert steps[1].total == 1300  # the warm-up may take all of its iterations, but ends when it has settled
+    assert steps[-1].done == steps[-1].total == 1000 + samples.warmup
+    assert samples.warmup < 300
     assert 0.6 < steps[-1].acceptance < 1
     assert steps[-1].step_size == pytest.approx(samples.end.step_size)
     assert steps[-1].rhat < 1.02
@@ -414,26 +419,3 @@ def test_devices_are_shared_out_evenly():
     assert [largest_divisor(4, n) for n in (1, 2, 3, 4, 8)] == [1, 2, 2, 4, 4]
     assert largest_divisor(40, 16) == 10
     assert largest_divisor(1, 8) == 1
-
-
-@pytest.mark.parametrize("warmup", [50, 100, 200, 300, 500, 1000, 2000])
-def test_windows_grow_and_leave_the_end_to_the_step_size(warmup):
-    adaptation = Adaptation.begin(warmup, dense=3, size=5, block=BLOCK, start=None)
-    updates = adaptation.updates
-    assert list(updates) == sorted(set(updates))
-    assert updates[0] == 0
-    assert updates[-1] < adaptation.blocks - 1
-    lengths = np.diff([-1, *updates])
-    assert (np.diff(lengths[:-1]) >= 0).all()
-    assert adaptation.blocks - 1 - updates[-1] >= adaptation.blocks // 6
-
-
-def test_the_metric_is_shrunk_when_there_are_few_draws():
-    draws = np.random.default_rng(0).multivariate_normal(MEAN, COVARIANCE, (4, 5000))
-    many, few = Metric.of(draws, 3), Metric.of(draws[:1, :6], 3)
-    np.testing.assert_allclose(many.covariance, COVARIANCE, rtol=0.05, atol=0.02)
-    correlation = few.covariance[0, 1] / np.sqrt(few.covariance[0, 0] * few.covariance[1, 1])
-    assert abs(correlation) < 0.6 * abs(np.corrcoef(draws[0, :6, :2].T)[0, 1])
-    root, scale = Metric.of(draws, 1).roots()
-    np.testing.assert_allclose(root[0, 0] ** 2, 4.0, rtol=0.05)
-    np.testing.assert_allclose(scale**2, [1.0, 1e-4], rtol=0.05)
