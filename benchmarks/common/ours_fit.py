@@ -96,9 +96,11 @@ def main(folder: Path) -> None:
         "compile_s": stats.attrs.get("compile_seconds"),
         "sampling_s": stats.attrs.get("sampling_seconds"),
         "gradients": int(stats["num_steps"].sum()) if "num_steps" in stats else None,
+        "warmup": stats.attrs.get("warmup"),
+        "warmup_gradients": stats.attrs.get("warmup_steps"),
         "device": jax.devices()[0].platform,
         "configuration": {
-            "warmup": spec.fit.warmup,
+            "warmup_at_most": spec.fit.warmup,
             "draws": spec.fit.draws,
             "precision": spec.fit.precision,
         },
