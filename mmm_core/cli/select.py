@@ -63,6 +63,9 @@ def select(
     files = by_name([*(models or ()), *(more or ())])
     if not files:
         raise InputError("name the models: --models a.yaml b.yaml, or one and --ladder")
+    inputs = {file.resolve() for file in (table, *files.values())}
+    if out is not None and out.resolve() in inputs:
+        raise InputError(f"--out {out} is a file that this command reads: name another, it would be replaced")
     if ladder and len(files) > 1:
         raise InputError(f"--ladder varies one model, and {len(files)} are named: name one")
     specs: dict[str, ModelSpec] = {}

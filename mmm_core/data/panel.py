@@ -153,11 +153,14 @@ def _near_zero(modelled: pd.DataFrame, spec: ModelSpec) -> list[str]:
         if near.any():
             place = f" of geo {shown(geo)}" if geo else ""
             after = part[spec.time.column][near].max() + pd.Timedelta(days=7)
+            begin = f", or begin after them with `time: {{from: {after.date()}}}`"
+            count = int(near.sum())
             faults.append(
                 f"column {spec.kpi.column}: below {NEAR_ZERO:.0%} of the mean week{place} in "
-                f"{int(near.sum())} weeks ({weeks_of(part[near], spec)}): errors of a logarithm multiply, and such "
-                "weeks make a forecast explode: write `kpi: {scale: level}`, or begin after them with "
-                f"`time: {{from: {after.date()}}}`"
+                f"{count} week{'s' * (count > 1)} ({weeks_of(part[near], spec)}): errors of a logarithm multiply, and "
+                "such weeks make a forecast explode: write `kpi: {scale: level}`"
+                + begin
+                * (after <= part[spec.time.column].iloc[len(part) // 2])
             )
     return faults
 

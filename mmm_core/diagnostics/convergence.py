@@ -40,7 +40,7 @@ def faults(rhat: float | None, ess_bulk: float | None, divergent: float, thresho
         known = ess_bulk is not None and not math.isnan(ess_bulk)
         words.append(f"bulk ESS {ess_bulk:,.0f}" if known else "bulk ESS not defined")
     if words:
-        remedies.append("raise `fit: warmup` and `draws`")
+        remedies.append("raise `fit: draws` and `target_accept`")
     if divergent > thresholds.divergence_share:
         words.append(f"{divergent:.1%} of the transitions divergent")
         remedies.append("raise `fit: target_accept`")

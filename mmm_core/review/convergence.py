@@ -45,7 +45,7 @@ class RHat(Check):
         figure, quantity = subject.posterior.mixing.worst("rhat")
         message = f"R-hat is at most {figure:.4f} ({quantity}); below {threshold} is wanted"
         if not figure < threshold:
-            message += ": raise `fit: warmup` and `draws`, or tighten the priors of the channel named"
+            message += ": raise `fit: draws` and `target_accept`, or tighten the priors of the channel named"
         return self.result(figure < threshold, figure, threshold, message)
 
 

@@ -77,7 +77,9 @@ def _not_run(check: Check, subject: Subject) -> CheckResult | None:
     """The verdict where there is no refit to score."""
     weeks = check.thresholds.holdout_weeks
     if weeks == 0:
-        return check.result(True, np.nan, LEVEL / 2, "turned off by `review: holdout_weeks: 0`", "WARN")
+        return check.result(
+            True, np.nan, LEVEL / 2, "turned off (`review: holdout_weeks: 0`, or `--no-holdout`)", "WARN"
+        )
     if subject.holdouts:
         return None
     known = subject.posterior.data.sizes["week"]

@@ -9,6 +9,7 @@ from mmm_core.names import normal_name
 def test_the_same_letters_are_the_same_name():
     assert normal_name("fernsehen_ko\u0308ln") == "fernsehen_k\u00f6ln"
     assert normal_name("\ufefftv\u00a0spend\u200b ") == "tv spend"
+    assert normal_name("google\u200f") == normal_name("\u200egoogle") == "google"
     assert normal_name("hldy_Father's Day") == "hldy_Father's Day"
 
 

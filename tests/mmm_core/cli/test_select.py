@@ -41,3 +41,9 @@ def test_what_cannot_be_chosen_from_is_refused(folder):
     two = mmm("select", *table, "--ladder", "--models", folder / "small.yaml", folder / "small.yaml")
     assert two.returncode == 2
     assert "is named twice" in two.stderr
+    before = [(folder / name).read_bytes() for name in ("weekly.csv", "small.yaml")]
+    for name in ("weekly.csv", "small.yaml"):
+        own = mmm("select", *table, "--models", folder / "small.yaml", "--out", folder / name)
+        assert own.returncode == 2
+        assert "is a file that this command reads: name another" in own.stderr
+    assert before == [(folder / name).read_bytes() for name in ("weekly.csv", "small.yaml")]

@@ -80,7 +80,7 @@ def test_chains_that_did_not_converge_are_named_wherever_their_figures_appear(fo
         said = mmm(command, "--posterior", tmp_path / "apart.nc", "--out", tmp_path)
         assert said.returncode == 0, said.stderr
         assert "not converged: R-hat " in said.stdout, command
-        assert "do not use these figures; raise `fit: warmup` and `draws`\n" in said.stdout
+        assert "do not use these figures; raise `fit: draws` and `target_accept`\n" in said.stdout
     assert "R-hat" in read_json(tmp_path / "budget_allocation.json")["not_converged"]
 
 

@@ -70,6 +70,11 @@ def test_a_logarithm_of_weeks_near_zero_is_refused_with_the_remedy_and_named_eve
     )
     assert "`kpi: {scale: level}`, or begin after them with `time: {from: 2024-04-15}`" in said
     check_table(rows, parse_spec(SPEC))  # in levels such a week is one like others
+    late = rows.assign(revenue=table()["revenue"])
+    last = late["geo"].eq("south") & late["week_start"].eq(late["week_start"].max())
+    late.loc[last, "revenue"] = 1.5
+    assert "in 1 week (" in (said := refused(late, log))
+    assert "begin after them" not in said  # nothing would be left
     named = {**log, "baseline": {"events": {"opening": ["2024-04-01", "2024-04-08"]}}}
     check_table(rows, parse_spec(named))
 

@@ -117,7 +117,7 @@ def test_rhat_finds_one_week_of_the_level_on_which_chains_disagree(good):
     assert found.figure > 1.5
     week = str(good["posterior"]["week"].to_numpy()[7].astype("datetime64[D]"))
     assert f"level[{week}]" in found.message
-    assert "raise `fit: warmup`" in found.message
+    assert "raise `fit: draws`" in found.message
 
 
 def test_rhat_of_a_single_chain_is_not_defined_and_fails(good):
