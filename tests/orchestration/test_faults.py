@@ -97,7 +97,8 @@ def test_mlflow_away_keeps_the_posterior_and_it_can_be_registered_afterwards(hou
 @pytest.mark.slow
 def test_a_run_killed_in_its_fit_leaves_nothing_half_written_and_a_rerun_the_same_version(new_house):
     house = new_house
-    house.write_spec(fit={**SPEC["fit"], "warmup": 2_000_000})  # long enough to be killed in
+    # long enough to be killed in
+    house.write_spec(fit={**SPEC["fit"], "draws": 100_000, "target_accept": 0.99})
     run = run_elsewhere(house, LAST_WEEK)
     fitting = wait_for(lambda: fits_running(house))
     folder = house.posteriors.path(vintage(), "any").parent

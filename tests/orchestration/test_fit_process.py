@@ -182,7 +182,7 @@ def test_a_posterior_without_room_leaves_the_draws_and_the_next_run_goes_on_from
 @pytest.mark.slow
 def test_ctrl_c_in_a_fit_ends_it_and_nothing_of_an_earlier_posterior_is_printed(new_house):
     house = new_house
-    house.write_spec(fit={"chains": 2, "warmup": 2_000_000, "draws": 150, "seed": 3})
+    house.write_spec(fit={"chains": 2, "draws": 100_000, "target_accept": 0.99, "seed": 3})
     script = f"""
         import sys
         from pathlib import Path
