@@ -8,6 +8,8 @@ from typing import Any
 
 import dagster as dg
 
+from assets.resources.messages import WholeMessages
+
 END_SECONDS = 5.0
 OUT_OF_MEMORY = (
     "the machine's memory ran out, most likely. Close what else uses memory, take fewer `draws` or `chains` in the "
@@ -35,7 +37,7 @@ class FitProcess(dg.ConfigurableResource):
         with dg.open_pipes_session(
             context=context,
             context_injector=dg.PipesTempFileContextInjector(),
-            message_reader=dg.PipesTempFileMessageReader(),
+            message_reader=WholeMessages(),
             extras=dict(extras),
         ) as session:
             process = subprocess.Popen(
