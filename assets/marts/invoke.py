@@ -43,7 +43,7 @@ def invoke(
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    with dbt_environment(warehouse_path, target), without_thoughts():
+    with dbt_environment(warehouse_path, target), without_debug_events():
         try:
             done = dbtRunner(manifest, [listener] if listener else []).invoke([*QUIETLY, *arguments])
         finally:
@@ -54,7 +54,7 @@ def invoke(
 
 
 @contextmanager
-def without_thoughts() -> Iterator[None]:
+def without_debug_events() -> Iterator[None]:
     """dbt makes no messages of its events at debug level: nobody hears them, and they take a tenth of a build."""
     from dbt_common.events.base_types import EventLevel
     from dbt_common.events.event_manager import EventManager

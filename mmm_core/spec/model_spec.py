@@ -22,7 +22,7 @@ from mmm_core.spec.budget_spec import DEFAULT, Budget
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
-from mmm_core.spec.names import Column, Component, Day, FilterValue
+from mmm_core.spec.names import Column, Component, Day, FilterValue, refuse_names_alike
 from mmm_core.spec.yaml_file import read_yaml, written_yaml
 
 LEARNED = "learned"
@@ -371,7 +371,7 @@ class ModelSpec(Strict):
                 f"{', '.join(sorted(twice))}: named more than once among channels, controls, treatments, events and "
                 "steps; each is a component of the outcome and needs a name of its own"
             )
-        _refuse_names_alike(components)
+        refuse_names_alike(components)
         for column, keys in self.column_keys.items():
             _refuse_two_roles(column, keys)
         return self
@@ -473,18 +473,6 @@ class ModelSpec(Strict):
     def to_yaml(self) -> str:
         """The specification as YAML with every default written out; `parse_spec` reads it back."""
         return written_yaml(_short_priors(self.model_dump(mode="json", by_alias=True)))
-
-
-def _refuse_names_alike(components: list[str]) -> None:
-    """Raise ValueError where two components differ in capitals alone.
-
-    Nobody could tell them apart in a report, and some stores (SQL, file systems) take them for one.
-    """
-    seen: dict[str, str] = {}
-    for name in components:
-        other = seen.setdefault(name.casefold(), name)
-        if other != name:
-            raise ValueError(f"'{other}' and '{name}' differ in capitals alone: rename one")
 
 
 def _refuse_two_roles(column: str, keys: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ Names are kept as they are read, composed alike (`normal_name`); refused is what
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated
 from unicodedata import bidirectional, category
@@ -54,6 +55,18 @@ def _day(day: date) -> date:
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise ValueError(f"write a day of the years {FIRST_YEAR} to {LAST_YEAR}, got {day}")
     return day
+
+
+def refuse_names_alike(components: Iterable[str]) -> None:
+    """Raise ValueError where two components differ in capitals alone.
+
+    Nobody could tell them apart in a report, and some stores (SQL, file systems) take them for one.
+    """
+    seen: dict[str, str] = {}
+    for name in components:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            raise ValueError(f"'{other}' and '{name}' differ in capitals alone: rename one")
 
 
 Column = Annotated[str, AfterValidator(_column)]

@@ -14,9 +14,10 @@ from threadpoolctl import threadpool_limits
 
 from mmm_core.errors import InputError
 from mmm_core.inference.engines import EngineResult, FitOptions
+from mmm_core.inference.hmc.metric import Metric
 from mmm_core.inference.hmc.program import compiled
 from mmm_core.inference.hmc.sampler import Samples, sample, sample_stats
-from mmm_core.inference.hmc.state import Metric, Progress, Schedule, Start
+from mmm_core.inference.hmc.state import Progress, Schedule, Start
 from mmm_core.inference.runtime import configure
 from mmm_core.inference.variables import posterior_variables, variables_program
 from mmm_core.json_text import dumps

@@ -21,8 +21,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from mmm_core.inference.hmc.metric import Metric
 from mmm_core.inference.hmc.rhat import split_rhat
-from mmm_core.inference.hmc.state import BLOCK, Metric, Start, Trace
+from mmm_core.inference.hmc.state import BLOCK, Start, Trace
 
 # The first step size, before anything is known, and in a space just whitened.
 FIRST_STEP, WHITENED_STEP = 0.1, 0.4

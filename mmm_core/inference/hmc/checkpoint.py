@@ -19,7 +19,8 @@ import numpy as np
 from mmm_core.errors import InputError
 from mmm_core.files import write_whole
 from mmm_core.inference.hmc.adaptation import Adaptation, Stage
-from mmm_core.inference.hmc.state import ChainState, Metric, Trace
+from mmm_core.inference.hmc.metric import Metric
+from mmm_core.inference.hmc.state import ChainState, Trace
 
 # Of the layout of the file; raised when it changes.
 FORMAT = 2

@@ -14,8 +14,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from mmm_core.errors import InputError, listed
+from mmm_core.inference.hmc.metric import Metric
 from mmm_core.inference.hmc.program import Programs
-from mmm_core.inference.hmc.state import ChainState, Metric, Schedule, Start, Trace
+from mmm_core.inference.hmc.state import ChainState, Schedule, Start, Trace
 
 # Prior sd (unconstrained scale) that chains are spread by around the middle of the priors: wider than the priors.
 START_SPREAD = 1.5

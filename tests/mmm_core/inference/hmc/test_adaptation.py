@@ -10,9 +10,10 @@ import pytest
 from scipy.stats import ortho_group
 
 from mmm_core.inference.hmc.adaptation import LAST, Adaptation, Stage, cold_stages, settled
+from mmm_core.inference.hmc.metric import Metric
 from mmm_core.inference.hmc.rhat import RunningRhat, split_rhat
 from mmm_core.inference.hmc.sampler import sample
-from mmm_core.inference.hmc.state import BLOCK, Metric, Schedule, Start, Trace
+from mmm_core.inference.hmc.state import BLOCK, Schedule, Start, Trace
 from mmm_core.inference.runtime import Devices
 from mmm_core.posterior.mixing import statistics
 

@@ -20,10 +20,11 @@ from scipy.special import ndtr
 
 from mmm_core.errors import InputError
 from mmm_core.inference.hmc.checkpoint import UnusableCheckpoint, load_checkpoint
+from mmm_core.inference.hmc.metric import Metric
 from mmm_core.inference.hmc.program import compiled
 from mmm_core.inference.hmc.sampler import sample
 from mmm_core.inference.hmc.starts import START_SPREAD, first_points
-from mmm_core.inference.hmc.state import Metric, Schedule, Start
+from mmm_core.inference.hmc.state import Schedule, Start
 from mmm_core.inference.runtime import Devices, largest_divisor
 from mmm_core.inference.sites import unconstrained_scale
 from mmm_core.posterior.mixing import statistics
