@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from mmm_core.devices import host_devices
+from mmm_core.devices import exact_products, host_devices
 from mmm_core.spec.model_spec import ModelSpec
 from mmm_core.transforms import adstock
 from mmm_core.transforms.adstock import ADSTOCKS
@@ -23,6 +23,7 @@ from mmm_core.transforms.saturation import SATURATIONS
 
 Array = Any  # of NumPy in a posterior, of JAX inside a program
 
+exact_products()
 host_devices()  # before anything of a model computes: a fit that follows wants one a chain
 
 

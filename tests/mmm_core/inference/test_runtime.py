@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import jax
 import pytest
 from platformdirs import user_cache_path
 
+from mmm_core.data.arrays import model_data
 from mmm_core.inference.runtime import (
     Devices,
     compilation_cache,
@@ -17,6 +19,10 @@ from mmm_core.inference.runtime import (
     largest_divisor,
     only_new_garbage,
 )
+from mmm_core.inference.variables import trace_variables
+from mmm_core.model.prepare import prepare
+from mmm_core.spec.model_spec import parse_spec
+from tests.mmm_core.posteriors import SPEC, weekly_table
 
 
 def test_old_objects_are_spared_by_collections_and_given_back():
@@ -88,6 +94,16 @@ def test_a_fit_has_a_device_a_chain_whatever_was_computed_before_it(first):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-1] == "4"
+
+
+def test_programs_of_a_model_multiply_float32_matrices_as_float32():
+    """What a GPU does with them otherwise can be seen on a GPU alone; what it is told, here."""
+    spec = parse_spec(SPEC)
+    data = model_data(weekly_table(60), spec)
+    program = str(trace_variables(prepare(data, spec, (), data.sizes["week"])))
+    stated = re.findall(r"dot_general\[\s+dimension_numbers=.*\s+precision=(.*)", program)
+    assert len(stated) == program.count("dot_general[") > 3
+    assert set(stated) == {"(Precision.HIGHEST, Precision.HIGHEST)"}
 
 
 def test_geos_are_not_spread_over_devices_that_are_there_for_chains(monkeypatch):
