@@ -1,0 +1,1 @@
+"""What experiments measured: lift tests as records, how far each is believed, and their replay through a model."""
