@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 Outcome = Literal["revenue", "kpi"]
 Status = Literal["approved", "needs review", "rejected"]
 
+STATUSES: tuple[Status, ...] = ("approved", "needs review", "rejected")
+OUTCOMES: tuple[Outcome, ...] = ("revenue", "kpi")
 DESIGNS = ("geo_holdout", "geo_scale_up", "conversion_lift", "switchback", "scale_down", "scale_up")
 
 
@@ -54,7 +56,11 @@ class LiftTest:
         source: who measured it.
         reported: day on which the result was known; a fit as of an earlier week does not see it. None: the last day
             of the window that was measured.
-        status: what people decided about it, where they did; never implied.
+        status: what its source or whoever keeps the tests says of it, where they do; no approval by itself
+            (`mmm_core.evidence.approvals`).
+        market: of the test, by the value that the model's `filter: {market: ...}` keeps; empty where none is said.
+        pre_period_error: how far the comparison missed the tested area before the test, as a share of its outcome
+            (a mean absolute percentage error); None where the read-out does not say.
     """
 
     test_id: str
@@ -72,11 +78,35 @@ class LiftTest:
     source: str = ""
     reported: date | None = None
     status: Status | None = None
+    market: str = ""
+    pre_period_error: float | None = None
 
     @property
     def channels(self) -> tuple[str, ...]:
         """The tested channels, in the order of the record."""
         return tuple(self.spend)
+
+    @property
+    def incremental_spend(self) -> float:
+        """Spend that was tested, over the channels: negative where they were switched off or down."""
+        return sum(spend.actual - spend.without for spend in self.spend.values())
+
+    @property
+    def days(self) -> int:
+        """Days of the window, first and last included."""
+        return (self.end - self.start).days + 1
+
+    @property
+    def measured_until(self) -> date:
+        """Last day on which the outcome counted: of the window, or of the weeks after it."""
+        if not self.post_weeks:
+            return self.end
+        return self.end + timedelta(days=6 - self.end.weekday() + 7 * self.post_weeks)
+
+    @property
+    def known_on(self) -> date:
+        """Day from which on the result may be used."""
+        return self.reported or self.measured_until
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,316 @@
+"""Lift tests from a file or a mart: one row a test, whole, or refused with test, row, column and remedy.
+
+A file is a table as `mmm_core.data.reader` reads one, or a YAML list of tests under the same names, in which lists may
+stand for text separated by ';' and mappings by channel for the spend of several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import pandas as pd
+
+from mmm_core.data.cells import ROW
+from mmm_core.data.reader import read_table
+from mmm_core.errors import InputError, listed, nearest, shown
+from mmm_core.evidence.columns import NAMES, REQUIRED
+from mmm_core.evidence.conversions import Estimate, from_interval, from_roi
+from mmm_core.evidence.lift_test import DESIGNS, OUTCOMES, STATUSES, LiftTest, Outcome, Status, TestedSpend
+from mmm_core.evidence.row import BETWEEN, Row, Rows
+from mmm_core.evidence.yaml_list import table_of
+from mmm_core.inputs import name_of
+from mmm_core.spec.yaml_file import read_yaml
+
+EVERYWHERE = "all"
+"""In place of geos: every one of them."""
+_WEEKS_AGREE = 0.01  # share by which weekly spend may miss the total it should add up to: rounding
+_MISSPELT = 0.75
+_INTERVAL = ("interval_low", "interval_high", "interval_level")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What speaks against one row.
+
+    Attributes:
+        test_id: of the test; "" where the row has none.
+        place: row of a file or entry of a list.
+    """
+
+    test_id: str
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.place} (test {shown(self.test_id)}): {self.text}"
+            if self.test_id
+            else f"{self.place}: {self.text}"
+        )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a table holds: the tests that could be read, and what speaks against the others."""
+
+    tests: tuple[LiftTest, ...]
+    faults: tuple[Fault, ...]
+
+
+def read_lift_tests(path: str | Path) -> tuple[LiftTest, ...]:
+    """The tests of a file, in its order.
+
+    Raises:
+        InputError: a file that cannot be read, a column that is missing or misspelt, or a row that is refused; every
+            fault is named with its row, test, column and remedy.
+    """
+    source = name_of(path)
+    yaml = Path(path).suffix.lower() in (".yaml", ".yml")
+    table = table_of(read_yaml(path), source) if yaml else read_table(path)
+    reading = lift_tests_in(table, source, "entry" if yaml else "row")
+    if reading.faults:
+        lines = "\n".join(f"  {fault}" for fault in reading.faults)
+        raise InputError(f"{source}: lift tests were refused\n{lines}")
+    return reading.tests
+
+
+def lift_tests_in(table: pd.DataFrame, source: str, place: str = ROW) -> Reading:
+    """The tests of a table whose columns are those of `mmm_core.evidence.columns`.
+
+    Args:
+        table: cells as text or Python values; its index is the row in the file.
+        place: what its index counts, for messages.
+
+    Raises:
+        InputError: a column that is missing, or nearly named like one.
+    """
+    _refuse_columns(table, source)
+    rows = Rows.of(table)
+    tests, faults = [], []
+    for position, index in enumerate(table.index):
+        row = Row(rows, position)
+        test = _test(row)
+        if row.faults or test is None:
+            faults += [Fault(row.text("test_id"), f"{place} {index}", text) for text in row.faults]
+        else:
+            tests.append((f"{place} {index}", test))
+    repeated = _repeated(tests)
+    refused = {test_id for fault in repeated for test_id in [fault.test_id]}
+    return Reading(tuple(test for _, test in tests if test.test_id not in refused), (*faults, *repeated))
+
+
+def _test(row: Row) -> LiftTest | None:
+    """The test of a row; None where something speaks against it, which the row then knows."""
+    test_id, channels, geos = row.required("test_id"), row.names("channels"), row.names("geos")
+    if not channels:
+        row.fault("channels", "is blank: name the channels that were tested")
+    start, end = row.day("start_date"), row.day("end_date")
+    for column, day in (("start_date", start), ("end_date", end)):
+        if day is None and not row.text(column):
+            row.fault(column, "is blank: fill it in")
+    if start and end and start > end:
+        row.fault("end_date", f"{end} is before start_date {start}: put the two the other way round")
+    spend = _spend(row, channels)
+    share, post_weeks = row.number("population_share"), row.number("post_weeks") or 0.0
+    if share is not None and not 0 < share <= 1:
+        row.fault("population_share", f"{share:g} is no share: write a number above 0 and up to 1")
+    if post_weeks < 0 or post_weeks % 1:
+        row.fault("post_weeks", f"{post_weeks:g} is no number of weeks: write 0, 1, 2, ...")
+    pre_period = row.number("pre_period_error")
+    if pre_period is not None and pre_period < 0:
+        row.fault("pre_period_error", f"{pre_period:g} is negative: write the mean absolute error as a share")
+    outcome, status = row.word("outcome", OUTCOMES, "revenue"), row.word("status", STATUSES)
+    design, reported = row.word("design", DESIGNS), row.day("reported_date")
+    if not row.text("design"):
+        row.fault("design", f"is blank: write one of {', '.join(DESIGNS)}")
+    estimate = _estimate(row, spend)
+    if row.faults or estimate is None or start is None or end is None:
+        return None
+    known_outcome, known_status = _literals(outcome, status)
+    test = LiftTest(
+        test_id=test_id,
+        spend=spend,
+        start=start,
+        end=end,
+        incremental=estimate.value,
+        standard_error=estimate.error,
+        geos=() if geos in ((), (EVERYWHERE,)) else geos,
+        post_weeks=int(post_weeks),
+        outcome=known_outcome,
+        share=1.0 if share is None else share,
+        currency=row.text("currency").upper(),
+        design=design,
+        source=row.text("source"),
+        reported=reported,
+        status=known_status,
+        market=row.text("market"),
+        pre_period_error=pre_period,
+    )
+    if reported and reported < test.end:
+        row.fault("reported_date", f"{reported} is before end_date {end}: a test is known once it is over")
+        return None
+    return test
+
+
+def _literals(outcome: str, status: str) -> tuple[Outcome, Status | None]:
+    """Words that were found among the known ones, in the types of the record."""
+    return next(word for word in OUTCOMES if word == outcome), next(
+        (w for w in STATUSES if w == status), None
+    )
+
+
+def _spend(row: Row, channels: tuple[str, ...]) -> dict[str, TestedSpend]:
+    """Spend of each channel with and without the test; empty where something speaks against it."""
+    totals = {}
+    for column in ("spend_actual", "spend_without"):
+        if not (written := row.required(column)):
+            continue
+        parts = [part.strip() for part in written.split(BETWEEN)]
+        if len(parts) != len(channels):
+            row.fault(
+                column, f"{len(parts)} amounts for {len(channels)} channels: one for each, separated by ';'"
+            )
+        elif (amounts := row.amounts(column, parts)) is not None:
+            totals[column] = amounts
+    weekly = _weekly(row, channels)
+    if len(totals) < 2 or weekly is None or not channels:
+        return {}
+    spend = {
+        channel: TestedSpend(actual, without, weekly.get(channel))
+        for channel, actual, without in zip(channels, totals["spend_actual"], totals["spend_without"], strict=True)
+    }  # fmt: skip
+    unchanged = [channel for channel, tested in spend.items() if tested.actual == tested.without]
+    if unchanged:
+        row.fault(
+            "spend_without",
+            f"is spend_actual for {listed(unchanged)}: a test changes spend: state what would have been spent without "
+            "it, or leave the channel out",
+        )
+    for channel, tested in spend.items():
+        added_up = sum(tested.weekly_without or ())
+        if tested.weekly_without and abs(added_up - tested.without) > _WEEKS_AGREE * max(
+            added_up, tested.without
+        ):
+            row.fault(
+                "weekly_spend_without",
+                f"adds up to {added_up:g} for {channel}, where spend_without is {tested.without:g}: mend either",
+            )
+    return spend
+
+
+def _weekly(row: Row, channels: tuple[str, ...]) -> dict[str, tuple[float, ...]] | None:
+    """Weekly spend without the test by channel, where it is stated; None where it cannot be read."""
+    written = row.text("weekly_spend_without")
+    if not written:
+        return {}
+    parts = written.split(BETWEEN)
+    if len(parts) != len(channels):
+        row.fault(
+            "weekly_spend_without",
+            f"{len(parts)} lists for {len(channels)} channels: one for each, separated by ';', blanks between weeks",
+        )
+        return None
+    out = {}
+    for channel, part in zip(channels, parts, strict=True):
+        amounts = row.amounts("weekly_spend_without", part.split())
+        if amounts is None:
+            return None
+        if amounts:
+            out[channel] = tuple(amounts)
+    return out
+
+
+def _estimate(row: Row, spend: Mapping[str, TestedSpend]) -> Estimate | None:
+    """Incremental outcome and its standard error, whichever way they are stated."""
+    before = len(row.faults)
+    outcome, roi, error = row.number("incremental_outcome"), row.number("roi"), row.number("standard_error")
+    interval = {column: row.number(column) for column in _INTERVAL}
+    stated = [column for column, value in interval.items() if value is not None]
+    if len(row.faults) > before:
+        return None
+    if outcome is not None and roi is not None:
+        row.fault("roi", "is stated beside incremental_outcome: leave one of the two blank")
+    if stated and len(stated) < len(_INTERVAL):
+        lacking = [column for column in _INTERVAL if column not in stated]
+        row.fault(lacking[0], f"is blank where {stated[0]} is not: an interval is its two ends and its level")
+    if error is not None and error <= 0:
+        row.fault(
+            "standard_error", f"{error:g} is not above 0: no test is free of error: state the read-out's own"
+        )
+    if error is None and not stated:
+        row.fault("standard_error", "is blank: state it, or interval_low, interval_high and interval_level")
+    value = outcome if roi is None else roi
+    if value is None and not stated:
+        row.fault("incremental_outcome", "is blank: state it, roi, or an interval")
+    if len(row.faults) > before:
+        return None
+    found = _as_stated(row, value, error, interval if stated else None)
+    if found is None or roi is None:
+        return found
+    tested = sum(each.actual - each.without for each in spend.values())
+    if not spend:
+        return None  # which is refused already
+    try:
+        return from_roi(found, tested)
+    except InputError as refused:
+        row.fault("roi", str(refused))
+        return None
+
+
+def _as_stated(
+    row: Row, value: float | None, error: float | None, interval: Mapping[str, float | None] | None
+) -> Estimate | None:
+    """The estimate in the unit it is stated in. An error counts before an interval, which must hold the estimate."""
+    if interval is None:
+        return None if value is None or error is None else Estimate(value, error)
+    try:
+        low, high, level = (float(interval[column] or 0.0) for column in _INTERVAL)
+        found = from_interval(low, high, level, value)
+    except InputError as refused:
+        row.fault("interval_low", str(refused))
+        return None
+    return found if error is None else Estimate(found.value, error)
+
+
+def _repeated(tests: list[tuple[str, LiftTest]]) -> list[Fault]:
+    """The same test twice: under one name, or with one content under two."""
+    faults: list[Fault] = []
+    names: dict[str, str] = {}
+    contents: dict[tuple[object, ...], str] = {}
+    for place, test in tests:
+        if test.test_id in names:
+            faults.append(
+                Fault(
+                    test.test_id,
+                    place,
+                    f"column test_id: is there already in {names[test.test_id]}: keep one",
+                )
+            )
+            continue
+        names[test.test_id] = place
+        geos = tuple(sorted(test.geos))
+        content = (test.market, tuple(sorted(test.spend.items(), key=lambda item: item[0])), geos, test.start, test.end,
+                   test.outcome, test.incremental, test.standard_error)  # fmt: skip
+        if content in contents:
+            faults.append(
+                Fault(test.test_id, place, f"is the test of {contents[content]} under another name: keep one")
+            )
+        contents.setdefault(content, place)
+    return faults
+
+
+def _refuse_columns(table: pd.DataFrame, source: str) -> None:
+    missing = [name for name in REQUIRED if name not in table.columns]
+    if missing:
+        faults = "; ".join(f"'{name}': {nearest(name, map(str, table.columns))}" for name in missing)
+        raise InputError(f"{source}: columns that lift tests need are not there: {faults}")
+    for name in map(str, table.columns):
+        free = [known for known in NAMES if known not in table.columns]
+        near = get_close_matches(name, free, n=1, cutoff=_MISSPELT) if name not in NAMES else []
+        if near:
+            raise InputError(
+                f"{source}: column '{name}' is not read: did you mean '{near[0]}'? Otherwise rename it"
+            )
