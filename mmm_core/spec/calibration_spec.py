@@ -8,6 +8,27 @@ from pydantic import Field
 
 from mmm_core.spec.media_spec import Strict
 
+Design = Literal["geo_holdout", "geo_scale_up", "conversion_lift", "switchback", "scale_down", "scale_up"]
+
+
+class DesignQuality(Strict):
+    """How far a test is believed for how it was run: 1 as it was reported, less widens its error.
+
+    Geos or people drawn by lot, beside others left alone, are believed; a whole market compared with what it was before
+    has no such others.
+    """
+
+    geo_holdout: float = Field(default=1.0, gt=0, le=1)
+    geo_scale_up: float = Field(default=1.0, gt=0, le=1)
+    conversion_lift: float = Field(default=1.0, gt=0, le=1)
+    switchback: float = Field(default=0.8, gt=0, le=1)
+    scale_down: float = Field(default=0.6, gt=0, le=1)
+    scale_up: float = Field(default=0.6, gt=0, le=1)
+
+    def of(self, design: Design) -> float:
+        """Quality of a design."""
+        return float(getattr(self, design))
+
 
 class EvidenceRule(Strict):
     """By which rule a test is scored; see docs/evidence.md."""
@@ -17,6 +38,47 @@ class EvidenceRule(Strict):
         gt=0,
         description="weeks after which a test's age alone doubles the variance of its error",
     )
+    design: DesignQuality = Field(
+        default=DesignQuality(),
+        description="quality of each design, above 0 and up to 1; 0.5 alone doubles the variance of the error",
+    )
+    least_days: int = Field(
+        default=14, ge=1, description="a shorter test needs review: a week's chance is not a channel's effect"
+    )
+    least_power: float = Field(
+        default=0.0,
+        ge=0,
+        description="a test whose |estimate| is fewer standard errors needs review; 0, as advised, takes tests that "
+        "found nothing too: leaving them out would make every channel look better",
+    )
+    most_spend_ratio: float = Field(
+        default=5.0,
+        gt=1,
+        description="a test needs review whose daily spend is that many times the model's, or that fraction of it",
+    )
+    spend_tolerance: float = Field(
+        default=0.1,
+        ge=0,
+        description="share by which a test's spend may differ from the model's table; beyond it the test is rejected",
+    )
+    most_pre_period_error: float = Field(
+        default=0.1,
+        gt=0,
+        description="a test needs review whose comparison missed by more before it began, as a share of the outcome",
+    )
+    most_contamination: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="a test needs review if tests of other channels ran in more than this share of its geos and days",
+    )
+    currency: str = Field(
+        default="USD", description="currency of the model's table; a test in another one is rejected"
+    )
+    accept_status: tuple[Literal["approved", "needs review"], ...] = Field(
+        default=(),
+        description="statuses that count as an approval without a line in `approvals`; none by default",
+    )
 
 
 class Calibration(Strict):
@@ -24,7 +86,15 @@ class Calibration(Strict):
 
     lift_tests: Literal["approved"] | None = Field(
         default=None,
-        description="`approved`: the approved tests of the mart, or of `mmm fit --lift-tests FILE`",
+        description="`approved`: the approved tests of the mart, of `tests`, or of `mmm fit --lift-tests FILE`",
+    )
+    tests: str | None = Field(
+        default=None,
+        description="file of further tests beside this YAML, as CSV or a YAML list; see docs/evidence.md",
+    )
+    approvals: str | None = Field(
+        default=None,
+        description="file beside this YAML that says who approved which test and when: test_id, decision, by, on, why",
     )
     likelihood: Literal["normal", "student_t"] = "student_t"
     nu: float = Field(default=4.0, gt=1, description="degrees of freedom of `student_t`")
