@@ -17,3 +17,12 @@ def normal_name(text: str) -> str:
         return text.strip()
     visible = unicodedata.normalize("NFC", text).translate(_INVISIBLE)
     return "".join(" " if character.isspace() else character for character in visible.strip())
+
+
+def alike(name: str) -> str:
+    """What names that differ in capitals or blanks alone have in common: nobody could tell them apart in a report.
+
+    >>> alike("New York") == alike("new  york") == alike("NewYork")
+    True
+    """
+    return "".join(normal_name(name).casefold().split())

@@ -104,10 +104,10 @@ def _numbers(cells: "pd.DataFrame", columns: list[str]) -> "tuple[dict[str, pd.S
 
 
 def _calendar_faults(week: "pd.Series", geo: "pd.Series") -> list[str]:
-    """Blank geos, weeks given twice, left out, or off the seven-day step; each geo has the same weeks."""
+    """Geos that are blank or alike; weeks given twice, left out, or off the seven-day step; each geo has the same."""
     import pandas as pd
 
-    from mmm_core.data.cells import rows_named
+    from mmm_core.data.cells import names_alike, rows_named
     from mmm_core.data.weeks import not_weekly
 
     faults = []
@@ -115,6 +115,8 @@ def _calendar_faults(week: "pd.Series", geo: "pd.Series") -> list[str]:
         faults.append(
             f"column {GEO_COLUMN}: is blank ({rows_named(geo.index[geo == ''])}): name the geo of each row"
         )
+    if fault := names_alike(geo):
+        faults.append(fault)
     twice = pd.DataFrame({"week": week, "geo": geo}).duplicated(keep=False)
     if twice.any():
         faults.append(

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mmm_core.errors import InputError, listed, shown
-from mmm_core.names import normal_name
+from mmm_core.names import alike, normal_name
 
 MISSING = frozenset({"", "NA", "NaN", "nan", "NULL", "null", "None"})
 """Cells of a column of numbers or days that state nothing: blank, or as pandas, R and SQL write it."""
@@ -134,6 +134,24 @@ def rows_named(index: Iterable[int]) -> str:
     """Rows of a file for a message, as a spreadsheet counts them."""
     rows = sorted({int(row) for row in index})
     return f"{'row' if len(rows) == 1 else 'rows'} {listed(rows)}"
+
+
+def places(cells: pd.Series) -> str:
+    """Where cells are, for a message: their rows in the file they were read from, or their positions."""
+    if cells.index.name == ROW:
+        return f"({rows_named(cells.index)})"
+    return f"(at positions {listed(cells.index)})"
+
+
+def names_alike(cells: pd.Series) -> str:
+    """What is wrong where two names in a column of text differ in capitals or blanks alone; "" where none do."""
+    written: dict[str, str] = {}
+    for name in dict.fromkeys(cells):
+        other = written.setdefault(alike(name), name)
+        if other != name:
+            two = " and ".join(f"{shown(text)} {places(cells[cells == text])}" for text in (other, name))
+            return f"column {cells.name}: {two} differ in capitals or blanks alone: write both alike, or rename one"
+    return ""
 
 
 def number_column(table: pd.DataFrame, column: str, source: str) -> pd.Series:

@@ -11,11 +11,12 @@ import xarray as xr
 
 from mmm_core.data.arrays import NATIONAL
 from mmm_core.data.calendar import dated_values
-from mmm_core.data.cells import DECIMAL_COMMAS, text_of
+from mmm_core.data.cells import DECIMAL_COMMAS, names_alike, places, text_of
 from mmm_core.data.contract import weeks_of
 from mmm_core.data.table import as_numbers, by_name, week_column
 from mmm_core.data.weeks import not_weekly
-from mmm_core.errors import InputError, listed
+from mmm_core.errors import InputError, listed, shown
+from mmm_core.names import alike
 from mmm_core.spec.media_spec import Channel
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -77,6 +78,15 @@ def _plan_rows(
         rows["_geo"] = text_of(rows[spec.geo.column])
     else:
         rows["_geo"] = NATIONAL
+    if fault := names_alike(rows["_geo"].rename(spec.geo.column if spec.geo else "_geo")):
+        raise InputError(f"{source}: {fault}")
+    of_model = {alike(geo): geo for geo in geos}
+    for geo in dict.fromkeys(rows["_geo"]):
+        if geo not in geos and (meant := of_model.get(alike(geo))):
+            raise InputError(
+                f"{source}: geo {shown(geo)} {places(rows['_geo'][rows['_geo'] == geo])} is the model's {shown(meant)} "
+                "but for capitals or blanks: write it as the model has it"
+            )
     strange, absent = set(rows["_geo"]) - set(geos), set(geos) - set(rows["_geo"])
     if strange or absent:
         raise InputError(

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from mmm_core.data.cells import DECIMAL_COMMAS, ROW, days, numbers, rows_named, same_value, text_of
+from mmm_core.data.cells import DECIMAL_COMMAS, ROW, days, names_alike, numbers, places, same_value, text_of
 from mmm_core.data.contract import contract_faults, weeks_of
 from mmm_core.data.panel import panel_faults
 from mmm_core.data.reader import read_table as read_table
@@ -30,8 +30,8 @@ def check_table(table: pd.DataFrame, spec: ModelSpec, source: str = "table") -> 
 
     Raises:
         InputError: a missing or repeated column, text among numbers, rows that are not weeks, a duplicated or missing
-            week, negative or missing media, a missing control, a KPI gap, a channel without any media, a geo whose KPI
-            never changes or whose population jumps, weeks that were closed, or no rows left.
+            week, negative or missing media, a missing control, a KPI gap, a channel without any media, geos named
+            alike, a geo whose KPI never changes or whose population jumps, weeks that were closed, or no rows left.
     """
     rows = by_name(table, source)
     _require_columns(rows, spec, source)
@@ -107,11 +107,11 @@ def week_column(rows: pd.DataFrame, spec: ModelSpec, source: str) -> pd.Series:
     blank = bad & ~read.wrong
     if blank.any():
         raise InputError(
-            f"{source}: column {column}: no week{_rows_of(cells[blank])}: state it, or delete the row"
+            f"{source}: column {column}: no week {places(cells[blank])}: state it, or delete the row"
         )
     raise InputError(
         f"{source}: column {column}: not a date written YYYY-MM-DD: {listed(map(shown, cells[bad].unique()))}"
-        f"{_rows_of(cells[bad])}: {read.remedy}"
+        f" {places(cells[bad])}: {read.remedy}"
     )
 
 
@@ -143,13 +143,6 @@ def _require_columns(table: pd.DataFrame, spec: ModelSpec, source: str) -> None:
         raise InputError(f"{source}: columns that model {spec.model} names are not there\n{faults}")
     if table.empty:
         raise InputError(f"{source}: the table has no rows")
-
-
-def _rows_of(cells: pd.Series) -> str:
-    """Where cells are, for a message: the rows of the file, or of the data frame."""
-    if cells.index.name == ROW:
-        return f" ({rows_named(cells.index)})"
-    return f" (at positions {listed(cells.index)})"
 
 
 def _within_window(rows: pd.DataFrame, spec: ModelSpec) -> pd.DataFrame:
@@ -203,6 +196,8 @@ def _geos(rows: pd.DataFrame, spec: ModelSpec, source: str) -> pd.Series:
             f"{source}: column {spec.geo.column}: no geo in weeks {weeks_of(rows[blank], spec)}: name it, or delete "
             "the row"
         )
+    if fault := names_alike(geos):
+        raise InputError(f"{source}: {fault}")
     return geos
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -41,7 +41,12 @@ def explained(error: ValidationError, root: type[BaseModel], not_yet: dict[str, 
         error: of validating a specification as `root`.
         not_yet: keys that are refused by name, with what to write instead.
     """
-    faults = [fault for fault in error.errors() if not _of_another_branch(fault, error.errors())]
+    several = _words_or_numbers(error.errors(), root)
+    faults = [
+        fault
+        for fault in error.errors()
+        if _place(fault) not in several and not _of_another_branch(fault, error.errors())
+    ]
     of_defaults = {(*fault["loc"][2:], fault["msg"]) for fault in faults if fault["loc"][:2] == _DEFAULTS}
     # every channel repeats a fault of the defaults
     not_repeated = [
@@ -51,7 +56,28 @@ def explained(error: ValidationError, root: type[BaseModel], not_yet: dict[str, 
         or fault["loc"][:2] == _DEFAULTS
         or (*fault["loc"][3:], fault["msg"]) not in of_defaults
     ]
-    return list(dict.fromkeys(_explain(fault, root, not_yet) for fault in not_repeated))
+    return list(
+        dict.fromkeys([*several.values(), *(_explain(fault, root, not_yet) for fault in not_repeated)])
+    )
+
+
+def _words_or_numbers(faults: Iterable[Any], root: type[BaseModel]) -> dict[tuple[str, ...], str]:
+    """One line for each key that takes one of some words or a number and got neither, by its place."""
+    at_place: dict[tuple[str, ...], list[Any]] = {}
+    for fault in faults:
+        if fault["loc"] and _is_branch(fault["loc"][-1]):
+            at_place.setdefault(_place(fault), []).append(fault)
+    lines = {}
+    for place, found in at_place.items():
+        word = next((fault for fault in found if fault["type"] == "literal_error"), None)
+        number = next((fault for fault in found if fault["type"] in (*_NUMBER, *_BOUND)), None)
+        if word is None or number is None:
+            continue
+        words, stands = _literals(word), word["input"]
+        write = f"write {', '.join(words)} or {_number(number, list(place), root)}, got {stands!r}"
+        near = nearest(stands, words) if isinstance(stands, str) else ""
+        lines[place] = f"{'.'.join(place)}: {write}" + (f": {near}" if near.startswith("did") else "")
+    return lines
 
 
 def _of_another_branch(fault: Any, faults: Iterable[Any]) -> bool:
@@ -73,7 +99,9 @@ def _of_another_branch(fault: Any, faults: Iterable[Any]) -> bool:
 def _is_branch(part: Any) -> bool:
     """Whether a part of a location names a form of the value and no key of the YAML."""
     text = str(part)
-    return text.startswith("literal[") or text in ("StudentT", "float", AS_LIST, AS_MAPPING)
+    return text.startswith("literal[") or text in (
+        "StudentT", "float", "constrained-float", AS_LIST, AS_MAPPING
+    )  # fmt: skip
 
 
 def _place(fault: Any) -> tuple[str, ...]:
@@ -113,6 +141,8 @@ def _explain(fault: Any, root: type[BaseModel], not_yet: dict[str, str]) -> str:
     if fault["type"] == "literal_error":
         return f"{message}: {nearest(str(fault['input']), _literals(fault))}"
     remedy = _REMEDIES.get(fault["type"])
+    if fault["type"] == "model_type" and (keys := _keys_at(where, root)):
+        remedy = f"{remedy}, known keys: {', '.join(keys)}"
     return f"{message}: {remedy}" if remedy else message
 
 
@@ -125,12 +155,25 @@ def _number(fault: Any, where: list[str], root: type[BaseModel]) -> str:
     field = _fields_at(where[:-1], root).get(where[-1])
     kinds = () if field is None else (field.annotation, *getattr(field.annotation, "__args__", ()))
     whole = fault["type"] in _WHOLE or (int in kinds and float not in kinds)
-    stated = () if field is None else field.metadata
+    stated = () if field is None else (*field.metadata, *_inner_limits(field.annotation))
     bounds = {name: getattr(limit, name) for name in _RANGE for limit in stated if hasattr(limit, name)}
     words = " and ".join(f"{_RANGE[name]} {bound}" for name, bound in bounds.items())
     if set(bounds) == {"ge", "le"}:
         words = f"from {bounds['ge']} to {bounds['le']}"
     return f"a {'whole ' if whole else ''}number {words}".rstrip()
+
+
+def _inner_limits(annotation: Any) -> list[Any]:
+    """Limits of a number that is one of the forms a key takes: of `float` in `Literal[...] | Annotated[float, ...]`."""
+    stated = [
+        limit
+        for form in get_args(annotation)
+        for limit in get_args(form)[1:]
+        if get_origin(form) is Annotated
+    ]
+    return [
+        inner for limit in stated for inner in (limit.metadata if isinstance(limit, FieldInfo) else [limit])
+    ]
 
 
 def _keys_at(where: list[str], root: type[BaseModel]) -> list[str]:

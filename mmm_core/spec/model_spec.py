@@ -126,7 +126,7 @@ class Holidays(Strict):
         return window
 
 
-Scale = Literal["learned"] | Annotated[float, Field(gt=0)]
+Scale = Literal["learned"] | Annotated[float, Field(gt=0, strict=True)]
 
 
 class Shrinkage(Strict):

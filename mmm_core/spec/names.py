@@ -14,7 +14,7 @@ from unicodedata import bidirectional, category
 from pydantic import AfterValidator
 
 from mmm_core.errors import shown
-from mmm_core.names import normal_name
+from mmm_core.names import alike, normal_name
 
 MAX_LENGTH = 100
 """Characters of a component's name."""
@@ -58,15 +58,15 @@ def _day(day: date) -> date:
 
 
 def refuse_names_alike(components: Iterable[str]) -> None:
-    """Raise ValueError where two components differ in capitals alone.
+    """Raise ValueError where two components differ in capitals or blanks alone.
 
     Nobody could tell them apart in a report, and some stores (SQL, file systems) take them for one.
     """
     seen: dict[str, str] = {}
     for name in components:
-        other = seen.setdefault(name.casefold(), name)
+        other = seen.setdefault(alike(name), name)
         if other != name:
-            raise ValueError(f"'{other}' and '{name}' differ in capitals alone: rename one")
+            raise ValueError(f"'{other}' and '{name}' differ in capitals or blanks alone: rename one")
 
 
 Column = Annotated[str, AfterValidator(_column)]

@@ -61,6 +61,11 @@ def test_geos_are_keys(tmp_path):
             id="missing week of a geo",
         ),
         pytest.param(
+            "date,geo,a\n2024-01-01,New York,1\n2024-01-01,new  york,1\n",
+            r"column geo: 'New York' \(row 2\) and 'new  york' \(row 3\) differ in capitals or blanks alone",
+            id="geos alike",
+        ),
+        pytest.param(
             "date,a\n2024-01-01,1\n2024-01-02,2\n2024-01-03,2\n",
             "the rows are days .*add them up by week",
             id="days",

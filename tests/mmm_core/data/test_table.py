@@ -285,3 +285,18 @@ def test_a_geo_without_a_name_is_refused():
         check_table(rows, parse_spec({**SPEC, "geo": {"column": "geo"}}))
     panel = pd.concat([table().assign(geo="NA"), table().assign(geo="01")])
     assert set(check_table(panel, parse_spec({**SPEC, "geo": {"column": "geo"}}))["geo"]) == {"NA", "01"}
+
+
+@pytest.mark.parametrize("other", ["new york", "New  York", "NewYork", "NEW\u00a0YORK"])
+def test_geos_that_differ_in_capitals_or_blanks_alone_are_refused_with_their_rows(tmp_path, other):
+    spec = parse_spec({**SPEC, "geo": {"column": "geo"}})
+    frames = [table().assign(geo=name) for name in ("New York", other)]
+    path = tmp_path / "weekly.csv"
+    pd.concat(frames).to_csv(path, index=False)
+    with pytest.raises(InputError) as refusal:
+        check_table(read_table(path), spec, "weekly.csv")
+    said = str(refusal.value)
+    assert said.startswith("weekly.csv: column geo: 'New York' (rows 2, 3, 4, 5, 6 and 55 more) and '")
+    assert " (rows 62, 63, 64, 65, 66 and 55 more) differ in capitals or blanks alone: write both" in said
+    with pytest.raises(InputError, match="differ in capitals or blanks alone"):
+        check_table(pd.concat(frames), spec)

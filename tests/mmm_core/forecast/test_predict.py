@@ -100,6 +100,12 @@ def test_a_panel_is_predicted_by_geo():
         predict(tree, plan[plan["geo"] == "n"])
     with pytest.raises(InputError, match="column geo is missing"):
         predict(tree, plan.drop(columns="geo"))
+    with pytest.raises(
+        InputError, match=r"geo 'N' .at positions .* is the model's 'n' but for capitals or blanks"
+    ):
+        predict(tree, plan.replace({"geo": {"n": "N "}}))
+    with pytest.raises(InputError, match=r"column geo: 'n' .* and 'N' .* differ in capitals or blanks alone"):
+        predict(tree, pd.concat([plan, plan.replace({"geo": {"n": "N"}})]))
 
 
 @pytest.mark.parametrize(

@@ -326,6 +326,34 @@ def test_a_key_that_takes_several_forms_is_explained_once():
         assert "literal[" not in str(error.value)
 
 
+@pytest.mark.parametrize("wrong", [-1, 0, "learnt", "-1", [1, 2], None, True, {"a": 1}, float("inf")])
+@pytest.mark.parametrize("key", ["seasonality", "controls", "holidays"])
+def test_a_wrong_scale_of_shrinkage_is_told_in_one_line_with_what_may_be_written(key, wrong):
+    with pytest.raises(SpecError) as error:
+        parse_spec(changed(["baseline", "shrinkage"], {key: wrong}))
+    _, *lines = str(error.value).splitlines()
+    says = f"  baseline.shrinkage.{key}: write learned or a number above 0, got {wrong!r}"
+    assert lines == [says + (": did you mean 'learned'?" if wrong == "learnt" else "")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (
+            "learned",
+            "got 'learned': write a mapping: {key: value}, known keys: seasonality, controls, holidays",
+        ),
+        ([1], "got [1]: write a mapping: {key: value}, known keys: seasonality, controls, holidays"),
+        ({"season": 1}, "baseline.shrinkage.season: unknown key 'season': did you mean 'seasonality'?"),
+    ],
+)
+def test_shrinkage_that_is_no_mapping_of_its_keys_names_them(wrong, says):
+    with pytest.raises(SpecError) as error:
+        parse_spec(changed(["baseline", "shrinkage"], wrong))
+    assert says in str(error.value)
+    assert len(str(error.value).splitlines()) == 2
+
+
 def test_every_fault_is_listed_at_once():
     spec = changed(["kpl"], {})
     spec["fit"] = {"warmpu": 3}

@@ -50,12 +50,15 @@ def test_a_name_that_some_store_cannot_hold_is_refused(where):
         parse_spec(spec_with(where, name), "m.yaml")
 
 
-def test_two_names_that_differ_in_capitals_alone_are_refused():
+def test_two_names_that_differ_in_capitals_or_blanks_alone_are_refused():
     media = {"channels": {"meta": {"spend": "a"}}, "organic": {"META": {"exposure": "b"}}}
-    with pytest.raises(SpecError, match="'meta' and 'META' differ in capitals alone: rename one"):
+    with pytest.raises(SpecError, match="'meta' and 'META' differ in capitals or blanks alone: rename one"):
         parse_spec({**MINIMAL, "media": media})
-    with pytest.raises(SpecError, match="'price' and 'Price' differ in capitals alone"):
-        parse_spec({**MINIMAL, "controls": ["price", "Price"]})
+    for names in (["price", "Price"], ["shelf price", "Shelf  Price"], ["shelf price", "shelfprice"]):
+        with pytest.raises(
+            SpecError, match=f"'{names[0]}' and '{names[1]}' differ in capitals or blanks alone"
+        ):
+            parse_spec({**MINIMAL, "controls": names})
 
 
 def test_names_are_composed_alike_and_columns_stripped():
