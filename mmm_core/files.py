@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from mmm_core.disk import is_out_of_space, out_of_space, try_room
 
@@ -49,6 +50,22 @@ def write_whole(path: Path, write: Callable[[Path], object], size: int = 0) -> P
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def why_not_written(path: Path, folder: bool = False) -> str:
+    """Why a file (or a folder) cannot be made or replaced here; "" where it can. Nothing is left behind.
+
+    A file appears by a rename in its folder (`write_whole`), so it is the folder that must be open to writing.
+    """
+    place = path if folder else path.parent
+    there = next(part for part in (place, *place.absolute().parents) if part.exists())
+    try:
+        if not there.is_dir():
+            raise NotADirectoryError(f"{there} is no folder")
+        with TemporaryFile(dir=there):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def write_checked(path: Path, write: Callable[[Path], object]) -> Path:

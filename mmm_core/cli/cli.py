@@ -117,7 +117,9 @@ def fit(
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            "--checkpoint", help="file the sampler's state is kept in; a fit cut short goes on from it"
+            "--checkpoint",
+            callback=no_folder,
+            help="file the sampler's state is kept in; a fit cut short goes on from it",
         ),
     ] = None,
     warm_start: Annotated[

@@ -1,4 +1,7 @@
-"""`mmm select`: which of several specifications, or of the ladder's variations of one, forecasts best."""
+"""`mmm select`: which of several specifications, or of the ladder's variations of one, forecasts best.
+
+The exit code is 1 where a model that was named has no scores to be chosen by, whatever became of the others.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from mmm_core.cli.terminal import (
     Draws,
     Engine,
     TableFile,
+    err,
+    escape,
     no_folder,
     reported,
     sampling,
@@ -57,17 +62,21 @@ def select(
     json: Annotated[bool, typer.Option("--json", help="one JSON object on standard output")] = False,
 ) -> None:
     """Rank specifications by their forecasts of weeks not seen, say what is chance, recommend one; never by ROI."""
-    from mmm_core.errors import InputError, SpecError
+    from mmm_core.errors import InputError, SpecError, listed
     from mmm_core.spec.model_spec import load_spec
 
     files = by_name([*(models or ()), *(more or ())])
     if not files:
         raise InputError("name the models: --models a.yaml b.yaml, or one and --ladder")
+    if absent := [str(file) for file in files.values() if not file.is_file()]:
+        raise InputError(f"{listed(absent)}: no such file: correct the name, or leave it out of --models")
     inputs = {file.resolve() for file in (table, *files.values())}
     if out is not None and out.resolve() in inputs:
         raise InputError(f"--out {out} is a file that this command reads: name another, it would be replaced")
     if ladder and len(files) > 1:
         raise InputError(f"--ladder varies one model, and {len(files)} are named: name one")
+    if country is not None and not ladder:
+        raise InputError(f"--country {country} goes with --ladder: add it, or state the holidays in the YAML")
     specs: dict[str, ModelSpec] = {}
     refused: dict[str, str] = {}
     for name, file in files.items():
@@ -81,7 +90,7 @@ def select(
         from mmm_core.data.table import read_table
         from mmm_core.selection import written
         from mmm_core.selection.candidate import Candidate
-        from mmm_core.selection.select import climb
+        from mmm_core.selection.select import AS_WRITTEN, climb
         from mmm_core.selection.select import select as choose
 
         rows, settings = read_table(table), (origins, horizon, step, draws, progress, str(table))
@@ -103,6 +112,14 @@ def select(
         typer.echo(written.as_json(found))
     elif out:
         wrote([out])
+    not_judged = found.not_judged([AS_WRITTEN] if ladder else files)
+    for candidate in not_judged:
+        name = str(files.get(candidate.name, next(iter(files.values()))))
+        err.print(
+            f"[bold red]Not judged:[/] [red]{escape(name)}: {escape(candidate.reason)}[/]", soft_wrap=True
+        )
+    if not_judged:
+        raise typer.Exit(1)
 
 
 def by_name(files: list[Path]) -> dict[str, Path]:

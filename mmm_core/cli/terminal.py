@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from mmm_core.files import write_whole
+from mmm_core.files import why_not_written, write_whole
 from mmm_core.inputs import name_of
 from mmm_core.json_text import dumps
 
@@ -42,23 +41,14 @@ TableFile = Annotated[Path, typer.Option("--table", help="weekly table, CSV or P
 PosteriorFile = Annotated[Path, typer.Option("--posterior", help="a posterior.nc that `mmm fit` wrote")]
 
 
-def can_be_written(path: Path | None) -> Path | None:
+def can_be_written(path: Path | None, folder: bool = False) -> Path | None:
     """A file or folder to write, refused before any work where it cannot be made.
 
     Raises:
         typer.BadParameter: neither it nor what it lies in can be made.
     """
-    if path is None:
-        return None
-    there = next(part for part in (path, *path.absolute().parents) if part.exists())
-    try:
-        if there.is_dir():
-            with TemporaryFile(dir=there):
-                pass
-        elif there != path:
-            raise NotADirectoryError(f"{there} is no folder")
-    except OSError as error:
-        raise typer.BadParameter(f"{path} cannot be written: {error.strerror or error}") from None
+    if path is not None and (why := why_not_written(path, folder)):
+        raise typer.BadParameter(f"{path} cannot be written: {why}")
     return path
 
 
@@ -73,7 +63,7 @@ def a_folder(path: Path | None) -> Path | None:
     """A folder to write to. Raises typer.BadParameter where it is a file, or cannot be made."""
     if path is not None and path.exists() and not path.is_dir():
         raise typer.BadParameter(f"{path} is a file: name a folder")
-    return can_be_written(path)
+    return can_be_written(path, folder=True)
 
 
 Folder = Annotated[

@@ -199,14 +199,8 @@ def holiday_dates(stated: Holidays, years: range) -> dict[str, set[datetime.date
     """
     import holidays  # a tenth of a second that a model without holidays need not spend
 
-    countries = holidays.list_supported_countries()
-    if stated.country not in countries:
-        code = stated.country.upper()
-        remedy = (
-            f"did you mean '{code}'?" if code in countries else "write its ISO code, such as US, GB or DE"
-        )
-        raise InputError(f"baseline.holidays.country: unknown '{stated.country}': {remedy}")
-    subdivisions = countries[stated.country]
+    refuse_unknown_country(stated.country)
+    subdivisions = holidays.list_supported_countries()[stated.country]
     if stated.subdivision and stated.subdivision not in subdivisions:
         raise InputError(
             f"baseline.holidays.subdivision: unknown '{stated.subdivision}' in {stated.country}: "
@@ -226,6 +220,19 @@ def holiday_dates(stated: Holidays, years: range) -> dict[str, set[datetime.date
                 name = name.removesuffix(ending)
             out.setdefault(name, set()).add(day)
     return out
+
+
+def refuse_unknown_country(country: str, key: str = "baseline.holidays.country") -> None:
+    """Raise InputError, which names the `key`, where the `holidays` package does not know a country."""
+    import holidays
+
+    countries = holidays.list_supported_countries()
+    if country not in countries:
+        code = country.upper()
+        remedy = (
+            f"did you mean '{code}'?" if code in countries else "write its ISO code, such as US, GB or DE"
+        )
+        raise InputError(f"{key}: unknown '{country}': {remedy}")
 
 
 def _place(stated: Holidays) -> str:

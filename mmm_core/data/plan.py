@@ -78,8 +78,8 @@ def _plan_rows(
         rows["_geo"] = text_of(rows[spec.geo.column])
     else:
         rows["_geo"] = NATIONAL
-    if fault := names_alike(rows["_geo"].rename(spec.geo.column if spec.geo else "_geo")):
-        raise InputError(f"{source}: {fault}")
+    if twins := names_alike(rows["_geo"].rename(spec.geo.column if spec.geo else "_geo")):
+        raise InputError(f"{source}: {twins}")
     of_model = {alike(geo): geo for geo in geos}
     for geo in dict.fromkeys(rows["_geo"]):
         if geo not in geos and (meant := of_model.get(alike(geo))):

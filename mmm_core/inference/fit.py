@@ -15,6 +15,8 @@ import xarray as xr
 from mmm_core.data.arrays import model_data
 from mmm_core.data.event_weeks import event_weeks
 from mmm_core.data.quarters import whole_quarters
+from mmm_core.errors import InputError
+from mmm_core.files import why_not_written
 from mmm_core.inference.engines import (
     ENGINES,
     EngineResult,
@@ -70,11 +72,15 @@ def fit(
         The posterior, laid out as `mmm_core.posterior.schema` says.
 
     Raises:
-        InputError: the table was refused, the engine cannot fit the specification or the evidence, or there is too
-            little memory.
+        InputError: the table was refused, the engine cannot fit the specification or the evidence, the checkpoint's
+            folder cannot be written, or there is too little memory.
     """
     started = time.perf_counter()
     refuse_changed(spec.extensions)
+    if checkpoint is not None and (why := why_not_written(checkpoint)):
+        raise InputError(
+            f"{checkpoint}: the sampler's state cannot be kept there: {why}: name another file, or none"
+        )
     # read now, so that a file edited while the fit runs does not pass for what ran
     computed_by = fit_source(spec)
     data = model_data(table, spec, source, holdout_weeks)

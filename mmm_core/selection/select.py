@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from mmm_core.data.arrays import model_data
+from mmm_core.data.calendar import refuse_unknown_country
 from mmm_core.data.table import fingerprint
 from mmm_core.errors import InputError, SpecError
 from mmm_core.forecast.differences import paired_difference
+from mmm_core.names import normal_name
 from mmm_core.selection.candidate import Candidate, Rounds, scored
 from mmm_core.selection.ladder import Keys, changed, merged, rungs
-from mmm_core.selection.selection import Selection, refuse_incomparable
+from mmm_core.selection.selection import Selection, other_kpi, refuse_incomparable
 from mmm_core.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -57,7 +59,14 @@ def select(
     if not specs:
         raise InputError("no specification to choose from: name one or more")
     rounds = _rounds(table, specs, origins, horizon, step, draws, progress, source)
-    candidates = [scored(name, spec, rounds, number) for number, (name, spec) in enumerate(specs.items(), 1)]
+    candidates: list[Candidate] = []
+    for number, (name, spec) in enumerate(specs.items(), 1):
+        first = next((candidate for candidate in candidates if candidate.backtest is not None), None)
+        there = spec.kpi.column in map(normal_name, map(str, table.columns))
+        reason = other_kpi(spec, first) if there else ""  # no fit tells more
+        candidates.append(
+            Candidate(name, spec, reason=reason) if reason else scored(name, spec, rounds, number)
+        )
     return _found(candidates, table)
 
 
@@ -84,8 +93,10 @@ def climb(
         What was found, and for each candidate the keys of the YAML in which it differs from `spec`.
 
     Raises:
-        InputError: as `select`.
+        InputError: as `select`, or a country that the `holidays` package does not know.
     """
+    if country is not None:
+        refuse_unknown_country(country, "country")
     rounds = _rounds(table, {AS_WRITTEN: spec}, origins, horizon, step, draws, progress, source)
     shortest = _weeks(table, spec, source) - horizon - rounds.step * (rounds.origins - 1)
     ladder = rungs(spec, shortest, country)

@@ -10,7 +10,7 @@ chance is said beside it, at 5 %, and so is the difference in leave-one-out dens
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,7 @@ import pandas as pd
 from mmm_core.errors import InputError, listed
 from mmm_core.forecast.differences import UNSAID, PairedDifference, paired_difference
 from mmm_core.selection.candidate import Candidate
+from mmm_core.spec.model_spec import ModelSpec
 
 BEST, CHANCE = "best", "may be chance"
 MOST_GIVEN_UP = 0.1
@@ -45,6 +46,11 @@ class Selection:
         """Those with scores, the best first."""
         found = [candidate for candidate in self.candidates if candidate.backtest is not None]
         return sorted(found, key=lambda candidate: float(candidate.crps.mean()))
+
+    def not_judged(self, names: Iterable[str]) -> list[Candidate]:
+        """Those of these names that have no scores to be chosen by; their `reason` says why."""
+        asked = set(names)
+        return [c for c in self.candidates if c.name in asked and c.backtest is None]
 
     def refuse_empty(self) -> None:
         """Raises: InputError, where nothing could be scored, with every reason."""
@@ -195,13 +201,22 @@ def refuse_incomparable(candidates: Sequence[Candidate]) -> tuple[Candidate, ...
     return tuple(_comparable(candidate, first) for candidate in candidates)
 
 
+def other_kpi(spec: ModelSpec, first: Candidate | None) -> str:
+    """Why a specification cannot be held beside the first one that was scored; "" where both model one KPI."""
+    if first is None or first.spec is None or spec.kpi.column == first.spec.kpi.column:
+        return ""
+    return (
+        f"models {spec.kpi.column}, and {first.name} {first.spec.kpi.column}: scores of two KPIs do not compare: leave "
+        "one of them out"
+    )
+
+
 def _comparable(candidate: Candidate, first: Candidate) -> Candidate:
     if candidate.backtest is None or first.backtest is None or candidate.spec is None or first.spec is None:
         return candidate
-    kpi, its_kpi = candidate.spec.kpi.column, first.spec.kpi.column
     actual, its_actual = candidate.backtest.scores["actual"], first.backtest.scores["actual"]
-    if kpi != its_kpi:
-        reason = f"models {kpi}, and {first.name} {its_kpi}: scores of two KPIs do not compare"
+    if reason := other_kpi(candidate.spec, first):
+        pass
     elif not all(actual[dim].equals(its_actual[dim]) for dim in ("origin", "ahead", "geo")):
         reason = (
             f"forecasts other weeks or geos than {first.name} (from {str(actual['origin'].to_numpy()[-1])[:10]} on, "

@@ -115,6 +115,18 @@ def test_where_nothing_can_be_written_is_said_before_any_work(tmp_path, command,
     assert says in " ".join(done.stderr.split())
 
 
+@pytest.mark.parametrize("checkpoint", ["file/state", "/proc/version", "/proc/none/state", "folder"])
+def test_a_checkpoint_that_cannot_be_kept_is_refused_before_the_fit(tmp_path, checkpoint):
+    """A file that is there is no better than none: the next state is written beside it and renamed."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    fit = ("fit", "--model", "no.yaml", "--table", "no.csv", "--out", "out")
+    done = mmm(*fit, "--checkpoint", checkpoint, cwd=tmp_path, columns="400")
+    assert done.returncode == 2, done.stderr
+    why = "is a folder: name a file" if checkpoint == "folder" else f"{checkpoint} cannot be written: "
+    assert why in " ".join(done.stderr.split())
+
+
 def test_a_check_of_where_to_write_leaves_nothing_there(tmp_path):
     assert terminal.can_be_written(tmp_path / "new" / "m.yaml") == tmp_path / "new" / "m.yaml"
     assert list(tmp_path.iterdir()) == []

@@ -155,6 +155,16 @@ def test_a_posterior_that_cannot_be_written_leaves_its_checkpoint(tree, tmp_path
     assert not checkpoint.exists()
 
 
+def test_a_checkpoint_that_cannot_be_kept_is_refused_before_anything_is_computed(tmp_path):
+    (tmp_path / "file").touch()
+    steps = []
+    with pytest.raises(
+        InputError, match=r"file/state: the sampler's state cannot be kept there: .* is no folder"
+    ):
+        fit(weekly_table(104), parse_spec(SPEC), steps.append, checkpoint=tmp_path / "file" / "state")
+    assert steps == []
+
+
 def test_files_that_are_no_posterior(tree, tmp_path):
     with pytest.raises(
         InputError, match=r"no such posterior: `mmm fit ... --out FOLDER` writes one to FOLDER/"
