@@ -3,12 +3,19 @@
 A table whose dates are the last days of its weeks, read as first days, puts events and holidays a week too early, and
 nothing in it says so. The KPI does: it is regressed on a local level, the rest of the design, and media with a usual
 carryover and saturation, with the indicators of events and holidays where they are stated and where other readings of
-the dates would put them. The coefficients have the priors of the model, in units of the noise, so that they integrate
-out in closed form, and the noise's variance is at its maximum: with V the covariance in units of it and T weeks
+the dates would put them. The coefficients have normal priors in units of the noise, so that they integrate out in
+closed form, and the noise's variance is at its maximum: with V the covariance in units of it and T weeks
 
     log evidence = -T/2 log(y' V^-1 y) - 1/2 log |V|,
 
-the highest over a few ratios of the level's variance to the noise's. No posterior is needed: milliseconds.
+its mean (of the evidence, not the logarithm) over ratios of the level's variance to the noise's and over how alike the
+events' effects are. No posterior is needed: milliseconds.
+
+Events in consecutive weeks take each other's place when they are shifted: each coefficient is then its neighbour's
+effect, and what speaks is the week at one end that lost its event and the one at the other end that gained one. So
+effects may have a mean in common: a named week in which nothing happened, beside a nameless one in which as much did as
+in the others, is then odd twice. Where the last events are the weakest that may still be too little to tell, and the
+words say so: a KPI that does not tell is no KPI that agrees.
 """
 
 from __future__ import annotations
@@ -20,6 +27,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from scipy.linalg import cho_factor, cho_solve
+from scipy.special import logsumexp
 
 from mmm_core.data.arrays import HOLIDAY_PRIOR_SD, TERM_PRIOR_SD
 from mmm_core.data.calendar import AND, event_and_holiday_indicators
@@ -32,6 +40,14 @@ EARLIER, LATER = "a week earlier", "a week later"
 
 # Variance of a step of the level relative to the noise's: from none to a level that follows every week.
 LEVEL_RATIOS = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+# (sd of an event's effect around the mean of all, sd of that mean), in noise sds; the last is the model's own prior.
+ALIKE = (
+    (0.5, TERM_PRIOR_SD),
+    (1.0, TERM_PRIOR_SD),
+    (2.0, TERM_PRIOR_SD),
+    (5.0, TERM_PRIOR_SD),
+    (TERM_PRIOR_SD, 0.0),
+)
 CARRYOVER = 0.5
 
 
@@ -62,8 +78,25 @@ class EventWeeks:
         """How many times likelier the KPI is by the best reading than by the stated one; 1 where that is the best."""
         return float(np.exp(min(max(self.evidence.values()) - self.evidence[STATED], 700.0)))
 
+    @property
+    def against_other_end(self) -> float:
+        """How many times less likely the KPI is by the other end of the week than by the stated reading."""
+        return float(np.exp(np.clip(self.evidence[STATED] - self.evidence[OTHER_END], -700.0, 700.0)))
+
+    @property
+    def _by_other_end(self) -> str:
+        against = self.against_other_end
+        return f"{1 / against:,.3g} times as likely" if against < 1 else f"{against:,.3g} times less likely"
+
     def words(self, threshold: float) -> str:
         """The finding, with what to do where the factor reaches the threshold."""
+        if self.factor < threshold and self.against_other_end < threshold:
+            day = "last" if self.spec.time.marks == "start" else "first"
+            return (
+                f"the KPI does not tell whether {self.spec.time.column} is the {day} day of each week (events and "
+                f"holidays are {self._by_other_end} by it, {threshold:g} times would tell; those in consecutive weeks "
+                "absorb a shift): look at how the table was made"
+            )
         if self.factor < threshold:
             return (
                 "the KPI agrees with the weeks of events and holidays "
@@ -80,11 +113,14 @@ class EventWeeks:
                 f"{found} where they fall if {column} is the {day} day of each week: write `time: {{marks: {marks}}}` "
                 "if it is"
             )
-        when, window = ("after", "[0, 1]") if best == LATER else ("before", "[-1, 0]")
-        return (
-            f"{found} {best} than they are stated: look whether {column} is a week off; if it is right, people "
-            f"buy {when} the day: write `holidays: {{window: {window}}}`, and date events when they are felt"
-        )
+        when, beside = ("after", 1) if best == LATER else ("before", -1)
+        words = f"{found} {best} than they are stated: look whether {column} is a week off; if it is right, people "
+        words += f"buy {when} the day: "
+        if holidays := self.spec.baseline.holidays:
+            low, high = min(holidays.window[0], beside), max(holidays.window[1], beside)
+            if (low, high) != holidays.window:
+                words += f"write `holidays: {{window: [{low}, {high}]}}`, and "
+        return f"{words}date events when they are felt"
 
 
 @one_blas_thread
@@ -106,11 +142,34 @@ def event_weeks(data: xr.Dataset, spec: ModelSpec) -> EventWeeks | None:
         return None
     kpi, known = _kpi(data, spec)
     others = _others(data, stated)[known]
-    sd = np.array([TERM_PRIOR_SD if name in spec.baseline.events else HOLIDAY_PRIOR_SD for name in stated])
-    columns = {name: np.stack(list(found.values()), axis=1)[known] * sd for name, found in indicators.items()}
-    weeks = np.flatnonzero(known)
-    by_ratio = [_evidence(kpi, others, columns, weeks, ratio) for ratio in LEVEL_RATIOS]
-    return EventWeeks({name: max(found[name] for found in by_ratio) for name in columns}, spec)
+    weeks, events = np.flatnonzero(known), [name in spec.baseline.events for name in stated]
+    felt = {name: np.stack(list(found.values()), axis=1)[known] for name, found in indicators.items()}
+    priors = ALIKE if sum(events) > 1 else ALIKE[-1:]
+    found = [
+        _evidence(
+            kpi,
+            others,
+            {name: _scaled(columns, events, *prior) for name, columns in felt.items()},
+            weeks,
+            ratio,
+        )
+        for prior in priors
+        for ratio in LEVEL_RATIOS
+    ]
+    return EventWeeks(
+        {name: float(logsumexp([each[name] for each in found]) - np.log(len(found))) for name in felt}, spec
+    )
+
+
+def _scaled(felt: np.ndarray, events: list[bool], spread: float, common: float) -> np.ndarray:
+    """Indicators times the prior sds of their coefficients, (week, column), and what the events have in common.
+
+    Args:
+        felt: (week, column). events: which columns are events; the others are holidays.
+        spread, common: prior sd of an event's effect around the mean of all, and of that mean.
+    """
+    columns = felt * np.where(events, spread, HOLIDAY_PRIOR_SD)
+    return np.column_stack([columns, common * felt[:, events].sum(axis=1)]) if common else columns
 
 
 def _kpi(data: xr.Dataset, spec: ModelSpec) -> tuple[np.ndarray, np.ndarray]:

@@ -135,7 +135,7 @@ def _closed(modelled: pd.DataFrame, spec: ModelSpec) -> list[str]:
         faults.append(
             f"column {spec.kpi.column}: 0 in {int(closed.sum())} weeks{place} and media with it "
             f"({weeks_of(part[closed], spec)}), far from every other week: {'' if geo else event}leave the KPI blank "
-            "there and write `kpi: {gaps: leave_out}`"
+            f"there{'' if spec.kpi.gaps == 'leave_out' else ' and write `kpi: {gaps: leave_out}`'}"
         )
     return faults
 

@@ -142,6 +142,22 @@ class Evidence:
         return float(value - 0.5 * (away**2).sum()), np.concatenate([[by_sigma, by_rho], by_phi])
 
 
+def effective_number(design: np.ndarray, observed: np.ndarray, prior_sd: np.ndarray) -> float:
+    """How many parameters the coefficients of a design amount to, each with its prior sd in units of the noise sd.
+
+    A coefficient counts as far as the weeks decide it and not its prior: summed over geos, with d the eigenvalues of
+    S Z'Z S (Z a geo's observed weeks of the design, S the prior sds), the trace of the shrinkage is sum d / (1 + d)
+    (Hastie, Tibshirani and Friedman 2009, section 3.4.1). A level that wanders leaves the weeks less to say, so this is
+    the most they may amount to.
+
+    Args:
+        design: (geo, week, term). observed: (geo, week). prior_sd: (term,).
+    """
+    columns = design * prior_sd * observed[..., None]
+    found = np.linalg.eigvalsh(columns.transpose(0, 2, 1) @ columns)
+    return float((found / (1 + found)).sum())
+
+
 def learned_prior_sd(
     data: xr.Dataset, spec: ModelSpec, scaled: np.ndarray, groups: dict[str, str]
 ) -> np.ndarray:

@@ -39,6 +39,7 @@ class Loo:
         given_the_level: whether a week's density is given the level drawn, which makes k-hats high.
         weeks: elpd and khat over (geo, week), nan where the KPI was not observed.
         kpi: what the densities are of, (geo, week), named as its column.
+        heavy_tails: whether the model's noise has them already.
     """
 
     model: str
@@ -50,6 +51,7 @@ class Loo:
     given_the_level: bool
     weeks: xr.Dataset
     kpi: xr.DataArray
+    heavy_tails: bool = False
 
     @property
     def unreliable(self) -> int:
@@ -80,9 +82,12 @@ class Loo:
         words += f" and {rest} more" if rest else ""
         if self.given_the_level:
             return f"{words}; given its level a week is hardly left out at all: go by the rolling-origin backtest"
-        return (
-            f"{words}; such a week moves the posterior by itself and its figure is too good: look at the week, name it "
-            "as an event, or let the noise have heavy tails (`likelihood: student_t`)"
+        words += "; such a week moves the posterior by itself and its figure is too good: look at the week, "
+        named = "name it as an event"
+        return words + (
+            f"or {named}"
+            if self.heavy_tails
+            else f"{named}, or let the noise have heavy tails (`likelihood: student_t`)"
         )
 
 
@@ -116,6 +121,7 @@ def loo(tree: xr.DataTree | Posterior) -> Loo:
         not is_collapsed(posterior),
         weeks,
         data["kpi"].rename(posterior.spec.kpi.column),
+        posterior.spec.student_t is not None,
     )
 
 

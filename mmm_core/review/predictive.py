@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmm_core.review.check import Check, CheckResult
 from mmm_core.review.subject import Subject
+
+if TYPE_CHECKING:
+    from mmm_core.spec.model_spec import ModelSpec
 
 
 class Mape(Check):
@@ -57,12 +60,6 @@ class Coverage(Check):
         "from what it says"
     )
 
-    REMEDIES: ClassVar[dict[str, str]] = {
-        "coverage": "too sure of itself or too unsure: look for outliers and missing controls",
-        "shape": "errors are not of the shape that is assumed: heavy tails (`likelihood: student_t`), missing controls",
-        "spread": "errors grow or shrink with the KPI: try `kpi: {scale: log}`, or back to levels",
-    }
-
     def run(self, subject: Subject) -> CheckResult:
         """See Check."""
         level = self.thresholds.significance
@@ -78,5 +75,21 @@ class Coverage(Check):
         )
         passed = found.p_value >= level
         if not passed:
-            message += f" (below {level:g}): {self.REMEDIES[found.worst]}"
+            message += f" (below {level:g}): {remedy(found.worst, subject.posterior.spec)}"
         return self.result(passed, found.p_value, level, message)
+
+
+def remedy(worst: str, spec: ModelSpec) -> str:
+    """What to do where coverage, shape or spread of the errors is the worst; nothing that the model has already."""
+    if worst == "shape":
+        words = "errors are not of the shape that is assumed: "
+        heavy = spec.student_t is not None
+        return words + (
+            "missing controls or events"
+            if heavy
+            else "heavy tails (`likelihood: student_t`), missing controls"
+        )
+    if worst == "spread":
+        other = "level" if spec.kpi.scale == "log" else "log"
+        return f"errors grow or shrink with the KPI: try `kpi: {{scale: {other}}}`"
+    return "too sure of itself or too unsure: look for outliers and missing controls"

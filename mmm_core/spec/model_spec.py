@@ -260,7 +260,7 @@ class Review(Strict):
     negative_baseline: float = Field(default=0.2, gt=0, le=1)
     share_of_spend: float = Field(default=0.4, gt=0, le=1)
     contraction: float = Field(default=0.1, lt=1)
-    event_weeks: float = Field(default=100.0, gt=1)
+    event_weeks: float = Field(default=20.0, gt=1)
     roi_overlap: float = Field(default=0.5, ge=0, le=1)
 
     @model_validator(mode="before")

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 
 from mmm_core.data.arrays import model_data
-from mmm_core.data.event_weeks import EARLIER, LATER, OTHER_END, STATED, _evidence, event_weeks
+from mmm_core.data.event_weeks import (
+    EARLIER,
+    LATER,
+    OTHER_END,
+    STATED,
+    EventWeeks,
+    _evidence,
+    event_weeks,
+)  # fmt: skip
 from mmm_core.inference.fit import fit
 from mmm_core.review import review
 from mmm_core.spec.model_spec import parse_spec
@@ -28,13 +36,21 @@ def spec(marks="start", **baseline):
     )
 
 
-def table(seed=0, dated_by="first day", effect=1.0) -> pd.DataFrame:
+# a peak of four weeks whose neighbours take each other's place in a shifted table
+PEAK = {
+    "black_friday": ["2024-11-29", "2025-11-28"],
+    "cyber_week": ["2024-12-06", "2025-12-05"],
+    "christmas": ["2024-12-10", "2024-12-17", "2025-12-10", "2025-12-17"],
+}
+
+
+def table(seed=0, dated_by="first day", effect=1.0, events=EVENTS) -> pd.DataFrame:
     """Weeks in which events sell 400 more, around a level that wanders by 20 a week with a noise of 40."""
     numbers = np.random.default_rng(seed)
     first = pd.date_range("2024-01-01", periods=WEEKS, freq="7D")
     felt = sum(
         ((first <= day) & (day < first + pd.Timedelta(days=7))).astype(float)
-        for days in EVENTS.values()
+        for days in events.values()
         for day in pd.to_datetime(days)
     )
     tv = numbers.gamma(2.0, 50.0, WEEKS)
@@ -79,12 +95,51 @@ def test_dates_that_are_read_as_they_are_meant_pass(marks, dated_by):
     for seed in range(5):
         answer = found(table(seed, dated_by), spec(marks))
         assert answer.factor == 1
-        assert answer.words(100).startswith("the KPI agrees")
+        assert answer.against_other_end > 1e6
+        assert answer.words(20).startswith("the KPI agrees")
 
 
 def test_events_that_nobody_felt_speak_for_no_week():
     factors = [found(table(seed, effect=0.0), spec()).factor for seed in range(40)]
-    assert np.mean(np.array(factors) >= 100) <= 0.05
+    assert np.mean(np.array(factors) >= 20) <= 0.05
+
+
+def test_a_peak_of_consecutive_weeks_cannot_hide_a_shift_behind_its_neighbours():
+    """By what the events have in common: with coefficients that know nothing of one another most pass."""
+    parsed = spec(events=PEAK)
+    right = [found(table(seed, effect=0.45, events=PEAK), parsed) for seed in range(12)]
+    wrong = [found(table(seed, "last day", effect=0.45, events=PEAK), parsed) for seed in range(12)]
+    assert max(answer.factor for answer in right) < 20
+    assert sum(answer.factor >= 20 for answer in wrong) >= 9
+    assert {answer.best(20) for answer in wrong if answer.factor >= 20} == {OTHER_END}
+
+
+def test_a_kpi_that_does_not_tell_is_not_said_to_agree():
+    """Of a peak that ends in its weakest event, a shift leaves next to nothing unexplained."""
+    fading = {"black_friday": PEAK["black_friday"], "cyber_week": PEAK["cyber_week"]}
+    rows = table(effect=0.0)
+    for day, sold in ((pd.Timestamp("2024-11-25"), 400), (pd.Timestamp("2025-11-24"), 400)):
+        rows.loc[rows["week_start"] == day, "revenue"] += sold
+        rows.loc[rows["week_start"] == day + pd.Timedelta(days=7), "revenue"] += sold / 16
+    parsed = spec(events=fading)
+    misread = rows.assign(week_start=rows["week_start"] + pd.Timedelta(days=6))
+    answer = found(misread, parsed)
+    assert answer.factor < 20
+    assert answer.words(20).startswith(
+        "the KPI does not tell whether week_start is the last day of each week"
+    )
+    assert "absorb a shift): look at how the table was made" in answer.words(20)
+
+
+def test_what_the_yaml_has_already_is_not_the_remedy():
+    def advice(parsed):
+        return EventWeeks({STATED: 0.0, EARLIER: 0.0, LATER: 9.0, OTHER_END: 0.0}, parsed).words(20)
+
+    assert "window" not in advice(spec())  # a model without holidays
+    country = {"country": "US"}
+    assert "write `holidays: {window: [0, 1]}`, and date" in advice(spec(holidays=country))
+    assert "write `holidays: {window: [-1, 1]}`" in advice(spec(holidays={**country, "window": [-1, 0]}))
+    assert "window" not in advice(spec(holidays={**country, "window": [0, 1]}))
 
 
 def test_a_model_without_events_and_holidays_has_nothing_to_ask():

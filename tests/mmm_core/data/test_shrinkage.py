@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from mmm_core.data.arrays import TERM_PRIOR_SD, model_data, scaled_kpi, shrunk_groups
-from mmm_core.data.shrinkage import Evidence, Scales, media_proxies, scales_of
+from mmm_core.data.shrinkage import Evidence, Scales, effective_number, media_proxies, scales_of
 from mmm_core.errors import SpecError
 from mmm_core.spec.model_spec import parse_spec
 
@@ -209,3 +209,17 @@ def test_the_scales_of_a_table_are_the_mode_of_its_evidence():
 def wide(spec):
     baseline = spec.baseline.model_dump(by_alias=True)
     return {"baseline": {**baseline, "shrinkage": {"seasonality": 10.0, "controls": 10.0}}}
+
+
+def test_the_effective_number_is_the_trace_of_what_the_regression_makes_of_the_weeks():
+    """Against the matrix that turns a KPI into its fit, geo by geo; and its two ends."""
+    rng = np.random.default_rng(5)
+    design, observed = rng.standard_normal((2, 40, 6)), rng.uniform(size=(2, 40)) < 0.8
+    prior_sd = np.exp(rng.normal(-1, 1.5, 6))
+    fits = 0.0
+    for geo in range(2):
+        columns = design[geo][observed[geo]]
+        fits += np.trace(columns @ np.linalg.solve(columns.T @ columns + np.diag(prior_sd**-2.0), columns.T))
+    assert effective_number(design, observed, prior_sd) == pytest.approx(fits, rel=1e-9)
+    assert effective_number(design, observed, np.full(6, 1e4)) == pytest.approx(12, abs=1e-6)
+    assert effective_number(design, observed, np.full(6, 1e-5)) == pytest.approx(0, abs=1e-6)

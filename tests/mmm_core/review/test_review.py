@@ -8,10 +8,13 @@ import pytest
 import xarray as xr
 
 from mmm_core.data.arrays import model_data
+from mmm_core.data.shrinkage import effective_number
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
 from mmm_core.review import CHECKS, checks, review
+from mmm_core.review.breaks import _shorter
 from mmm_core.review.gate import REGISTRY
+from mmm_core.review.predictive import remedy
 from mmm_core.review.subject import Subject
 from mmm_core.spec.model_spec import Review, parse_spec
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
@@ -224,9 +227,65 @@ def test_too_few_weeks_for_so_many_parameters_are_counted(good):
     assert found.passed
     data, spec = good["constant_data"].to_dataset(), Posterior.of(good).spec
     shapes = 3 * len(spec.channel_specs)  # alpha, half-saturation, slope of each
-    parameters = data.sizes["term"] + data.sizes["channel"] + shapes + 2
+    terms = effective_number(
+        data["design"].to_numpy(), data["observed"].to_numpy(), data["design_prior_sd"].to_numpy()
+    )
+    assert data.sizes["term"] - 2 < terms < data.sizes["term"]
+    parameters = terms + data.sizes["channel"] + shapes + 2
     assert found.figure == pytest.approx(60 / parameters)
-    assert not verdict("history", good, {**QUICK, "observations_per_parameter": 4.0}).passed
+    refused = verdict("history", good, {**QUICK, "observations_per_parameter": 5.0})
+    assert not refused.passed
+    assert refused.message.endswith(
+        "use a longer table, fewer channels and controls, a lower order of season, or fixed shapes"
+    )
+
+
+def test_waves_that_shrink_to_nothing_are_no_parameters(good):
+    """Thirteen pairs of waves over 60 weeks: refused where each may be anything, not where the table shrinks them."""
+    free = sound(spec={**SPEC, "baseline": {"seasonality": {"order": 13}, "shrinkage": {"seasonality": 10}}})
+    assert not verdict("history", free, QUICK).passed
+    data = free["constant_data"].to_dataset()
+    waves = np.array([str(term).startswith(("sin_", "cos_")) for term in data["term"].to_numpy()])
+    assert waves.sum() == 26
+    shrunk = data["design_prior_sd"].copy(data=np.where(waves, 0.02, data["design_prior_sd"]))
+    found = verdict("history", _with(free, constant_data=data.assign(design_prior_sd=shrunk)), QUICK)
+    assert found.passed
+    without = verdict("history", sound(spec={**SPEC, "baseline": {"seasonality": {"order": 0}}}), QUICK)
+    assert found.figure == pytest.approx(without.figure, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("worst", "changes", "says", "never"),
+    [
+        ("shape", {}, "heavy tails (`likelihood: student_t`), missing controls", "events"),
+        ("shape", {"likelihood": "student_t"}, "missing controls or events", "student"),
+        ("shape", {"likelihood": {"kind": "student_t", "nu": 5}}, "missing controls or events", "student"),
+        ("spread", {}, "try `kpi: {scale: log}`", "level"),
+        ("spread", {"kpi": {"column": "revenue", "scale": "log"}}, "try `kpi: {scale: level}`", "log"),
+    ],
+)
+def test_coverage_does_not_propose_what_the_model_has(worst, changes, says, never):
+    words = remedy(worst, parse_spec({**SPEC, **changes}))
+    assert says in words
+    assert never not in words
+
+
+def test_breaks_and_history_do_not_propose_what_the_model_has():
+    tree = sound(spec={**SPEC, "likelihood": {"kind": "student_t", "nu": 30}}, nu=30.0)
+    data = tree["constant_data"].to_dataset()
+    kpi = data["kpi"].to_numpy().copy()
+    kpi[0, 30] += 30 * float(data["kpi_scale"]) * data["population"].to_numpy()[0]
+    found = verdict("breaks", _with(tree, constant_data=data.assign(kpi=data["kpi"].copy(data=kpi))), QUICK)
+    assert (found.passed, found.severity) == (False, "WARN")
+    assert "name it as an event (`baseline: events`) or mend it" in found.message
+    assert "student_t" not in found.message
+    one = {
+        "defaults": SPEC["media"].get("defaults", {}),
+        "channels": {"tv": {"spend": "tv_spend", "adstock": {"alpha": 0.5, "l_max": 4},
+                            "saturation": {"half_saturation": 1.0, "slope": 1.0}}},
+    }  # fmt: skip
+    spec = parse_spec({**SPEC, "media": one, "controls": [], "baseline": {"seasonality": {"order": 0}}})
+    assert _shorter(spec, 0) == "use a longer table"
 
 
 def test_a_model_that_forecasts_worse_than_none_fails_the_holdout(good, held_out):
