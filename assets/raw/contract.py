@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-SQL_TYPES = {"text": "VARCHAR", "month": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "date": "DATE"}
+SQL_TYPES = {
+    "text": "VARCHAR",
+    "amounts": "VARCHAR",
+    "month": "VARCHAR",
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "date": "DATE",
+}
 
 WEEK = 7
 
@@ -13,9 +20,11 @@ class Column:
     """A column of a source table.
 
     Attributes:
-        kind: text, integer, number, date (a day, with or without a time of 00:00:00) or month (YYYY-MM).
+        kind: text, integer, number, date (a day, with or without a time of 00:00:00), month (YYYY-MM) or amounts
+            (numbers of 0 or more, ';' or blanks between them).
         about: what it holds, with its unit.
         required: blank cells are refused.
+        may_lack: a file need not have the column: its cells are blank then.
         minimum, maximum: bounds of a number.
         allowed: the only values a text may have.
         spelling: how a text is written, so that one thing has one name whoever exported it: `id` (a platform's
@@ -28,6 +37,7 @@ class Column:
     kind: str
     about: str
     required: bool = True
+    may_lack: bool = False
     minimum: float | None = None
     maximum: float | None = None
     allowed: tuple[str, ...] = ()

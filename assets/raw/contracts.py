@@ -43,13 +43,22 @@ def _level(name: str, about: str, **more: Any) -> Column:
     return Column(name, "number", about, **{"minimum": 0, **more})
 
 
-def _day(name: str, about: str) -> Column:
-    return Column(name, "date", about)
+def _day(name: str, about: str, **more: Any) -> Column:
+    return Column(name, "date", about, **more)
 
 
-def _currency(name: str, about: str = "Currency of the amounts, ISO 4217") -> Column:
-    return _text(name, about, allowed=CURRENCIES, spelling="upper")
+def _currency(name: str, about: str = "Currency of the amounts, ISO 4217", **more: Any) -> Column:
+    return _text(name, about, allowed=CURRENCIES, spelling="upper", **more)
 
+
+def _amounts(name: str, about: str, **more: Any) -> Column:
+    """Amounts separated by ';', one a channel."""
+    return Column(name, "amounts", about, **more)
+
+
+DESIGNS = ("geo_holdout", "geo_scale_up", "conversion_lift", "switchback", "scale_down", "scale_up")
+LIFT_TEST_STATUSES = ("approved", "needs review", "pending", "rejected")
+_MAY_LACK: Mapping[str, Any] = {"required": False, "may_lack": True}
 
 _MARKET = _code("market", "Market, as in reference/geos")
 _REGION = _code("region", "Geo inside the market, 'all' for the whole of it, as in reference/geos")
@@ -232,16 +241,45 @@ _CONTRACTS = (
         (
             _text("test_id", "Name of the test"),
             _MARKET,
-            _code("channel", "Channel that was tested"),
+            _code("channels", "Channels that were tested, separated by ';'"),
             _code("geos", "Geos that were treated, separated by ';', or 'all'"),
-            _day("start_date", "First day of the test"),
-            _day("end_date", "Last day of the test"),
-            _text("design", "How the test was made: geo holdout, ..."),
-            _level("incremental_revenue", "Revenue caused by the tested spend, US dollars", minimum=None),
-            _level("standard_error", "Standard error of it, US dollars"),
-            _level("spend_actual", "Spend during the test, US dollars"),
-            _level("spend_counterfactual", "Spend there would have been without it, US dollars"),
-            _code("status", "Review of the test", allowed=("approved", "rejected", "pending")),
+            _level(
+                "population_share",
+                "Of a national model's outcome, what the tested area stands for",
+                **_MAY_LACK,
+            ),
+            _day("start_date", "First day on which spend differed"),
+            _day("end_date", "Last day on which spend differed"),
+            _count("post_weeks", "Whole weeks after that in which the outcome still counted", **_MAY_LACK),
+            _code("design", "How the test was run", allowed=DESIGNS),
+            _code(
+                "outcome", "What was measured; revenue where blank", allowed=("revenue", "kpi"), **_MAY_LACK
+            ),
+            _level(
+                "incremental_outcome",
+                "Outcome with the test less outcome without it",
+                **_MAY_LACK,
+                minimum=None,
+            ),
+            _level("roi", "In its place: that outcome by the spend tested", **_MAY_LACK, minimum=None),
+            _level("standard_error", "Standard error of whichever is stated", **_MAY_LACK),
+            _level("interval_low", "In its place: lower end of an interval", **_MAY_LACK, minimum=None),
+            _level("interval_high", "Upper end of the interval", **_MAY_LACK, minimum=None),
+            _level("interval_level", "Probability that it holds the truth", **_MAY_LACK, maximum=1),
+            _amounts("spend_with", "Spend of each channel during the test"),
+            _amounts("spend_without", "Spend of each there would have been without it"),
+            _amounts("weekly_spend_without", "The same by week", **_MAY_LACK),
+            _currency("currency", "Currency of spend and revenue; US dollars where blank", **_MAY_LACK),
+            _text("source", "Who measured it", **_MAY_LACK),
+            _day(
+                "reported_date",
+                "Day on which the result was known; the last one measured where blank",
+                **_MAY_LACK,
+            ),
+            _level(
+                "pre_period_error", "How far the comparison missed before the test, as a share", **_MAY_LACK
+            ),
+            _code("status", "What its source says of it", allowed=LIFT_TEST_STATUSES, **_MAY_LACK),
         ),
         period=Period("start_date", stop="end_date", spread=False),
     ),

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from assets.raw.contract import Contract
@@ -76,16 +77,30 @@ def check(file: LandingFile, contract: Contract, content: bytes, digest: str) ->
     """
     cells = read_cells(file, content)
     names = [column.name for column in contract.columns]
-    missing = [name for name in names if name not in cells]
+    lacked = [column.name for column in contract.columns if column.may_lack and column.name not in cells]
+    missing = [name for name in names if name not in cells and name not in lacked]
     if missing:
         unknown = [name for name in cells if name not in names]
         hint = f": {nearest(missing[0], unknown)}" if unknown else ""
         raise FileRefused(file.name, [f"column {listed(missing)} is missing{hint}"])
+    if misspelt := _misspelt(cells, names, lacked):
+        raise FileRefused(file.name, misspelt)
+    cells[lacked] = ""
     rows, faults = typed(contract, cells)
     faults = faults or _repeated(contract, rows) or period_faults(contract, rows)
     if faults:
         raise FileRefused(file.name, [*faults, ROWS_AS_SHOWN])
     return Accepted(file, digest, rows, tuple(name for name in cells if name not in names))
+
+
+def _misspelt(cells: "pd.DataFrame", names: list[str], lacked: list[str]) -> list[str]:
+    """Columns that would be kept out, nearly named like one that a file may lack."""
+    near = {name: get_close_matches(name, lacked, n=1, cutoff=0.75) for name in cells if name not in names}
+    return [
+        f"column {name} is not read: did you mean '{match[0]}'? Otherwise call it something else"
+        for name, match in near.items()
+        if match
+    ]
 
 
 def _repeated(contract: Contract, rows: "pd.DataFrame") -> list[str]:

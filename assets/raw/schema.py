@@ -54,6 +54,9 @@ def _column(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["p
     if column.kind in ("integer", "number"):
         values, faults = _figures(column, text, decimal_commas)
         blank = values.isna()
+    elif column.kind == "amounts":
+        values, wrong, blank = *_amounts(text, decimal_commas), text == ""
+        faults = [("is no list of amounts", "write numbers of 0 or more, with ';' between channels", wrong)]
     elif column.kind == "date":
         day = days(text)
         values, faults, blank = (
@@ -93,6 +96,28 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> Faul
             )
         )
     return faults
+
+
+def _amounts(text: "pd.Series", decimal_commas: bool) -> tuple["pd.Series", "pd.Series"]:
+    """Amounts with points for decimals, and where a cell holds something else."""
+    import pandas as pd
+
+    from mmm_core.data.cells import numbers
+
+    def plain(cell: str) -> str | None:
+        """The cell's amounts as they are kept; None where one of them is none."""
+        channels = [part.split() for part in cell.split(";")] if cell else []
+        if not all(channels):
+            return None
+        parts = [amount for weeks in channels for amount in weeks]
+        read = numbers(pd.Series(parts, dtype=object), decimal_commas)
+        if read.wrong.any() or read.values.isna().any() or (read.values < 0).any():
+            return None
+        kept = iter(repr(float(value)).removesuffix(".0") for value in read.values)
+        return ";".join(" ".join(next(kept) for _ in weeks) for weeks in channels)
+
+    values = text.map(plain).astype(object)
+    return values.where(text != "", None), values.isna() & (text != "")
 
 
 def _figures(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["pd.Series", Faults]:

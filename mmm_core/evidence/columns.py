@@ -50,7 +50,7 @@ COLUMNS = (
     FileColumn("interval_low", "in its place: lower end of an interval of it", "number"),
     FileColumn("interval_high", "upper end of the interval", "number"),
     FileColumn("interval_level", "probability that the interval holds the truth, such as 0.9", "number"),
-    FileColumn("spend_actual", "spend of the tested channels in the tested geos and days; ';' between channels",
+    FileColumn("spend_with", "spend of the tested channels in the tested geos and days; ';' between channels",
                required=True, example="0"),
     FileColumn("spend_without", "the same had there been no test: 0 where the test switched a channel on",
                required=True, example="63500"),

@@ -165,7 +165,7 @@ def _literals(outcome: str, status: str) -> tuple[Outcome, Status | None]:
 def _spend(row: Row, channels: tuple[str, ...]) -> dict[str, TestedSpend]:
     """Spend of each channel with and without the test; empty where something speaks against it."""
     totals = {}
-    for column in ("spend_actual", "spend_without"):
+    for column in ("spend_with", "spend_without"):
         if not (written := row.required(column)):
             continue
         parts = [part.strip() for part in written.split(BETWEEN)]
@@ -180,13 +180,13 @@ def _spend(row: Row, channels: tuple[str, ...]) -> dict[str, TestedSpend]:
         return {}
     spend = {
         channel: TestedSpend(actual, without, weekly.get(channel))
-        for channel, actual, without in zip(channels, totals["spend_actual"], totals["spend_without"], strict=True)
+        for channel, actual, without in zip(channels, totals["spend_with"], totals["spend_without"], strict=True)
     }  # fmt: skip
     unchanged = [channel for channel, tested in spend.items() if tested.actual == tested.without]
     if unchanged:
         row.fault(
             "spend_without",
-            f"is spend_actual for {listed(unchanged)}: a test changes spend: state what would have been spent without "
+            f"is spend_with for {listed(unchanged)}: a test changes spend: state what would have been spent without "
             "it, or leave the channel out",
         )
     for channel, tested in spend.items():

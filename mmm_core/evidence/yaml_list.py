@@ -39,7 +39,7 @@ def table_of(content: Any, source: str) -> pd.DataFrame:
 def _cell(key: str, value: Any, channels: list[str], where: str) -> Any:
     """A value of the YAML as the cell it would be."""
     if isinstance(value, Mapping):
-        if not key.endswith(("spend_actual", "spend_without")):
+        if not key.endswith(("spend_with", "spend_without")):
             raise InputError(f"{where}: {key}: expected one value, got a mapping")
         if set(map(str, value)) != set(channels):
             raise InputError(f"{where}: {key}: names {listed(value)}, where channels are {listed(channels)}")

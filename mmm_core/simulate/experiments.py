@@ -18,25 +18,32 @@ from mmm_core.simulate.market import Market
 
 ROUND = 26  # weeks between the starts of two rounds of tests
 STATUSES = ("approved", "approved", "pending", "approved", "rejected")
+PLATFORM, IN_HOUSE = "ad platform", "marketing science"
+REPORTED_AFTER = 7  # days from the last Monday of a test to its result
 SPILLOVER = 2.0  # what a rejected test counts beside the truth, in multiples of it
 
 
 @dataclass(frozen=True)
 class Design:
-    """How a test was run, and the share of the actual spend that its counterfactual keeps."""
+    """How a test was run, the share of the actual spend that its counterfactual keeps, and who measured it."""
 
     name: str
     kept: float
+    source: str
 
 
-NATIONAL_DESIGNS = (Design("conversion_lift", 0.0), Design("scale_up", 0.6), Design("scale_down", 1.5))
-GEO_DESIGNS = (Design("geo_holdout", 0.0), Design("geo_scale_up", 0.6))
+NATIONAL_DESIGNS = (
+    Design("conversion_lift", 0.0, PLATFORM),
+    Design("scale_up", 0.6, IN_HOUSE),
+    Design("scale_down", 1.5, IN_HOUSE),
+)
+GEO_DESIGNS = (Design("geo_holdout", 0.0, IN_HOUSE), Design("geo_scale_up", 0.6, IN_HOUSE))
 
 
 def lift_tests(market: Market) -> pd.DataFrame:
     """Every test that ended within the market's weeks, one row each.
 
-    The columns of the landing table `experiments/lift_tests` in USD, and `true_incremental_revenue`, which belongs to
+    The columns of the landing table `experiments/lift_tests` in USD, and `true_incremental_outcome`, which belongs to
     the truth only. A national market runs one test a round, a geo panel two.
     """
     first, last = market.window.first // ROUND, market.window.last // ROUND
@@ -49,17 +56,22 @@ def lift_tests(market: Market) -> pd.DataFrame:
 COLUMNS = [
     "test_id",
     "market",
-    "channel",
+    "channels",
     "geos",
     "start_date",
     "end_date",
+    "post_weeks",
     "design",
-    "incremental_revenue",
+    "outcome",
+    "incremental_outcome",
     "standard_error",
-    "spend_actual",
-    "spend_counterfactual",
+    "spend_with",
+    "spend_without",
+    "currency",
+    "source",
+    "reported_date",
     "status",
-    "true_incremental_revenue",
+    "true_incremental_outcome",
 ]
 
 
@@ -101,17 +113,22 @@ def _run(market: Market, number: int, slot: int) -> dict[str, object] | None:
     return {
         "test_id": f"{market.name}-{days.dates[0].astype('datetime64[D]')}-{names[channel]}",
         "market": market.name,
-        "channel": names[channel],
+        "channels": names[channel],
         "geos": ";".join(geos[tested]),
         "start_date": days.dates[0],
         "end_date": days.dates[-1] + np.timedelta64(6, "D"),
+        "post_weeks": 0,
         "design": design.name,
-        "incremental_revenue": round(float(counted + error * noise), 2),
+        "outcome": "revenue",
+        "incremental_outcome": round(float(counted + error * noise), 2),
         "standard_error": error,
-        "spend_actual": round(float(spend.values[treated].sum()), 2),
-        "spend_counterfactual": round(float(otherwise.values[treated].sum()), 2),
+        "spend_with": round(float(spend.values[treated].sum()), 2),
+        "spend_without": round(float(otherwise.values[treated].sum()), 2),
+        "currency": "USD",
+        "source": design.source,
+        "reported_date": days.dates[-1] + np.timedelta64(REPORTED_AFTER, "D"),
         "status": status,
-        "true_incremental_revenue": float(caused),
+        "true_incremental_outcome": float(caused),
     }
 
 

@@ -119,9 +119,10 @@ def weekly_context(market: Market) -> list[RawTable]:
 
 def experiment_results(market: Market) -> RawTable:
     """Lift tests as reported once they have ended."""
-    tests = lift_tests(market).drop(columns="true_incremental_revenue")
+    tests = lift_tests(market).drop(columns="true_incremental_outcome")
     day = tests["end_date"].to_numpy(dtype="datetime64[ns]")
-    tests["start_date"], tests["end_date"] = iso_days(tests["start_date"]), iso_days(day)
+    for column in ("start_date", "end_date", "reported_date"):
+        tests[column] = iso_days(tests[column])
     return RawTable("experiments", "lift_tests", tests, day)
 
 

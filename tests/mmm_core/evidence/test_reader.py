@@ -19,7 +19,7 @@ ROW = {
     "design": "geo_holdout",
     "incremental_outcome": "-41200",
     "standard_error": "9800",
-    "spend_actual": "0",
+    "spend_with": "0",
     "spend_without": "63500",
 }
 TEST = LiftTest(
@@ -65,7 +65,7 @@ def test_every_column_has_its_place(tmp_path):
     more = {
         **ROW,
         "channels": "tv; ooh",
-        "spend_actual": "0;100.5",
+        "spend_with": "0;100.5",
         "spend_without": "60;50",
         "weekly_spend_without": "10 20 30;25 25 0",
         "geos": "all",
@@ -138,7 +138,7 @@ YAML = """
   design: geo_holdout
   incremental_outcome: -41200
   standard_error: 9800
-  spend_actual: 0
+  spend_with: 0
   spend_without: 63500
 """
 
@@ -151,7 +151,7 @@ def test_a_yaml_list_holds_the_same_tests(tmp_path):
 
 def test_spend_of_several_channels_in_a_yaml_is_by_name(tmp_path):
     path = tmp_path / "tests.yaml"
-    text = YAML.replace("[tv]", "[tv, ooh]").replace("spend_actual: 0", "spend_actual: {ooh: 5, tv: 0}")
+    text = YAML.replace("[tv]", "[tv, ooh]").replace("spend_with: 0", "spend_with: {ooh: 5, tv: 0}")
     text = text.replace("spend_without: 63500", "spend_without: {tv: 30, ooh: 10}")
     path.write_text(text + "  weekly_spend_without: {tv: [10, 20], ooh: [5, 5]}\n")
     (test,) = read_lift_tests(path)
@@ -166,7 +166,7 @@ def test_spend_of_several_channels_in_a_yaml_is_by_name(tmp_path):
     [
         ("test_id: tv-1\n", "expected a list of tests"),
         (YAML.replace("geos:", "goes:"), "entry 1: unknown key 'goes': did you mean 'geos'"),
-        (YAML.replace("spend_actual: 0", "spend_actual: {radio: 0}"), "names radio, where channels are tv"),
+        (YAML.replace("spend_with: 0", "spend_with: {radio: 0}"), "names radio, where channels are tv"),
         (YAML.replace("geos: [g01, g02]", "geos: {g01: 1}"), "geos: expected one value, got a mapping"),
         (YAML.replace("9800", "0"), r"entry 1 \(test 'tv-1'\): column standard_error: 0 is not above 0"),
     ],
@@ -200,9 +200,9 @@ def test_a_yaml_that_is_no_list_of_tests_is_refused(tmp_path, text, message):
         ({"start_date": ""}, "column start_date: is blank"),
         ({"end_date": "2/2/2025"}, "column end_date: '2/2/2025' is not a day: write the day alone, YYYY-MM-DD"),
         ({"reported_date": "2025-01-31"}, "column reported_date: 2025-01-31 is before end_date 2025-02-02"),
-        ({"spend_actual": "-5"}, "column spend_actual: -5 is negative"),
-        ({"spend_actual": "63500"}, "column spend_without: is spend_actual for tv: a test changes spend"),
-        ({"spend_actual": "1;2"}, "column spend_actual: 2 amounts for 1 channels"),
+        ({"spend_with": "-5"}, "column spend_with: -5 is negative"),
+        ({"spend_with": "63500"}, "column spend_without: is spend_with for tv: a test changes spend"),
+        ({"spend_with": "1;2"}, "column spend_with: 2 amounts for 1 channels"),
         ({"spend_without": ""}, "column spend_without: is blank"),
         ({"weekly_spend_without": "100 200"}, "column weekly_spend_without: adds up to 300 for tv, where spend"),
         ({"weekly_spend_without": "100;200"}, "column weekly_spend_without: 2 lists for 1 channels"),

@@ -14,7 +14,7 @@ def test_tests_lie_inside_the_data_and_cover_every_status_and_channel(market):
     tests = lift_tests(market)
     assert tests["test_id"].is_unique
     assert set(tests["status"]) == {"approved", "pending", "rejected"}
-    assert set(tests["channel"]) == {channel.channel for channel in market.truth.channels}
+    assert set(tests["channels"]) == {channel.channel for channel in market.truth.channels}
     assert (tests["start_date"].dt.weekday == 0).all()
     assert (tests["end_date"].dt.weekday == 6).all()
     assert tests["start_date"].min() >= market.table["week_start"].min() + pd.Timedelta(weeks=8)
@@ -29,17 +29,17 @@ def test_spends_are_those_of_the_table_and_the_truth_is_a_replay(market):
             market.table["geo"].isin(geos)
             & market.table["week_start"].between(test.start_date, test.end_date)
         ]
-        assert rows[f"{test.channel}_spend"].sum() == pytest.approx(test.spend_actual, abs=0.01)
+        assert rows[f"{test.channels}_spend"].sum() == pytest.approx(test.spend_with, abs=0.01)
         plan = truth.weekly["spend"].copy(deep=True)
-        where = {"geo": geos, "week": rows["week_start"].unique(), "channel": test.channel}
-        plan.loc[where] *= test.spend_counterfactual / test.spend_actual
+        where = {"geo": geos, "week": rows["week_start"].unique(), "channel": test.channels}
+        plan.loc[where] *= test.spend_without / test.spend_with
         lost = (truth.weekly["contribution"] - truth.contribution(plan)).sel(where).sum()
-        assert float(lost) == pytest.approx(test.true_incremental_revenue, rel=1e-5)
+        assert float(lost) == pytest.approx(test.true_incremental_outcome, rel=1e-5)
 
 
 def test_approved_tests_miss_the_truth_by_their_standard_error_and_rejected_ones_by_far():
     tests = pd.concat([lift_tests(simulate_market(name, seed)) for name in ("us", "uk") for seed in range(8)])
-    z = (tests["incremental_revenue"] - tests["true_incremental_revenue"]) / tests["standard_error"]
+    z = (tests["incremental_outcome"] - tests["true_incremental_outcome"]) / tests["standard_error"]
     sound = z[tests["status"] != "rejected"]
     assert len(sound) > 80
     assert sound.mean() == pytest.approx(0, abs=3 / np.sqrt(len(sound)))

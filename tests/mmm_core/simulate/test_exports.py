@@ -23,8 +23,8 @@ COLUMNS = {
     "brand_tracker/monthly": "month, market, metric, value, sample_size",
     "competitor/weekly": "week_start, market, competitor_spend",
     "macro/weekly": "week_start, market, consumer_confidence",
-    "experiments/lift_tests": "test_id, market, channel, geos, start_date, end_date, design, incremental_revenue, "
-    "standard_error, spend_actual, spend_counterfactual, status",
+    "experiments/lift_tests": "test_id, market, channels, geos, start_date, end_date, post_weeks, design, outcome, "
+    "incremental_outcome, standard_error, spend_with, spend_without, currency, source, reported_date, status",
     "reference/geos": "market, geo, geo_name, population",
     "reference/exchange_rates": "week_start, currency, rate_to_usd",
 }

@@ -6,16 +6,28 @@ renamed as (
     select
         test_id,
         market,
-        channel,
+        channels,
         geos,
+        population_share,
         start_date,
         end_date,
+        coalesce(post_weeks, 0) as post_weeks,
         design,
-        incremental_revenue,
+        coalesce(outcome, 'revenue') as outcome,
+        incremental_outcome,
+        roi,
         standard_error,
-        spend_actual,
-        spend_counterfactual,
-        status
+        interval_low,
+        interval_high,
+        interval_level,
+        spend_with,
+        spend_without,
+        weekly_spend_without,
+        coalesce(currency, 'USD') as currency,
+        source as measured_by,
+        reported_date,
+        pre_period_error,
+        case status when 'pending' then 'needs review' else status end as status
     from source
     {{ latest_export(['test_id']) }}
 )
