@@ -17,6 +17,7 @@ import typer
 from mmm_core.cli import analysis as cli_analysis
 from mmm_core.cli.comparison import compare
 from mmm_core.cli.forecast import forecast
+from mmm_core.cli.lift import lift
 from mmm_core.cli.select import select
 from mmm_core.cli.terminal import (
     Engine,
@@ -321,6 +322,7 @@ def _drawn(picture: str, subject: Any) -> Figure:
 
 
 app.command()(forecast)
+app.command()(lift)
 app.command(rich_help_panel="Question a model")(select)
 cli_analysis.register(app)
 app.command(rich_help_panel="Question a model")(compare)
