@@ -17,7 +17,8 @@ products and no factorisation. A national model is the case of one geo.
 
 Three extensions make A_g or the level's prior change with the draw:
 
-* deviations: O_g M_g d_g is added, d_gc ~ N(0, s_c^2), columns M_g and spreads s_c depend on sampled parameters;
+* deviations: O_g M_g d_g is added, d_gc ~ N(0, s_c^2), columns M_g and spreads s_c depend on sampled parameters, and
+  sums of them may have been measured besides (`mmm_core.model.deviation_rows`);
 * weights: the noise variance is sigma^2 / weight_gt, as in a Student-t written as a scale mixture;
 * a slope of the level that is itself a random walk, see `mmm_core.model.level`.
 
@@ -47,6 +48,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mmm_core.model.deviation_rows import Rows, conditioned, in_white, on_level, stacked
 from mmm_core.model.factors import half_log_determinant, inverse_root
 from mmm_core.model.level import (
     LevelPrior,
@@ -93,6 +95,7 @@ class Deviations(NamedTuple):
 
     columns: jax.Array  # M_g, (geo, channel, week)
     sd: jax.Array  # (channel,), in the units of the residual
+    rows: Rows | None = None  # what is known of them beside the KPI
 
 
 class Draw(NamedTuple):
@@ -185,6 +188,8 @@ def log_likelihood(
             by_geo = log_marginal(
                 *_after_level(block, block.level, residual, projected, spread, sigma, tau, deviations)
             )
+            if deviations.rows is not None:
+                by_geo = by_geo + stacked(deviations.rows, deviations.sd)[2]
         return (
             -0.5 * (quadratic - explained) / sigma**2
             - block.observed.sum() * jnp.log(sigma)
@@ -201,6 +206,9 @@ def log_likelihood(
         data = _integrate(residual / sigma, *_columns(block, sigma, deviations, with_terms=True), seen)
         count = jnp.sum(seen > 0)
         log_normaliser = 0.5 * jnp.sum(jnp.log(jnp.where(seen > 0, seen, 1.0))) - count * _HALF_LOG_TWO_PI
+    if deviations is not None and deviations.rows is not None:
+        data, by_rows = _with_rows(data, deviations.rows, deviations.sd)
+        log_normaliser = log_normaliser + by_rows
     return (
         level_log_marginal(block.level, data.precision, data.information, *_ratios(sigma, tau, tau_slope))
         - 0.5 * data.quadratic
@@ -247,11 +255,16 @@ def draw(
     seen = block.observed if weights is None else block.observed * weights
     columns = _columns(block, sigma, deviations, with_terms=True)
     data = _integrate(residual / sigma, *columns, seen)
+    if deviations is not None and deviations.rows is not None:
+        data, _ = _with_rows(data, deviations.rows, deviations.sd)
     level, slope = draw_level(
         block.level, data.precision, data.information, *_ratios(sigma, tau, tau_slope), level_key
     )
     white = data.white - jnp.einsum("gnt,t->gn", data.rows, level)
     white = white + jax.random.normal(term_key, white.shape, white.dtype)
+    if deviations is not None and deviations.rows is not None:
+        seen_by_rows = in_white(deviations.rows, deviations.sd, data.inverse)
+        white = conditioned(deviations.rows, seen_by_rows, white, geo_key)
     drawn = _solve_upper(data.inverse, white)
     terms = len(block.prior_sd)
     return Draw(
@@ -293,9 +306,12 @@ def _after_level(
     damping = (tau / sigma) / jnp.sqrt(spread)
     rows = damping[:, None] * (spectrum.projection @ seen.reshape(geos * size, -1).T)
     precision = (within[:, :, None, :] * apart).reshape(geos * size, geos * size) - gram(rows)
-    information = jnp.einsum("gct,gt->gc", seen, residual).ravel() - (damping * projected) @ rows
+    information = (jnp.einsum("gct,gt->gc", seen, residual).ravel() - (damping * projected) @ rows) / sigma
+    if deviations.rows is not None:
+        more_precision, more_information, _ = stacked(deviations.rows, deviations.sd)
+        precision, information = precision + more_precision, information + more_information
     count = geos * size
-    return jnp.eye(count, dtype=within.dtype), precision, information / sigma, jnp.ones(count, within.dtype)
+    return jnp.eye(count, dtype=within.dtype), precision, information, jnp.ones(count, within.dtype)
 
 
 def _whitened(rows: jax.Array, whitener: jax.Array) -> jax.Array:
@@ -312,6 +328,13 @@ class _Data(NamedTuple):
     inverse: jax.Array  # R_g^{-1}, (G, C, C)
     rows: jax.Array  # U_g', (G, C, T)
     white: jax.Array  # U_g' r_g, (G, C)
+
+
+def _with_rows(data: _Data, rows: Rows, sd: jax.Array) -> tuple[_Data, jax.Array]:
+    """The same with what further measurements of the deviations say of the level, and their log density at its 0."""
+    found = on_level(rows, in_white(rows, sd, data.inverse), data.white, data.rows)
+    precision, information = data.precision + found.precision, data.information + found.information
+    return data._replace(precision=precision, information=information), found.log_density
 
 
 def _integrate(

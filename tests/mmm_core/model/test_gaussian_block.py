@@ -10,6 +10,7 @@ from scipy import stats
 from scipy.linalg import block_diag
 
 from mmm_core.model import gaussian_block as module
+from mmm_core.model.deviation_rows import Rows
 from mmm_core.model.gaussian_block import Deviations, draw, gaussian_block
 from mmm_core.model.level import gram
 
@@ -26,6 +27,8 @@ STEPS = np.tril(np.ones((WEEKS, WEEKS)))[:, 1:]  # steps of the level into weeks
 # which of deviations, weights and slope a model has
 EXTRAS = list(product([False, True], repeat=3))
 LEVEL_FIRST = "deviations after the level"
+# the same with sums of the geos' deviations measured besides
+MEASURED = [("measured", kinds) for kinds in ((True, False, False), (True, True, True), LEVEL_FIRST)]
 
 
 def panel(geos, seed=0, gaps=True):
@@ -52,7 +55,8 @@ def extras_of(geos, deviations, weights, slope, seed=1):
 
 def joint(design, observed, prior_sd, sigma, tau, deviations=None, weights=None, tau_slope=None):
     """The dense normal: covariance of the observed residuals, their loading on all that is integrated out (the level's
-    own steps, the slope's steps, coefficients, deviations), and the prior variances of those."""
+    own steps, the slope's steps, coefficients, deviations), and the prior variances of those. Sums of deviations that
+    were measured besides follow the residuals."""
     geos = len(design)
     keep = observed.ravel()
     accumulate = np.tril(np.ones((WEEKS - 1, WEEKS - 1)))
@@ -66,13 +70,27 @@ def joint(design, observed, prior_sd, sigma, tau, deviations=None, weights=None,
         prior.append(np.tile(np.asarray(deviations.sd) ** 2, geos))
     loading, prior = np.hstack(parts)[keep], np.concatenate(prior)
     precision = np.ones(observed.shape) if weights is None else np.asarray(weights)
-    noise = np.diag(sigma**2 / precision.ravel()[keep])
+    noise = sigma**2 / precision.ravel()[keep]
+    if deviations is not None and deviations.rows is not None:
+        measured = np.asarray(deviations.rows.design).reshape(len(deviations.rows.residual), -1)
+        others = loading.shape[1] - measured.shape[1]
+        loading = np.vstack([loading, np.pad(measured, ((0, 0), (others, 0)))])
+        noise = np.concatenate([noise, np.asarray(deviations.rows.variance)])
+    noise = np.diag(noise)
     return loading @ np.diag(prior) @ loading.T + noise, loading, prior
+
+
+def measured(residual, observed, extras):
+    """Whatever was measured, in the order of `joint`."""
+    rows = extras["deviations"].rows if "deviations" in extras else None
+    return np.concatenate([residual[observed], [] if rows is None else np.asarray(rows.residual)])
 
 
 def dense_log_likelihood(design, observed, prior_sd, residual, sigma, tau, **extras):
     covariance, _, _ = joint(design, observed, prior_sd, sigma, tau, **extras)
-    return stats.multivariate_normal(np.zeros(observed.sum()), covariance).logpdf(residual[observed])
+    return stats.multivariate_normal(np.zeros(len(covariance)), covariance).logpdf(
+        measured(residual, observed, extras)
+    )
 
 
 def varying(design, observed, prior_sd, extras):
@@ -84,6 +102,15 @@ def block_and_extras(design, observed, prior_sd, kinds):
     """A block for the extensions named; for None the one whose design is fixed."""
     if kinds is None:
         return gaussian_block(design, observed, prior_sd), {}
+    if kinds[0] == "measured":
+        block, extras = block_and_extras(design, observed, prior_sd, kinds[1])
+        rng = np.random.default_rng(2)
+        rows = Rows(
+            jnp.asarray(rng.normal(size=(3, len(design), CHANNELS))),
+            jnp.array([0.5, -1.0, 2.0]),
+            jnp.array([0.1, 0.5, 2.0]),
+        )
+        return block, {**extras, "deviations": extras["deviations"]._replace(rows=rows)}
     if kinds == LEVEL_FIRST:
         return gaussian_block(design, observed, prior_sd), extras_of(len(design), True, False, False)
     extras = extras_of(len(design), *kinds)
@@ -102,7 +129,7 @@ def test_equals_the_dense_normal(geos, sigma, tau):
 
 @pytest.mark.parametrize("geos", [1, 3])
 @pytest.mark.parametrize("tau", [0.0, 0.02, 0.7])
-@pytest.mark.parametrize("kinds", [*EXTRAS, LEVEL_FIRST])
+@pytest.mark.parametrize("kinds", [*EXTRAS, LEVEL_FIRST, *MEASURED])
 def test_what_varies_equals_the_dense_normal(geos, tau, kinds):
     design, observed, prior_sd, residual = panel(geos)
     block, extras = block_and_extras(design, observed, prior_sd, kinds)
@@ -168,7 +195,7 @@ def test_a_geo_without_observations_says_nothing(kinds):
     )
 
 
-@pytest.mark.parametrize("kinds", [*EXTRAS, LEVEL_FIRST])
+@pytest.mark.parametrize("kinds", [*EXTRAS, LEVEL_FIRST, *MEASURED])
 def test_gradient_equals_finite_differences(kinds):
     design, observed, prior_sd, residual = panel(3)
     block, extras = block_and_extras(design, observed, prior_sd, kinds)
@@ -245,7 +272,8 @@ def check_moments(drawn, mean, spread):
 
 
 @pytest.mark.parametrize(
-    ("geos", "kinds"), [(1, None), (1, EXTRAS[-1]), (2, None), *((2, k) for k in EXTRAS), (2, LEVEL_FIRST)]
+    ("geos", "kinds"),
+    [(1, None), (1, EXTRAS[-1]), (2, None), *((2, kinds) for kinds in (*EXTRAS, LEVEL_FIRST, *MEASURED))],
 )
 def test_draws_have_the_conditional_mean_and_covariance(geos, kinds):
     sigma, tau, count = 0.4, 0.3, 40_000
@@ -261,7 +289,7 @@ def test_draws_have_the_conditional_mean_and_covariance(geos, kinds):
         wanted[:WEEKS, -(WEEKS - 1) :] = STEPS @ accumulate
     if "deviations" in extras:
         wanted = block_diag(wanted, np.eye(CHANNELS * geos))
-    mean = wanted @ gain @ residual[observed]
+    mean = wanted @ gain @ measured(residual, observed, extras)
     spread = wanted @ (np.diag(prior) - gain @ loading @ np.diag(prior)) @ wanted.T
 
     keys = jax.random.split(jax.random.key(0), count)
