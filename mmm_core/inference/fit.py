@@ -16,6 +16,7 @@ from mmm_core.data.arrays import model_data
 from mmm_core.data.event_weeks import event_weeks
 from mmm_core.data.quarters import whole_quarters
 from mmm_core.errors import InputError
+from mmm_core.evidence.lift_test import WeighedTest
 from mmm_core.files import why_not_written
 from mmm_core.inference.engines import (
     ENGINES,
@@ -32,7 +33,7 @@ from mmm_core.inference.watchdog import watched
 from mmm_core.json_text import dumps
 from mmm_core.model.model import LikelihoodTerm
 from mmm_core.model.prepare import prepare
-from mmm_core.posterior.schema import FORMAT, SAMPLER, check_posterior, save_posterior
+from mmm_core.posterior.schema import FORMAT, LIFT_TESTS, SAMPLER, check_posterior, save_posterior
 from mmm_core.spec.extensions import refuse_changed
 from mmm_core.spec.model_spec import ModelSpec
 from mmm_core.threads import one_blas_thread
@@ -52,6 +53,7 @@ def fit(
     checkpoint: Path | None = None,
     warm_start: xr.DataTree | None = None,
     evidence: Sequence[LikelihoodTerm] = (),
+    lift_tests: Sequence[WeighedTest] = (),
 ) -> xr.DataTree:
     """Fit `spec` on a weekly table.
 
@@ -67,6 +69,7 @@ def fit(
         warm_start: an earlier posterior of the model: its points and mass matrix shorten the warm-up. The answer does
             not depend on it.
         evidence: likelihood terms beside that of the KPI; an engine that has no place for them refuses them.
+        lift_tests: replayed through the model in its likelihood; refused by an engine that has no place for them.
 
     Returns:
         The posterior, laid out as `mmm_core.posterior.schema` says.
@@ -84,11 +87,16 @@ def fit(
     # read now, so that a file edited while the fit runs does not pass for what ran
     computed_by = fit_source(spec)
     data = model_data(table, spec, source, holdout_weeks)
-    refuse_likelihood_terms(spec.model, spec.fit.engine, evidence)
+    beside_the_kpi = [*(term.name for term in evidence), *(weighed.test.test_id for weighed in lift_tests)]
+    refuse_likelihood_terms(spec.model, spec.fit.engine, beside_the_kpi)
     check_array_memory(data, spec)
     weeks = data.sizes["week"]
     prepared = prepare(
-        data, spec, evidence, whole_quarters(weeks) if ENGINES[spec.fit.engine].any_weeks else weeks
+        data,
+        spec,
+        evidence,
+        whole_quarters(weeks) if ENGINES[spec.fit.engine].any_weeks else weeks,
+        lift_tests,
     )
     memory = check_memory(prepared, draws)
     if progress is not None:
@@ -101,6 +109,8 @@ def fit(
     tree.attrs["total_seconds"] = time.perf_counter() - started
     if evidence:
         tree.attrs["evidence"] = dumps([term.name for term in evidence])
+    if lift_tests:
+        tree.attrs[LIFT_TESTS] = dumps([weighed.test.test_id for weighed in lift_tests])
     check_posterior(tree)
     return tree
 

@@ -12,8 +12,8 @@ w_g ~ N(white_g - rows_g l, I), in the terms of `mmm_core.model.gaussian_block`.
 
     r | l ~ N(c - Q l, M),   c_k = sum_g t_kg' white_g,   Q_k = sum_g t_kg' rows_g,   M = V + sum_g t_g t_g'
 
-which is Gaussian in the level: its precision gains Q' M^{-1} Q and its information Q' M^{-1} (c - r). Neither costs more
-than products with as many rows as there are measurements.
+which is Gaussian in the level: its precision gains Q' M^{-1} Q and its information Q' M^{-1} (c - r). Neither costs
+more than products with as many rows as there are measurements.
 """
 
 from __future__ import annotations

@@ -41,6 +41,14 @@ from mmm_core.model.media import (
     saturated_media,
     spread_over,
 )
+from mmm_core.model.replay import (
+    Replay,
+    ReplayNumbers,
+    changed_response,
+    log_density,
+    rows_of_deviations,
+    scale_of_rows,
+)
 from mmm_core.priors import Prior, Tables, sample_vector
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -65,6 +73,7 @@ class ModelArrays(NamedTuple):
     treatment_unit: Array  # (treatment,), scaled effect of one sd of the column that a stated 1 stands for
     knots: Array  # (time-varying channel, week, knot), see `knot_basis`
     extra: tuple[Any, ...] = ()  # the numbers of each further likelihood term
+    replay: ReplayNumbers | None = None  # of the lift tests
 
 
 class Effects(NamedTuple):
@@ -128,11 +137,20 @@ class Model:
     geos: int
     beliefs: tuple[EffectBelief, ...]
     extra_terms: tuple[TermDensity, ...] = ()
+    replay: Replay | None = None
 
     @classmethod
-    def of(cls, data: xr.Dataset, spec: ModelSpec, extra_terms: tuple[TermDensity, ...] = ()) -> Model:
+    def of(
+        cls,
+        data: xr.Dataset,
+        spec: ModelSpec,
+        extra_terms: tuple[TermDensity, ...] = (),
+        replay: Replay | None = None,
+    ) -> Model:
         """The structure for the arrays of `mmm_core.data.arrays.model_data`."""
-        return cls(spec, MediaLayout.of(spec), data.sizes["geo"], effect_beliefs(spec, data), extra_terms)
+        return cls(
+            spec, MediaLayout.of(spec), data.sizes["geo"], effect_beliefs(spec, data), extra_terms, replay
+        )
 
     @cached_property
     def _structure(self) -> tuple[Any, ...]:
@@ -141,7 +159,7 @@ class Model:
         kinds = tuple(belief.kind for belief in self.beliefs)
         groups = None if self.groups is None else tuple(self.groups.tolist())
         geos = (self.geos, self.pooled, self.integrates_geos, self.per_geo)
-        return self.layout, geos, families, kinds, groups, self._varying, self.extra_terms
+        return self.layout, geos, families, kinds, groups, self._varying, self.extra_terms, self.replay
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Model) and self._structure == other._structure
@@ -155,6 +173,8 @@ class Model:
         numpyro.factor("kpi", log_likelihood(arrays.block, **effects.block))
         for position, (term, numbers) in enumerate(zip(self.extra_terms, arrays.extra, strict=True)):
             numpyro.factor(f"extra_{position}", term(effects, arrays, numbers))
+        if self.replay is not None and arrays.replay is not None:
+            numpyro.factor("lift_tests", self._of_tests(self.replay, effects, arrays.replay))
         return effects
 
     def effects(self, arrays: ModelArrays) -> Effects:
@@ -186,7 +206,11 @@ class Model:
         deviations = None
         if self.integrates_geos:
             assert spread is not None
-            deviations = Deviations(jnp.moveaxis(response, 0, 1), spread * ceiling[0])
+            measured = None
+            if self.replay is not None and arrays.replay is not None:
+                change = changed_response(self.replay, arrays.replay, shape, response, multiplier)
+                measured = rows_of_deviations(self.replay, arrays.replay, change, coefficient)
+            deviations = Deviations(jnp.moveaxis(response, 0, 1), spread * ceiling[0], measured)
         weights, nu = self.noise_weights(arrays)
         return Effects(
             parameters=MediaParameters(shape, coefficient, multiplier),
@@ -266,6 +290,14 @@ class Model:
     def _kinds(self) -> np.ndarray:
         """What each channel's belief is on, (channel,)."""
         return np.array([belief.kind for belief in self.beliefs])
+
+    def _of_tests(self, plan: Replay, effects: Effects, numbers: ReplayNumbers) -> jax.Array:
+        """Log density of the lift tests; where they are rows of the integrated block, what that leaves out."""
+        if self.integrates_geos:
+            return scale_of_rows(numbers)
+        parameters = effects.parameters
+        change = changed_response(plan, numbers, parameters.shape, effects.response, parameters.multiplier)
+        return log_density(plan, numbers, change, parameters.coefficient)
 
     def _scalar(self, name: str, arrays: ModelArrays) -> jax.Array | None:
         """A parameter that is a number, where the model has it."""

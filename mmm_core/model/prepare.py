@@ -25,10 +25,12 @@ from jax.sharding import PartitionSpec
 from mmm_core.data.arrays import scaled_kpi as scaled_kpi
 from mmm_core.data.quarters import filled
 from mmm_core.errors import InputError
+from mmm_core.evidence.lift_test import WeighedTest
 from mmm_core.model.beliefs import treatment_beliefs, window_outcome, window_spend
 from mmm_core.model.gaussian_block import gaussian_block
 from mmm_core.model.media import MediaInput, MediaModel
 from mmm_core.model.model import LikelihoodTerm, Model, ModelArrays
+from mmm_core.model.replay import replay
 from mmm_core.priors import Tables, prior_tables
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -43,6 +45,7 @@ class PreparedModel:
         model: structure and priors, apart from the numbers.
         arrays: the numbers, in NumPy.
         evidence: the further likelihood terms that are in the model, in its order.
+        lift_tests: those replayed in its likelihood.
     """
 
     data: xr.Dataset
@@ -50,10 +53,15 @@ class PreparedModel:
     model: Model
     arrays: ModelArrays
     evidence: tuple[LikelihoodTerm, ...] = ()
+    lift_tests: tuple[WeighedTest, ...] = ()
 
 
 def prepare(
-    data: xr.Dataset, spec: ModelSpec, evidence: Sequence[LikelihoodTerm] = (), weeks: int | None = None
+    data: xr.Dataset,
+    spec: ModelSpec,
+    evidence: Sequence[LikelihoodTerm] = (),
+    weeks: int | None = None,
+    lift_tests: Sequence[WeighedTest] = (),
 ) -> PreparedModel:
     """The model of a specification with the numbers of a table.
 
@@ -65,16 +73,17 @@ def prepare(
         data: the arrays of `mmm_core.data.arrays.model_data`.
         evidence: likelihood terms beside that of the KPI.
         weeks: length of the weekly arrays, filled up with unobserved weeks after the table's; the table's by default.
+        lift_tests: replayed in the likelihood; their order does not matter.
 
     Raises:
-        InputError: a contribution prior on a treatment that is above its baseline value as much as below.
+        InputError: a lift test that does not fit the model; a contribution prior on a treatment that is above its
+            baseline value as much as below.
     """
-    model, media = (
-        Model.of(data, spec, tuple(term.log_density for term in evidence)),
-        MediaModel.of(data, spec),
-    )
-    outcome_value = _outcome_value(data, spec, media)
-    treatment, treatment_unit = _treatments(data, spec, outcome_value)
+    media = MediaModel.of(data, spec)
+    value = outcome_value(data, spec, media)
+    plan, numbers = replay(lift_tests, data, spec, value) if lift_tests else (None, None)
+    model = Model.of(data, spec, tuple(term.log_density for term in evidence), plan)
+    treatment, treatment_unit = _treatments(data, spec, value)
     integrated = integrated_terms(data, spec)
     geos, modelled = data.sizes["geo"], data.sizes["week"]
     weeks = modelled if weeks is None else weeks
@@ -88,7 +97,7 @@ def prepare(
         ),
         kpi=filled(scaled_kpi(data, spec), more),
         modelled=filled(np.ones(modelled), more),
-        outcome_value=filled(outcome_value, more),
+        outcome_value=filled(value, more),
         effect_unit=_effect_unit(data, model),
         block=gaussian_block(
             filled(data["design"].to_numpy()[..., integrated], more, axis=1),
@@ -102,11 +111,12 @@ def prepare(
         treatment_unit=treatment_unit,
         knots=knot_basis(modelled, spec, weeks),
         extra=tuple(jax.tree.map(np.asarray, term.numbers) for term in evidence),
+        replay=numbers,
     )
-    return PreparedModel(data, spec, model, arrays, tuple(evidence))
+    return PreparedModel(data, spec, model, arrays, tuple(evidence), tuple(lift_tests))
 
 
-def _outcome_value(data: xr.Dataset, spec: ModelSpec, media: MediaModel) -> np.ndarray:
+def outcome_value(data: xr.Dataset, spec: ModelSpec, media: MediaModel) -> np.ndarray:
     """Outcome of one scaled unit of the linear predictor, (geo, week)."""
     value = data["revenue_per_kpi"].to_numpy() * media.unit[:, None]
     if spec.kpi.scale == "level":

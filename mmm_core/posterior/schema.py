@@ -55,6 +55,9 @@ OPTIONAL_DIMS: dict[str, tuple[str, ...]] = {
 SAMPLER = "sampler"
 """Group of a posterior that a later fit may start from: where the chains ended, mass matrix, step size."""
 
+LIFT_TESTS = "lift_tests"
+"""Root attribute with the lift tests that a posterior saw."""
+
 SAMPLE_STATS = ("diverging", "num_steps", "energy", "acceptance_rate")
 CONSTANT_DATA = (
     "exposure", "spend", "kpi", "revenue_per_kpi", "observed", "population", "design", "design_centre",

@@ -19,6 +19,7 @@ from mmm_core.inputs import name_of
 from mmm_core.json_text import dumps
 from mmm_core.priors import Prior
 from mmm_core.spec.budget_spec import DEFAULT, Budget
+from mmm_core.spec.calibration_spec import Calibration
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
@@ -34,6 +35,7 @@ BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 # `media.defaults` is read, but where the channels took it over.
 NOT_READ_BY_A_FIT: Any = {
     "owner": True, "schedule": True, "review": True, "budget": True, "table": True, "media": {"defaults": True},
+    "calibration": {"lift_tests": True, "rule": True},
 }  # fmt: skip
 
 LONGEST_LINE, MOST_LINES = 600, 40
@@ -41,7 +43,6 @@ LONGEST_LINE, MOST_LINES = 600, 40
 
 # Keys of the specification that this version refuses by name, with what to write instead.
 NOT_YET: dict[str, str] = {
-    "calibration": "state the experiment's result as the channel's `prior: {roi: ...}`",
     "long_term": "leave it out: only short-term effects are estimated",
 }
 
@@ -317,6 +318,7 @@ class ModelSpec(Strict):
     baseline: Baseline = Baseline()
     likelihood: Literal["normal", "student_t"] | StudentT = "normal"
     fit: Fit = Fit()
+    calibration: Calibration = Calibration()
     review: Review = Review()
     budget: Budget = Budget()
 
@@ -468,6 +470,8 @@ class ModelSpec(Strict):
         of the source, which counts beside this hash in the version of a posterior.
         """
         body = self.model_dump(mode="json", exclude_defaults=True, exclude=NOT_READ_BY_A_FIT)
+        if not body.get("calibration", True):  # all that was stated of it is not read by a fit
+            del body["calibration"]
         return hashlib.sha256(dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_yaml(self) -> str:

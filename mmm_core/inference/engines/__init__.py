@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from mmm_core.inference.hmc.state import Progress
-    from mmm_core.model.model import LikelihoodTerm
     from mmm_core.model.prepare import PreparedModel
 
 
@@ -129,12 +128,12 @@ def engine_workspaces(name: str) -> Callable[[PreparedModel, int], dict[str, int
     return found
 
 
-def refuse_likelihood_terms(model: str, name: str, evidence: Sequence[LikelihoodTerm]) -> None:
-    """Raise InputError where the engine `name` has no place for the likelihood terms beside that of the KPI."""
+def refuse_likelihood_terms(model: str, name: str, evidence: Sequence[str]) -> None:
+    """Raise InputError where the engine `name` has no place for likelihood terms beside that of the KPI."""
     if evidence and not ENGINES[name].likelihood_terms:
         able = [other for other, registered in ENGINES.items() if registered.likelihood_terms]
         raise InputError(
             f"model {model}: engine {name} has no place for further likelihood terms "
-            f"({listed(term.name for term in evidence)}), and would fit as if they were not there: use "
+            f"({listed(evidence)}), and would fit as if they were not there: use "
             f"`fit: {{engine: {able[0]}}}` ({', '.join(able[1:])} work too), or leave them out"
         )

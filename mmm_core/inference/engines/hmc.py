@@ -87,6 +87,8 @@ def _identity(prepared: PreparedModel, schedule: Schedule, source: str) -> str:
         digest.update(f"{term.name} {written}".encode())
         for numbers in jax.tree.leaves(term.numbers):
             digest.update(np.ascontiguousarray(numbers).tobytes())
+    for numbers in jax.tree.leaves(prepared.arrays.replay):
+        digest.update(np.ascontiguousarray(numbers).tobytes())
     length = f"{schedule.chains} {schedule.warmup} {schedule.draws}"
     return f"{prepared.spec.spec_hash} {digest.hexdigest()} {length} {source}"
 

@@ -17,9 +17,14 @@ from mmm_core.errors import InputError, listed
 from mmm_core.inference.hmc.metric import Metric
 from mmm_core.inference.hmc.program import Programs
 from mmm_core.inference.hmc.state import ChainState, Schedule, Start, Trace
+from mmm_core.model.replay import TEST_WEIGHT
 
 # Prior sd (unconstrained scale) that chains are spread by around the middle of the priors: wider than the priors.
 START_SPREAD = 1.5
+
+# What is sampled of the heavy tails of lift tests starts this much lower: every test nearly set aside. A chain that
+# began with a wrong result met would bend everything else to it, and stay there: the KPI finds its place first.
+LOWER = {TEST_WEIGHT: np.log(1e4)}
 
 # Times that a start which leads nowhere is drawn again, half as far from the middle each time.
 REDRAWS = 5
@@ -46,7 +51,8 @@ def first_points(
     else:
         middle, sd = (np.asarray(part, dtype=float) for part in programs.prior_scale(arrays))
         rng = np.random.default_rng([seed, 1, redraw])
-        position = middle + START_SPREAD / 2**redraw * sd * _evenly_spread(rng, *shape)
+        lower = np.array([LOWER.get(name, 0.0) for name in programs.names])
+        position = middle - lower + START_SPREAD / 2**redraw * sd * _evenly_spread(rng, *shape)
     if not np.isfinite(position).all():
         raise InputError(
             "the priors leave no finite point to start from: look for a prior with a zero or huge scale"
