@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -100,6 +101,17 @@ def model_data(
     )
     prior_sd = learned_prior_sd(data, spec, scaled_kpi(data, spec), shrunk_groups(panel.week, spec))
     return data.assign(design_prior_sd=(("term",), prior_sd))
+
+
+def last_day_observed(data: xr.Dataset) -> date:
+    """The last day of the last week whose KPI the likelihood sees.
+
+    Args:
+        data: of `model_data`.
+    """
+    last = int(np.flatnonzero(data["observed"].to_numpy().any(0))[-1])
+    week = pd.Timestamp(data["week"].to_numpy()[last])
+    return (week if data["week"].attrs["marks"] == "end" else week + pd.Timedelta(days=6)).date()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,10 @@ class Evidence:
         """Hash of what a fit reads of it, the approved tests: what is set aside changes no posterior."""
         body = [_written(weighed) for weighed in sorted(self.tests, key=lambda each: each.test.test_id)]
         return hashlib.sha256(dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+    def known_by(self, day: date) -> Evidence:
+        """The same without the tests whose result was not known on a day: what a fit that ends then may see."""
+        return replace(self, tests=tuple(each for each in self.tests if each.test.known_on <= day))
 
     def to_json(self) -> str:
         """As `read_evidence` reads it."""

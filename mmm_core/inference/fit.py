@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.data.arrays import model_data
+from mmm_core.data.arrays import last_day_observed, model_data
 from mmm_core.data.event_weeks import event_weeks
 from mmm_core.data.quarters import whole_quarters
 from mmm_core.errors import InputError
-from mmm_core.evidence.lift_test import WeighedTest
+from mmm_core.evidence.stored import Evidence
 from mmm_core.files import why_not_written
 from mmm_core.inference.engines import (
     ENGINES,
@@ -53,7 +53,7 @@ def fit(
     checkpoint: Path | None = None,
     warm_start: xr.DataTree | None = None,
     evidence: Sequence[LikelihoodTerm] = (),
-    lift_tests: Sequence[WeighedTest] = (),
+    lift_tests: Evidence | None = None,
 ) -> xr.DataTree:
     """Fit `spec` on a weekly table.
 
@@ -69,7 +69,8 @@ def fit(
         warm_start: an earlier posterior of the model: its points and mass matrix shorten the warm-up. The answer does
             not depend on it.
         evidence: likelihood terms beside that of the KPI; an engine that has no place for them refuses them.
-        lift_tests: replayed through the model in its likelihood; refused by an engine that has no place for them.
+        lift_tests: the approved ones are replayed through the model in its likelihood; an engine that has no place for
+            them refuses them. Those whose result was not known yet by the last week of the KPI are left out.
 
     Returns:
         The posterior, laid out as `mmm_core.posterior.schema` says.
@@ -87,7 +88,10 @@ def fit(
     # read now, so that a file edited while the fit runs does not pass for what ran
     computed_by = fit_source(spec)
     data = model_data(table, spec, source, holdout_weeks)
-    beside_the_kpi = [*(term.name for term in evidence), *(weighed.test.test_id for weighed in lift_tests)]
+    if lift_tests is not None:
+        lift_tests = lift_tests.known_by(last_day_observed(data))
+    tests = () if lift_tests is None else lift_tests.tests
+    beside_the_kpi = [*(term.name for term in evidence), *(weighed.test.test_id for weighed in tests)]
     refuse_likelihood_terms(spec.model, spec.fit.engine, beside_the_kpi)
     check_array_memory(data, spec)
     weeks = data.sizes["week"]
@@ -96,7 +100,7 @@ def fit(
         spec,
         evidence,
         whole_quarters(weeks) if ENGINES[spec.fit.engine].any_weeks else weeks,
-        lift_tests,
+        tests,
     )
     memory = check_memory(prepared, draws)
     if progress is not None:
@@ -109,8 +113,8 @@ def fit(
     tree.attrs["total_seconds"] = time.perf_counter() - started
     if evidence:
         tree.attrs["evidence"] = dumps([term.name for term in evidence])
-    if lift_tests:
-        tree.attrs[LIFT_TESTS] = dumps([weighed.test.test_id for weighed in lift_tests])
+    if lift_tests is not None:
+        tree.attrs[LIFT_TESTS] = lift_tests.to_json()
     check_posterior(tree)
     return tree
 
@@ -171,7 +175,7 @@ def refit(
         whole: the posterior of the same specification and all weeks; None to begin anew.
         holdout_weeks: how many are left out.
         path: of the posterior's file; it is only returned where there is none.
-        settings: `progress`, `source`, `checkpoint` of `mmm_core.inference.fit.fit`.
+        settings: `progress`, `source`, `checkpoint`, `lift_tests` of `mmm_core.inference.fit.fit`.
 
     Raises:
         InputError: of `fit`.

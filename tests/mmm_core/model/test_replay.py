@@ -1,6 +1,7 @@
 """The likelihood of lift tests: closed forms, limits, and what the order or the number of records must not change."""
 
-from datetime import timedelta
+import json
+from datetime import date, timedelta
 
 import jax
 import numpy as np
@@ -14,6 +15,7 @@ from mmm_core.data.arrays import model_data
 from mmm_core.effects.replayed_tests import replayed_tests
 from mmm_core.errors import InputError
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
+from mmm_core.evidence.stored import Evidence, evidence_from
 from mmm_core.inference.fit import fit
 from mmm_core.inference.variables import trace_variables
 from mmm_core.model.prepare import prepare
@@ -49,6 +51,10 @@ def lift_test(incremental, error, name="a", channel="tv", first=30, geos=(), **m
             **more,
         )
     )
+
+
+def evidence(*tests):
+    return Evidence("small", date(2025, 3, 24), tests)
 
 
 def prepared(spec, table, tests=()):
@@ -166,7 +172,9 @@ def calibrated(request):
     def fitted(name, *tests, likelihood="student_t"):
         if name not in kept:
             calibration = spec.calibration.model_copy(update={"likelihood": likelihood})
-            kept[name] = fit(table, spec.model_copy(update={"calibration": calibration}), lift_tests=tests)
+            kept[name] = fit(
+                table, spec.model_copy(update={"calibration": calibration}), lift_tests=evidence(*tests)
+            )
         return kept[name]
 
     def lifts(tree, test):
@@ -214,11 +222,28 @@ def test_ten_times_the_truth_does_not_drag_the_other_channels(calibrated):
 def test_the_same_tests_give_the_same_draws_in_any_order():
     spec, table = model(weeks=52)
     tests = [lift_test(120.0, 40.0, "a"), lift_test(50.0, 30.0, "b", "search")]
-    one, other = fit(table, spec, lift_tests=tests), fit(table, spec, lift_tests=tests[::-1])
+    one, other = (
+        fit(table, spec, lift_tests=evidence(*tests)),
+        fit(table, spec, lift_tests=evidence(*tests[::-1])),
+    )
     np.testing.assert_array_equal(one["posterior"]["roi"], other["posterior"]["roi"])
+
+
+def test_a_refit_does_not_see_a_result_of_later_days():
+    """A forecast from an origin may not know what was measured after it."""
+    spec, table = model(weeks=52, fit={"engine": "laplace", "chains": 2, "draws": 100})
+    tests = evidence(lift_test(120.0, 40.0, "early", first=10), lift_test(120.0, 40.0, "late", first=40))
+    whole, held = (fit(table, spec, lift_tests=tests, holdout_weeks=weeks) for weeks in (0, 13))
+    seen = [
+        [each.test.test_id for each in evidence_from(json.loads(tree.attrs["lift_tests"])).tests]
+        for tree in (whole, held)
+    ]
+    assert seen == [["early", "late"], ["early"]]
+    early = fit(table, spec, lift_tests=evidence(tests.tests[0]), holdout_weeks=13)
+    np.testing.assert_array_equal(early["posterior"]["roi"], held["posterior"]["roi"])
 
 
 def test_an_engine_without_a_place_for_tests_refuses_them_by_name():
     spec, table = model(fit={"engine": "ridge"})
     with pytest.raises(InputError, match=r"ridge has no place .*summer-tv"):
-        fit(table, spec, lift_tests=[lift_test(1.0, 1.0, "summer-tv")])
+        fit(table, spec, lift_tests=evidence(lift_test(1.0, 1.0, "summer-tv")))
