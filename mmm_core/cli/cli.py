@@ -16,6 +16,7 @@ import typer
 
 from mmm_core.cli import analysis as cli_analysis
 from mmm_core.cli.comparison import compare
+from mmm_core.cli.evidence import evidence, lift_tests
 from mmm_core.cli.forecast import forecast
 from mmm_core.cli.lift import lift
 from mmm_core.cli.select import select
@@ -323,6 +324,8 @@ def _drawn(picture: str, subject: Any) -> Figure:
 
 app.command()(forecast)
 app.command()(lift)
+app.command(rich_help_panel="Question a model")(evidence)
+app.command("lift-tests", rich_help_panel="Question a model")(lift_tests)
 app.command(rich_help_panel="Question a model")(select)
 cli_analysis.register(app)
 app.command(rich_help_panel="Question a model")(compare)

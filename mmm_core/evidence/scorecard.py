@@ -56,12 +56,14 @@ class Scorecard:
     Attributes:
         as_of: first day of the last week of the data.
         unseen: tests whose result was reported later: this vintage does not see them.
+        elsewhere: other markets, each with the number of its tests: they are not this model's.
     """
 
     model: str
     as_of: date
     tests: tuple[ScoredTest, ...]
     unseen: tuple[str, ...]
+    elsewhere: tuple[tuple[str, int], ...] = ()
 
     @cached_property
     def evidence(self) -> Evidence:
@@ -79,7 +81,9 @@ class Scorecard:
         """How many tests there are of each status, in a sentence."""
         counts = {status: sum(scored.status == status for scored in self.tests) for status in COUNTED}
         line = ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "no lift test"
-        return line + (f"; {len(self.unseen)} reported after the as-of week" if self.unseen else "")
+        if self.unseen:
+            line += f"; {len(self.unseen)} reported after the as-of week"
+        return line + "".join(f"; {count} of market {market} left out" for market, count in self.elsewhere)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -165,6 +169,7 @@ def scorecard(
     known_until = as_of + timedelta(days=6)
     tests = tuple(tests)
     _refuse_repeated([*(test.test_id for test in tests), *(unreadable or {})])
+    elsewhere = Counter(test.market for test in tests if not of_model(test, spec, markets))
     own = sorted((test for test in tests if of_model(test, spec, markets)), key=lambda test: test.test_id)
     seen = [test for test in own if test.known_on <= known_until]
     scored = [_scored(test, seen, weeks, spec, calibration, approvals, as_of, markets) for test in seen]
@@ -174,7 +179,7 @@ def scorecard(
     ]
     decided = tuple(sorted(_without_overlaps(scored), key=lambda each: each.test_id))
     unseen = tuple(test.test_id for test in own if test.known_on > known_until)
-    return Scorecard(spec.model, as_of, decided, unseen)
+    return Scorecard(spec.model, as_of, decided, unseen, tuple(sorted(elsewhere.items())))
 
 
 def _refuse_repeated(names: list[str]) -> None:
@@ -204,7 +209,8 @@ def _scored(
         doubt.rule in ("channel", "market") or (doubt.rule, doubt.status) == ("geo", "rejected")
         for doubt in found
     ):
-        figures = score(test, seen, weeks, rule, as_of)
+        nearby = [other for other in seen if other.market in ("", test.market)]
+        figures = score(test, nearby, weeks, rule, as_of)
         found += score_doubts(figures, rule)
     approval = approvals.get(test.test_id)
     found += _decision(test, approval, rule.accept_status)
@@ -232,7 +238,7 @@ def _decision(test: LiftTest, approval: Approval | None, accepted: tuple[Status,
         ]
     if approval or test.status in accepted:
         return []
-    said = f"; its status, {test.status}, is no approval" if test.status else ""
+    said = "; its status, approved, is no approval" if test.status == "approved" else ""
     return [
         Doubt("approval", "needs review", f"nobody has approved it: add a line to the approvals file{said}")
     ]

@@ -55,16 +55,19 @@ class Evidence:
         """The same without the tests whose result was not known on a day: what a fit that ends then may see."""
         return replace(self, tests=tuple(each for each in self.tests if each.test.known_on <= day))
 
-    def to_json(self) -> str:
-        """As `read_evidence` reads it."""
-        body = {
+    def to_body(self) -> dict[str, Any]:
+        """What `to_json` writes, before it is text."""
+        return {
             "format": FORMAT,
             "model": self.model,
             "as_of": self.as_of,
             "tests": [_written(weighed) for weighed in self.tests],
             "set_aside": [vars(aside) for aside in self.set_aside],
         }
-        return dumps(body, indent=1) + "\n"
+
+    def to_json(self) -> str:
+        """As `read_evidence` reads it."""
+        return dumps(self.to_body(), indent=1) + "\n"
 
 
 def read_evidence(path: str | Path) -> Evidence:

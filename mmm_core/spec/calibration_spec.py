@@ -52,7 +52,7 @@ class EvidenceRule(Strict):
         "found nothing too: leaving them out would make every channel look better",
     )
     most_spend_ratio: float = Field(
-        default=5.0,
+        default=10.0,
         gt=1,
         description="a test needs review whose daily spend is that many times the model's, or that fraction of it",
     )

@@ -103,8 +103,8 @@ SOUND = Score(1.0, 28, 3.0, 4.0, 1.0, 0.05, 0.0, 0.0, 0.0, 0.0)
     [
         ({"days": 13}, RULE, "it ran 13 days, 14 at least"),
         ({"power": 1.9}, EvidenceRule(least_power=2), "its estimate is 1.9 standard errors, 2 at least"),
-        ({"spend_ratio": 5.1}, RULE, "its daily spend is 5.1 times the model's, a factor of 5 is allowed"),
-        ({"spend_ratio": 0.19}, RULE, "its daily spend is 0.19 times the model's"),
+        ({"spend_ratio": 10.1}, RULE, "its daily spend is 10.1 times the model's, a factor of 10 is allowed"),
+        ({"spend_ratio": 0.09}, RULE, "its daily spend is 0.09 times the model's"),
         (
             {"pre_period_error": 0.11},
             RULE,

@@ -142,6 +142,7 @@ def test_other_markets_are_left_out_and_rows_that_cannot_be_read_are_rejected(da
     assert {scored.test_id: scored.status for scored in found.tests} == {
         "broken": "rejected", "tv-north-south": "needs review", "typo": "rejected",
     }  # fmt: skip
+    assert found.words == "1 needs review, 2 rejected; 1 of market uk left out"
     assert found.tests[0].reasons == ("row 7: column standard_error: 0 is not above 0",)
 
 
@@ -196,3 +197,11 @@ def test_a_file_that_is_no_evidence_is_refused(data, tmp_path):
             read_evidence(path)
     with pytest.raises(InputError, match="no such file"):
         read_evidence(tmp_path / "none.json")
+
+
+def test_tests_of_a_market_that_nobody_knows_contaminate_nothing(data):
+    typo = replace(TEST, test_id="typo", market="ku", spend={"search": TestedSpend(8 * SEARCH, 0.0)})
+    known = replace(typo, test_id="known", market="us")
+    alone = card(data, TEST, typo, markets=("us", "uk")).tests[0]
+    assert (alone.test_id, alone.scores.contamination) == (TEST.test_id, 0.0)
+    assert card(data, TEST, known).tests[1].scores.contamination == 1.0

@@ -1,0 +1,109 @@
+"""`mmm evidence`: the scorecard of a model's lift tests; `mmm lift-tests`: a file to fill in."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmm_core.cli.terminal import (
+    Folder,
+    ModelFile,
+    TableFile,
+    busy,
+    keep,
+    no_folder,
+    reported,
+    write_text,
+    wrote,
+)
+from mmm_core.cli.terminal import out as screen
+
+if TYPE_CHECKING:
+    from mmm_core.evidence.scorecard import Scorecard
+    from mmm_core.spec.model_spec import ModelSpec
+
+
+@reported
+def evidence(
+    model: ModelFile,
+    table: TableFile,
+    lift_tests: Annotated[
+        Path | None,
+        typer.Option("--lift-tests", help="CSV or YAML list of tests, beside those the model's YAML names"),
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="a day of the last week the model sees; default the table's"),
+    ] = None,
+    out: Folder = None,
+) -> None:
+    """Score a model's lift tests: which may calibrate it, which need review, which are rejected, and why."""
+    from mmm_core.spec.model_spec import load_spec
+
+    spec = load_spec(model)
+    with busy(f"Scoring the lift tests of {spec.model}"):
+        card, undecided = _scored(spec, model.parent, table, lift_tests, as_of.date() if as_of else None)
+    from mmm_core.cli import console_evidence
+
+    screen.print(console_evidence.scorecard(card))
+    for line in undecided:
+        screen.print(f"[yellow]{line}[/]", soft_wrap=True)
+    keep(out, {"evidence.csv": card.table, "evidence.json": card.evidence.to_body()})
+
+
+@reported
+def lift_tests(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", callback=no_folder, help="file to write; default standard output"),
+    ] = None,
+) -> None:
+    """A CSV of lift tests to fill in: every column, and a row that is an example."""
+    from mmm_core.evidence.columns import template
+
+    if out:
+        wrote([write_text(out, template())])
+    else:
+        typer.echo(template(), nl=False)
+
+
+def _scored(
+    spec: ModelSpec, folder: Path, table: Path, lift_tests: Path | None, as_of: date | None
+) -> tuple[Scorecard, list[str]]:
+    """The scorecard, and a line on approvals of tests that are nowhere."""
+    from mmm_core.cli.terminal import escape
+    from mmm_core.data.arrays import model_data
+    from mmm_core.data.table import read_table
+    from mmm_core.errors import InputError, listed, nearest
+    from mmm_core.evidence.beside import approvals_beside, markets_of, tests_beside, unknown_approvals
+    from mmm_core.evidence.reader import read_lift_tests
+    from mmm_core.evidence.scorecard import scorecard
+
+    tests = [*tests_beside(spec, folder), *(read_lift_tests(lift_tests) if lift_tests else ())]
+    if not tests:
+        raise InputError(
+            f"model {spec.model}: no lift tests: name a file with --lift-tests, or in the YAML: "
+            "`calibration: {tests: FILE}`; `mmm lift-tests` writes one to fill in"
+        )
+    if as_of:
+        until = min(as_of, spec.time.to or as_of)
+        spec = spec.model_copy(update={"time": spec.time.model_copy(update={"to": until})})
+    rows = read_table(table)
+    approvals = approvals_beside(spec, folder)
+    card = scorecard(
+        tests,
+        model_data(rows, spec, str(table)),
+        spec,
+        spec.calibration,
+        approvals,
+        markets=markets_of(rows, spec),
+    )
+    unknown = unknown_approvals(approvals, tests)
+    names = [test.test_id for test in tests]
+    if not unknown:
+        return card, []
+    near = nearest(unknown[0], names)
+    return card, [escape(f"decided about, but in no file of tests: {listed(unknown)} ({near})")]

@@ -1,0 +1,63 @@
+"""What lies beside a model's YAML: its own tests, and the approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from mmm_core.data.cells import text_of
+from mmm_core.errors import InputError
+from mmm_core.evidence.approvals import Approval, read_approvals
+from mmm_core.evidence.check import MARKET
+from mmm_core.evidence.lift_test import LiftTest
+from mmm_core.evidence.reader import read_lift_tests
+from mmm_core.inputs import name_of
+from mmm_core.spec.model_spec import ModelSpec
+
+
+def tests_beside(spec: ModelSpec, folder: Path) -> tuple[LiftTest, ...]:
+    """The tests of the file that `calibration: {tests: ...}` names; none where it names none.
+
+    Args:
+        folder: of the model's YAML.
+
+    Raises:
+        InputError: the file is not there, or is refused by `read_lift_tests`.
+    """
+    name = spec.calibration.tests
+    return read_lift_tests(_there(spec, folder, "tests", name)) if name else ()
+
+
+def approvals_beside(spec: ModelSpec, folder: Path) -> dict[str, Approval]:
+    """The decisions of the file that `calibration: {approvals: ...}` names; none where it names none.
+
+    Raises:
+        InputError: the file is not there, or is refused by `read_approvals`.
+    """
+    name = spec.calibration.approvals
+    return read_approvals(_there(spec, folder, "approvals", name)) if name else {}
+
+
+def markets_of(table: pd.DataFrame, spec: ModelSpec) -> tuple[str, ...]:
+    """The markets of a table, where the model keeps one of several by its `filter`; else nothing is known of others."""
+    if MARKET not in spec.filter or MARKET not in table.columns:
+        return ()
+    markets = tuple(sorted(set(text_of(table[MARKET]))))
+    return markets if len(markets) > 1 else ()
+
+
+def unknown_approvals(approvals: Iterable[str], tests: Iterable[LiftTest]) -> list[str]:
+    """Tests that are decided about and that nobody has reported: a name that was mistyped, perhaps."""
+    return sorted(set(approvals) - {test.test_id for test in tests})
+
+
+def _there(spec: ModelSpec, folder: Path, key: str, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise InputError(
+            f"model {spec.model}: `calibration: {{{key}: {name}}}`: {name_of(path)} is not there: put the file beside "
+            "the model's YAML, or take the key out"
+        )
+    return path
