@@ -77,6 +77,7 @@ def lift(
         Measures, typer.Option(help="whether the outcome is revenue or units")
     ] = Measures.revenue,
     currency: Annotated[str, typer.Option(help="of spend and revenue, such as USD")] = "",
+    market: Annotated[str, typer.Option(help="of the lift test, as the landing folder asks for it")] = "",
     test_id: Annotated[str, typer.Option(help="name of the lift test; default channel and first day")] = "",
     out: Folder = None,
     json: Annotated[bool, typer.Option("--json", help="print JSON in place of the table")] = False,
@@ -94,7 +95,7 @@ def lift(
         excluded = [name for name in exclude.split(",") if name.strip()]
         plan = design(found, cells, days, pre, post, excluded, level)
         readouts = read_out(found, plan, level, augment.value)
-        tests = lift_tests(readouts, spends, test_id, measures.value, currency)
+        tests = lift_tests(readouts, spends, test_id, measures.value, currency, market)
     facts = {"panel": found.source, "donors": plan.donors, "cells": [asdict(readout) for readout in readouts]}
     if json:
         typer.echo(dumps(facts, indent=2))
@@ -166,6 +167,7 @@ def lift_tests(
     test_id: str,
     measures: Any,
     currency: str,
+    market: str,
 ) -> pd.DataFrame | None:
     """A table of lift tests, one a cell; None where no spend was stated."""
     if not spends:
@@ -179,7 +181,7 @@ def lift_tests(
         name = test_id or f"{'-'.join(amounts)}-{readout.start}"
         if len(readouts) > 1:
             name = f"{name}-{readout.cell}"
-        rows.append(row(lift_test(readout, name, amounts, measures, currency), readout))
+        rows.append(row(lift_test(readout, name, amounts, measures, currency), readout, market))
     return pd.DataFrame(rows)
 
 

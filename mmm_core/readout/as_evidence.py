@@ -74,11 +74,16 @@ def post_weeks(readout: Readout) -> int:
     return max(0, (readout.last_measured - sunday).days // 7)
 
 
-def row(test: LiftTest, readout: Readout) -> dict[str, str | float | int]:
-    """A row of a table of lift tests, as `mmm fit --lift-tests` and the landing folder read it."""
+def row(test: LiftTest, readout: Readout, market: str = "") -> dict[str, str | float | int]:
+    """A row of a table of lift tests, as `mmm evidence --lift-tests` and the landing folder read it.
+
+    Args:
+        market: which the landing folder asks for.
+    """
     amounts = test.spend.values()
     return {
         "test_id": test.test_id,
+        "market": market,
         "channels": ";".join(test.channels),
         "geos": ";".join(test.geos),
         "start_date": test.start.isoformat(),
@@ -88,7 +93,7 @@ def row(test: LiftTest, readout: Readout) -> dict[str, str | float | int]:
         "outcome": test.outcome,
         "incremental_outcome": test.incremental,
         "standard_error": test.standard_error,
-        "spend_actual": ";".join(f"{amount.actual:.12g}" for amount in amounts),
+        "spend_with": ";".join(f"{amount.actual:.12g}" for amount in amounts),
         "spend_without": ";".join(f"{amount.without:.12g}" for amount in amounts),
         "currency": test.currency,
         "source": test.source,

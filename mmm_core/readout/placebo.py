@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from mmm_core.readout.synthetic_control import Augment, fit
 
@@ -127,7 +127,7 @@ def moved(
     left = np.arange(donors.shape[1])
     while len(placebos.donors) >= _FEWEST_TO_COMPARE and len(found) < donors.shape[1] // 4:
         apart = np.abs(placebos.ratios - np.median(placebos.ratios))
-        limit = norm.ppf(1 - MOVED_CHANCE / (2 * len(apart))) * 1.4826 * np.median(apart)
+        limit = ndtri(1 - MOVED_CHANCE / (2 * len(apart))) * 1.4826 * np.median(apart)
         suspects = [
             int(placebos.donors[rank]) for rank in np.argsort(-apart)[:_SUSPECTS] if apart[rank] > limit
         ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from mmm_core.readout import conformal, placebo
 from mmm_core.readout.experiment import Cell, Design
@@ -59,7 +59,7 @@ def _read_cell(
     in_time = placebo.standard_error_in_time(missed)
     in_space = placebo.standard_error_in_space(known[penalty], held_out)
     error = max(in_time, in_space)
-    half = float(norm.ppf((1 + level) / 2)) * error
+    half = float(ndtri((1 + level) / 2)) * error
     ends = conformal.interval(treated, donors, measured, att, error, level, augment, penalty)
 
     total = geos * measured
@@ -87,7 +87,7 @@ def _read_cell(
         att=att,
         att_low=att - half,
         att_high=att + half,
-        p_value=float(2 * norm.sf(abs(att) / error)) if error > 0 else float(att == 0),
+        p_value=float(2 * ndtr(-abs(att) / error)) if error > 0 else float(att == 0),
         standard_error=error * total,
         standard_error_in_time=in_time * total,
         standard_error_in_space=in_space * total,

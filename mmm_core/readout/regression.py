@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 
 @dataclass(frozen=True)
@@ -50,5 +50,5 @@ def time_based_regression(treated: np.ndarray, control: np.ndarray, pre: int, le
     shift = np.sum(seen - learned.mean())
     known = periods**2 / pre + (shift**2 / around if around > 0 else 0.0)
     error = float(np.sqrt(variance * (periods + known)))
-    reach = float(student_t.ppf((1 + level) / 2, pre - 2)) * error
+    reach = float(stdtrit(pre - 2, (1 + level) / 2)) * error
     return Regression(effect, error, effect - reach, effect + reach)

@@ -7,6 +7,7 @@ import pytest
 
 from mmm_core.cli.lift import parse_spends
 from mmm_core.errors import InputError
+from mmm_core.evidence.columns import NAMES
 from mmm_core.evidence.reader import read_lift_tests
 from tests.mmm_core.cli.command import mmm, read_json
 from tests.mmm_core.readout.panels import WHOLE, outcomes, table, treat
@@ -29,7 +30,7 @@ def cells(panel, tmp_path_factory):
     said = mmm(
         "lift", "--panel", panel, "--treated", "up=g00,g01", "--treated", "down=g02", "--window",
         "2024-03-01:2024-03-10", "--post", 5, *COLUMNS, "--spend", "tv=5000:0", "--spend", "search=0:900",
-        "--currency", "USD", "--out", out,
+        "--currency", "USD", "--market", "us", "--out", out,
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
     return said, out
@@ -77,6 +78,9 @@ def test_the_lift_tests_are_read_as_they_are(cells):
     assert tests[0].geos == ("g00", "g01")
     assert tests[0].incremental == pytest.approx(read_json(out / "lift.json")["cells"][0]["incremental"])
     assert tests[1].incremental < 0
+    written = pd.read_csv(out / "lift_tests.csv")
+    assert set(written.columns) <= set(NAMES)
+    assert list(written["market"]) == ["us", "us"]
 
 
 def test_json_alone_on_standard_output(panel, tmp_path):
