@@ -5,7 +5,7 @@ take tau off the treated outcome there and fit the synthetic control to all T pe
 Were the hypothesis true, the residuals of the measured periods would be like those of any other L in a row. The
 p-value is the share of the T blocks of L in a row, the last joined to the first, whose mean residual is as far from 0
 as that of the measured periods. Blocks, not single periods, are shuffled: residuals of neighbouring days are alike, and
-shuffling days finds an effect too often (see docs/lift.md).
+shuffled one by one they would count as independent.
 
 The interval holds every tau that is not rejected.
 """
