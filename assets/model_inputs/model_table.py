@@ -58,9 +58,11 @@ def model_table(
     table = read_mart(warehouse, spec, vintage)
     checked = check_table(table, spec, source=mart_name(spec))
     version = fingerprint(checked)
-    path = vintages.save(vintage, version, table)
     weeks = checked[spec.time.column]
     last_begins = first_days(pd.DatetimeIndex([weeks.max()]), spec)[0].date()
+    reached = reaches_as_of_week(weeks.max().date(), last_begins, vintage.week, spec.time.to)
+    # a table that ends before the week is not frozen under its name: no file, no folder, no pointer
+    path = vintages.save(vintage, version, table) if reached.passed else None
     facts = {
         "weeks": weeks.nunique(),
         "first_week": f"{weeks.min():%Y-%m-%d}",
@@ -73,17 +75,17 @@ def model_table(
         run.log(params={"table": spec.table, **facts}, metrics={"rows": len(table)})
         run.text(spec.to_yaml(), "model.yaml")
     return dg.MaterializeResult(
-        value=version,
+        value=version if path else None,
         data_version=dg.DataVersion(version),
         metadata={
             **table_metadata(table),
             **facts,
             "last_weeks": preview(table.tail(8)),
-            "vintage": dg.MetadataValue.path(str(path)),
+            **({"vintage": dg.MetadataValue.path(str(path))} if path else {}),
             **run.metadata,
         },
         check_results=[
-            reaches_as_of_week(weeks.max().date(), last_begins, vintage.week, spec.time.to),
+            reached,
             check(
                 "two_years_of_history",
                 facts["weeks"] >= WARN_WEEKS,

@@ -66,8 +66,10 @@ class VersionedStore(dg.ConfigurableIOManager):
         """Make a version, whose file is there, the vintage's current one."""
         self.versions.point(vintage, version)
 
-    def handle_output(self, context: dg.OutputContext, obj: str) -> None:
-        """The asset has put its file in place itself and returns the version."""
+    def handle_output(self, context: dg.OutputContext, obj: str | None) -> None:
+        """The asset has put its file in place itself and returns the version; None where it put none there."""
+        if obj is None:
+            return
         vintage = vintage_of(context.partition_key)
         self.point(vintage, obj)
         self.versions.sweep(vintage)

@@ -10,7 +10,7 @@ from orchestration.foreground import Foreground
 from orchestration.publish import publish
 from orchestration.refresh import refresh
 from orchestration.terminal import plain_console
-from tests.orchestration.house import LAST_WEEK, MODEL, NEXT_WEEK
+from tests.orchestration.house import LAST_WEEK, MODEL, NEXT_WEEK, vintage
 
 BEFORE_ALL = "2018-01-01"
 
@@ -89,3 +89,13 @@ def test_a_publication_without_marts_is_refused_at_once_with_the_remedy(new_hous
         publish(foreground, [])
     assert jobs(new_house) == []
     assert (new_house.root / "warehouse.duckdb").exists() == there
+
+
+def test_a_week_that_the_table_does_not_reach_leaves_nothing_of_a_vintage(new_house):
+    for week in (LAST_WEEK, NEXT_WEEK):
+        result = new_house.refresh(week, only="model_table")
+        assert result.success == (week == LAST_WEEK)
+    weeks = [path.name for path in (new_house.root / "vintages" / MODEL).iterdir()]
+    assert weeks == [str(LAST_WEEK)]
+    with pytest.raises(FileNotFoundError, match="materialize model_table for"):
+        new_house.vintages.current(vintage(NEXT_WEEK))
