@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mmm_core.cli.contents import keep, posterior_origin, refuse_another, table_origin
 from mmm_core.cli.terminal import (
     Draws,
     Engine,
@@ -15,7 +16,6 @@ from mmm_core.cli.terminal import (
     PosteriorFile,
     TableFile,
     busy,
-    keep,
     label,
     marked,
     read_posterior,
@@ -47,17 +47,20 @@ def prior(
     from mmm_core.spec.model_spec import load_spec
 
     spec = load_spec(model)
+    refuse_another(out, spec.model)
     with busy(f"Drawing from the priors of {spec.model}"):
         from mmm_core.data.table import read_table
         from mmm_core.forecast.predictive import prior_predictive, prior_table, prior_words
 
-        tree = prior_predictive(read_table(table), spec, draws, seed, str(table))
+        weekly = read_table(table)
+        origin = table_origin(spec, weekly, str(table))
+        tree = prior_predictive(weekly, spec, draws, seed, str(table))
         rows, words = prior_table(tree), prior_words(tree)
     from mmm_core.cli import console
 
     screen.print(console.priors(rows, words))
     facts = {"model": spec.model, "words": words, "channels": rows.to_dict("records")}
-    keep(out, {"prior.csv": rows, "prior.json": facts})
+    keep(out, {"prior.csv": rows, "prior.json": facts}, origin)
 
 
 @reported
@@ -77,11 +80,14 @@ def backtest(
     from mmm_core.spec.model_spec import load_spec
 
     spec = with_engine(load_spec(model), engine)
+    refuse_another(out, spec.model)
     with sampling(f"Backtesting {spec.model}") as progress:
         from mmm_core.data.table import read_table
         from mmm_core.forecast.backtest import backtest as test
 
-        found = test(read_table(table), spec, origins, horizon, step, draws, progress, str(table))
+        rows = read_table(table)
+        origin = table_origin(spec, rows, str(table))
+        found = test(rows, spec, origins, horizon, step, draws, progress, str(table))
     from mmm_core.cli import console
 
     label(found.approximate)
@@ -99,6 +105,7 @@ def backtest(
                 "scores": found.table.to_dict("records"),
             },
         },
+        origin,
     )
 
 
@@ -110,6 +117,7 @@ def sensitivity(posterior: PosteriorFile, out: Folder = None) -> None:
         from mmm_core.diagnostics.sensitivity import sensitivity as scale
 
         read = read_posterior(posterior)
+        refuse_another(out, read.model)
         found, doubts = scale(read), unconverged(read)
     from mmm_core.cli import console
 
@@ -122,6 +130,7 @@ def sensitivity(posterior: PosteriorFile, out: Folder = None) -> None:
             "sensitivity.csv": marked(found.table, found.approximate),
             "sensitivity.json": {**facts, "table": found.table.to_dict("records")},
         },
+        posterior_origin(read),
     )
 
 
@@ -143,6 +152,7 @@ def loo(
         paths = [posterior, *(against or [])]
         _refuse_twice(paths)
         compared = [read_posterior(path) for path in paths]
+        refuse_another(out, compared[0].model)
         names = [read.model for read in compared]
         if len(set(names)) < len(names):  # two fits of one model are told apart by their files
             short = [path.name for path in paths]
@@ -161,7 +171,7 @@ def loo(
         "comparison": [] if table is None else table.to_dict("records"),
     }
     weeks = with_first_day(first.weeks.to_dataframe().reset_index(), compared[0].spec)
-    keep(out, {"loo.csv": marked(weeks, first.approximate), "loo.json": facts})
+    keep(out, {"loo.csv": marked(weeks, first.approximate), "loo.json": facts}, posterior_origin(compared[0]))
 
 
 def _refuse_twice(paths: list[Path]) -> None:
@@ -196,18 +206,21 @@ def placebo(
     from mmm_core.spec.model_spec import load_spec
 
     spec = with_engine(load_spec(model), engine)
+    refuse_another(out, spec.model)
     with sampling(f"Fitting {spec.model} with a placebo") as progress:
         from mmm_core.data.table import read_table
         from mmm_core.diagnostics.placebo import placebo as test
 
-        found = test(read_table(table), spec, seed, like, draws, progress, str(table))
+        rows = read_table(table)
+        origin = table_origin(spec, rows, str(table))
+        found = test(rows, spec, seed, like, draws, progress, str(table))
     label(found.approximate)
     screen.print(
         ("[yellow]credited[/]  " if found.credited else "[green]not credited[/]  ") + found.words,
         soft_wrap=True,
     )
     facts = {name: getattr(found, name) for name in (*found.__dataclass_fields__, "credited", "words")}
-    keep(out, {"placebo.json": facts})
+    keep(out, {"placebo.json": facts}, origin)
 
 
 @reported
@@ -219,10 +232,11 @@ def identify(posterior: PosteriorFile, out: Folder = None) -> None:
         from mmm_core.diagnostics.identifiability import identify as examine
 
         read = read_posterior(posterior)
+        refuse_another(out, read.model)
         found, doubts = examine(read), unconverged(read)
         table = identification_table(found)
     from mmm_core.cli import console
 
     label(read.approximate, doubts)
     screen.print(console.identification(found))
-    keep(out, {"identifiability.csv": marked(table, read.approximate)})
+    keep(out, {"identifiability.csv": marked(table, read.approximate)}, posterior_origin(read))

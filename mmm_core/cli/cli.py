@@ -16,6 +16,7 @@ import typer
 
 from mmm_core.cli import analysis as cli_analysis
 from mmm_core.cli.comparison import compare
+from mmm_core.cli.contents import keep, posterior_origin, record, refuse_another
 from mmm_core.cli.evidence import evidence, lift_tests
 from mmm_core.cli.forecast import forecast
 from mmm_core.cli.lift import lift
@@ -28,7 +29,6 @@ from mmm_core.cli.terminal import (
     TableFile,
     a_folder,
     busy,
-    keep,
     label,
     no_folder,
     read_posterior,
@@ -133,9 +133,11 @@ def fit(
     from mmm_core.spec.model_spec import load_spec
 
     spec = with_engine(load_spec(model), engine)
+    refuse_another(out, spec.model)
     with sampling(f"Fitting {spec.model}") as progress:
         from mmm_core.data.table import read_table
         from mmm_core.inference.fit import fit_and_save
+        from mmm_core.posterior.handle import Posterior
         from mmm_core.posterior.schema import load_posterior
 
         earlier = load_posterior(warm_start) if warm_start else None
@@ -168,6 +170,7 @@ def fit(
     label(facts["approximate"], facts["not_converged"])
     screen.print(console.sampling(facts), console.returns(facts))
     wrote(written)
+    record(out, posterior_origin(Posterior.of(tree)), written)
 
 
 @app.command()
@@ -185,13 +188,16 @@ def curves(
         from mmm_core.effects.curves import response_curves
 
         read = read_posterior(posterior)
+        refuse_another(out, read.model)
         table, doubts = response_curves(read, weeks=weeks), unconverged(read)
     from mmm_core.cli import console
 
     label(read.approximate, doubts)
     screen.print(console.curves(table))
     keep(
-        out, {"response_curves.csv": table, "response_curves.png": partial(_drawn, "response_curves", table)}
+        out,
+        {"response_curves.csv": table, "response_curves.png": partial(_drawn, "response_curves", table)},
+        posterior_origin(read),
     )
 
 
@@ -216,6 +222,7 @@ def allocate(
         from mmm_core.spec.model_spec import load_spec
 
         read = read_posterior(posterior)
+        refuse_another(out, read.model)
         budget = (load_spec(model) if model else read.spec).budget
         if total is not None and total <= 0:
             raise InputError(f"--total must be above 0, got {total:g}")
@@ -236,6 +243,7 @@ def allocate(
             "budget_allocation.json": facts,
             "budget_allocation.png": partial(_drawn, "budget", allocation),
         },
+        posterior_origin(read),
     )
 
 
@@ -263,6 +271,7 @@ def review(
         from mmm_core.spec.model_spec import load_spec
 
         read = read_posterior(posterior, refits=holdout and table is not None)
+        refuse_another(out, read.model)
         thresholds = (load_spec(model) if model else read.spec).review
         if not holdout:
             thresholds = thresholds.model_copy(update={"holdout_weeks": 0})
@@ -278,7 +287,8 @@ def review(
     from mmm_core.cli import console
 
     screen.print(console.verdicts(found))
-    keep(out, {"review.json": {"model": read.model, "checks": [result.__dict__ for result in found]}})
+    facts = {"model": read.model, "checks": [result.__dict__ for result in found]}
+    keep(out, {"review.json": facts}, posterior_origin(read))
     if any(not result.passed and result.severity == "ERROR" for result in found):
         raise typer.Exit(1)
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mmm_core.cli.terminal import Draws, Folder, ModelFile, TableFile, keep, reported, sampling
+from mmm_core.cli.contents import keep, refuse_another, table_origin
+from mmm_core.cli.terminal import Draws, Folder, ModelFile, TableFile, reported, sampling
 from mmm_core.cli.terminal import out as screen
 from mmm_core.json_text import dumps
 
@@ -33,15 +34,16 @@ def compare(
     from mmm_core.spec.model_spec import load_spec
 
     spec = load_spec(model)
+    refuse_another(out, spec.model)
     names = [*(engines or []), *(further or [])]  # what follows the option's first value comes as arguments
     with sampling(f"Comparing engines on {spec.model}") as progress:
         from mmm_core.data.table import read_table
         from mmm_core.diagnostics.engine_comparison import ENGINES
         from mmm_core.diagnostics.engine_comparison import compare as fit_all
 
-        found = fit_all(
-            read_table(table), spec, names or ENGINES, weeks if holdout else 0, draws, progress, str(table)
-        )
+        rows = read_table(table)
+        origin = table_origin(spec, rows, str(table))
+        found = fit_all(rows, spec, names or ENGINES, weeks if holdout else 0, draws, progress, str(table))
     facts = {
         "model": found.model,
         "returns_in": found.returns_in,
@@ -71,10 +73,10 @@ def compare(
         "engines.png": picture,
     }
     if not json:
-        keep(out, files)
+        keep(out, files, origin)
     elif out is not None:
         from contextlib import redirect_stdout
         from sys import stderr
 
         with redirect_stdout(stderr):
-            keep(out, files)
+            keep(out, files, origin)

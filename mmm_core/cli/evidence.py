@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmm_core.cli.contents import keep, refuse_another, table_origin
 from mmm_core.cli.terminal import (
     Folder,
     ModelFile,
     TableFile,
     busy,
-    keep,
     no_folder,
     reported,
     write_text,
@@ -44,14 +44,18 @@ def evidence(
     from mmm_core.spec.model_spec import load_spec
 
     spec = load_spec(model)
+    refuse_another(out, spec.model)
     with busy(f"Scoring the lift tests of {spec.model}"):
+        from mmm_core.data.table import read_table
+
+        origin = table_origin(spec, read_table(table), str(table))
         card, undecided = _scored(spec, model.parent, table, lift_tests, as_of.date() if as_of else None)
     from mmm_core.cli import console_evidence
 
     screen.print(console_evidence.scorecard(card))
     for line in undecided:
         screen.print(f"[yellow]{line}[/]", soft_wrap=True)
-    keep(out, {"evidence.csv": card.table, "evidence.json": card.evidence.to_body()})
+    keep(out, {"evidence.csv": card.table, "evidence.json": card.evidence.to_body()}, origin)
 
 
 @reported

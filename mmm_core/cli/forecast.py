@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from mmm_core.cli.contents import keep, posterior_origin, refuse_another
 from mmm_core.cli.terminal import (
     Folder,
     PosteriorFile,
     busy,
-    keep,
     label,
     marked,
     read_posterior,
@@ -39,6 +39,7 @@ def forecast(
         from mmm_core.forecast.predict import forecast_of, predictive_draws, summary_of
 
         read, rows = read_posterior(posterior), read_table(plan)
+        refuse_another(out, read.model)
         draws, assumed = predictive_draws(read, rows, seed, source=f"plan {plan}")
         by_geo, total = forecast_of(read, draws, assumed), summary_of(draws.sum("geo"))
         doubts = unconverged(read)
@@ -47,4 +48,4 @@ def forecast(
     facts = {"model": read.model, "seed": seed, "assumed": assumed, "approximate": read.approximate}
     facts |= {"far_outside": by_geo.attrs["outside"], "week_marks": read.spec.time.marks}
     table = marked(with_first_day(by_geo.to_dataframe().reset_index(), read.spec), read.approximate)
-    keep(out, {"forecast.csv": table, "forecast.json": facts})
+    keep(out, {"forecast.csv": table, "forecast.json": facts}, posterior_origin(read))

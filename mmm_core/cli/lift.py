@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmm_core.cli.terminal import Folder, busy, keep, reported
+from mmm_core.cli.contents import keep
+from mmm_core.cli.terminal import Folder, busy, reported
 from mmm_core.cli.terminal import out as screen
 from mmm_core.json_text import dumps
 

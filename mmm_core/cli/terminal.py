@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -226,24 +226,6 @@ def write_figure(path: Path, figure: Any) -> Path:
 def wrote(paths: list[Path]) -> None:
     """Say which files there are now."""
     out.print(f"[dim]wrote {', '.join(escape(name_of(path)) for path in paths)}[/]", soft_wrap=True)
-
-
-def keep(folder: Path | None, files: Mapping[str, Any]) -> None:
-    """Write what a command found into the folder that was asked for, and say so; nothing without one.
-
-    Args:
-        files: by name, whose ending says how a value is written: a data frame as `.csv`, a figure as `.png`, anything
-            else as `.json`. A function is called for its value, so that no figure is drawn for nobody.
-    """
-    if folder is None:
-        return
-    write = {".csv": write_table, ".png": write_figure, ".json": write_json}
-    wrote(
-        [
-            write[Path(name).suffix](folder / name, value() if callable(value) else value)
-            for name, value in files.items()
-        ]
-    )
 
 
 def marked(table: pd.DataFrame, approximate: str) -> pd.DataFrame:

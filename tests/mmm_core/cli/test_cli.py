@@ -56,7 +56,7 @@ def test_fit_then_review(folder, tmp_path):
     assert said.returncode == 0, said.stderr
     assert "Return by channel" in said.stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "contributions.png", "fit.png", "posterior.nc", "roi.png", "summary.json",
+        "contents.json", "contributions.png", "fit.png", "posterior.nc", "roi.png", "summary.json",
     ]  # fmt: skip
     facts = read_json(tmp_path / "summary.json")
     assert "bulk ESS" in facts["not_converged"]  # 2 x 200 draws of which a few are as good as others

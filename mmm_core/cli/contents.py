@@ -1,0 +1,130 @@
+"""What a folder of results is of: one model's files lie in one folder, and those of an earlier fit are named.
+
+Every command that writes results of a model to a folder (`--out`) refuses one that holds another model's, before any
+work, and keeps `contents.json` there: the model, and of which specification and table each file is. A posterior that is
+fitted again replaces the one before it; what was made of that one stays until it is made again, and is named as long as
+it is there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmm_core.cli.terminal import err, escape, write_figure, write_json, write_table, wrote
+from mmm_core.errors import InputError, listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmm_core.posterior.handle import Posterior
+    from mmm_core.spec.model_spec import ModelSpec
+
+CONTENTS = "contents.json"
+POSTERIOR = "posterior.nc"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a command's files are of.
+
+    Attributes:
+        of: name of the model.
+        version: hashes of the specification and the table behind them.
+    """
+
+    of: str
+    version: str
+
+
+def posterior_origin(posterior: Posterior) -> Origin:
+    """Of files that are worked out of a posterior."""
+    return Origin(posterior.model, f"{posterior.attrs['spec_hash']}-{posterior.attrs['table']}")
+
+
+def table_origin(spec: ModelSpec, table: pd.DataFrame, source: str) -> Origin:
+    """Of files that a specification and a table make.
+
+    Raises:
+        InputError: the table was refused.
+    """
+    from mmm_core.data.table import check_table, fingerprint
+
+    return Origin(spec.model, f"{spec.spec_hash}-{fingerprint(check_table(table, spec, source))}")
+
+
+def refuse_another(folder: Path | None, of: str) -> None:
+    """Raise InputError where a folder to write to holds the files of another model than `of`."""
+    if folder is None:
+        return
+    other, files = _held(folder)
+    if files and other != of:
+        raise InputError(
+            f"--out {folder} holds files of model {other} ({listed(sorted(files), 3)}), and these would be of {of}; a "
+            f"folder holds one model's files: name another, such as {folder / of}, or delete those"
+        )
+
+
+def keep(folder: Path | None, files: Mapping[str, Any], origin: Origin | None = None) -> None:
+    """Write what a command found into the folder that was asked for, and say so; nothing without one.
+
+    Args:
+        files: by name, whose ending says how a value is written: a data frame as `.csv`, a figure as `.png`, anything
+            else as `.json`. A function is called for its value, so that no figure is drawn for nobody.
+        origin: what they are of; `refuse_another` has been asked about it. None where they are of no model.
+    """
+    if folder is None:
+        return
+    write = {".csv": write_table, ".png": write_figure, ".json": write_json}
+    written = [
+        write[Path(name).suffix](folder / name, value() if callable(value) else value)
+        for name, value in files.items()
+    ]
+    wrote(written)
+    if origin is not None:
+        record(folder, origin, written)
+
+
+def record(folder: Path, origin: Origin, written: list[Path]) -> None:
+    """Note of what the files are that were written, and name those beside them that are of another fit."""
+    _, files = _held(folder)
+    files |= {path.relative_to(folder).as_posix(): origin.version for path in written}
+    write_json(folder / CONTENTS, {"of": origin.of, "files": dict(sorted(files.items()))})
+    earlier = sorted(name for name, version in files.items() if version != origin.version)
+    if earlier:
+        err.print(
+            f"[yellow]of another specification or table of {escape(origin.of)} than what was just written to "
+            f"{escape(str(folder))}: {escape(listed(earlier, 20))}: make them again, or delete them[/]",
+            soft_wrap=True,
+        )
+
+
+def _held(folder: Path) -> tuple[str, dict[str, str]]:
+    """What a folder is of, and the version of each of its files that are still there."""
+    try:
+        found: Any = json.loads((folder / CONTENTS).read_text(encoding="utf-8"))
+        of, files = str(found["of"]), {str(name): str(version) for name, version in found["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _of_posterior(folder / POSTERIOR)
+    return of, {name: version for name, version in files.items() if (folder / name).exists()}
+
+
+def _of_posterior(path: Path) -> tuple[str, dict[str, str]]:
+    """The same of a folder whose contents nobody noted: what its posterior says."""
+    if not path.is_file():
+        return "", {}
+    import xarray as xr
+
+    try:
+        with xr.open_dataset(path) as root:
+            facts = dict(root.attrs)
+        return str(facts["model"]), {path.name: f"{facts['spec_hash']}-{facts['table']}"}
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+    ):  # no posterior of ours: the command that reads or replaces it says so
+        return "", {}
