@@ -65,10 +65,12 @@ def rounded(figures: Mapping[str, float]) -> dict[str, float | None]:
     return {name: float(f"{value:.6g}") if math.isfinite(value) else None for name, value in figures.items()}
 
 
-def table_metadata(table: "pd.DataFrame") -> dict[str, dg.MetadataValue]:
-    """Row count and column schema of what a partition holds."""
+def table_metadata(
+    table: "pd.DataFrame", about: Mapping[str, str] = DESCRIPTIONS
+) -> dict[str, dg.MetadataValue]:
+    """Row count and column schema of what a partition holds; `about` says what its columns are."""
     columns = [
-        dg.TableColumn(str(name), TYPES.get(kind.kind, str(kind)), description=DESCRIPTIONS.get(str(name)))
+        dg.TableColumn(str(name), TYPES.get(kind.kind, str(kind)), description=about.get(str(name)))
         for name, kind in table.dtypes.items()
     ]
     return {

@@ -64,6 +64,10 @@ class Paths:
         return self.root / "vintages"
 
     @property
+    def evidence(self) -> Path:
+        return self.root / "evidence"
+
+    @property
     def posteriors(self) -> Path:
         return self.root / "posteriors"
 

@@ -8,6 +8,7 @@ JOB_OF_GROUP = {
     "intermediate": "ingest",
     "marts": "ingest",
     "model_inputs": "refresh_model",
+    "evidence": "refresh_model",
     "transforms": "refresh_model",
     "posteriors": "refresh_model",
     "registry": "refresh_model",

@@ -15,6 +15,7 @@ OWNER_OF_GROUP = {
     "intermediate": DATA_PLATFORM,
     "marts": DATA_PLATFORM,
     "model_inputs": MARKETING_SCIENCE,
+    "evidence": MARKETING_SCIENCE,
     "transforms": MARKETING_SCIENCE,
     "posteriors": MARKETING_SCIENCE,
     "registry": MARKETING_SCIENCE,

@@ -7,7 +7,13 @@ from assets.resources.fitting import FitProcess
 from assets.resources.landing import Landing
 from assets.resources.published import Published
 from assets.resources.settings import REPOSITORY
-from assets.resources.stores import PosteriorStore, RefusingIOManager, ResultStore, VintageStore
+from assets.resources.stores import (
+    EvidenceStore,
+    PosteriorStore,
+    RefusingIOManager,
+    ResultStore,
+    VintageStore,
+)
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import Warehouse
 from orchestration import environments as env
@@ -29,6 +35,7 @@ def build() -> dict[str, Any]:
     return {
         "io_manager": RefusingIOManager(),
         "vintages": VintageStore(folder=str(paths.vintages)),
+        "evidence": EvidenceStore(folder=str(paths.evidence)),
         "posteriors": PosteriorStore(
             folder=str(paths.posteriors), compilation_cache=str(env.compilation_cache())
         ),

@@ -1,9 +1,9 @@
 """Bringing the schema `results` in line with what is stored, so that it can be lost with the warehouse.
 
 What promoted vintages have published, and the review of every vintage, comes back from the files of
-`assets.resources.result_store`; rows of a time before those files are kept there first. So do selections
-(`assets.publish.selections`). A model whose YAML is gone has left: its rows leave the warehouse and come back with the
-YAML.
+`assets.resources.result_store`; rows of a time before those files are kept there first. So do selections and lift
+evidence (`assets.publish.findings`). A model whose YAML is gone has left: its rows leave the warehouse and come back
+with the YAML.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from assets.models import Vintage, model_names
-from assets.publish.selections import write_selections
+from assets.publish.findings import write_findings
 from assets.resources.damage import say
 from assets.resources.result_store import ResultStore
 from assets.resources.results import ASSET_OF_TABLE, RESULT_TABLES
@@ -29,7 +29,9 @@ class Restored:
     """What was done to the schema `results`, in words a table of the UI can show."""
 
     restored: list[str] = field(default_factory=list)
-    selections: list[str] = field(default_factory=list)  # vintages, whose selection is new to the warehouse
+    findings: list[str] = field(
+        default_factory=list
+    )  # vintages with a selection or evidence new to the warehouse
     kept: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
 
@@ -59,7 +61,7 @@ def restore_results(warehouse: Warehouse, results: ResultStore) -> Restored:
     for vintage in _stored(results):
         if vintage.model in models and _restore(warehouse, results, vintage, held.get(vintage, {})):
             done.restored.append(_name(vintage))
-    done.selections = [_name(vintage) for vintage in write_selections(warehouse, results, models)]
+    done.findings = [_name(vintage) for vintage in write_findings(warehouse, results, models)]
     done.left = sorted(_models(warehouse) - models)
     _remove(warehouse, done.left)
     return done

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     import pandas as pd
     from xarray import DataTree
 
-__all__ = ["Damaged", "PosteriorStore", "RefusingIOManager", "ResultStore", "VersionedStore", "VintageStore"]
+    from mmm_core.evidence.stored import Evidence
+
+__all__ = [
+    "Damaged",
+    "EvidenceStore",
+    "PosteriorStore",
+    "RefusingIOManager",
+    "ResultStore",
+    "VersionedStore",
+    "VintageStore",
+]
 
 
 KEPT = 5
@@ -104,6 +114,38 @@ class VintageStore(VersionedStore):
 
         vintage = vintage_of(context.partition_key)
         return pd.read_parquet(self.checked(vintage, self.current(vintage)))
+
+
+class EvidenceStore(VersionedStore):
+    """The lift tests that calibrate each vintage, as JSON that `mmm_core.evidence.stored.read_evidence` reads."""
+
+    @property
+    def versions(self) -> Versions:
+        return Versions(
+            Path(self.folder),
+            ".json",
+            "materialize lift_evidence for {vintage}, which scores the tests again",
+        )
+
+    def save(self, vintage: Vintage, version: str, text: str) -> Path:
+        """Keep evidence under its version; one that is there undamaged stays as it is."""
+        return self.versions.write(
+            vintage, version, lambda partial: partial.write_text(text, encoding="utf-8")
+        )
+
+    def checked(self, vintage: Vintage, version: str) -> Path:
+        """Path of the evidence, which is what was written.
+
+        Raises:
+            Damaged: it is not, and was put aside; the message names the remedy.
+        """
+        return self.versions.checked(vintage, version)
+
+    def load_input(self, context: dg.InputContext) -> "Evidence":
+        from mmm_core.evidence.stored import read_evidence
+
+        vintage = vintage_of(context.partition_key)
+        return read_evidence(self.checked(vintage, self.current(vintage)))
 
 
 class PosteriorStore(VersionedStore):

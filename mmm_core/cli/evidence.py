@@ -105,8 +105,8 @@ def _scored(
         approvals,
         markets=markets_of(rows, spec),
     )
-    unknown = unknown_approvals(approvals, tests)
     names = [test.test_id for test in tests]
+    unknown = unknown_approvals(approvals, names)
     if not unknown:
         return card, []
     near = nearest(unknown[0], names)

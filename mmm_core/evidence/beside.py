@@ -48,9 +48,9 @@ def markets_of(table: pd.DataFrame, spec: ModelSpec) -> tuple[str, ...]:
     return markets if len(markets) > 1 else ()
 
 
-def unknown_approvals(approvals: Iterable[str], tests: Iterable[LiftTest]) -> list[str]:
+def unknown_approvals(approvals: Iterable[str], tests: Iterable[str]) -> list[str]:
     """Tests that are decided about and that nobody has reported: a name that was mistyped, perhaps."""
-    return sorted(set(approvals) - {test.test_id for test in tests})
+    return sorted(set(approvals) - set(tests))
 
 
 def _there(spec: ModelSpec, folder: Path, key: str, name: str) -> Path:

@@ -276,30 +276,38 @@ def _as_stated(
 
 
 def _repeated(tests: list[tuple[str, LiftTest]]) -> list[Fault]:
-    """The same test twice: under one name, or with one content under two."""
+    """The same test twice: under one name, or with one content under two, of which none counts then."""
     faults: list[Fault] = []
     names: dict[str, str] = {}
-    contents: dict[tuple[object, ...], str] = {}
+    alike: dict[tuple[object, ...], list[tuple[str, str]]] = {}
     for place, test in tests:
         if test.test_id in names:
-            faults.append(
-                Fault(
-                    test.test_id,
-                    place,
-                    f"column test_id: is there already in {names[test.test_id]}: keep one",
-                )
-            )
+            text = f"column test_id: is there already in {names[test.test_id]}: keep one"
+            faults.append(Fault(test.test_id, place, text))
             continue
         names[test.test_id] = place
-        geos = tuple(sorted(test.geos))
-        content = (test.market, tuple(sorted(test.spend.items(), key=lambda item: item[0])), geos, test.start, test.end,
-                   test.outcome, test.incremental, test.standard_error)  # fmt: skip
-        if content in contents:
-            faults.append(
-                Fault(test.test_id, place, f"is the test of {contents[content]} under another name: keep one")
-            )
-        contents.setdefault(content, place)
+        alike.setdefault(_content(test), []).append((place, test.test_id))
+    for same in alike.values():
+        for place, test_id in same:
+            others = [f"{shown(other)} ({where})" for where, other in same if other != test_id]
+            if others:
+                faults.append(Fault(test_id, place, f"is test {listed(others)} under another name: keep one"))
     return faults
+
+
+def _content(test: LiftTest) -> tuple[object, ...]:
+    """What a test is, whatever it is called."""
+    spend = tuple(sorted(test.spend.items(), key=lambda item: item[0]))
+    return (
+        test.market,
+        spend,
+        tuple(sorted(test.geos)),
+        test.start,
+        test.end,
+        test.outcome,
+        test.incremental,
+        test.standard_error,
+    )
 
 
 def _refuse_columns(table: pd.DataFrame, source: str) -> None:

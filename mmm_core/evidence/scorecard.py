@@ -77,10 +77,16 @@ class Scorecard:
         return Evidence(self.model, self.as_of, approved, aside)
 
     @property
+    def counts(self) -> dict[str, int]:
+        """How many tests there are of each status."""
+        return {status: sum(scored.status == status for scored in self.tests) for status in COUNTED}
+
+    @property
     def words(self) -> str:
         """How many tests there are of each status, in a sentence."""
-        counts = {status: sum(scored.status == status for scored in self.tests) for status in COUNTED}
-        line = ", ".join(f"{count} {status}" for status, count in counts.items() if count) or "no lift test"
+        line = (
+            ", ".join(f"{count} {status}" for status, count in self.counts.items() if count) or "no lift test"
+        )
         if self.unseen:
             line += f"; {len(self.unseen)} reported after the as-of week"
         return line + "".join(f"; {count} of market {market} left out" for market, count in self.elsewhere)

@@ -51,6 +51,17 @@ class Evidence:
         body = [_written(weighed) for weighed in sorted(self.tests, key=lambda each: each.test.test_id)]
         return hashlib.sha256(dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
+    def __contains__(self, test_id: object) -> bool:
+        """Whether a test of this name calibrates the model."""
+        return any(weighed.test.test_id == test_id for weighed in self.tests)
+
+    def without_tests(self) -> Evidence:
+        """The same for a model whose specification asks for no calibration."""
+        reasons = ("the model's YAML does not ask for it: `calibration: {lift_tests: approved}`",)
+        unused = (SetAside(weighed.test.test_id, "approved", reasons) for weighed in self.tests)
+        aside = sorted((*self.set_aside, *unused), key=lambda each: each.test_id)
+        return replace(self, tests=(), set_aside=tuple(aside))
+
     def known_by(self, day: date) -> Evidence:
         """The same without the tests whose result was not known on a day: what a fit that ends then may see."""
         return replace(self, tests=tuple(each for each in self.tests if each.test.known_on <= day))

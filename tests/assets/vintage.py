@@ -11,7 +11,13 @@ from assets.models import Vintage, load_model
 from assets.posteriors.mmm_posterior import mmm_posterior
 from assets.registry.registered_model import registered_model
 from assets.resources.fitting import FitProcess
-from assets.resources.stores import PosteriorStore, RefusingIOManager, ResultStore, VintageStore
+from assets.resources.stores import (
+    EvidenceStore,
+    PosteriorStore,
+    RefusingIOManager,
+    ResultStore,
+    VintageStore,
+)
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import Warehouse
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
@@ -32,6 +38,10 @@ class ModelStages:
     @property
     def vintages(self) -> VintageStore:
         return VintageStore(folder=str(self.folder / "vintages"))
+
+    @property
+    def evidence(self) -> EvidenceStore:
+        return EvidenceStore(folder=str(self.folder / "evidence"))
 
     @property
     def posteriors(self) -> PosteriorStore:
@@ -85,6 +95,7 @@ class ModelStages:
         resources = {
             "io_manager": RefusingIOManager(),
             "vintages": self.vintages,
+            "evidence": self.evidence,
             "posteriors": self.posteriors,
             "results": self.results,
             "warehouse": self.warehouse,

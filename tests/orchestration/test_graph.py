@@ -44,7 +44,7 @@ def test_python_assets_link_to_their_code(specs):
 
 def test_model_stages_state_meaning_and_grain(defs, specs):
     staged = [spec for spec in specs if spec.partitions_def is not None]
-    assert len(staged) == 12
+    assert len(staged) == 13
     for spec in staged:
         assert "Grain:" in spec.description
         assert spec.code_version
@@ -64,6 +64,7 @@ def test_everything_that_fits_or_writes_the_warehouse_has_its_pool(defs):
         ("model_selection", "mcmc"),
         ("model_table", "duckdb"),
         ("model_review", "duckdb"),
+        ("lift_evidence", "duckdb"),
         ("published_results", "duckdb"),
     ):
         assert graph.assets_def_for_key(dg.AssetKey(asset)).op.pool == pool

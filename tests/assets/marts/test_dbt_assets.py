@@ -48,6 +48,7 @@ def test_sources_are_the_assets_that_write_them():
         dg.AssetKey("published_results"),
         dg.AssetKey("model_review"),
         dg.AssetKey("model_selection"),
+        dg.AssetKey("lift_evidence"),
         dg.AssetKey(["marts", "dim_channel"]),
     }
 

@@ -177,10 +177,10 @@ def test_a_model_without_a_yaml_leaves_and_comes_back_with_it(platform, models):
 def test_a_selection_reaches_the_warehouse_once_and_again_when_it_is_run_again(platform, models):
     results = platform.resources()["results"]
     select_specification(results, best="scale log")
-    assert restore_results(platform.warehouse, results).selections == [f"uk_geo_revenue as of {WEEKS[1]}"]
+    assert restore_results(platform.warehouse, results).findings == [f"uk_geo_revenue as of {WEEKS[1]}"]
     assert not restore_results(platform.warehouse, results)  # it is there
     select_specification(results, best="season order 4")
-    assert restore_results(platform.warehouse, results).selections == [f"uk_geo_revenue as of {WEEKS[1]}"]
+    assert restore_results(platform.warehouse, results).findings == [f"uk_geo_revenue as of {WEEKS[1]}"]
     with platform.warehouse.connect(read_only=True) as connection:
         held = connection.execute(
             "select specification, crps, selection_version from results.model_selection order by crps"
@@ -199,7 +199,7 @@ def test_a_selection_reaches_the_warehouse_once_and_again_when_it_is_run_again(p
 def test_a_selection_of_a_model_that_published_nothing_leaves_with_its_yaml(new_platform, models):
     results = new_platform.resources()["results"]
     select_specification(results, best="scale log")
-    assert restore_results(new_platform.warehouse, results).selections
+    assert restore_results(new_platform.warehouse, results).findings
     (models / "uk_geo_revenue.yaml").unlink()
     assert restore_results(new_platform.warehouse, results).left == ["uk_geo_revenue"]
     assert warehouse_results(new_platform)["results.model_selection"] == []

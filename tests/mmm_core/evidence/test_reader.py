@@ -233,7 +233,8 @@ def test_the_same_test_twice_is_refused_by_name_and_by_content(tmp_path):
     found = refusal(tmp_path, ROW, ROW)
     assert "row 3 (test 'tv-1'): column test_id: is there already in row 2: keep one" in found
     found = refusal(tmp_path, ROW, {**ROW, "test_id": "copy", "geos": "g02;g01"})
-    assert "row 3 (test 'copy'): is the test of row 2 under another name: keep one" in found
+    assert "row 3 (test 'copy'): is test 'tv-1' (row 2) under another name: keep one" in found
+    assert "row 2 (test 'tv-1'): is test 'copy' (row 3) under another name: keep one" in found
 
 
 def test_a_column_that_is_missing_or_misspelt_is_named(tmp_path):

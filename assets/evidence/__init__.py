@@ -1,0 +1,1 @@
+"""Evidence: lift tests, scored and approved, that calibrate a model."""
