@@ -84,7 +84,7 @@ def lift(
     json: Annotated[bool, typer.Option("--json", help="print JSON in place of the table")] = False,
 ) -> None:
     """Read a geo experiment: its lift by synthetic control with intervals, and a lift test to calibrate by."""
-    from mmm_core.readout.experiment import design, parse_cells, parse_window
+    from mmm_core.readout.experiment import design, parse_cells, parse_geos, parse_window
 
     cells, days = parse_cells(treated), parse_window(window)
     spends = parse_spends(spend or [], len(cells))
@@ -93,8 +93,7 @@ def lift(
         from mmm_core.readout.read_out import read_out
 
         found = read_panel(panel, outcome, geo, time, marks.value)
-        excluded = [name for name in exclude.split(",") if name.strip()]
-        plan = design(found, cells, days, pre, post, excluded, level)
+        plan = design(found, cells, days, pre, post, parse_geos(exclude), level)
         readouts = read_out(found, plan, level, augment.value)
         tests = lift_tests(readouts, spends, test_id, measures.value, currency, market)
     facts = {"panel": found.source, "donors": plan.donors, "cells": [asdict(readout) for readout in readouts]}

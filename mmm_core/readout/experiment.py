@@ -71,7 +71,7 @@ def parse_cells(texts: Sequence[str]) -> tuple[Cell, ...]:
     cells = []
     for position, text in enumerate(texts, start=1):
         name, named, geos = text.rpartition("=")
-        listing = tuple(normal_name(geo) for geo in geos.split(",") if geo.strip())
+        listing = parse_geos(geos)
         default = "treated" if len(texts) == 1 else f"cell {position}"
         cells.append(Cell(normal_name(name) if named and name.strip() else default, listing))
         if not listing:
@@ -80,6 +80,12 @@ def parse_cells(texts: Sequence[str]) -> tuple[Cell, ...]:
     if len(set(names)) < len(names):
         raise InputError(f"two cells are called {shown(max(names, key=names.count))}: name them apart")
     return tuple(cells)
+
+
+def parse_geos(text: str) -> tuple[str, ...]:
+    """Names of geos, separated by commas, or by semicolons where there are any: `Austin, TX;Boston, MA;`."""
+    between = ";" if ";" in text else ","
+    return tuple(normal_name(geo) for geo in text.split(between) if geo.strip())
 
 
 def parse_window(text: str) -> tuple[date, date]:
@@ -159,7 +165,9 @@ def _check_geos(panel: GeoPanel, cells: Sequence[Cell], left_out: tuple[str, ...
         if geo not in panel.geos:
             alike = [name for name in panel.geos if name.casefold() == geo.casefold()]
             hint = f"did you mean '{alike[0]}'?" if alike else nearest(geo, panel.geos)
-            raise InputError(f"{panel.source}: no geo {shown(geo)}: {hint}")
+            commas = any("," in name for name in panel.geos)
+            semicolon = "; separate names that hold commas by semicolons" if commas else ""
+            raise InputError(f"{panel.source}: no geo {shown(geo)}: {hint}{semicolon}")
     seen: dict[str, str] = {}
     for cell in cells:
         for geo in cell.geos:

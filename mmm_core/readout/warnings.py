@@ -77,9 +77,10 @@ def warnings_of(read: Readout, moved: Sequence[str], donors: int) -> tuple[str, 
             f"the conformal interval, {conformal.low:,.0f} to {conformal.high:,.0f}, does not hold the estimate: the "
             "comparison changes once it learns from the window, so its weights are not settled; do not act on it alone"
         )
-    if not read.incremental_low <= read.regression.incremental <= read.incremental_high:
+    other = read.regression
+    if other.low > read.incremental_high or other.high < read.incremental_low:
         found.append(
-            f"time-based regression finds {read.regression.incremental:,.0f}, outside the interval: the two methods "
-            "disagree, do not act on either alone"
+            f"time-based regression finds {other.incremental:,.0f}, {other.low:,.0f} to {other.high:,.0f}, which has "
+            "nothing in common with the interval: do not act on either method alone"
         )
     return tuple(found)

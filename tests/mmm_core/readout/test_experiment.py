@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from mmm_core.errors import InputError
-from mmm_core.readout.experiment import Cell, design, parse_cells, parse_window
+from mmm_core.readout.experiment import Cell, design, parse_cells, parse_geos, parse_window
 from mmm_core.readout.panel import panel_of
 from tests.mmm_core.readout.panels import WHOLE, outcomes, table
 
@@ -45,6 +45,15 @@ def test_days_within_weeks_name_the_weeks_that_hold_them():
 def test_cells_are_named_or_numbered():
     assert parse_cells(["a, b"]) == (Cell("treated", ("a", "b")),)
     assert parse_cells(["social=a,b", "c"]) == (Cell("social", ("a", "b")), Cell("cell 2", ("c",)))
+
+
+def test_names_that_hold_commas_are_separated_by_semicolons():
+    assert parse_cells(["tv=Austin, TX; Boston, MA"]) == (Cell("tv", ("Austin, TX", "Boston, MA")),)
+    assert parse_geos("Austin, TX;") == ("Austin, TX",)
+    names = ["Austin, TX", *(f"g{geo}" for geo in range(5))]
+    panel = panel_of(table(outcomes(geos=6), names=names))
+    assert made(panel, ("Austin, TX;",)).cells[0].geos == ("Austin, TX",)
+    refused("no geo 'Austin': .* separate names that hold commas by semicolons", panel, ("Austin, TX",))
 
 
 def test_cells_that_are_none():
