@@ -21,6 +21,16 @@ _NO_ROOM_WORDS = (
 )
 
 
+FULL_BYTES = 2**20
+"""Room below which a disk counts as full."""
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk that holds a folder, or will hold one that is not there yet, has no room to speak of."""
+    there = next(part for part in (folder.absolute(), *folder.absolute().parents) if part.is_dir())
+    return shutil.disk_usage(there).free < FULL_BYTES
+
+
 def try_room(path: Path, size: int) -> None:
     """Have the disk take a file of so many bytes, and give them back.
 

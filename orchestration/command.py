@@ -12,7 +12,7 @@ from mmm_core.errors import InputError
 from orchestration import stopping
 from orchestration.follow import waits_told
 from orchestration.foreground import Foreground
-from orchestration.reasons import MAKE_ROOM, is_of_a_full_disk
+from orchestration.reasons import is_of_a_full_disk, no_room
 from orchestration.terminal import own_terminal, plain_console
 
 FAILED, REFUSED = 1, 2
@@ -85,4 +85,4 @@ def _words(error: Exception) -> str:
     if type(error).__module__.split(".")[0] in PROJECT:
         return str(error)
     words = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    return f"{words}: {MAKE_ROOM}" if is_of_a_full_disk(str(error)) else words
+    return f"{words}: {no_room()}" if is_of_a_full_disk(str(error)) else words

@@ -28,6 +28,9 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     SqliteEventLogStorage,
 )
 
+from mmm_core.disk import is_full, is_out_of_space, out_of_space
+from orchestration.reasons import SQLITE_FAULT
+
 FILES_OPEN = 8
 """Files a process keeps open; each run has one, and there is one index."""
 
@@ -75,16 +78,28 @@ class EventLog(SqliteEventLogStorage):
             if shard in self._open:  # by this thread: part of what it writes
                 yield self._open[shard]
                 return
-            engine = self._engine(shard)
-            if shard not in self._initialized_dbs:
-                self._make(shard, engine)
-                self._initialized_dbs.add(shard)
-            with engine.connect() as connection, connection.begin():
-                self._open[shard] = connection
-                try:
-                    yield connection
-                finally:
-                    del self._open[shard]
+            with self._named_where_full(shard):
+                engine = self._engine(shard)
+                if shard not in self._initialized_dbs:
+                    self._make(shard, engine)
+                    self._initialized_dbs.add(shard)
+                with engine.connect() as connection, connection.begin():
+                    self._open[shard] = connection
+                    try:
+                        yield connection
+                    finally:
+                        del self._open[shard]
+
+    @contextmanager
+    def _named_where_full(self, shard: str) -> Iterator[None]:
+        """Raises OutOfSpace, which names the file, where SQLite finds no room; its own message names none."""
+        try:
+            yield
+        except (sa.exc.DBAPIError, OSError) as error:
+            path = Path(self.path_for_shard(shard))
+            if is_out_of_space(error) or (SQLITE_FAULT in str(error) and is_full(path.parent)):
+                raise out_of_space(path) from error
+            raise
 
     def _make(self, shard: str, engine: sa.Engine) -> None:
         """A file with Dagster's tables; of a run, and a new one, as a copy of an empty file."""

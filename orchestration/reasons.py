@@ -1,21 +1,24 @@
 """Why a step failed, in the words meant for a person: for the terminal and for alerts."""
 
+import os
 import re
-import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from dagster import AssetCheckSeverity, DagsterEvent, DagsterEventType
 from dagster._utils.error import SerializableErrorInfo
 
 from assets.resources.settings import data_dir
-from mmm_core.disk import says_out_of_space
+from mmm_core.disk import is_full, says_out_of_space
+from orchestration.environments import paths
 
 # Whoever defined or raised these said what is wrong and what to do: the causes below them are for the log.
 _MEANT_FOR_PEOPLE = re.compile(r"^(?:(?:mmm_core|assets|orchestration)(?:\.\w+)+|[\w.]+\.events\.Failure): ")
 _CLASS = re.compile(r"^[A-Za-z_][\w.]*: ")
+SQLITE_FAULT = "disk I/O error"
 _CHECK_FAILED = "DagsterAssetCheckFailedError"
-FULL_BYTES = 2**20
-MAKE_ROOM = "the disk is full: make room, and run this again; what was finished before is kept"
+MAKE_ROOM = "make room there, and run this again; what was finished before is kept"
 
 
 def reason(error: SerializableErrorInfo | None) -> str:
@@ -27,14 +30,33 @@ def reason(error: SerializableErrorInfo | None) -> str:
         if _MEANT_FOR_PEOPLE.match(link.message):
             return _plain(link.message)
     words = _plain(chain[-1].message)
-    return f"{words}: {MAKE_ROOM}" if any(is_of_a_full_disk(link.message) for link in chain) else words
+    return f"{words}: {no_room()}" if any(is_of_a_full_disk(link.message) for link in chain) else words
 
 
 def is_of_a_full_disk(message: str) -> bool:
-    """Whether a library's message is that of a full disk; SQLite's names none, so the disk is looked at."""
-    if "disk I/O error" in message and data_dir().is_dir():
-        return shutil.disk_usage(data_dir()).free < FULL_BYTES
+    """Whether a library's message is that of a full disk; SQLite's may be of any fault, so the disks are looked at."""
+    if SQLITE_FAULT in message:
+        return bool(full_folders())
     return says_out_of_space(message)
+
+
+def full_folders() -> list[Path]:
+    """The folders the platform writes to whose disks are full."""
+    return [folder for folder in _written() if is_full(folder)]
+
+
+def no_room() -> str:
+    """Where there is no room, for a message that names no file, and what to do."""
+    if full := full_folders():
+        return f"the disk that holds {' and '.join(map(str, full))} is full: {MAKE_ROOM}"
+    places = " or ".join(map(str, _written()))
+    return f"a disk is full, or a quota or a limit on file sizes is reached, in {places}: {MAKE_ROOM}"
+
+
+def _written() -> list[Path]:
+    """Data, Dagster's history, and what is temporary."""
+    home = Path(os.environ.get("DAGSTER_HOME", paths().dagster_home))
+    return list(dict.fromkeys([data_dir(), home, Path(tempfile.gettempdir())]))
 
 
 def reason_of(event: DagsterEvent, evaluations: Iterable[DagsterEvent] = ()) -> str:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -12,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
+from mmm_core.errors import OutOfSpace
+from orchestration.command import command
 from orchestration.event_log import FILES_OPEN, EventLog
 from orchestration.instance import prepare_home
 
@@ -159,3 +162,61 @@ def test_what_was_written_is_there_after_the_writer_was_killed(instance):
     process.stdout.close()
     messages = [entry.message for entry in instance.all_logs(run_id)]
     assert [m for m in messages if m.startswith("event ")] == [f"event {i}" for i in range(20)]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 2 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except OSError as error:
+        pytest.skip(f"no disk can be mounted here: {error}")
+    if mounted.returncode:
+        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_under_the_log_is_told_with_the_file(small_disk):
+    """SQLite's own message is "database or disk is full" or "disk I/O error", without a name."""
+    log = EventLog(str(small_disk / "runs"))
+    event = dg.EventLogEntry(
+        error_info=None, level=10, user_message="x" * 100_000, run_id="a-run", timestamp=0.0
+    )
+
+    def fill():
+        for _ in range(100):
+            log.store_event(event)
+
+    with pytest.raises(OutOfSpace) as refusal:
+        fill()
+    log.dispose()
+    words = str(refusal.value)
+    assert words.startswith((str(small_disk / "runs" / "a-run.db"), str(small_disk / "runs" / "index.db")))
+    assert "could not be written: the disk is full" in words
+    assert "make room, and run this again" in words
+
+
+@pytest.mark.slow
+def test_a_full_disk_under_dagsters_history_is_told_on_the_terminal_with_its_folder(
+    small_disk, tmp_path, monkeypatch, capfd
+):
+    """Of the files that Dagster's own classes write, of which nobody knows more."""
+    monkeypatch.setenv("MMM_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("DAGSTER_HOME", str(small_disk))
+    with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as filler:
+        for _ in range(13):  # some 400 kB are left
+            filler.write(bytes(2**17))
+
+    def work(foreground):
+        with foreground.phase("Set up"):
+            _ = foreground.instance
+
+    assert command(tmp_path / "refresh.log", work, again="make refresh MODEL=x") == 1
+    last = capfd.readouterr().out.strip().splitlines()[-1]
+    assert last.startswith("failed: Set up: ")
+    assert str(small_disk) in last
+    assert "make room" in last

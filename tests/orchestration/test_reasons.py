@@ -1,11 +1,14 @@
 """The message meant for people is shown, not the cause below it nor the wrapper above."""
 
+import sqlite3
+
 import dagster as dg
 import pytest
 
 from assets.marts.runner import DbtFailed
 from assets.resources.warehouse import WarehouseLocked
 from mmm_core.errors import InputError
+from orchestration import reasons
 from orchestration.reasons import MAKE_ROOM, is_evaluation, reason, reason_of
 
 
@@ -64,6 +67,19 @@ def test_a_full_disk_is_said_whoever_met_it():
     words = failing(raised(RuntimeError("load failed"), OSError(28, "No space left on device", "w.duckdb")))
     assert "w.duckdb" in words
     assert words.endswith(MAKE_ROOM)
+
+
+def test_a_full_disk_that_no_message_names_is_looked_for(tmp_path, monkeypatch):
+    """Of several disks the one that is full is named, where SQLite says "disk I/O error" and nothing else."""
+    monkeypatch.setenv("MMM_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "history"))
+    fault = raised(RuntimeError("not stored"), sqlite3.OperationalError("disk I/O error"))
+    assert MAKE_ROOM not in failing(fault)
+    with monkeypatch.context() as full:
+        full.setattr(reasons, "is_full", lambda folder: folder == tmp_path / "history")
+        assert failing(fault).endswith(f": the disk that holds {tmp_path / 'history'} is full: {MAKE_ROOM}")
+    limited = failing(raised(RuntimeError("x"), sqlite3.OperationalError("database or disk is full")))
+    assert f"reached, in {tmp_path / 'data'} or {tmp_path / 'history'} or " in limited
 
 
 def test_of_dbt_its_own_errors_are_shown():
