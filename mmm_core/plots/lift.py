@@ -68,9 +68,8 @@ def _headline(readouts: Sequence[Readout]) -> str:
     for found in readouts:
         name = "" if found.cell == "treated" else f"{found.cell} "
         ends = f"{100 * found.lift_low:.1f} to {100 * found.lift_high:.1f} %"
-        words.append(
-            f"{name}lift {100 * found.lift:.1f} % ({ends}), {short(found.incremental)} {found.outcome}"
-        )
+        lift_of = f"lift {100 * found.lift:.1f} % ({ends}), " if found.lift == found.lift else ""
+        words.append(f"{name}{lift_of}{short(found.incremental)} {found.outcome}")
     return "; ".join(words)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+
 from mmm_core.errors import InputError, listed, nearest, shown
 from mmm_core.names import normal_name
 from mmm_core.readout.panel import GeoPanel
@@ -119,7 +121,7 @@ def design(
 
     Raises:
         InputError: an unknown geo, a geo twice, every geo treated, too few left, a window or post-period outside the
-            data, too few periods before it.
+            data, too few periods before it, a geo whose outcome is the same in all of them.
     """
     left_out = tuple(normal_name(geo) for geo in exclude)
     _check_geos(panel, cells, left_out)
@@ -155,6 +157,7 @@ def design(
         tuple(cells), donors, start, end, first - (first if pre is None else pre), first, last, last_measured
     )
     _check_pre(panel, found, level)
+    _check_moves(panel, found)
     return found
 
 
@@ -192,4 +195,23 @@ def _check_pre(panel: GeoPanel, found: Design, level: float) -> None:
         raise InputError(
             f"{panel.source}: {found.pre} {panel.unit}(s) before the window to learn from, and {needed} are the least "
             f"for {found.measured} measured ones at a level of {level:g}: add earlier rows"
+        )
+
+
+def _check_moves(panel: GeoPanel, found: Design) -> None:
+    """Refuse geos that never change before the window: closed, not yet open, or not recorded."""
+    before = panel.outcome[found.first_pre : found.first]
+    still = {geo for geo, spread in zip(panel.geos, np.ptp(before, axis=0), strict=True) if spread == 0}
+    treated = [geo for cell in found.cells for geo in cell.geos if geo in still]
+    if treated:
+        raise InputError(
+            f"{panel.source}: {listed(map(shown, treated))}: {panel.name} is the same in every {panel.unit} before the "
+            "window, so nothing can be said of what would have been: take the geo out of --treated"
+        )
+    donors = [geo for geo in found.donors if geo in still]
+    if donors:
+        between = ";" if any("," in geo for geo in donors) else ","
+        raise InputError(
+            f"{panel.source}: {panel.name} is the same in every {panel.unit} before the window in {listed(donors)}: "
+            f"nothing can be compared with that, leave it out: --exclude {between.join(donors)}"
         )

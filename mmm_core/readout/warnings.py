@@ -55,9 +55,10 @@ def warnings_of(read: Readout, moved: Sequence[str], donors: int) -> tuple[str, 
         )
     contaminated = [name for name in moved if abs(read.weights.get(name, 0.0)) >= COUNTS]
     if contaminated:
+        between = ";" if any("," in name for name in contaminated) else ","
         found.append(
             f"{listed(contaminated)} moved in the window by more than chance, and counts in the comparison: look "
-            f"whether something was done there too, and leave it out with --exclude {','.join(contaminated)}"
+            f"whether something was done there too, and leave it out with --exclude {between.join(contaminated)}"
         )
     in_time, in_space = read.standard_error_in_time, read.standard_error_in_space
     if in_space > UNUSUAL * in_time:

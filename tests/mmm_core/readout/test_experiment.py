@@ -114,3 +114,13 @@ def test_too_little_to_learn_from(panel):
         window="2024-03-11:2024-03-15",
         level=0.99,
     )
+
+
+def test_geos_that_never_change_before_the_window():
+    values = outcomes(geos=6)
+    values[:60, 0] = 0.0
+    values[:60, [3, 4]] = 7.0
+    still = panel_of(table(values), source="panel.csv")
+    refused("'g00': Y is the same in every day before the window, so nothing can be said", still)
+    refused("before the window in g00, g03, g04: .* --exclude g00,g03,g04", still, ("g01",))
+    assert made(still, ("g01",), exclude=["g00", "g03", "g04"]).donors == ("g02", "g05")

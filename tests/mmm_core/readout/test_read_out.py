@@ -1,8 +1,10 @@
 """The whole read-out: exact without noise, the same however the panel is written, and what speaks against it."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -186,3 +188,17 @@ def test_a_ridge_follows_closer_before_the_window():
     assert augmented.penalty > 0
     assert plain.penalty is None
     assert augmented.fit.l2_imbalance <= plain.fit.l2_imbalance + 1e-9
+
+
+def test_the_documented_calls_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    days = pd.date_range("2021-01-31", periods=75, freq="D")
+    names = ["chicago", "portland", *(f"g{geo}" for geo in range(8))]
+    rows = table(treat(outcomes(geos=10), [0, 1], 25.0), days, names)
+    rows.rename(columns={"Y": "sales", "location": "city"}).to_csv("sales.csv", index=False)
+    code = (
+        (Path(__file__).parents[3] / "docs" / "lift.md").read_text().split("```python\n")[1].split("```")[0]
+    )
+    namespace: dict = {}
+    exec(compile(code, "docs/lift.md", "exec"), namespace)
+    assert namespace["found"].incremental_low < 25 * 2 * 15 < namespace["found"].incremental_high
