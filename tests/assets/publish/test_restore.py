@@ -84,6 +84,17 @@ def select_specification(results: ResultStore, best: str) -> None:
     versions.point(SELECTED, results.keep("model_selection", SELECTED, rows))
 
 
+def score_tests(results: ResultStore, *tests: str) -> None:
+    """A scorecard of the same vintage, stored as `lift_evidence` stores it; without tests it is empty."""
+    columns = RESULT_TABLES["lift_evidence"].keys() - {"model", "as_of_week", "evidence_version"}
+    scored = pd.DataFrame({"test_id": pd.Series(tests, dtype=object)}).assign(
+        status="approved", calibrates=True
+    )
+    scored = scored.assign(**dict.fromkeys(sorted(columns - {*scored}), None))
+    versions = results.versions("lift_evidence")
+    versions.point(SELECTED, results.keep("lift_evidence", SELECTED, scored))
+
+
 def rows(path, tables=None) -> dict[str, list]:
     with duckdb.connect(path, read_only=True) as connection:
         names = tables or [
@@ -105,10 +116,16 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
     results = ResultStore(folder=str(tmp_path / "results"))
     publish_vintages(platform, results)
     select_specification(results, best="scale log")
+    score_tests(results, "tv", "search")
     assert platform.run(dbt_reporting, published_marts).success
     published = tmp_path / "published" / "current" / "marts.duckdb"
     before = rows(published)
-    assert {len(found) for found in before.values()} == {3, 6, 7}  # 3 specifications, 7 reviews
+    assert {len(found) for found in before.values()} == {
+        2,
+        3,
+        6,
+        7,
+    }  # 2 lift tests, 3 specifications, 7 reviews
 
     shutil.copyfile(
         built_warehouse.warehouse.path, platform.warehouse.path
@@ -259,3 +276,16 @@ def test_a_damaged_file_is_made_again_from_the_warehouse(platform, which):
         table: stored["rows"] for table, stored in json.loads(before).items()
     }
     assert results.stored("roi", vintage, kept["channel_roi"]["version"])["mean"].tolist() == [26.0] * 3
+
+
+def test_lift_evidence_reaches_the_warehouse_once_and_leaves_it_when_no_test_is_left(new_platform, models):
+    results = new_platform.resources()["results"]
+    score_tests(results)
+    assert not restore_results(new_platform.warehouse, results)  # nothing was found, and nothing is held
+    score_tests(results, "tv", "search")
+    assert restore_results(new_platform.warehouse, results).findings == [f"uk_geo_revenue as of {WEEKS[1]}"]
+    assert not restore_results(new_platform.warehouse, results)
+    assert len(warehouse_results(new_platform)["results.lift_evidence"]) == 2
+    score_tests(results)
+    assert restore_results(new_platform.warehouse, results).findings
+    assert warehouse_results(new_platform)["results.lift_evidence"] == []
