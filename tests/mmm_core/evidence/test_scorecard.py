@@ -4,9 +4,11 @@ import datetime as dt
 import itertools
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from mmm_core.errors import DamagedFile, InputError
 from mmm_core.evidence.approvals import Approval
@@ -15,6 +17,7 @@ from mmm_core.evidence.scorecard import TABLE, scorecard
 from mmm_core.evidence.stored import Evidence, read_evidence
 from mmm_core.spec.calibration_spec import Calibration
 from tests.mmm_core.evidence.worlds import PANEL, SEARCH, TEST, TV, data_of
+from tests.mmm_core.posteriors import SPEC, weekly_table
 
 CALIBRATION = Calibration(lift_tests="approved")
 OTHERS = {
@@ -205,3 +208,29 @@ def test_tests_of_a_market_that_nobody_knows_contaminate_nothing(data):
     alone = card(data, TEST, typo, markets=("us", "uk")).tests[0]
     assert (alone.test_id, alone.scores.contamination) == (TEST.test_id, 0.0)
     assert card(data, TEST, known).tests[1].scores.contamination == 1.0
+
+
+def test_the_documented_calls_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"lift_tests": "approved", "approvals": "model.approvals.csv"}
+    Path("model.yaml").write_text(yaml.safe_dump({**SPEC, "calibration": names}))
+    Path("model.approvals.csv").write_text("test_id,by,on\ntv-on,team:science,2024-07-08\n")
+    weekly_table().assign(tv_spend=TV).to_csv("weekly.csv", index=False)
+    Path("tests.csv").write_text(
+        "test_id,channels,start_date,end_date,design,incremental_outcome,standard_error,spend_with,spend_without\n"
+        f"tv-on,tv,2024-06-03,2024-06-30,conversion_lift,1500,400,{4 * TV},0\n"
+    )
+    documented = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text()
+    (code,) = (block.split("```")[0] for block in documented.split("```python\n")[1:])
+    found: dict = {}
+    exec(compile(code, "docs/evidence.md", "exec"), found)
+    assert found["card"].words == "1 approved"
+    assert read_evidence("evidence.json") == found["card"].evidence
+
+
+def test_the_rule_as_documented_is_the_default():
+    documented = (Path(__file__).parents[3] / "docs" / "evidence.md").read_text()
+    (block,) = (block.split("```")[0] for block in documented.split("```yaml\ncalibration:")[1:])
+    stated = yaml.safe_load("calibration:" + block)["calibration"]["rule"]
+    assert Calibration(rule=stated).rule == Calibration().rule
+    assert stated.keys() == type(Calibration().rule).model_fields.keys()
