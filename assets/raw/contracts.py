@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assets.raw.contract import WEEK, Column, Contract, Period
+from mmm_core.evidence.lift_test import DESIGNS, OUTCOMES, STATUSES
 
 CURRENCIES = ("USD", "EUR", "GBP")
 """Currencies an account may bill in. A new one needs weekly rates in reference/exchange_rates."""
@@ -56,8 +57,6 @@ def _amounts(name: str, about: str, **more: Any) -> Column:
     return Column(name, "amounts", about, **more)
 
 
-DESIGNS = ("geo_holdout", "geo_scale_up", "conversion_lift", "switchback", "scale_down", "scale_up")
-LIFT_TEST_STATUSES = ("approved", "needs review", "pending", "rejected")
 _MAY_LACK: Mapping[str, Any] = {"required": False, "may_lack": True}
 
 _MARKET = _code("market", "Market, as in reference/geos")
@@ -252,9 +251,7 @@ _CONTRACTS = (
             _day("end_date", "Last day on which spend differed"),
             _count("post_weeks", "Whole weeks after that in which the outcome still counted", **_MAY_LACK),
             _code("design", "How the test was run", allowed=DESIGNS),
-            _code(
-                "outcome", "What was measured; revenue where blank", allowed=("revenue", "kpi"), **_MAY_LACK
-            ),
+            _code("outcome", "What was measured; revenue where blank", allowed=OUTCOMES, **_MAY_LACK),
             _level(
                 "incremental_outcome",
                 "Outcome with the test less outcome without it",
@@ -279,7 +276,7 @@ _CONTRACTS = (
             _level(
                 "pre_period_error", "How far the comparison missed before the test, as a share", **_MAY_LACK
             ),
-            _code("status", "What its source says of it", allowed=LIFT_TEST_STATUSES, **_MAY_LACK),
+            _code("status", "What its source says of it", allowed=(*STATUSES, "pending"), **_MAY_LACK),
         ),
         period=Period("start_date", stop="end_date", spread=False),
     ),

@@ -308,7 +308,7 @@ def test_amounts_of_several_channels_may_have_decimal_commas(tmp_path):
         ({"spend_with": ""}, "column spend_with: is blank"),
         (
             {"status": "aproved"},
-            "column status: 'aproved' is not one of approved, needs review, pending, rejected",
+            "column status: 'aproved' is not one of approved, needs review, rejected, pending",
         ),
         ({"design": "coin"}, "column design: 'coin' is not one of geo_holdout"),
         ({"end_date": "2025-01-01"}, "column end_date: '2025-01-01' is before start_date '2025-01-06'"),
