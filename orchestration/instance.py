@@ -46,7 +46,8 @@ def prepare(warehouse: Warehouse, tracking: Tracking) -> dg.DagsterInstance:
         tracking.client().search_experiments(max_results=1)
         instance = dg.DagsterInstance.get()
         end_dead_runs(instance)
-    for folder in (paths().vintages, paths().posteriors, paths().results, paths().published):
+    kept = paths()
+    for folder in (kept.vintages, kept.evidence, kept.posteriors, kept.results, kept.published):
         for left in abandoned(folder):
             remove(left)
     return instance

@@ -34,7 +34,9 @@ SHOWN = ["test_id", "status", "channels", "end_date", "incremental_outcome", "st
     ),
     kinds={"duckdb", "parquet"},
     pool=POOL,
-    code_version=code_version(__name__, "evidence.scorecard", "evidence.reader", "evidence.beside"),
+    code_version=code_version(
+        __name__, "data.arrays", "evidence.scorecard", "evidence.reader", "evidence.beside"
+    ),
     io_manager_key="evidence",
     checks={
         "approved_tests_agree_with_the_data": "No test that somebody approved contradicts the model's table.",

@@ -29,6 +29,7 @@ def test_what_killed_processes_left_half_written_is_removed_at_the_next_start(ne
         new_house.root / place / f".{name}.{HOST}.4194305.partial{suffix}"  # of a process that cannot be
         for place, name, suffix in (
             ("vintages/us_revenue/2026-01-05", "v1.parquet", ".parquet"),
+            ("evidence/us_revenue/2026-01-05", "v1.json", ".json"),
             ("posteriors/us_revenue/2026-01-05", "v1.nc", ".nc"),
             ("results/roi/us_revenue/2026-01-05", "v1.parquet", ".parquet"),
         )

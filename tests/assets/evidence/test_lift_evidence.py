@@ -11,6 +11,7 @@ from assets.evidence.mart_tests import read_tests
 from assets.marts.assets import dbt_reporting
 from assets.models import load_model
 from assets.publish.published_marts import published_marts
+from assets.resources.versions import Damaged
 from mmm_core.errors import InputError
 from mmm_core.evidence.stored import read_evidence
 from mmm_core.spec.model_spec import parse_spec
@@ -152,6 +153,18 @@ def test_a_model_without_a_market_has_the_tests_beside_it_alone(unfitted):
     (aside,) = stored(unfitted).set_aside
     assert (aside.test_id, aside.status) == ("own", "rejected")
     assert "it spent 10 on search" in aside.reasons[0]
+
+
+def test_a_damaged_file_is_put_aside_and_made_again(calibrated):
+    calibrated.materialize(lift_evidence)
+    version = calibrated.evidence.current(VINTAGE)
+    path = calibrated.evidence.path(VINTAGE, version)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40])
+    with pytest.raises(Damaged, match=r"materialize lift_evidence for .* which scores the tests again"):
+        calibrated.evidence.checked(VINTAGE, version)
+    assert calibrated.materialize(lift_evidence).success
+    assert calibrated.evidence.checked(VINTAGE, version).read_bytes() == whole
 
 
 def test_a_mart_that_was_not_built_is_named(unfitted):
