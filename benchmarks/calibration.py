@@ -1,0 +1,176 @@
+"""What lift tests do to a model that demand misleads, and what they cost: 20 worlds, two tests a channel.
+
+`benchmarks.worlds.confounded` makes the worlds. Without tests search is credited with demand that nobody measured. Each
+world is fitted with and without its tests; figures are of ROI: how often 90 % intervals hold the truth, mean absolute
+error of the posterior mean relative to the truth, CRPS. The cost is that of a fit with ten tests beside the same fit
+without, both compiled, taking turns.
+
+make bench B=calibration [ARGS="--worlds 5 --repeats 3"]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from benchmarks.common.diagnostics import score
+from benchmarks.common.machine import finish, machine, rounded
+from benchmarks.common.ours_fit import spec_of
+from benchmarks.worlds.confounded import TestedWorld, confounded
+from benchmarks.worlds.simulator import simulated
+from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
+from mmm_core.evidence.stored import Evidence
+from mmm_core.inference.fit import fit
+
+TESTS_OF_COST = 10
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Fit, print a line a world and one JSON object."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--worlds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=5, help="pairs of fits that the cost is the median of")
+    options = parser.parse_args(argv)
+    before = machine()
+    rows = []
+    for seed in range(options.first_seed, options.first_seed + options.worlds):
+        found = both(confounded(seed))
+        print(line(found), flush=True)
+        rows.append(found)
+    table = pd.concat(rows)
+    finish(
+        "calibration",
+        before,
+        **rounded(summary(table) | {"cost_ratio": cost(options.repeats), "worlds": options.worlds}),
+    )
+
+
+def both(tested: TestedWorld) -> pd.DataFrame:
+    """A row a channel and fit, with and without the tests."""
+    world = tested.world
+    spec = spec_of(world.job)
+    rows = []
+    for name, evidence in (("uncalibrated", None), ("calibrated", evidence_of(tested.tests))):
+        tree = fit(world.table, spec, lift_tests=evidence)
+        rows += [
+            {
+                "world": world.name,
+                "fit": name,
+                "channel": channel,
+                **vars(score(draws, world.true_roi[channel])),
+            }
+            for channel, draws in roi(tree).items()
+        ]
+    return pd.DataFrame(rows)
+
+
+def evidence_of(tests: tuple[WeighedTest, ...]) -> Evidence:
+    """Tests as approved evidence."""
+    return Evidence("benchmark", max(each.test.known_on for each in tests), tests)
+
+
+def roi(tree: xr.DataTree) -> dict[str, np.ndarray]:
+    """Draws of each channel's ROI."""
+    found = tree["posterior"]["roi"]
+    return {str(name): found.sel(paid_channel=name).to_numpy() for name in found["paid_channel"].to_numpy()}
+
+
+def summary(rows: pd.DataFrame) -> dict[str, Any]:
+    """The figures of every fit, and the ratio of errors."""
+    out: dict[str, Any] = {}
+    for name, end in (("calibrated", ""), ("uncalibrated", "_uncalibrated")):
+        some = rows[rows["fit"] == name]
+        error = ((some["mean"] - some["true"]) / some["true"]).abs()
+        search = error[some["channel"] == "search"]
+        ranked = some.groupby("world")[["mean", "true"]].apply(
+            lambda g: g["mean"].corr(g["true"], "spearman")
+        )
+        out |= {
+            f"coverage_90{end}": some["covered"].mean(),
+            f"relative_error{end}": error.mean(),
+            f"relative_error_search{end}": search.mean(),
+            f"crps{end}": some["crps"].mean(),
+            f"rank_correlation{end}": ranked.mean(),
+        }
+    out["error_ratio"] = out["relative_error"] / out["relative_error_uncalibrated"]
+    out["crps_ratio"] = out["crps"] / out["crps_uncalibrated"]
+    return out
+
+
+def line(rows: pd.DataFrame) -> str:
+    """One readable line a world."""
+    search = rows[rows["channel"] == "search"].set_index("fit")
+    return (
+        f"{rows['world'].iloc[0]:15s} search: true {search['true'].iloc[0]:.2f}"
+        f"   without tests {search.loc['uncalibrated', 'mean']:.2f}, with {search.loc['calibrated', 'mean']:.2f}"
+        f"   held {int(rows[rows['fit'] == 'uncalibrated']['covered'].sum())} and "
+        f"{int(rows[rows['fit'] == 'calibrated']['covered'].sum())} of {len(rows) // 2}"
+    )
+
+
+def cost(repeats: int) -> dict[str, Any]:
+    """Seconds of a fit with ten tests by those of one without, of a national model and of a panel."""
+    national = confounded(1, tests=3)
+    few = national.tests[:TESTS_OF_COST]
+    panel = simulated(7, market="uk", geos=20)
+    return {
+        "national": ratio(national.world.table, spec_of(national.world.job), few, repeats),
+        "panel": ratio(
+            panel.table, spec_of(panel.job), tests_of_panel(panel.table, list(panel.job.spend)), repeats
+        ),
+    }
+
+
+def tests_of_panel(table: pd.DataFrame, channels: list[str]) -> tuple[WeighedTest, ...]:
+    """Ten holdouts, each of five geos and six weeks, the outcome counted for four more."""
+    weeks, geos = pd.DatetimeIndex(table["week_start"].unique()), sorted(table["geo"].unique())
+    out = []
+    for number in range(TESTS_OF_COST):
+        name, some = channels[number % len(channels)], tuple(geos[number : number + 5])
+        start = weeks[20 + 10 * number]
+        within = table["week_start"].between(start, start + pd.Timedelta(weeks=5)) & table["geo"].isin(some)
+        spent = float(table.loc[within, f"{name}_spend"].sum())
+        end = (start + pd.Timedelta(days=41)).date()
+        test = LiftTest(
+            f"{number}",
+            {name: TestedSpend(spent, 0.0)},
+            start.date(),
+            end,
+            spent,
+            0.3 * spent,
+            some,
+            post_weeks=4,
+        )
+        if spent > 0:
+            out.append(WeighedTest(test))
+    return tuple(out)
+
+
+def ratio(table: pd.DataFrame, spec: Any, tests: tuple[WeighedTest, ...], repeats: int) -> dict[str, Any]:
+    """Median over pairs of fits, compiled before."""
+    evidence = evidence_of(tests)
+    pairs = []
+    for repeat in range(repeats + 1):
+        seconds = []
+        for some in (None, evidence):
+            begun = time.perf_counter()
+            tree = fit(table, spec, lift_tests=some)
+            stats = tree["sample_stats"]
+            gradients = int(stats["num_steps"].sum()) + int(stats.attrs["warmup_steps"])
+            seconds.append((time.perf_counter() - begun, stats.attrs["sampling_seconds"] / gradients))
+        if repeat:
+            pairs.append((seconds[1][0] / seconds[0][0], seconds[1][1] / seconds[0][1]))
+    fits, gradients = np.median(pairs, axis=0)
+    return {"tests": len(tests), "fit": float(fits), "gradient": float(gradients)}
+
+
+if __name__ == "__main__":
+    main()
