@@ -1,9 +1,9 @@
 """What lift tests do to a model that demand misleads, and what they cost: 20 worlds, two tests a channel.
 
 `benchmarks.worlds.confounded` makes the worlds. Without tests search is credited with demand that nobody measured. Each
-world is fitted with and without its tests; figures are of ROI: how often 90 % intervals hold the truth, mean absolute
-error of the posterior mean relative to the truth, CRPS. The cost is that of a fit with ten tests beside the same fit
-without, both compiled, taking turns.
+world is fitted without tests; with them; with `follows_demand` for search; and with both, which is called calibrated.
+The figures are of ROI: how often 90 % intervals hold the truth, mean absolute error of the posterior mean relative to
+the truth, CRPS. The cost is that of a fit with ten tests beside the same fit without, both compiled, taking turns.
 
 make bench B=calibration [ARGS="--worlds 5 --repeats 3"]
 """
@@ -21,6 +21,7 @@ import xarray as xr
 from benchmarks.common.diagnostics import score
 from benchmarks.common.machine import finish, machine, rounded
 from benchmarks.common.ours_fit import spec_of
+from benchmarks.common.systems import OURS
 from benchmarks.worlds.confounded import TestedWorld, confounded
 from benchmarks.worlds.simulator import simulated
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
@@ -28,6 +29,7 @@ from mmm_core.evidence.stored import Evidence
 from mmm_core.inference.fit import fit
 
 TESTS_OF_COST = 10
+FITS = ("calibrated", "uncalibrated", "tests_alone", "demand_alone")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -37,29 +39,35 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--worlds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=5, help="pairs of fits that the cost is the median of")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="pairs of fits that the cost is the median of; 0: no cost"
+    )
     options = parser.parse_args(argv)
     before = machine()
+    ratios = {"cost_ratio": cost(options.repeats)} if options.repeats else {}
     rows = []
     for seed in range(options.first_seed, options.first_seed + options.worlds):
-        found = both(confounded(seed))
+        found = fits_of(confounded(seed))
         print(line(found), flush=True)
         rows.append(found)
     table = pd.concat(rows)
     finish(
         "calibration",
         before,
-        **rounded(summary(table) | {"cost_ratio": cost(options.repeats), "worlds": options.worlds}),
+        **rounded(summary(table) | ratios | {"worlds": options.worlds}),
     )
 
 
-def both(tested: TestedWorld) -> pd.DataFrame:
-    """A row a channel and fit, with and without the tests."""
-    world = tested.world
-    spec = spec_of(world.job)
+def fits_of(tested: TestedWorld) -> pd.DataFrame:
+    """A row a channel and fit."""
+    world, evidence = tested.world, evidence_of(tested.tests)
+    follows = {"media": {"channels": {"search": {"follows_demand": True}}}}
+    plain, told = spec_of(world.job), spec_of(world.job.with_(settings={OURS: follows}))
     rows = []
-    for name, evidence in (("uncalibrated", None), ("calibrated", evidence_of(tested.tests))):
-        tree = fit(world.table, spec, lift_tests=evidence)
+    for name, (spec, tests) in zip(
+        FITS, ((told, evidence), (plain, None), (plain, evidence), (told, None)), strict=True
+    ):
+        tree = fit(world.table, spec, lift_tests=tests)
         rows += [
             {
                 "world": world.name,
@@ -86,7 +94,8 @@ def roi(tree: xr.DataTree) -> dict[str, np.ndarray]:
 def summary(rows: pd.DataFrame) -> dict[str, Any]:
     """The figures of every fit, and the ratio of errors."""
     out: dict[str, Any] = {}
-    for name, end in (("calibrated", ""), ("uncalibrated", "_uncalibrated")):
+    for name in FITS:
+        end = "" if name == FITS[0] else f"_{name}"
         some = rows[rows["fit"] == name]
         error = ((some["mean"] - some["true"]) / some["true"]).abs()
         search = error[some["channel"] == "search"]
@@ -112,7 +121,7 @@ def line(rows: pd.DataFrame) -> str:
         f"{rows['world'].iloc[0]:15s} search: true {search['true'].iloc[0]:.2f}"
         f"   without tests {search.loc['uncalibrated', 'mean']:.2f}, with {search.loc['calibrated', 'mean']:.2f}"
         f"   held {int(rows[rows['fit'] == 'uncalibrated']['covered'].sum())} and "
-        f"{int(rows[rows['fit'] == 'calibrated']['covered'].sum())} of {len(rows) // 2}"
+        f"{int(rows[rows['fit'] == 'calibrated']['covered'].sum())} of {len(rows) // len(FITS)}"
     )
 
 

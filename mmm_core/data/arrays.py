@@ -27,6 +27,9 @@ TERM_PRIOR_SD = 10.0
 # known to be far larger, such as Black Friday, is an event, with the wide prior. The default of `baseline.shrinkage`.
 HOLIDAY_PRIOR_SD = 2.0
 
+# Share of a channel's mean below which fewer media mean no less demand.
+LEAST_DEMAND = 0.05
+
 
 def model_data(
     table: pd.DataFrame, spec: ModelSpec, source: str = "table", holdout_weeks: int = 0
@@ -200,16 +203,18 @@ class Design:
 def _design(spec: ModelSpec, panel: Panel, source: str) -> Design:
     """Intercept, controls and treatments, then what follows from the date.
 
-    Controls and the trend are centred; a treatment is measured from its baseline value, so that its term is 0 where
-    there was none. All three are in standard deviations. Waves and indicators are as they are.
+    Controls, demand and the trend are centred; a treatment is measured from its baseline value, so that its term is 0
+    where there was none. All of these are in standard deviations. Waves and indicators are as they are.
     """
     ones = np.ones((len(panel.geos), len(panel.week)))
     dated = dated_terms(panel.week, spec)
-    names = [INTERCEPT, *spec.controls, *spec.treatments, *dated]
+    standardised = {*spec.controls, *spec.demand_terms, TREND}
+    names = [INTERCEPT, *spec.controls, *spec.demand_terms, *spec.treatments, *dated]
     refuse_repeated(names, spec)
     columns = [
         ones,
         *(panel.window(control) for control in spec.controls),
+        *(_demand(panel, spec, channel) for channel in spec.demand_terms.values()),
         *(panel.window(treatment.column) for treatment in spec.treatments.values()),
         *(ones * values for values in dated.values()),
     ]
@@ -219,12 +224,23 @@ def _design(spec: ModelSpec, panel: Panel, source: str) -> Design:
         values = raw[..., position]
         if term in spec.treatments:
             centre[position] = _baseline_value(values, spec.treatments[term].baseline)
-        elif term in spec.controls or term == TREND:
+        elif term in standardised:
             centre[position] = values.mean()
-        if term in spec.treatments or term in spec.controls or term == TREND:
+        if term in spec.treatments or term in standardised:
             scale[position] = values.std() if np.ptp(values) > 0 else 0.0
     _refuse_constant([term for term, spread in zip(names, scale, strict=True) if spread == 0], source)
     return Design(tuple(names), raw, centre, scale, _prior_sds(names, shrunk_groups(panel.week, spec), spec))
+
+
+def _demand(panel: Panel, spec: ModelSpec, channel: str) -> np.ndarray:
+    """What is seen of demand in a channel that follows it: the logarithm of its media in the same week, (geo, week).
+
+    Carryover and saturation of the channel's own effect make it another shape; what still looks alike is told apart by
+    lift tests and priors alone. Weeks with next to no media say no more than that demand was low.
+    """
+    media = panel.window(spec.media.channels[channel].media_column)
+    usual = np.mean(media, axis=1, keepdims=True)
+    return np.asarray(np.log(np.maximum(media, LEAST_DEMAND * np.where(usual > 0, usual, 1.0))))
 
 
 def _prior_sds(names: list[str], groups: dict[str, str], spec: ModelSpec) -> np.ndarray:
@@ -239,7 +255,7 @@ def _prior_sds(names: list[str], groups: dict[str, str], spec: ModelSpec) -> np.
 def shrunk_groups(week: pd.DatetimeIndex, spec: ModelSpec) -> dict[str, str]:
     """Term to the key of `baseline.shrinkage` that is about it; weeks as the table dates them."""
     return {
-        **dict.fromkeys(spec.controls, "controls"),
+        **dict.fromkeys((*spec.controls, *spec.demand_terms), "controls"),
         **dict.fromkeys(fourier_terms(spec.baseline.seasonality.order), "seasonality"),
         **dict.fromkeys(holiday_terms(first_days(week, spec), spec.baseline.holidays), "holidays"),
     }

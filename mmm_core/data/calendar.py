@@ -82,7 +82,7 @@ def dated_values(
     if not has_trend(spec):
         del known[TREND]
     holidays = holiday_indicators(days, spec.baseline.holidays)
-    undated = {INTERCEPT, *spec.controls, *spec.treatments}
+    undated = {INTERCEPT, *spec.controls, *spec.demand_terms, *spec.treatments}
     out = {}
     for term in terms:
         if term in undated:

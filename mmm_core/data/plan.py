@@ -253,6 +253,11 @@ def _planned_design(
         elif term in columns and columns[term] in rows.columns:
             values = _numbers(rows, columns[term], spec, shape, source)
             design[..., position] = (values - centre[position]) / scale[position]
+        elif term in spec.demand_terms:
+            # planned media are a decision: they are not more demand
+            recent = data["design"].isel(term=position, week=slice(-RECENT_WEEKS, None)).mean("week")
+            design[..., position] = recent.to_numpy()[:, None]
+            assumed.append(f"{term}: held at its mean of the last {RECENT_WEEKS} fitted weeks")
         elif term in columns:
             recent = data["design"].isel(term=position, week=slice(-RECENT_WEEKS, None)).mean("week")
             design[..., position] = recent.to_numpy()[:, None]

@@ -101,7 +101,13 @@ def baseline_groups(terms: list[str], spec: ModelSpec) -> dict[str, list[int]]:
 
     What is not the level's, a wave or named by the specification is a holiday.
     """
-    named = {*spec.controls, *spec.treatments, *spec.baseline.events, *spec.baseline.steps}
+    named = {
+        *spec.controls,
+        *spec.demand_terms,
+        *spec.treatments,
+        *spec.baseline.events,
+        *spec.baseline.steps,
+    }
     waves = set(fourier_terms(spec.baseline.seasonality.order))
     groups: dict[str, list[int]] = {BASELINE: []}
     for position, term in enumerate(terms):

@@ -212,6 +212,10 @@ class Channel(_Exposed):
 
     spend: Column
     prior: EffectPrior = MediaDefaults().prior
+    follows_demand: bool = Field(
+        default=False,
+        description="its spend rises with demand that is in no column: sales that come with that are no effect of it",
+    )
 
 
 class Organic(_Exposed):

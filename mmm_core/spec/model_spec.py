@@ -361,7 +361,8 @@ class ModelSpec(Strict):
                 f"budget.bounds names '{name}', no paid channel: {nearest(name, self.media.channels)}"
             )
         components = [
-            *self.channels, *self.controls, *self.treatments, *self.baseline.events, *self.baseline.steps
+            *self.channels, *self.controls, *self.demand_terms, *self.treatments, *self.baseline.events,
+            *self.baseline.steps,
         ]  # fmt: skip
         for name in sorted({BASELINE, SEASONALITY, HOLIDAYS} & set(components)):
             raise ValueError(
@@ -411,6 +412,15 @@ class ModelSpec(Strict):
     def sampled_treatments(self) -> tuple[str, ...]:
         """Treatments with a prior of their own; the others are integrated out with the controls."""
         return tuple(name for name, treatment in self.treatments.items() if treatment.prior)
+
+    @property
+    def demand_terms(self) -> dict[str, str]:
+        """Terms of the baseline that stand for demand which a channel's spend follows, and those channels."""
+        return {
+            f"demand behind {name}": name
+            for name, channel in self.media.channels.items()
+            if channel.follows_demand
+        }
 
     @property
     def student_t(self) -> StudentT | None:

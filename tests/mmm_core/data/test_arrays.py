@@ -6,6 +6,7 @@ import pytest
 
 from mmm_core.data.arrays import INTERCEPT_PRIOR_SD, TERM_PRIOR_SD, model_data
 from mmm_core.data.calendar import dated_values, holiday_terms
+from mmm_core.data.plan import read_plan
 from mmm_core.errors import InputError
 from mmm_core.model.media import MediaModel, MediaParameters
 from mmm_core.spec.model_spec import Holidays, parse_spec
@@ -284,3 +285,31 @@ def test_the_order_of_channels_and_rows_does_not_matter():
     assert list(other) != list(plain)
     for name, values in plain.items():
         np.testing.assert_allclose(other[name], values, rtol=1e-6, err_msg=name)
+
+
+def demand_spec():
+    channels = {**SPEC["media"]["channels"], "search": {"spend": "search_spend", "follows_demand": True}}
+    return parse_spec({**SPEC, "media": {**SPEC["media"], "channels": channels}})
+
+
+def test_demand_behind_a_channel_is_the_logarithm_of_its_media():
+    table = weekly_table()
+    table.loc[30, "search_spend"] = 0.0
+    data = model_data(table, demand_spec())
+    spend = table["search_spend"].to_numpy()[4:]
+    log = np.log(np.maximum(spend, 0.05 * spend.mean()))
+    found = data["design"].sel(term="demand behind search").to_numpy()[0]
+    np.testing.assert_allclose(found, (log - log.mean()) / log.std(), rtol=1e-12)
+
+
+def test_planned_media_are_no_more_demand():
+    spec, table = demand_spec(), weekly_table()
+    data = model_data(table, spec)
+    plan = table.tail(6).assign(week_start=lambda t: t["week_start"] + pd.Timedelta(weeks=6))
+    usual = read_plan(plan, spec, data, "plan")
+    more = read_plan(plan.assign(search_spend=plan["search_spend"] * 3), spec, data, "plan")
+    np.testing.assert_array_equal(usual.design, more.design)
+    recent = data["design"].sel(term="demand behind search").to_numpy()[0, -13:].mean()
+    position = list(data["term"].to_numpy()).index("demand behind search")
+    np.testing.assert_allclose(more.design[..., position], recent)
+    assert any(line.startswith("demand behind search: held") for line in more.assumed)

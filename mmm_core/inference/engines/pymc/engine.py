@@ -125,7 +125,7 @@ def _faults(spec: ModelSpec) -> list[str]:
     if spec.fit.precision == "float32":
         faults.append("fit.precision: float32 is not supported: leave it out")
     dated = (*spec.baseline.events, *spec.baseline.steps)
-    components = (*spec.channels, *spec.controls, *spec.treatments, *dated)
+    components = (*spec.channels, *spec.controls, *spec.demand_terms, *spec.treatments, *dated)
     if taken := [name for name in components if name in _RESERVED]:
         faults.append(f"{listed(taken)}: PyMC-Marketing uses the name itself: rename the component")
     return faults
