@@ -8,13 +8,14 @@ from assets.code import code_version, engine_modules
 from assets.metadata import rounded
 from assets.models import load_model, spec_path, vintage_of
 from assets.resources.fitting import FitProcess
-from assets.resources.stores import PosteriorStore, VintageStore
+from assets.resources.stores import EvidenceStore, PosteriorStore, VintageStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset
 
 if TYPE_CHECKING:
     from xarray import DataTree
 
+    from mmm_core.evidence.stored import Evidence
     from mmm_core.spec.model_spec import ModelSpec
 
 FIGURES = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "compile_seconds", "sampling_seconds")
@@ -23,35 +24,40 @@ FIGURES = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "compile_s
 @model_asset(
     "posteriors",
     "mmm_posterior",
-    deps=["model_table"],
+    deps=["model_table", "lift_evidence"],
     description=(
         "Draws from the posterior of the marketing mix model, fitted by `mmm_core.inference.fit.fit` on the frozen "
-        "table.\n\n"
-        "Grain: one file of draws a model and as-of week, named by its version: the hash of table, specification, "
-        "seed and source. The same inputs give the same version, and a version that is there is not fitted again."
+        "table, with the lift tests that were approved.\n\n"
+        "Grain: one file of draws a model and as-of week, named by its version: the hash of table, tests, "
+        "specification, seed and source. The same inputs give the same version, and a version that is there is not "
+        "fitted again."
     ),
     kinds={"numpyro", "jax"},
     pool="mcmc",
     code_version=code_version(__name__, "inference.fit", *engine_modules()),
     io_manager_key="posteriors",
     checks={
-        "is_what_was_asked_for": "The file's table, specification, seed and weeks are those of its version."
+        "is_what_was_asked_for": "The file's table, lift tests, specification, seed and weeks are those of its version."
     },
 )
 def mmm_posterior(
     context: dg.AssetExecutionContext,
     vintages: dg.ResourceParam[VintageStore],
+    evidence: dg.ResourceParam[EvidenceStore],
     posteriors: dg.ResourceParam[PosteriorStore],
     fit_process: FitProcess,
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     from mmm_core.diagnostics.summary import summary
+    from mmm_core.evidence.stored import read_evidence
     from mmm_core.inference.version import posterior_version as version_of
 
     vintage = vintage_of(context.partition_key)
     spec = load_model(vintage.model)
     table_version = vintages.current(vintage)
-    posterior_version = version_of(table_version, spec)
+    tests_file = evidence.checked(vintage, evidence.current(vintage))
+    lift_tests = read_evidence(tests_file)
+    posterior_version = version_of(table_version, spec, lift_tests)
     target = posteriors.path(vintage, posterior_version)
     fitted = not posteriors.is_whole(target)
     # the review's refits: the compiled program is at hand, and so are the cores
@@ -65,6 +71,7 @@ def mmm_posterior(
         extras = {
             "spec": str(spec_path(vintage.model)),
             "table": str(vintages.checked(vintage, table_version)),
+            "lift_tests": str(tests_file),
             "version": posterior_version,
             "posterior": str(target),
             "fits": [{"holdout_weeks": weeks, "posterior": str(path)} for weeks, path in missing.items()],
@@ -86,6 +93,7 @@ def mmm_posterior(
             params={
                 "table_version": table_version,
                 "engine": spec.fit.engine,
+                "lift_tests": len(lift_tests.tests),
                 **spec.fit.model_dump(include={"chains", "warmup", "draws", "seed"}),
             },
             metrics=figures,
@@ -97,15 +105,20 @@ def mmm_posterior(
             "posterior_version": posterior_version,
             "table_version": table_version,
             "fitted": fitted,
+            "lift_tests": len(lift_tests.tests),
             **rounded(figures),
             **run.metadata,
         },
-        check_results=[_is_what_was_asked_for(tree, table_version, spec)],
+        check_results=[_is_what_was_asked_for(tree, table_version, spec, lift_tests)],
     )
 
 
-def _is_what_was_asked_for(tree: "DataTree", table_version: str, spec: "ModelSpec") -> dg.AssetCheckResult:
+def _is_what_was_asked_for(
+    tree: "DataTree", table_version: str, spec: "ModelSpec", lift_tests: "Evidence"
+) -> dg.AssetCheckResult:
     """Whether a file holds what its name says: it may be an earlier run's, or have been put there by hand."""
+    from mmm_core.posterior.schema import calibrated_by
+
     asked = {
         "table": table_version,
         "spec_hash": spec.spec_hash,
@@ -117,6 +130,10 @@ def _is_what_was_asked_for(tree: "DataTree", table_version: str, spec: "ModelSpe
         for name, value in asked.items()
         if tree.attrs[name] != value
     ]
+    seen = calibrated_by(tree)
+    if (seen.version if seen else None) != (lift_tests.version if lift_tests.tests else None):
+        found = ", ".join(each.test.test_id for each in seen.tests) if seen else "none"
+        other.append(f"its lift tests are {found}, not those of the evidence")
     held_out = int(tree["constant_data"].attrs["holdout_weeks"])
     if held_out:
         other.append(f"the last {held_out} weeks were held out")

@@ -17,7 +17,9 @@ import typer
 from mmm_core.cli import analysis as cli_analysis
 from mmm_core.cli.comparison import compare
 from mmm_core.cli.contents import keep, posterior_origin, record, refuse_another
-from mmm_core.cli.evidence import evidence, lift_tests
+from mmm_core.cli.evidence import calibrating
+from mmm_core.cli.evidence import evidence as evidence_command
+from mmm_core.cli.evidence import lift_tests as lift_tests_command
 from mmm_core.cli.forecast import forecast
 from mmm_core.cli.lift import lift
 from mmm_core.cli.select import select
@@ -128,12 +130,21 @@ def fit(
         Path | None,
         typer.Option("--warm-start", help="an earlier posterior.nc: a shorter warm-up, the same answer"),
     ] = None,
+    lift_tests: Annotated[
+        Path | None,
+        typer.Option(
+            "--lift-tests", help="CSV or YAML list of lift tests; approved ones calibrate the model"
+        ),
+    ] = None,
 ) -> None:
     """Fit a model on a weekly table."""
     from mmm_core.spec.model_spec import load_spec
 
     spec = with_engine(load_spec(model), engine)
     refuse_another(out, spec.model)
+    evidence, lines = calibrating(spec, model.parent, table, lift_tests)
+    for line in lines:
+        screen.print(line, soft_wrap=True)
     with sampling(f"Fitting {spec.model}") as progress:
         from mmm_core.data.table import read_table
         from mmm_core.inference.fit import fit_and_save
@@ -149,6 +160,7 @@ def fit(
             checkpoint,
             source=str(table),
             warm_start=earlier,
+            lift_tests=evidence,
         )
     with busy("Summarising"):
         from mmm_core.diagnostics.convergence import faults
@@ -334,8 +346,8 @@ def _drawn(picture: str, subject: Any) -> Figure:
 
 app.command()(forecast)
 app.command()(lift)
-app.command(rich_help_panel="Question a model")(evidence)
-app.command("lift-tests", rich_help_panel="Question a model")(lift_tests)
+app.command("evidence", rich_help_panel="Question a model")(evidence_command)
+app.command("lift-tests", rich_help_panel="Question a model")(lift_tests_command)
 app.command(rich_help_panel="Question a model")(select)
 cli_analysis.register(app)
 app.command(rich_help_panel="Question a model")(compare)

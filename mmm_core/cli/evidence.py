@@ -23,6 +23,7 @@ from mmm_core.cli.terminal import out as screen
 
 if TYPE_CHECKING:
     from mmm_core.evidence.scorecard import Scorecard
+    from mmm_core.evidence.stored import Evidence
     from mmm_core.spec.model_spec import ModelSpec
 
 
@@ -72,6 +73,39 @@ def lift_tests(
         wrote([write_text(out, template())])
     else:
         typer.echo(template(), nl=False)
+
+
+def calibrating(
+    spec: ModelSpec, folder: Path, table: Path, lift_tests: Path | None
+) -> tuple[Evidence | None, list[str]]:
+    """The lift tests that calibrate a fit, and what a person is told of them; None where there is nothing to score.
+
+    Args:
+        folder: of the model's YAML.
+
+    Raises:
+        InputError: the model does not ask for tests, or their file is refused.
+    """
+    from mmm_core.cli.terminal import escape
+    from mmm_core.errors import InputError
+
+    wanted = spec.calibration.lift_tests is not None
+    if lift_tests is not None and not wanted:
+        raise InputError(
+            f"model {spec.model}: its YAML does not say that lift tests calibrate it: add "
+            "`calibration: {lift_tests: approved}`, or leave --lift-tests out"
+        )
+    if lift_tests is None and not spec.calibration.tests:
+        return None, [NOT_CALIBRATED.format(model=escape(spec.model))] if wanted else []
+    card, undecided = _scored(spec, folder, table, lift_tests, None)
+    aside = [
+        f"{escape(each.test_id)}, {each.status}: {escape('; '.join(each.reasons))}"
+        for each in card.evidence.set_aside
+    ]
+    return card.evidence, [f"lift tests: {card.words}", *aside, *undecided]
+
+
+NOT_CALIBRATED = "not calibrated: {model} asks for approved lift tests: name their file with --lift-tests"
 
 
 def _scored(

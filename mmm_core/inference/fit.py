@@ -33,7 +33,14 @@ from mmm_core.inference.watchdog import watched
 from mmm_core.json_text import dumps
 from mmm_core.model.model import LikelihoodTerm
 from mmm_core.model.prepare import prepare
-from mmm_core.posterior.schema import FORMAT, LIFT_TESTS, SAMPLER, check_posterior, save_posterior
+from mmm_core.posterior.schema import (
+    FORMAT,
+    LIFT_TESTS,
+    SAMPLER,
+    calibrated_by,
+    check_posterior,
+    save_posterior,
+)
 from mmm_core.spec.extensions import refuse_changed
 from mmm_core.spec.model_spec import ModelSpec
 from mmm_core.threads import one_blas_thread
@@ -175,7 +182,8 @@ def refit(
         whole: the posterior of the same specification and all weeks; None to begin anew.
         holdout_weeks: how many are left out.
         path: of the posterior's file; it is only returned where there is none.
-        settings: `progress`, `source`, `checkpoint`, `lift_tests` of `mmm_core.inference.fit.fit`.
+        settings: `progress`, `source`, `checkpoint`, `lift_tests` of `mmm_core.inference.fit.fit`; the tests are those
+            that `whole` saw where nothing else is said.
 
     Raises:
         InputError: of `fit`.
@@ -185,6 +193,8 @@ def refit(
         "draws": min(spec.fit.draws, max(REFIT_DRAWS // spec.fit.chains, 1)),
         "warm_start": whole if whole is not None and SAMPLER in whole.children else None,
     }
+    if whole is not None:
+        settings.setdefault("lift_tests", calibrated_by(whole))
     return fit(table, spec, **settings) if path is None else fit_and_save(table, spec, path, **settings)
 
 

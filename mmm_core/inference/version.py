@@ -1,4 +1,4 @@
-"""What a version of a posterior means: its table, what the fit reads of its specification, its seed, its source.
+"""What a version of a posterior means: table, lift tests, what the fit reads of its specification, seed and source.
 
 The source is every module of this library that the fit imports, the engine that the specification names with what that
 imports, and the extension modules with what they import beside them. A plot, a command or another engine is no part of
@@ -12,6 +12,7 @@ from importlib.metadata import version as package_version
 
 import xarray as xr
 
+from mmm_core.evidence.stored import Evidence
 from mmm_core.inference.engines import engine_module
 from mmm_core.json_text import dumps
 from mmm_core.posterior.schema import spec_of, written_by
@@ -22,13 +23,16 @@ from mmm_core.spec.model_spec import ModelSpec
 FIT = f"{LIBRARY}.inference.fit"
 
 
-def posterior_version(table: str, spec: ModelSpec) -> str:
+def posterior_version(table: str, spec: ModelSpec, lift_tests: Evidence | None = None) -> str:
     """The version of the posterior that a fit would give, 16 hexadecimal digits.
 
     Args:
         table: fingerprint of the checked table.
+        lift_tests: what calibrates the fit. Approved tests make another version; what is set aside makes none.
     """
     parts = {"table": table, "spec": spec.spec_hash, "seed": spec.fit.seed, "source": fit_source(spec)}
+    if lift_tests is not None and lift_tests.tests:
+        parts["lift_tests"] = lift_tests.version
     return hashlib.sha256(dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 

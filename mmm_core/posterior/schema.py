@@ -19,6 +19,7 @@ import xarray as xr
 import yaml
 
 from mmm_core.errors import DamagedFile, InputError, SpecError
+from mmm_core.evidence.stored import Evidence, evidence_from
 from mmm_core.files import write_whole
 from mmm_core.posterior.integrity import check_digest, with_digest
 from mmm_core.spec.extensions import extension, extensions_folder, load_extensions
@@ -75,6 +76,14 @@ ROOT_ATTRIBUTES = (
     "source",
     "versions",
 )
+
+
+def calibrated_by(tree: xr.DataTree) -> Evidence | None:
+    """The lift tests that a posterior saw, with those set aside; None where it saw none."""
+    if LIFT_TESTS not in tree.attrs:
+        return None
+    found = evidence_from(json.loads(tree.attrs[LIFT_TESTS]))
+    return found if found.tests else None
 
 
 def spec_of(tree: xr.DataTree) -> ModelSpec:

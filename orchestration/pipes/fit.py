@@ -1,8 +1,8 @@
 """Fit one model: the process behind `mmm_posterior`.
 
-It is told through Pipes what to read (`table`, `spec`), which version that makes and what to write: the posterior and,
-for the review, the same fit without the last weeks. It reports its progress and puts each file in place whole. It needs
-`mmm_core` and `dagster_pipes`, no orchestrator.
+It is told through Pipes what to read (`table`, `spec`, `lift_tests`), which version that makes and what to write: the
+posterior and, for the review, the same fit without the last weeks. It reports its progress and puts each file in place
+whole. It needs `mmm_core` and `dagster_pipes`, no orchestrator.
 """
 
 import os
@@ -57,6 +57,7 @@ def fit_model(pipes: PipesContext) -> None:
     """
     from mmm_core.data.table import check_table, fingerprint, read_table
     from mmm_core.errors import InputError
+    from mmm_core.evidence.stored import read_evidence
     from mmm_core.inference.fit import fit_and_save, refit
     from mmm_core.inference.version import posterior_version
     from mmm_core.posterior.schema import load_posterior
@@ -64,10 +65,12 @@ def fit_model(pipes: PipesContext) -> None:
 
     source = pipes.get_extra("table")
     spec, table = load_spec(pipes.get_extra("spec")), read_table(source)
-    if posterior_version(fingerprint(check_table(table, spec, source)), spec) != pipes.get_extra("version"):
+    lift_tests = read_evidence(pipes.get_extra("lift_tests"))
+    version = posterior_version(fingerprint(check_table(table, spec, source)), spec, lift_tests)
+    if version != pipes.get_extra("version"):
         raise InputError(
-            f"{source}, the specification of {spec.model} or the source of the library changed since the run began: "
-            "start it again"
+            f"{source}, its lift tests, the specification of {spec.model} or the source of the library changed since "
+            "the run began: start it again"
         )
     whole = None
     for wanted in pipes.get_extra("fits"):
@@ -84,7 +87,7 @@ def fit_model(pipes: PipesContext) -> None:
                     continue
                 refit(table, spec, whole, holdout_weeks, target, **_settings(pipes, source, target))
             else:
-                fit_and_save(table, spec, target, **_settings(pipes, source, target))
+                fit_and_save(table, spec, target, lift_tests=lift_tests, **_settings(pipes, source, target))
         except InputError as error:
             if not holdout_weeks:
                 raise
