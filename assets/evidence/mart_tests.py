@@ -37,14 +37,14 @@ def read_tests(warehouse: Warehouse, spec: "ModelSpec") -> MartTests:
     read-out does not say.
 
     Raises:
-        InputError: the mart has not been built.
+        InputError: the mart has not been built, and the model asks for its tests.
     """
     from mmm_core.evidence.check import MARKET
     from mmm_core.evidence.reader import lift_tests_in
 
     if MARKET not in spec.filter:
         return MartTests()
-    table = _rows(warehouse, spec.filter[MARKET])
+    table = _rows(warehouse, spec.filter[MARKET], spec.calibration.lift_tests is not None)
     if table.empty:
         return MartTests()
     reading = lift_tests_in(table, SOURCE)
@@ -54,14 +54,22 @@ def read_tests(warehouse: Warehouse, spec: "ModelSpec") -> MartTests:
     return MartTests(tuple(_with_share(test, table, spec) for test in reading.tests), unreadable)
 
 
-def _rows(warehouse: Warehouse, market: str) -> "pd.DataFrame":
-    """The mart's rows of a market under the names of the reader's columns."""
+def _rows(warehouse: Warehouse, market: str, wanted: bool) -> "pd.DataFrame":
+    """The mart's rows of a market under the names of the reader's columns.
+
+    Args:
+        wanted: the model calibrates with them, and cannot do without the mart.
+    """
+    import pandas as pd
+
     from mmm_core.evidence.columns import NAMES
 
     by_channel = {name: f"{name}_by_channel as {name}" for name in ("spend_with", "spend_without")}
     columns = ", ".join(by_channel.get(name, name) for name in NAMES)
     with warehouse.connect(read_only=True) as connection:
         if MART not in built_marts(connection):
+            if not wanted:
+                return pd.DataFrame()
             raise InputError(f"{SOURCE} has not been built: run make refresh")
         return connection.execute(
             f"select {columns}, population_covered from marts.{MART} where market = ? order by test_id",

@@ -1,6 +1,7 @@
 """One vintage of a small model in a folder: its frozen table, a posterior made by hand in place of a fit, an MLflow."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from assets.resources.stores import (
 )
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import Warehouse
+from mmm_core.evidence.lift_test import WeighedTest
+from mmm_core.evidence.stored import Evidence, read_evidence
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
 VINTAGE = Vintage(
@@ -64,14 +67,23 @@ class ModelStages:
         (self.folder / "models" / f"{VINTAGE.model}.yaml").write_text(yaml.safe_dump({**SMALL, **changes}))
 
     def freeze(self) -> str:
-        """The vintage's table, and its version."""
+        """The vintage's table, and its version; no lift test calibrates."""
         from mmm_core.data.table import check_table, fingerprint
 
         table = check_table(weekly_table(), load_model(VINTAGE.model))
         version = fingerprint(table)
         self.vintages.save(VINTAGE, version, table)
         self.vintages.point(VINTAGE, version)
+        self.accept()
         return version
+
+    def accept(self, *tests: WeighedTest) -> Evidence:
+        """Lift tests as `lift_evidence` leaves those that calibrate."""
+        found = Evidence(VINTAGE.model, VINTAGE.week, tests)
+        version = sha256(found.to_json().encode()).hexdigest()[:16]
+        self.evidence.save(VINTAGE, version, found.to_json())
+        self.evidence.point(VINTAGE, version)
+        return found
 
     def put_posterior(self, **options: Any) -> str:
         """A posterior of the table under the version that its fit would have, and that version.
@@ -82,7 +94,8 @@ class ModelStages:
         from mmm_core.posterior.schema import save_posterior
 
         attrs, spec = options.pop("attrs", {}), options.pop("spec", SMALL)
-        version = posterior_version(self.vintages.current(VINTAGE), load_model(VINTAGE.model))
+        evidence = read_evidence(self.evidence.checked(VINTAGE, self.evidence.current(VINTAGE)))
+        version = posterior_version(self.vintages.current(VINTAGE), load_model(VINTAGE.model), evidence)
         tree = posterior(spec, **options)
         tree.attrs.update({"table": self.vintages.current(VINTAGE), **attrs})
         save_posterior(tree, self.posteriors.path(VINTAGE, version))

@@ -24,7 +24,7 @@ from tests.orchestration.house import (
     vintage,
 )
 
-UP_TO_POSTERIOR = "model_table mmm_posterior"
+UP_TO_POSTERIOR = "model_table lift_evidence mmm_posterior"
 
 
 def run_elsewhere(house, week, only=UP_TO_POSTERIOR) -> subprocess.Popen:
@@ -80,7 +80,7 @@ def test_mlflow_away_keeps_the_posterior_and_it_can_be_registered_afterwards(hou
         monkeypatch.setenv("MMM_MLFLOW_URI", uri)
         started = time.monotonic()
         result = house.refresh(only=f"{UP_TO_POSTERIOR} registered_model roi")
-    assert materialized(result) == {"model_table", "mmm_posterior"}
+    assert materialized(result) == {"model_table", "lift_evidence", "mmm_posterior"}
     message = failure(result, "registered_model")
     assert uri in message
     assert "MMM_MLFLOW_URI" in message
@@ -144,7 +144,7 @@ def test_a_damaged_posterior_is_fitted_again(house):
 
 
 def test_a_damaged_vintage_is_frozen_again(new_house):
-    assert new_house.refresh(only="model_table").success
+    assert new_house.refresh(only="model_table lift_evidence").success
     path = new_house.vintages.path(vintage(), new_house.vintages.current(vintage()))
     whole = path.read_bytes()
     path.write_bytes(whole[:-100] + bytes(100))

@@ -1,8 +1,11 @@
 """`mmm_posterior`: a version that is there is not fitted again, and a file is what its name says."""
 
+from datetime import date
+
 import pytest
 
 from assets.posteriors.mmm_posterior import mmm_posterior
+from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
 from tests.assets.vintage import VINTAGE, metadata
 from tests.fixtures_warehouse import checks, failure
 
@@ -39,3 +42,30 @@ def test_a_damaged_file_is_put_aside_before_the_fit(unfitted):
     path.write_bytes(path.read_bytes()[:1000])
     assert not unfitted.materialize(mmm_posterior).success  # the fit, which is asked for again
     assert not path.exists()
+
+
+TV = WeighedTest(
+    LiftTest("tv-june", {"tv": TestedSpend(100.0, 0.0)}, date(2024, 6, 3), date(2024, 6, 30), 150.0, 40.0)
+)
+
+
+def test_another_lift_test_makes_another_version(unfitted):
+    plain = unfitted.put_posterior()
+    found = unfitted.accept(TV)
+    calibrated = unfitted.put_posterior(attrs={"lift_tests": found.to_json()})
+    assert calibrated != plain
+    result = unfitted.materialize(mmm_posterior)
+    assert checks(result)["is_what_was_asked_for"].passed
+    assert unfitted.posteriors.current(VINTAGE) == calibrated
+    assert metadata(result, "mmm_posterior")["lift_tests"] == 1
+    unfitted.accept()
+    assert unfitted.materialize(mmm_posterior).success
+    assert unfitted.posteriors.current(VINTAGE) == plain
+
+
+def test_a_posterior_that_did_not_see_its_tests_fails_its_check(unfitted):
+    unfitted.accept(TV)
+    unfitted.put_posterior()  # under the version of a calibrated one
+    found = checks(unfitted.materialize(mmm_posterior))["is_what_was_asked_for"]
+    assert not found.passed
+    assert "its lift tests are none, not those of the evidence" in found.description

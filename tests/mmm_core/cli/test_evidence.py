@@ -6,6 +6,7 @@ import yaml
 
 from mmm_core.evidence.columns import template
 from mmm_core.evidence.stored import read_evidence
+from mmm_core.posterior.schema import calibrated_by, load_posterior
 from tests.mmm_core.cli.command import mmm
 from tests.mmm_core.posteriors import SPEC, weekly_table
 
@@ -92,3 +93,36 @@ def test_a_file_to_fill_in(tmp_path):
     assert mmm("lift-tests").stdout == template()
     assert mmm("lift-tests", "--out", tmp_path / "tests.csv").returncode == 0
     assert (tmp_path / "tests.csv").read_text() == template()
+
+
+@pytest.mark.slow
+def test_a_fit_is_calibrated_by_approved_tests_and_says_which_were_not(model):
+    spec = yaml.safe_load((model / "small.yaml").read_text())
+    engine = {"engine": "laplace", "chains": 2, "draws": 100}
+    (model / "small.yaml").write_text(yaml.safe_dump({**spec, "fit": engine}))
+
+    def fitted(out, *more):
+        files = ["--model", model / "small.yaml", "--table", model / "weekly.csv", "--out", model / out]
+        return mmm("fit", *files, *more)
+
+    without, calibrated = fitted("without"), fitted("with", "--lift-tests", model / "tests.csv")
+    assert "not calibrated: small asks for approved lift tests" in without.stdout
+    assert "lift tests: 1 approved, 1 needs review" in calibrated.stdout
+    assert "search-up, needs review: nobody has approved it" in calibrated.stdout
+    plain, seen = (load_posterior(model / out / "posterior.nc") for out in ("without", "with"))
+    assert calibrated_by(plain) is None
+    assert [each.test.test_id for each in calibrated_by(seen).tests] == ["tv-on"]
+    assert [each.test_id for each in calibrated_by(seen).set_aside] == ["search-up"]
+    assert abs(seen["posterior"]["roi"].mean() - plain["posterior"]["roi"].mean()) > 0.01
+
+
+def test_tests_for_a_model_that_asks_for_none_are_refused(model):
+    spec = yaml.safe_load((model / "small.yaml").read_text())
+    del spec["calibration"]
+    (model / "small.yaml").write_text(yaml.safe_dump(spec))
+    files = ["--model", model / "small.yaml", "--table", model / "weekly.csv", "--out", model / "out"]
+    said = mmm("fit", *files, "--lift-tests", model / "tests.csv")
+    assert said.returncode == 2
+    assert "add `calibration: {lift_tests: approved}`, or leave --lift-tests out" in " ".join(
+        said.stderr.split()
+    )
