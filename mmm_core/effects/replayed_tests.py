@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from mmm_core.evidence.lift_test import WeighedTest
-from mmm_core.model.media import MediaInput, MediaLayout, MediaParameters, saturated_media
+from mmm_core.model.media import MediaParameters
 from mmm_core.model.prepare import outcome_value
 from mmm_core.model.replay import Replay, ReplayNumbers, changed_response, lift, replay
 from mmm_core.posterior.handle import Posterior
@@ -38,34 +38,18 @@ def replayed_tests(
     posterior = Posterior.of(tree)
     data, spec = posterior.data, posterior.spec
     plan, numbers = replay(tests, data, spec, outcome_value(data, spec, posterior.media))
-    window = data.sizes["week"]
-    found = _lifts(
-        posterior.media.layout,
-        plan,
-        posterior.media.inputs(data["exposure"].to_numpy(), window=window),
-        numbers,
-        posterior.media_parameters(draws),
-    )
+    found = _lifts(plan, numbers, posterior.media_parameters(draws))
     names = sorted(weighed.test.test_id for weighed in tests)
     lifts = xr.DataArray(np.asarray(found) * numbers.error, dims=("draw", "test"), coords={"test": names})
     return lifts.sel(test=[weighed.test.test_id for weighed in tests])
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _lifts(
-    layout: MediaLayout,
-    plan: Replay,
-    media: MediaInput,
-    numbers: ReplayNumbers,
-    parameters: MediaParameters,
-) -> jax.Array:
+@partial(jax.jit, static_argnums=0)
+def _lifts(plan: Replay, numbers: ReplayNumbers, parameters: MediaParameters) -> jax.Array:
     """(draw, test), in units of the tests' errors."""
 
     def of_draw(draw: MediaParameters) -> jax.Array:
-        response = saturated_media(layout, media, draw.shape)
-        if draw.multiplier is not None:
-            response = response * draw.multiplier.T[:, None, :]
-        change = changed_response(plan, numbers, draw.shape, response, draw.multiplier)
+        change = changed_response(plan, numbers, draw.shape, draw.multiplier)
         return lift(plan, numbers, change, draw.coefficient)
 
     return jax.lax.map(of_draw, parameters)

@@ -208,7 +208,7 @@ class Model:
             assert spread is not None
             measured = None
             if self.replay is not None and arrays.replay is not None:
-                change = changed_response(self.replay, arrays.replay, shape, response, multiplier)
+                change = changed_response(self.replay, arrays.replay, shape, multiplier)
                 measured = rows_of_deviations(self.replay, arrays.replay, change, coefficient)
             deviations = Deviations(jnp.moveaxis(response, 0, 1), spread * ceiling[0], measured)
         weights, nu = self.noise_weights(arrays)
@@ -296,7 +296,7 @@ class Model:
         if self.integrates_geos:
             return scale_of_rows(numbers)
         parameters = effects.parameters
-        change = changed_response(plan, numbers, parameters.shape, effects.response, parameters.multiplier)
+        change = changed_response(plan, numbers, parameters.shape, parameters.multiplier)
         return log_density(plan, numbers, change, parameters.coefficient)
 
     def _scalar(self, name: str, arrays: ModelArrays) -> jax.Array | None:

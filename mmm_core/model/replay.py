@@ -68,13 +68,13 @@ class ReplayNumbers(NamedTuple):
     filled up with entries that do not count.
     """
 
-    media: MediaInput  # without the test: each entry a geo, the weeks its lags
-    geo: Array  # (tested channel, entry)
+    media: MediaInput  # as they were, then without the test: each entry a geo twice, the weeks its lags
     week: Array  # (tested channel, entry)
     cell: Array  # (tested channel, entry), which geo and week of which test
-    counts: Array  # (tested channel, entry), 0 for what fills up
-    test: Array  # (cell,), which test
-    value: Array  # (cell,), outcome of one scaled unit of the linear predictor; of a logarithm, the outcome there was
+    in_geo: Array  # (tested channel, entry, geo), 1 in its geo
+    in_test: Array  # (tested channel, entry, test), 1 in its test; 0 for what fills up
+    value: Array  # (tested channel, entry), in errors of its test: outcome of one scaled unit of the linear predictor;
+    # where a logarithm is modelled, the outcome there was
     unit: Array  # (), what one scaled unit is of the logarithm; 1 in levels
     measured: Array  # (test,), in units of its error
     error: Array  # (test,)
@@ -122,12 +122,11 @@ def replay(
             media=_media_of_entries(
                 media, layout, channels, without, test[cell], geo[cell], week[cell], data
             ),
-            geo=geo[cell],
             week=week[cell],
             cell=cell,
-            counts=counts,
-            test=test,
-            value=_value_of_cells(tests, cells, data, media, outcome_value, log),
+            in_geo=np.eye(data.sizes["geo"])[geo[cell]],
+            in_test=np.eye(len(tests))[test[cell]] * counts[..., None],
+            value=(_value_of_cells(tests, cells, data, media, outcome_value, log) / error[test])[cell],
             unit=np.asarray(float(data["kpi_scale"]) if log else 1.0),
             measured=np.array([weighed.test.incremental for weighed in tests]) / error,
             error=error,
@@ -164,7 +163,7 @@ def _media_of_entries(
     week: np.ndarray,
     data: xr.Dataset,
 ) -> MediaInput:
-    """The media that carry into each entry without its test, scaled.
+    """The media that carry into each entry, scaled: of all entries as they were, then of all without their tests.
 
     Args:
         test, geo, week: of each entry, (tested channel, entry).
@@ -173,39 +172,39 @@ def _media_of_entries(
     lags = layout.lags
     window = week[..., None] + history - np.arange(lags)[::-1]  # (channel, entry, lag), the longest lag first
     channel = np.array(channels)[:, None, None]
+    factual = data["exposure"].to_numpy()[geo[..., None], window, channel]
     exposure = np.stack([path.exposure for path in without])
-    paths = exposure[test[..., None], geo[..., None], window, channel]
-    paths = paths / media.population[geo][..., None] / media.media_scale[channel]
+    paths = np.concatenate([factual, exposure[test[..., None], geo[..., None], window, channel]], axis=1)
+    paths = paths / np.tile(media.population[geo], 2)[..., None] / media.media_scale[channel]
     first = np.flatnonzero(layout.saturated_first)
     carried = np.flatnonzero(~np.array(layout.saturated_first))
     raw = paths[first]
     reach = np.ones_like(raw)
     if any(layout.has_frequency) and media.frequency is not None:
         by_reach = np.array(layout.has_frequency)[first][:, None, None]
-        often = media.frequency[geo[..., None], window, channel][first]
+        often = np.tile(media.frequency[geo[..., None], window, channel][first], (1, 2, 1))
         reach, raw = np.where(by_reach, raw, reach), np.where(by_reach, often, raw)
     return MediaInput(adstock.lagged(paths[carried], lags)[..., -1:], reach, raw)
 
 
 def changed_response(
-    plan: Replay,
-    numbers: ReplayNumbers,
-    shape: dict[str, jax.Array],
-    response: jax.Array,
-    multiplier: jax.Array | None,
+    plan: Replay, numbers: ReplayNumbers, shape: dict[str, jax.Array], multiplier: jax.Array | None
 ) -> jax.Array:
     """Response with what happened less that without the test, before the coefficient, (tested channel, entry).
 
+    Both are worked out for the entries alone: reading the weeks' own responses would be a scatter in the gradient,
+    which takes longer.
+
     Args:
         shape: of adstock and saturation by name, (channel,).
-        response: with what happened, (channel, geo, week). multiplier: (week, channel), where effects vary.
+        multiplier: (week, channel), where effects vary.
     """
     own = {name: rows(value, plan.channels) for name, value in shape.items()}
-    otherwise = saturated_media(plan.layout, numbers.media, own)[..., 0]
-    channel = jnp.array(plan.channels)[:, None]
+    factual, otherwise = jnp.split(saturated_media(plan.layout, numbers.media, own)[..., 0], 2, axis=1)
+    change = factual - otherwise
     if multiplier is not None:
-        otherwise = otherwise * multiplier[numbers.week, channel]
-    return (response[channel, numbers.geo, numbers.week] - otherwise) * numbers.counts
+        change = change * multiplier[numbers.week, jnp.array(plan.channels)[:, None]]
+    return change
 
 
 def lift(plan: Replay, numbers: ReplayNumbers, change: jax.Array, coefficient: jax.Array) -> jax.Array:
@@ -214,7 +213,13 @@ def lift(plan: Replay, numbers: ReplayNumbers, change: jax.Array, coefficient: j
     Args:
         change: of `changed_response`. coefficient: (geo, channel).
     """
-    return _by_test(plan, numbers, _outcome(plan, numbers, _in_cells(plan, numbers, change, coefficient)))
+    added = change * _of_entries(plan, numbers, coefficient)
+    if plan.log:
+        whole = _of_cells(plan, numbers, added)
+        safe = jnp.where(whole == 0, 1.0, whole)
+        # the channels of a test share a cell, whose outcome falls once: each takes its share of the fall
+        added = added * jnp.where(whole == 0, numbers.unit, -jnp.expm1(-numbers.unit * safe) / safe)
+    return jnp.einsum("cn,cnk->k", added * numbers.value, numbers.in_test)
 
 
 def log_density(plan: Replay, numbers: ReplayNumbers, change: jax.Array, coefficient: jax.Array) -> jax.Array:
@@ -232,22 +237,19 @@ def rows_of_deviations(
     Args:
         coefficient: (geo, channel), the common effect in each geo.
     """
-    in_cells = _in_cells(plan, numbers, change, coefficient)
-    by_outcome = numbers.value
+    weight = change * numbers.value
     if plan.log:
-        by_outcome = by_outcome * numbers.unit * jnp.exp(-numbers.unit * in_cells)
-    test = numbers.test[numbers.cell]
-    weight = change * by_outcome[numbers.cell] / numbers.error[test]
-    channel = jnp.broadcast_to(jnp.array(plan.channels)[:, None], numbers.geo.shape)
-    design = jnp.zeros((plan.tests, *coefficient.shape), change.dtype)
-    design = design.at[test, numbers.geo, channel].add(weight)
+        added = change * _of_entries(plan, numbers, coefficient)
+        weight = weight * numbers.unit * jnp.exp(-numbers.unit * _of_cells(plan, numbers, added))
+    design = jnp.einsum("cng,cnk->kgc", weight[..., None] * numbers.in_geo, numbers.in_test)
+    if len(plan.channels) < coefficient.shape[1]:
+        design = design @ jnp.eye(coefficient.shape[1], dtype=design.dtype)[jnp.array(plan.channels)]
     variance = jnp.ones(plan.tests, change.dtype)
     if plan.heavy_tails:
         half = numbers.nu / 2
         weights = numpyro.sample(TEST_WEIGHT, dist.Gamma(half, half).expand([plan.tests]).to_event(1))
         variance = 1 / weights
-    expected = _by_test(plan, numbers, _outcome(plan, numbers, in_cells))
-    return Rows(design, numbers.measured - expected, variance)
+    return Rows(design, numbers.measured - lift(plan, numbers, change, coefficient), variance)
 
 
 def scale_of_rows(numbers: ReplayNumbers) -> jax.Array:
@@ -255,20 +257,12 @@ def scale_of_rows(numbers: ReplayNumbers) -> jax.Array:
     return -jnp.sum(jnp.log(numbers.error))
 
 
-def _in_cells(plan: Replay, numbers: ReplayNumbers, change: jax.Array, coefficient: jax.Array) -> jax.Array:
-    """Change of the scaled linear predictor in each cell, over the channels of its test, (cell,)."""
-    channel = jnp.array(plan.channels)[:, None]
-    added = change * coefficient[numbers.geo, channel]
-    return jnp.zeros(plan.cells, added.dtype).at[numbers.cell].add(added)
+def _of_entries(plan: Replay, numbers: ReplayNumbers, coefficient: jax.Array) -> jax.Array:
+    """Coefficient of each entry, (tested channel, entry)."""
+    return jnp.einsum("cng,cg->cn", numbers.in_geo, rows(coefficient.T, plan.channels))
 
 
-def _outcome(plan: Replay, numbers: ReplayNumbers, in_cells: jax.Array) -> jax.Array:
-    """Change of the outcome in each cell, (cell,)."""
-    if plan.log:
-        return numbers.value * -jnp.expm1(-numbers.unit * in_cells)
-    return numbers.value * in_cells
-
-
-def _by_test(plan: Replay, numbers: ReplayNumbers, outcome: jax.Array) -> jax.Array:
-    """Sums over the cells of each test, in units of its error, (test,)."""
-    return jnp.zeros(plan.tests, outcome.dtype).at[numbers.test].add(outcome) / numbers.error
+def _of_cells(plan: Replay, numbers: ReplayNumbers, added: jax.Array) -> jax.Array:
+    """Change of the scaled linear predictor in the cell of each entry, over the channels of its test."""
+    counted = added * numbers.in_test.sum(-1)
+    return jnp.zeros(plan.cells, added.dtype).at[numbers.cell].add(counted)[numbers.cell]
