@@ -78,7 +78,7 @@ def test_a_posterior_of_an_earlier_source_is_fitted_again(house, forgotten):
         },
         fit={"engine": "laplace", "chains": 2, "warmup": 100, "draws": 100},
     )
-    assert house.refresh(only="model_table mmm_posterior").success
+    assert house.refresh(only="model_table lift_evidence mmm_posterior").success
     first = house.posteriors.current(vintage())
     kept = house.posteriors.path(vintage(), first).with_suffix(".extensions")
     assert (kept / "house_shapes.py").read_text() == SHAPES
@@ -130,7 +130,7 @@ def test_the_champion_predicts_a_plan(house):
     import pandas as pd
 
     answers = "response_curves budget_allocation"
-    stages = f"model_table mmm_posterior registered_model {answers} model_review champion"
+    stages = f"model_table lift_evidence mmm_posterior registered_model {answers} model_review champion"
     assert house.refresh(only=stages).success
     house.tracking.client()
     model = mlflow.pyfunc.load_model(f"models:/mmm_{MODEL}@champion")
@@ -183,7 +183,8 @@ def test_results_of_another_posterior_are_not_published(house):
 
 def test_aliases_follow_the_weeks(house):
     reduced = (
-        "model_table mmm_posterior registered_model model_review response_curves budget_allocation champion"
+        "model_table lift_evidence mmm_posterior registered_model model_review response_curves budget_allocation "
+        "champion"
     )
     house.refresh(LAST_WEEK, reduced)
     assert house.tracking.aliases(MODEL) == {"challenger": "1", "champion": "1"}
