@@ -72,6 +72,14 @@ class VersionedStore(dg.ConfigurableIOManager):
         """
         return self.versions.current(vintage)
 
+    def checked(self, vintage: Vintage, version: str) -> Path:
+        """Path of a version that is what was written.
+
+        Raises:
+            Damaged: it is not, and was put aside; the message names the remedy.
+        """
+        return self.versions.checked(vintage, version)
+
     def point(self, vintage: Vintage, version: str) -> None:
         """Make a version, whose file is there, the vintage's current one."""
         self.versions.point(vintage, version)
@@ -101,14 +109,6 @@ class VintageStore(VersionedStore):
         """Freeze a table under its version; one that is there undamaged stays as it is."""
         return self.versions.write(vintage, version, lambda partial: table.to_parquet(partial, index=False))
 
-    def checked(self, vintage: Vintage, version: str) -> Path:
-        """Path of a frozen table that is what was written.
-
-        Raises:
-            Damaged: it is not, and was put aside; the message names the remedy.
-        """
-        return self.versions.checked(vintage, version)
-
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
         import pandas as pd
 
@@ -132,14 +132,6 @@ class EvidenceStore(VersionedStore):
         return self.versions.write(
             vintage, version, lambda partial: partial.write_text(text, encoding="utf-8")
         )
-
-    def checked(self, vintage: Vintage, version: str) -> Path:
-        """Path of the evidence, which is what was written.
-
-        Raises:
-            Damaged: it is not, and was put aside; the message names the remedy.
-        """
-        return self.versions.checked(vintage, version)
 
     def load_input(self, context: dg.InputContext) -> "Evidence":
         from mmm_core.evidence.stored import read_evidence

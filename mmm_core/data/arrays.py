@@ -106,14 +106,13 @@ def model_data(
     return data.assign(design_prior_sd=(("term",), prior_sd))
 
 
-def last_day_observed(data: xr.Dataset) -> date:
-    """The last day of the last week whose KPI the likelihood sees.
+def last_day(data: xr.Dataset) -> date:
+    """The last day of the last week that is not held out, whether its KPI is there or not.
 
     Args:
         data: of `model_data`.
     """
-    last = int(np.flatnonzero(data["observed"].to_numpy().any(0))[-1])
-    week = pd.Timestamp(data["week"].to_numpy()[last])
+    week = pd.Timestamp(data["week"].to_numpy()[-1 - data.attrs["holdout_weeks"]])
     return (week if data["week"].attrs["marks"] == "end" else week + pd.Timedelta(days=6)).date()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.data.arrays import last_day_observed, model_data
+from mmm_core.data.arrays import last_day, model_data
 from mmm_core.data.event_weeks import event_weeks
 from mmm_core.data.quarters import whole_quarters
 from mmm_core.errors import InputError
@@ -77,7 +77,7 @@ def fit(
             not depend on it.
         evidence: likelihood terms beside that of the KPI; an engine that has no place for them refuses them.
         lift_tests: the approved ones are replayed through the model in its likelihood; an engine that has no place for
-            them refuses them. Those whose result was not known yet by the last week of the KPI are left out.
+            them refuses them. Those whose result was not known by the last week that is not held out are left out.
 
     Returns:
         The posterior, laid out as `mmm_core.posterior.schema` says.
@@ -96,7 +96,7 @@ def fit(
     computed_by = fit_source(spec)
     data = model_data(table, spec, source, holdout_weeks)
     if lift_tests is not None:
-        lift_tests = lift_tests.known_by(last_day_observed(data))
+        lift_tests = lift_tests.known_by(last_day(data))
     tests = () if lift_tests is None else lift_tests.tests
     beside_the_kpi = [*(term.name for term in evidence), *(weighed.test.test_id for weighed in tests)]
     refuse_likelihood_terms(spec.model, spec.fit.engine, beside_the_kpi)

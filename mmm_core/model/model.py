@@ -5,15 +5,12 @@
 Only the media parameters and the variances are sampled, and with them what makes the rest Gaussian: weights of
 heavy-tailed noise, treatments with priors of their own.
 
-A further likelihood term, such as a replayed experiment, is a `LikelihoodTerm`: a log density of `Effects`, the
-`ModelArrays` and numbers of its own, which are arguments of the compiled program, so that another result of the
-experiment needs no compilation. It works out what a media path would have brought from `effects.parameters`: response
-of the path by `mmm_core.model.media.saturated_media`, times multiplier, times coefficient (geo, channel), in units of
-`ModelArrays.outcome_value`. The weekly arrays of `Effects` and `ModelArrays` may go on past the table's weeks: a path
-of the table's weeks is compared with their first ones. Where `geo.effects: normal` are integrated out, the
-coefficient is the mean over geos, the same in each, and their spread (`Effects.deviations.sd`) belongs to the term's
-error if its geos are few; with `geo.effects: lognormal` the coefficients are the geos' own. Draws of the baseline
-(for a long-term model) need no term: they are `level` + design x `fixed_effect` of a posterior.
+Lift tests are replayed in the likelihood, see `mmm_core.model.replay`. Any further term is a `LikelihoodTerm`: a log
+density of `Effects`, the `ModelArrays` and numbers of its own, which are arguments of the compiled program, so that
+other numbers need no compilation. The weekly arrays of `Effects` and `ModelArrays` may go on past the table's weeks: a
+path of the table's weeks is compared with their first ones. Where `geo.effects: normal` are integrated out, the
+coefficient is the mean over geos, the same in each. Draws of the baseline (for a long-term model) need no term: they
+are `level` + design x `fixed_effect` of a posterior.
 """
 
 from __future__ import annotations
@@ -112,7 +109,7 @@ TermDensity = Callable[[Effects, ModelArrays, Any], jax.Array]
 
 
 class LikelihoodTerm(NamedTuple):
-    """A further factor of the likelihood, such as a replayed experiment.
+    """A further factor of the likelihood, beside the KPI and the lift tests.
 
     Attributes:
         name: what messages call it.

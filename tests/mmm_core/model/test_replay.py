@@ -20,6 +20,7 @@ from mmm_core.inference.fit import fit
 from mmm_core.inference.variables import trace_variables
 from mmm_core.model.prepare import prepare
 from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.schema import calibrated_by
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
@@ -241,6 +242,17 @@ def test_a_refit_does_not_see_a_result_of_later_days():
     assert seen == [["early", "late"], ["early"]]
     early = fit(table, spec, lift_tests=evidence(tests.tests[0]), holdout_weeks=13)
     np.testing.assert_array_equal(early["posterior"]["roi"], held["posterior"]["roi"])
+
+
+def test_a_week_without_a_kpi_hides_no_test():
+    """What a fit sees follows from the weeks asked for: the version of its posterior was made of the same tests."""
+    spec, table = model(
+        weeks=52, kpi={"column": "revenue", "gaps": "leave_out"}, fit={"engine": "laplace", "draws": 100}
+    )
+    table.loc[51, "revenue"] = np.nan
+    found = evidence(lift_test(120.0, 40.0, first=44, post_weeks=4))
+    tree = fit(table, spec, lift_tests=found)
+    assert calibrated_by(tree).version == found.version
 
 
 def test_an_engine_without_a_place_for_tests_refuses_them_by_name():
