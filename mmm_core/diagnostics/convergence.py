@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from mmm_core.posterior.handle import Posterior
-    from mmm_core.spec.model_spec import Review
+    from mmm_core.spec.review_spec import Review
 
 LEAST_ESS = 400.0
 """Bulk ESS below which R-hat and ESS themselves cannot be relied on (Vehtari et al. 2021); the review asks for more."""

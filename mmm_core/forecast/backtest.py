@@ -27,7 +27,8 @@ from mmm_core.forecast.predictive import baseline_and_expected, with_noise
 from mmm_core.forecast.scores import NormalForecast, crps_of_draws, crps_of_normal, simple_forecasts
 from mmm_core.inference.fit import fit
 from mmm_core.posterior.handle import Posterior
-from mmm_core.spec.model_spec import LEAST_HISTORY, ModelSpec
+from mmm_core.spec.model_spec import ModelSpec
+from mmm_core.spec.review_spec import LEAST_HISTORY
 from mmm_core.threads import one_blas_thread
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import xarray as xr
 from mmm_core.forecast.backtest import numbered_progress
 from mmm_core.inference.fit import refit
 from mmm_core.posterior.handle import Posterior
-from mmm_core.spec.model_spec import ModelSpec, Review
+from mmm_core.spec.model_spec import ModelSpec
+from mmm_core.spec.review_spec import Review
 
 if TYPE_CHECKING:
     from mmm_core.inference.hmc.state import Progress

@@ -1,6 +1,6 @@
 """One question put to a posterior: a small class with its verdict.
 
-Thresholds are those of the specification's `review:`, whose defaults `mmm_core.spec.model_spec.Review` states.
+Thresholds are those of the specification's `review:`, whose defaults `mmm_core.spec.review_spec.Review` states.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 
 from mmm_core.review.subject import Subject
-from mmm_core.spec.model_spec import Review
+from mmm_core.spec.review_spec import Review
 
 Severity = Literal["ERROR", "WARN"]
 

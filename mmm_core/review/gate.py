@@ -20,7 +20,7 @@ from mmm_core.review.predictive import Coverage, Mape, RSquared
 from mmm_core.review.sensitivity import PriorSensitivity
 from mmm_core.review.stability import Stability
 from mmm_core.review.subject import Subject
-from mmm_core.spec.model_spec import Review
+from mmm_core.spec.review_spec import Review
 from mmm_core.threads import one_blas_thread
 
 if TYPE_CHECKING:

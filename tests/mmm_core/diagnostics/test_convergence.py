@@ -1,7 +1,7 @@
 """Whether figures of a posterior may be used."""
 
 from mmm_core.diagnostics.convergence import faults
-from mmm_core.spec.model_spec import Review
+from mmm_core.spec.review_spec import Review
 
 
 def test_convergence_goes_by_the_reviews_thresholds():

@@ -6,7 +6,8 @@ import pytest
 from mmm_core.forecast.holdout import holdout_refits
 from mmm_core.inference.fit import fit
 from mmm_core.posterior.handle import Posterior
-from mmm_core.spec.model_spec import Review, parse_spec
+from mmm_core.spec.model_spec import parse_spec
+from mmm_core.spec.review_spec import Review
 from tests.mmm_core.posteriors import SPEC, weekly_table
 
 

@@ -16,7 +16,8 @@ from mmm_core.review.breaks import _shorter
 from mmm_core.review.gate import REGISTRY
 from mmm_core.review.predictive import remedy
 from mmm_core.review.subject import Subject
-from mmm_core.spec.model_spec import Review, parse_spec
+from mmm_core.spec.model_spec import parse_spec
+from mmm_core.spec.review_spec import Review
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 
 
