@@ -17,6 +17,7 @@ from mmm_core.errors import OutOfSpace
 from orchestration.command import command
 from orchestration.event_log import FILES_OPEN, EventLog
 from orchestration.instance import prepare_home
+from tests.disks import disk
 
 CHECKS = 5
 INDEXED = {
@@ -169,15 +170,8 @@ def small_disk(tmp_path):
     """A folder on a disk of 2 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"no disk can be mounted here: {error}")
-    if mounted.returncode:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    with disk(folder, "2m"):
+        yield folder
 
 
 def test_a_full_disk_under_the_log_is_told_with_the_file(small_disk):

@@ -13,6 +13,7 @@ from assets.resources.fitting import FitProcess, why_it_ended
 from assets.resources.settings import REPOSITORY
 from orchestration.reasons import reason_of
 from orchestration.sensors import alerts_of
+from tests.disks import disk
 from tests.orchestration.house import MODEL, SPEC, failure, vintage
 from tests.orchestration.test_faults import UP_TO_POSTERIOR, fits_running, wait_for
 
@@ -141,15 +142,8 @@ def small_disk(request, new_house):
         limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({ROOM}, {ROOM}))"
         yield folder, limit, lambda: None
         return
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    except OSError as error:
-        pytest.skip(f"no disk can be mounted here: {error}")
-    if mounted.returncode:
-        pytest.skip(f"no disk can be mounted here: {mounted.stderr.strip()}")
-    yield folder, "", lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
-    subprocess.run(["umount", str(folder)], check=True)
+    with disk(folder, ROOM):
+        yield folder, "", lambda: subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
 
 
 @pytest.mark.slow
