@@ -106,13 +106,14 @@ def model_data(
     return data.assign(design_prior_sd=(("term",), prior_sd))
 
 
-def last_day(data: xr.Dataset) -> date:
-    """The last day of the last week that is not held out, whether its KPI is there or not.
+def last_day(data: xr.Dataset, held_out: bool = False) -> date:
+    """The last day of the last week, whether its KPI is there or not.
 
     Args:
         data: of `model_data`.
+        held_out: of all weeks; by default of those that are not held out.
     """
-    week = pd.Timestamp(data["week"].to_numpy()[-1 - data.attrs["holdout_weeks"]])
+    week = pd.Timestamp(data["week"].to_numpy()[-1 - (0 if held_out else data.attrs["holdout_weeks"])])
     return (week if data["week"].attrs["marks"] == "end" else week + pd.Timedelta(days=6)).date()
 
 

@@ -95,9 +95,9 @@ def fit(
     # read now, so that a file edited while the fit runs does not pass for what ran
     computed_by = fit_source(spec)
     data = model_data(table, spec, source, holdout_weeks)
-    if lift_tests is not None:
-        lift_tests = lift_tests.known_by(last_day(data))
-    tests = () if lift_tests is None else lift_tests.tests
+    # a refit keeps the tests that it must not see in its program, without their results: it is the program of the whole
+    # fit, and starts where that ended
+    tests = () if lift_tests is None else lift_tests.known_by(last_day(data, held_out=True)).tests
     beside_the_kpi = [*(term.name for term in evidence), *(weighed.test.test_id for weighed in tests)]
     refuse_likelihood_terms(spec.model, spec.fit.engine, beside_the_kpi)
     check_array_memory(data, spec)
@@ -121,7 +121,7 @@ def fit(
     if evidence:
         tree.attrs["evidence"] = dumps([term.name for term in evidence])
     if lift_tests is not None:
-        tree.attrs[LIFT_TESTS] = lift_tests.to_json()
+        tree.attrs[LIFT_TESTS] = lift_tests.known_by(last_day(data)).to_json()
     check_posterior(tree)
     return tree
 

@@ -28,6 +28,7 @@ import numpyro
 import numpyro.distributions as dist
 import xarray as xr
 
+from mmm_core.data.arrays import last_day
 from mmm_core.evidence.counterfactual import WithoutTest, without_test
 from mmm_core.evidence.lift_test import WeighedTest
 from mmm_core.model.deviation_rows import Rows
@@ -72,7 +73,7 @@ class ReplayNumbers(NamedTuple):
     week: Array  # (tested channel, entry)
     cell: Array  # (tested channel, entry), which geo and week of which test
     in_geo: Array  # (tested channel, entry, geo), 1 in its geo
-    in_test: Array  # (tested channel, entry, test), 1 in its test; 0 for what fills up
+    in_test: Array  # (tested channel, entry, test), 1 in its test; 0 for what fills up, and for tests not known yet
     value: Array  # (tested channel, entry), in errors of its test: outcome of one scaled unit of the linear predictor;
     # where a logarithm is modelled, the outcome there was
     unit: Array  # (), what one scaled unit is of the logarithm; 1 in levels
@@ -85,6 +86,9 @@ def replay(
     tests: Sequence[WeighedTest], data: xr.Dataset, spec: ModelSpec, outcome_value: np.ndarray
 ) -> tuple[Replay, ReplayNumbers]:
     """The tests as a model replays them, in the order of their names.
+
+    A test whose result was not known by the last week that is not held out has its place, and says nothing: neither its
+    result nor what the model expects of it enters.
 
     Args:
         data: the arrays of `mmm_core.data.arrays.model_data`.
@@ -116,6 +120,7 @@ def replay(
     test, geo, week = (np.array(column) for column in zip(*cells, strict=True))
     calibration = spec.calibration
     error = np.array([weighed.standard_error for weighed in tests])
+    known = np.array([weighed.test.known_on <= last_day(data) for weighed in tests], dtype=float)
     return (
         Replay(channels, layout, len(tests), len(cells), log, calibration.likelihood == "student_t"),
         ReplayNumbers(
@@ -125,10 +130,10 @@ def replay(
             week=week[cell],
             cell=cell,
             in_geo=np.eye(data.sizes["geo"])[geo[cell]],
-            in_test=np.eye(len(tests))[test[cell]] * counts[..., None],
+            in_test=np.diag(known)[test[cell]] * counts[..., None],
             value=(_value_of_cells(tests, cells, data, media, outcome_value, log) / error[test])[cell],
             unit=np.asarray(float(data["kpi_scale"]) if log else 1.0),
-            measured=np.array([weighed.test.incremental for weighed in tests]) / error,
+            measured=known * np.array([weighed.test.incremental for weighed in tests]) / error,
             error=error,
             nu=np.asarray(calibration.nu),
         ),

@@ -16,7 +16,7 @@ from mmm_core.effects.replayed_tests import replayed_tests
 from mmm_core.errors import InputError
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
 from mmm_core.evidence.stored import Evidence, evidence_from
-from mmm_core.inference.fit import fit
+from mmm_core.inference.fit import fit, refit
 from mmm_core.inference.variables import trace_variables
 from mmm_core.model.prepare import prepare
 from mmm_core.posterior.handle import Posterior
@@ -241,7 +241,46 @@ def test_a_refit_does_not_see_a_result_of_later_days():
     ]
     assert seen == [["early", "late"], ["early"]]
     early = fit(table, spec, lift_tests=evidence(tests.tests[0]), holdout_weeks=13)
-    np.testing.assert_array_equal(early["posterior"]["roi"], held["posterior"]["roi"])
+    np.testing.assert_allclose(early["posterior"]["roi"], held["posterior"]["roi"], rtol=1e-8)
+    other = evidence(tests.tests[0], lift_test(9e6, 40.0, "late", first=40))
+    unseen = fit(table, spec, lift_tests=other, holdout_weeks=13)
+    np.testing.assert_array_equal(unseen["posterior"]["roi"], held["posterior"]["roi"])
+
+
+@pytest.mark.slow
+def test_in_a_panel_a_refit_starts_where_the_whole_fit_ended_and_a_result_of_later_days_says_nothing():
+    spec, table = model(GEOS, weeks=52)
+    early = lift_test(900.0, 300.0, "early", first=10, geos=("a", "b"))
+
+    whole = fit(
+        table,
+        spec,
+        lift_tests=evidence(early, lift_test(120.0, 200.0, "late", "search", first=40, geos=("c",))),
+    )
+    held = refit(table, spec, whole, 13, lift_tests=calibrated_by(whole))
+    assert int(held["sample_stats"].attrs["warmup"]) < int(whole["sample_stats"].attrs["warmup"])
+    assert [each.test.test_id for each in calibrated_by(held).tests] == ["early"]
+    assert_same_density(spec, table, early)
+
+
+def assert_same_density(spec, table, early):
+    """With the KPI of the last weeks held out, a later test moves the density by a constant and its weight alone."""
+    data = model_data(table, spec, holdout_weeks=13)
+    late = [lift_test(result, 200.0, "late", "search", first=40, geos=("c",)) for result in (120.0, 9e6)]
+    alone, *others = (
+        prepare(data, spec, lift_tests=tests) for tests in ([early], *([early, each] for each in late))
+    )
+    gain = []
+    for seed in (1, 2):
+        values = density(alone, seed)[1]
+        weights = np.append(values["lift_test_weight"], 1.0)
+        found = [
+            log_density(of.model, (of.arrays,), {}, {**values, "lift_test_weight": weights})[0]
+            for of in others
+        ]
+        assert float(found[0]) == float(found[1])
+        gain.append(float(found[0] - log_density(alone.model, (alone.arrays,), {}, values)[0]))
+    assert gain[0] == pytest.approx(gain[1], abs=1e-8)
 
 
 def test_a_week_without_a_kpi_hides_no_test():
