@@ -33,6 +33,7 @@ from mmm_core.cli.terminal import (
     busy,
     label,
     no_folder,
+    print_or_write,
     read_posterior,
     reported,
     sampling,
@@ -316,10 +317,7 @@ def schema(
     """JSON Schema of a model's YAML, for editors."""
     from mmm_core.spec.model_spec import json_schema
 
-    if out:
-        wrote([write_json(out, json_schema())])
-    else:
-        typer.echo(dumps(json_schema(), indent=2))
+    print_or_write(dumps(json_schema(), indent=2) + "\n", out)
 
 
 @app.command()

@@ -15,9 +15,8 @@ from mmm_core.cli.terminal import (
     TableFile,
     busy,
     no_folder,
+    print_or_write,
     reported,
-    write_text,
-    wrote,
 )
 from mmm_core.cli.terminal import out as screen
 
@@ -69,10 +68,7 @@ def lift_tests(
     """A CSV of lift tests to fill in: every column, and a row that is an example."""
     from mmm_core.evidence.columns import template
 
-    if out:
-        wrote([write_text(out, template())])
-    else:
-        typer.echo(template(), nl=False)
+    print_or_write(template(), out)
 
 
 def calibrating(

@@ -213,6 +213,14 @@ def write_text(path: Path, text: str) -> Path:
     return write_whole(path, lambda target: target.write_text(text, encoding="utf-8"))
 
 
+def print_or_write(text: str, path: Path | None) -> None:
+    """Text for standard output, or for a file where one is named."""
+    if path:
+        wrote([write_text(path, text)])
+    else:
+        typer.echo(text, nl=False)
+
+
 def write_table(path: Path, table: Any) -> Path:
     """A data frame as CSV."""
     return write_whole(path, lambda target: table.to_csv(target, index=False))

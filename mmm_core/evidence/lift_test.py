@@ -2,7 +2,7 @@
 
 A test compares what happened with what would have happened without it. Both differ in the spend of the tested channels
 alone, in the tested geos and days. The record says the difference in outcome that was measured, and both totals of
-spend; `mmm_core.evidence.replay` puts the same difference through a model.
+spend; `mmm_core.model.replay` puts the same difference through a model.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, get_args
+
+from mmm_core.spec.calibration_spec import Design
 
 Outcome = Literal["revenue", "kpi"]
 Status = Literal["approved", "needs review", "rejected"]
 
 STATUSES: tuple[Status, ...] = ("approved", "needs review", "rejected")
 OUTCOMES: tuple[Outcome, ...] = ("revenue", "kpi")
-DESIGNS = ("geo_holdout", "geo_scale_up", "conversion_lift", "switchback", "scale_down", "scale_up")
+DESIGNS: tuple[Design, ...] = get_args(Design)
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class LiftTest:
     outcome: Outcome = "revenue"
     share: float = 1.0
     currency: str = ""
-    design: str = "conversion_lift"
+    design: Design = "conversion_lift"
     source: str = ""
     reported: date | None = None
     status: Status | None = None

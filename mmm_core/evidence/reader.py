@@ -18,7 +18,7 @@ from mmm_core.data.reader import read_table
 from mmm_core.errors import InputError, listed, nearest, shown
 from mmm_core.evidence.columns import NAMES, REQUIRED
 from mmm_core.evidence.conversions import Estimate, from_interval, from_roi
-from mmm_core.evidence.lift_test import DESIGNS, OUTCOMES, STATUSES, LiftTest, Outcome, Status, TestedSpend
+from mmm_core.evidence.lift_test import DESIGNS, OUTCOMES, STATUSES, LiftTest, TestedSpend
 from mmm_core.evidence.row import BETWEEN, Row, Rows
 from mmm_core.evidence.yaml_list import table_of
 from mmm_core.inputs import name_of
@@ -122,14 +122,13 @@ def _test(row: Row) -> LiftTest | None:
     pre_period = row.number("pre_period_error")
     if pre_period is not None and pre_period < 0:
         row.fault("pre_period_error", f"{pre_period:g} is negative: write the mean absolute error as a share")
-    outcome, status = row.word("outcome", OUTCOMES, "revenue"), row.word("status", STATUSES)
+    outcome, status = row.word("outcome", OUTCOMES) or "revenue", row.word("status", STATUSES)
     design, reported = row.word("design", DESIGNS), row.day("reported_date")
     if not row.text("design"):
         row.fault("design", f"is blank: write one of {', '.join(DESIGNS)}")
     estimate = _estimate(row, spend)
-    if row.faults or estimate is None or start is None or end is None:
+    if row.faults or estimate is None or start is None or end is None or design is None:
         return None
-    known_outcome, known_status = _literals(outcome, status)
     test = LiftTest(
         test_id=test_id,
         spend=spend,
@@ -139,13 +138,13 @@ def _test(row: Row) -> LiftTest | None:
         standard_error=estimate.error,
         geos=() if geos in ((), (EVERYWHERE,)) else geos,
         post_weeks=int(post_weeks),
-        outcome=known_outcome,
+        outcome=outcome,
         share=1.0 if share is None else share,
         currency=row.text("currency").upper(),
         design=design,
         source=row.text("source"),
         reported=reported,
-        status=known_status,
+        status=status,
         market=row.text("market"),
         pre_period_error=pre_period,
     )
@@ -153,13 +152,6 @@ def _test(row: Row) -> LiftTest | None:
         row.fault("reported_date", f"{reported} is before end_date {end}: a test is known once it is over")
         return None
     return test
-
-
-def _literals(outcome: str, status: str) -> tuple[Outcome, Status | None]:
-    """Words that were found among the known ones, in the types of the record."""
-    return next(word for word in OUTCOMES if word == outcome), next(
-        (w for w in STATUSES if w == status), None
-    )
 
 
 def _spend(row: Row, channels: tuple[str, ...]) -> dict[str, TestedSpend]:

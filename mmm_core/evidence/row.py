@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -13,6 +13,8 @@ from mmm_core.data.cells import DECIMAL_COMMAS, DIGITS_ONLY, Typed, days, number
 from mmm_core.errors import listed, nearest, shown
 from mmm_core.evidence.columns import COLUMNS
 from mmm_core.names import normal_name
+
+Word = TypeVar("Word", bound=str)
 
 BETWEEN = ";"
 """What separates channels and geos in a cell."""
@@ -82,15 +84,15 @@ class Row:
         value = typed.values.iloc[self.position]
         return None if pd.isna(value) else value
 
-    def word(self, column: str, known: Iterable[str], default: str = "") -> str:
-        """One of the known words, however it is cased; what was meant is offered for any other."""
+    def word(self, column: str, known: Sequence[Word]) -> Word | None:
+        """One of the known words, however it is cased, None for a blank; what was meant is offered for any other."""
         written = self.text(column)
         plain = "".join(letter if letter.isalnum() else " " for letter in written.lower()).split()
         meant = {word.replace("_", " "): word for word in known}
         found = meant.get(_ALSO_CALLED.get(" ".join(plain), " ".join(plain)))
         if written and found is None:
             self.fault(column, f"{shown(written)} is none: {nearest(written.lower(), known)}")
-        return found or default
+        return found
 
     def names(self, column: str) -> tuple[str, ...]:
         """Names separated by ';', each once."""

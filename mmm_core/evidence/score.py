@@ -66,7 +66,7 @@ def score(
         others: tests of the same market, `test` itself left out or not.
         as_of: first day of the last week of the data.
     """
-    quality = rule.design.of(test.design)  # type: ignore[arg-type]
+    quality = rule.design.of(test.design)
     since = max((as_of + timedelta(days=6) - test.end).days, 0) / 7
     ratio = spend_ratio(test, weeks)
     return Score(

@@ -15,7 +15,7 @@ from typing import Any
 
 from mmm_core.errors import DamagedFile
 from mmm_core.evidence.lift_test import LiftTest, Status, TestedSpend, WeighedTest
-from mmm_core.inputs import name_of, read_bytes
+from mmm_core.inputs import UnreadableFile, name_of, read_bytes
 from mmm_core.json_text import dumps
 
 FORMAT = 1
@@ -91,9 +91,9 @@ def read_evidence(path: str | Path) -> Evidence:
     source = name_of(path)
     try:
         return evidence_from(json.loads(read_bytes(path)))
+    except UnreadableFile:
+        raise
     except (ValueError, TypeError, KeyError) as error:
-        if type(error).__name__ == "UnreadableFile":
-            raise
         raise DamagedFile(f"{source}: is no evidence that can be read ({error}): make it again") from None
 
 

@@ -3,7 +3,6 @@
 import datetime as dt
 import math
 from dataclasses import replace
-from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from mmm_core.evidence.check import MediaWeeks
 from mmm_core.evidence.lift_test import DESIGNS, TestedSpend
 from mmm_core.evidence.score import Score, contamination, score, score_doubts, spend_ratio
-from mmm_core.spec.calibration_spec import Design, DesignQuality, EvidenceRule
+from mmm_core.spec.calibration_spec import DesignQuality, EvidenceRule
 from tests.mmm_core.evidence.worlds import EVERYWHERE, NATIONAL, PANEL, SEARCH, TEST, TV, data_of
 
 RULE = EvidenceRule()
@@ -97,7 +96,7 @@ def test_contamination_counts_geos_and_days_in_which_other_channels_were_tested(
 
 
 def test_every_design_has_a_quality():
-    assert get_args(Design) == DESIGNS == tuple(DesignQuality.model_fields)
+    assert tuple(DesignQuality.model_fields) == DESIGNS
 
 
 SOUND = Score(1.0, 28, 3.0, 4.0, 1.0, 0.05, 0.0, 0.0, 0.0, 0.0)
