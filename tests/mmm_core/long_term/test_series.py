@@ -1,0 +1,96 @@
+"""What is refused, and how the rows line up."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from mmm_core.errors import InputError
+from mmm_core.long_term.series import series
+from tests.mmm_core.long_term.worlds import world
+
+MADE = world(40)
+VARIABLES, SPEND = MADE.variables, MADE.spend
+
+
+def test_rows_hold_the_weeks_they_name():
+    given = series(VARIABLES, SPEND, pd.DataFrame({"trend": np.arange(40.0)}, index=VARIABLES.index))
+    rows = given.regression(lags=2, media_lags=1)
+    y, x = VARIABLES.to_numpy(), SPEND.to_numpy()
+    assert rows.start == 2
+    expected = np.concatenate([y[1], y[0], x[2], x[1], [1.0, 2.0]])
+    assert np.array_equal(rows.regressors[0], expected)
+    assert np.array_equal(rows.outcome[0], y[2])
+    assert np.array_equal(rows.outcome[-1], y[-1])
+    assert rows.layout.regressors == len(expected)
+
+
+def test_media_before_the_first_week_serve_as_lags():
+    given = series(VARIABLES.iloc[10:], SPEND)
+    assert given.history == 10
+    rows = given.regression(lags=1, media_lags=4)
+    assert rows.start == 1
+    assert np.array_equal(rows.regressors[0, 3:13], SPEND.to_numpy()[11:6:-1].ravel())
+
+
+def test_without_them_rows_wait_for_their_media():
+    assert series(VARIABLES, SPEND).regression(lags=1, media_lags=4).start == 4
+
+
+def test_differenced_variables_lose_their_first_week():
+    given = series(VARIABLES, SPEND, differenced=("base",))
+    assert np.array_equal(given.modelled[:, 2], np.diff(VARIABLES["base"]))
+    assert np.array_equal(given.modelled[:, 0], VARIABLES["awareness"].to_numpy()[1:])
+    assert given.history == 1
+    assert given.weeks[0] == VARIABLES.index[1].to_datetime64()
+
+
+def test_draws_lead():
+    values = xr.DataArray(
+        np.stack([VARIABLES.to_numpy(), VARIABLES.to_numpy() + 1]),
+        dims=("draw", "week", "variable"),
+        coords={"week": VARIABLES.index, "variable": list(VARIABLES)},
+    )
+    rows = series(values.transpose("week", "variable", "draw"), SPEND).regression(2)
+    assert rows.outcome.shape == (2, 38, 3)
+    assert np.array_equal(rows.regressors[1, :, :3], rows.regressors[0, :, :3] + 1)
+    assert np.array_equal(rows.regressors[1, :, 6:], rows.regressors[0, :, 6:])
+
+
+@pytest.mark.parametrize(
+    ("variables", "media", "settings", "words"),
+    [
+        (VARIABLES.drop(VARIABLES.index[5]), None, {}, "not seven days apart before 2021-02-15"),
+        (VARIABLES.iloc[::-1], None, {}, "doubled or out of order"),
+        (
+            VARIABLES.assign(base=VARIABLES["base"].where(VARIABLES.index != VARIABLES.index[3])),
+            None,
+            {},
+            "weekly_states",
+        ),
+        (VARIABLES.assign(base=3.0), None, {}, "'?base'? never changes"),
+        (VARIABLES.assign(copy=2 * VARIABLES["base"] + 1), None, {}, "'copy' is a copy of 'base'"),
+        (VARIABLES, SPEND.assign(twin=SPEND["tv"]), {}, "channel 'twin' is a copy of 'tv'"),
+        (VARIABLES, SPEND.assign(dark=0.0), {}, "dark never changes"),
+        (VARIABLES, SPEND.iloc[1:], {}, "media lack 1 weeks of the variables .2021-01-04"),
+        (VARIABLES, None, {"differenced": ("bas",)}, "known: awareness, consideration, base"),
+        (VARIABLES.iloc[:1], None, {}, "1 weeks"),
+    ],
+)
+def test_bad_input_is_refused_by_name(variables, media, settings, words):
+    with pytest.raises(InputError, match=words):
+        series(variables, media, **settings)
+
+
+def test_zeros_in_the_place_of_an_unknown_past_are_refused():
+    padded = VARIABLES.copy()
+    padded.iloc[:4, 2] = 0.0
+    with pytest.raises(InputError, match="'base' is 0 in its first 4 weeks and never again"):
+        series(padded)
+
+
+def test_more_coefficients_than_weeks_are_refused():
+    with pytest.raises(InputError, match="28 weeks are left after the lags, for 39 coefficients an equation"):
+        series(VARIABLES, SPEND).regression(lags=12)
+    with pytest.raises(InputError, match="lags must be 1 or more"):
+        series(VARIABLES).regression(lags=0)
