@@ -11,6 +11,17 @@ from typing import Any
 from assets.raw.contract import WEEK, Column, Contract, Period
 from mmm_core.evidence.lift_test import DESIGNS, OUTCOMES, STATUSES
 
+ATTRIBUTION_MODELS = (
+    "last_click",
+    "last_touch",
+    "first_click",
+    "linear",
+    "time_decay",
+    "position_based",
+    "data_driven",
+)
+"""How a report gives a purchase to the ads before it; last_touch counts views beside clicks."""
+
 CURRENCIES = ("USD", "EUR", "GBP")
 """Currencies an account may bill in. A new one needs weekly rates in reference/exchange_rates."""
 
@@ -279,6 +290,51 @@ _CONTRACTS = (
             _code("status", "What its source says of it", allowed=(*STATUSES, "pending"), **_MAY_LACK),
         ),
         period=Period("start_date", stop="end_date", spread=False),
+    ),
+    Contract(
+        "attribution",
+        "platform_reports",
+        "Attribution: what a platform or analytics tool claims, one row a report, day or days, and campaign or channel",
+        (
+            "platform",
+            "date_start",
+            "market",
+            "channel",
+            "campaign_name",
+            "attribution_model",
+            "click_window_days",
+            "view_window_days",
+        ),
+        (
+            _code("platform", "Who reports: google_ads, meta_ads, ga4, ..."),
+            _day("date_start", "First day of the row, by the day of the purchase"),
+            _day("date_stop", "Last day of the row; the same for a row of one day"),
+            _code("market", "Market; blank: as the campaign's name says", **_MAY_LACK),
+            _code("channel", "Channel; blank: as the campaign's name says", **_MAY_LACK),
+            _text(
+                "campaign_name",
+                "<market>_<geo>_<channel>_<objective>; blank in a row of a channel",
+                **_MAY_LACK,
+            ),
+            _code("attribution_model", "How purchases are given to ads", allowed=ATTRIBUTION_MODELS),
+            _count(
+                "click_window_days",
+                "Days after a click that count; blank: not known",
+                **_MAY_LACK,
+                over_days="same",
+            ),
+            _count(
+                "view_window_days",
+                "Days after a view that count, 0 where views do not; blank: not known",
+                **_MAY_LACK,
+                over_days="same",
+            ),
+            _amount("conversions", "Purchases, as the report counts them; may have decimals"),
+            _amount("conversion_value", "Revenue of these purchases, in the account's currency"),
+            _currency("currency"),
+        ),
+        period=Period("date_start", stop="date_stop"),
+        amount="conversion_value",
     ),
     Contract(
         "reference",

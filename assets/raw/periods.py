@@ -49,8 +49,9 @@ def _overlaps(contract: Contract, rows: "pd.DataFrame") -> list[str]:
         return []
     key = [name for name in contract.grain if name != period.start]
     ordered = rows.sort_values([*key, period.start], kind="stable")
-    last_covered = ordered.groupby(key, sort=False)[period.stop].cummax()
-    before = last_covered.groupby([ordered[name] for name in key], sort=False).shift()
+    # a blank is a value of the grain as any other
+    last_covered = ordered.groupby(key, sort=False, dropna=False)[period.stop].cummax()
+    before = last_covered.groupby([ordered[name] for name in key], sort=False, dropna=False).shift()
     inside = ordered[ordered[period.start] <= before]
     if inside.empty:
         return []

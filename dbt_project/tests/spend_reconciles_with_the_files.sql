@@ -27,6 +27,11 @@ staged as (
         'shopify__daily_orders' as source_table,
         sum(cast(net_sales as decimal(18, 6))) as amount
     from {{ ref('stg_shopify__daily_orders') }}
+    union all
+    select
+        'attribution__platform_reports' as source_table,
+        sum(cast(revenue as decimal(18, 6))) as amount
+    from {{ ref('stg_attribution__platform_reports') }}
 )
 
 select

@@ -10,6 +10,7 @@ staging finds here, as in real exports:
 * `region` of invoices and orders holds the geo code.
 * The brand tracker is a survey: sampling noise, and one month a year without.
 * Months and lift tests appear once they are over.
+* Platforms claim more or less revenue than they caused; web analytics reports channels that nobody else knows.
 
 Nothing here carries a true parameter, contribution or noise.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mmm_core.simulate.attribution import platform_reports
 from mmm_core.simulate.brand import METRICS
 from mmm_core.simulate.draws import ORIGIN, Draws
 from mmm_core.simulate.experiments import lift_tests
@@ -41,6 +43,7 @@ def market_tables(market: Market) -> list[RawTable]:
         brand_tracker(market),
         *weekly_context(market),
         experiment_results(market),
+        platform_reports(market),
         geo_list(market),
     ]
 

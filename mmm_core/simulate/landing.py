@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from mmm_core.json_text import dumps
+from mmm_core.simulate.attribution import attribution_truth
 from mmm_core.simulate.draws import week_start
 from mmm_core.simulate.experiments import lift_tests
 from mmm_core.simulate.exports import exchange_rates, market_tables
@@ -65,7 +66,7 @@ def write_truth(world: World, folder: StrPath) -> list[Path]:
 
     channels.csv: parameters of each channel. weekly_<market>.csv: baseline parts, contributions, noise and revenue by
     geo and week, USD. geo_effects.csv: each geo's multiple of a channel's effect. lift_tests.csv: with the true
-    results. truth.json: all that fits into one view.
+    results. attribution.csv: how far each report is off. truth.json: all that fits into one view.
     """
     truths = [market.truth for market in world.markets]
     channels = pd.concat([_of(truth.market, truth.channel_table()) for truth in truths])
@@ -76,6 +77,9 @@ def write_truth(world: World, folder: StrPath) -> list[Path]:
         "channels.csv": channels,
         "geo_effects.csv": effects,
         "lift_tests.csv": pd.concat([lift_tests(market) for market in world.markets]),
+        "attribution.csv": pd.concat(
+            [_of(market.name, attribution_truth(market)) for market in world.markets]
+        ),
         **{f"weekly_{truth.market}.csv": truth.weekly_table() for truth in truths},
     }
     with _replacing(Path(folder)) as fresh:

@@ -131,6 +131,10 @@ TAMPERED = {
         "update marts.fct_media_weekly set delivery = 'late' where geo = 'g02'"
     ),
     "not_null_fct_brand_metrics_value": "update marts.fct_brand_metrics set value = null where market = 'us'",
+    "attribution_is_in_known_channels": (
+        "update marts.fct_attribution set channel = 'serach', is_known_channel = false where platform = 'google_ads'"
+    ),
+    "attribution_has_an_exchange_rate": "update marts.fct_attribution set revenue = null where market = 'uk'",
     "unique_grain_fct_weekly_tables": "insert into marts.fct_weekly_tables from marts.fct_weekly_tables limit 1",
 }
 

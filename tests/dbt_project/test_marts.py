@@ -54,6 +54,24 @@ def test_the_mart_tells_zero_from_missing(built_warehouse):
     assert media.loc["no_activity", ["low", "high"]].tolist() == [0, 0]
 
 
+def test_attribution_holds_every_claim_beside_the_spend_of_its_channel(built_warehouse):
+    """Claims are the sample world's, pounds converted; channels that no other mart knows are among them."""
+    from mmm_core.simulate.attribution import attribution_truth
+
+    claims = built_warehouse.query(
+        "select market, platform, channel, is_known_channel, sum(revenue) as revenue, sum(spend) as spend, "
+        "min(days_reported) as days from marts.fct_attribution group by all"
+    ).set_index(["market", "platform", "channel"])
+    assert claims["days"].eq(7).all()
+    assert set(claims.index[~claims["is_known_channel"]].get_level_values("channel")) == {"email", "direct"}
+    for market in built_warehouse.world.markets:
+        for report in attribution_truth(market, skip=0).itertuples():
+            found = claims.loc[(market.name, report.platform, report.channel)]
+            assert found["revenue"] == pytest.approx(report.claimed, rel=1e-9)
+            spent = float(market.truth.weekly["spend"].sel(channel=report.channel).sum())
+            assert found["spend"] == pytest.approx(spent, rel=1e-9)
+
+
 def test_weekly_tables_keep_their_names(built_warehouse):
     rows = built_warehouse.query("select * from marts.fct_weekly_tables where table_name = 'example'")
     assert set(rows["column_name"]) == {"sales", "hldy_Father's Day"}

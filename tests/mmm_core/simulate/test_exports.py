@@ -25,6 +25,8 @@ COLUMNS = {
     "macro/weekly": "week_start, market, consumer_confidence",
     "experiments/lift_tests": "test_id, market, channels, geos, start_date, end_date, post_weeks, design, outcome, "
     "incremental_outcome, standard_error, spend_with, spend_without, currency, source, reported_date, status",
+    "attribution/platform_reports": "platform, date_start, date_stop, market, channel, campaign_name, "
+    "attribution_model, click_window_days, view_window_days, conversions, conversion_value, currency",
     "reference/geos": "market, geo, geo_name, population",
     "reference/exchange_rates": "week_start, currency, rate_to_usd",
 }
@@ -286,7 +288,8 @@ def test_truth_cannot_be_read_from_the_exports(world, written):
 def test_truth_files_agree_with_the_world(world, written):
     folder = written / "truth"
     assert {path.name for path in folder.iterdir()} == {
-        "channels.csv", "geo_effects.csv", "lift_tests.csv", "truth.json", "weekly_uk.csv", "weekly_us.csv"
+        "attribution.csv", "channels.csv", "geo_effects.csv", "lift_tests.csv", "truth.json", "weekly_uk.csv",
+        "weekly_us.csv",
     }  # fmt: skip
     summary = json.loads((folder / "truth.json").read_text())
     channels = pd.read_csv(folder / "channels.csv").set_index(["market", "channel"])
