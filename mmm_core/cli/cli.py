@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmm_core.cli import analysis as cli_analysis
+from mmm_core.cli.calibration import calibration
 from mmm_core.cli.comparison import compare
 from mmm_core.cli.contents import keep, posterior_origin, record, refuse_another
 from mmm_core.cli.evidence import calibrating
@@ -35,6 +36,7 @@ from mmm_core.cli.terminal import (
     no_folder,
     print_or_write,
     read_posterior,
+    read_tree,
     reported,
     sampling,
     starts,
@@ -279,17 +281,19 @@ def review(
     """Put every check to a posterior; exit code 1 when an ERROR check fails."""
     with sampling("Reviewing") as progress:
         from mmm_core.data.table import read_table
+        from mmm_core.posterior.handle import Posterior
         from mmm_core.posterior.schema import load_posterior
         from mmm_core.review import review as examine
         from mmm_core.spec.model_spec import load_spec
 
-        read = read_posterior(posterior, refits=holdout and table is not None)
+        tree = read_tree(posterior, refits=holdout and table is not None)
+        read = Posterior.of(tree)
         refuse_another(out, read.model)
         thresholds = (load_spec(model) if model else read.spec).review
         if not holdout:
             thresholds = thresholds.model_copy(update={"holdout_weeks": 0})
         found = examine(
-            read,
+            tree,
             thresholds,
             table=read_table(table) if table else None,
             previous=load_posterior(previous) if previous else None,
@@ -345,6 +349,7 @@ def _drawn(picture: str, subject: Any) -> Figure:
 app.command()(forecast)
 app.command()(lift)
 app.command("evidence", rich_help_panel="Question a model")(evidence_command)
+app.command(rich_help_panel="Question a model")(calibration)
 app.command("lift-tests", rich_help_panel="Question a model")(lift_tests_command)
 app.command(rich_help_panel="Question a model")(select)
 cli_analysis.register(app)

@@ -19,6 +19,7 @@ from mmm_core.json_text import dumps
 
 if TYPE_CHECKING:
     import pandas as pd
+    from xarray import DataTree
 
     from mmm_core.inference.hmc.state import Progress
     from mmm_core.posterior.handle import Posterior
@@ -99,9 +100,15 @@ def read_posterior(path: Path, refits: bool = False) -> Posterior:
     Args:
         refits: whether a fit follows, which sets JAX up for its own chains.
     """
+    from mmm_core.posterior.handle import Posterior
+
+    return Posterior.of(read_tree(path, refits))
+
+
+def read_tree(path: Path, refits: bool = False) -> DataTree:
+    """The same with where its chains ended, from where a refit goes on."""
     from mmm_core.inference.runtime import configure
     from mmm_core.inference.version import source_remark
-    from mmm_core.posterior.handle import Posterior
     from mmm_core.posterior.schema import load_posterior
 
     if not refits:
@@ -110,7 +117,7 @@ def read_posterior(path: Path, refits: bool = False) -> Posterior:
     remark = source_remark(tree, str(path))
     if remark:
         err.print(f"[yellow]{escape(remark)}[/]", soft_wrap=True)
-    return Posterior.of(tree)
+    return tree
 
 
 def reported(command: Callable[..., None]) -> Callable[..., None]:

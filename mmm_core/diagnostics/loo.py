@@ -19,7 +19,7 @@ from scipy.special import logsumexp
 from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.mixing import effective_sample_size_of_mean
-from mmm_core.posterior.pareto import pareto_smoothed
+from mmm_core.posterior.pareto import good_khat, pareto_smoothed
 from mmm_core.posterior.pointwise import is_collapsed, log_likelihood_of_weeks, refuse_without_a_likelihood
 from mmm_core.threads import one_blas_thread
 
@@ -131,7 +131,7 @@ class PsisLoo(NamedTuple):
     Attributes:
         elpd, khat: of each observation, (observation,).
         p_loo: effective number of parameters.
-        good_k: k-hat up to which a figure is reliable with so many draws (Vehtari et al. 2024, section 3.2.4).
+        good_k: k-hat up to which a figure is reliable with so many draws.
     """
 
     elpd: np.ndarray
@@ -146,7 +146,7 @@ def psis_loo(density: np.ndarray, relative_efficiency: float) -> PsisLoo:
     smoothed, khat = pareto_smoothed(-density.T, relative_efficiency)
     elpd = logsumexp(smoothed + density.T, axis=-1)
     seen = logsumexp(density, axis=0) - np.log(count)
-    return PsisLoo(elpd, khat, float((seen - elpd).sum()), min(1 - 1 / np.log10(count), 0.7))
+    return PsisLoo(elpd, khat, float((seen - elpd).sum()), good_khat(count))
 
 
 def _relative_efficiency(posterior: Posterior, positions: np.ndarray) -> float:

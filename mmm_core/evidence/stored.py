@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -61,6 +61,16 @@ class Evidence:
         unused = (SetAside(weighed.test.test_id, "approved", reasons) for weighed in self.tests)
         aside = sorted((*self.set_aside, *unused), key=lambda each: each.test_id)
         return replace(self, tests=(), set_aside=tuple(aside))
+
+    def leaving_out(self, names: Collection[str]) -> Evidence:
+        """The same without some tests, which were left out to learn what they moved."""
+        if not names:
+            return self
+        out = [SetAside(name, "approved", ("left out, to learn what it moved",)) for name in names]
+        kept = tuple(each for each in self.tests if each.test.test_id not in names)
+        return replace(
+            self, tests=kept, set_aside=tuple(sorted((*self.set_aside, *out), key=lambda each: each.test_id))
+        )
 
     def known_by(self, day: date) -> Evidence:
         """The same without the tests whose result was not known on a day: what a fit that ends then may see."""

@@ -11,6 +11,7 @@ import xarray as xr
 from mmm_core.forecast.backtest import numbered_progress
 from mmm_core.inference.fit import refit
 from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.schema import calibrated_by
 from mmm_core.spec.model_spec import ModelSpec
 from mmm_core.spec.review_spec import Review
 
@@ -36,10 +37,11 @@ def holdout_refits(
     Raises:
         InputError: of `fit`.
     """
-    held = thresholds.held_out(Posterior.of(fitted).data.sizes["week"])
-    whole = fitted if isinstance(fitted, xr.DataTree) else None
+    posterior = Posterior.of(fitted)
+    held = thresholds.held_out(posterior.data.sizes["week"])
+    whole, tests = fitted if isinstance(fitted, xr.DataTree) else None, calibrated_by(posterior)
     out = []
     for number, weeks in enumerate(held, start=1):
         numbered = None if progress is None else numbered_progress(progress, number, len(held))
-        out.append(refit(table, spec, whole, weeks, progress=numbered, source=source))
+        out.append(refit(table, spec, whole, weeks, progress=numbered, source=source, lift_tests=tests))
     return out

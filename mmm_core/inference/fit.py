@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import xarray as xr
 from mmm_core.data.arrays import last_day, model_data
 from mmm_core.data.event_weeks import event_weeks
 from mmm_core.data.quarters import whole_quarters
-from mmm_core.errors import InputError
+from mmm_core.errors import InputError, nearest
 from mmm_core.evidence.stored import Evidence
 from mmm_core.files import why_not_written
 from mmm_core.inference.engines import (
@@ -61,6 +61,7 @@ def fit(
     warm_start: xr.DataTree | None = None,
     evidence: Sequence[LikelihoodTerm] = (),
     lift_tests: Evidence | None = None,
+    left_out: Collection[str] = (),
 ) -> xr.DataTree:
     """Fit `spec` on a weekly table.
 
@@ -78,13 +79,15 @@ def fit(
         evidence: likelihood terms beside that of the KPI; an engine that has no place for them refuses them.
         lift_tests: the approved ones are replayed through the model in its likelihood; an engine that has no place for
             them refuses them. Those whose result was not known by the last week that is not held out are left out.
+        left_out: names of tests that the fit must not see, to learn what they moved; the compiled programs are those of
+            all tests.
 
     Returns:
         The posterior, laid out as `mmm_core.posterior.schema` says.
 
     Raises:
-        InputError: the table was refused, the engine cannot fit the specification or the evidence, the checkpoint's
-            folder cannot be written, or there is too little memory.
+        InputError: the table was refused, the engine cannot fit the specification or the evidence, a test to leave out
+            is none of them, the checkpoint's folder cannot be written, or there is too little memory.
     """
     started = time.perf_counter()
     refuse_changed(spec.extensions)
@@ -98,6 +101,10 @@ def fit(
     # a refit keeps the tests that it must not see in its program, without their results: it is the program of the whole
     # fit, and starts where that ended
     tests = () if lift_tests is None else lift_tests.known_by(last_day(data, held_out=True)).tests
+    for name in left_out:
+        if lift_tests is None or name not in lift_tests:
+            known = () if lift_tests is None else (weighed.test.test_id for weighed in lift_tests.tests)
+            raise InputError(f"lift test '{name}' cannot be left out: {nearest(name, known)}")
     beside_the_kpi = [*(term.name for term in evidence), *(weighed.test.test_id for weighed in tests)]
     refuse_likelihood_terms(spec.model, spec.fit.engine, beside_the_kpi)
     check_array_memory(data, spec)
@@ -108,6 +115,7 @@ def fit(
         evidence,
         whole_quarters(weeks) if ENGINES[spec.fit.engine].any_weeks else weeks,
         tests,
+        left_out,
     )
     memory = check_memory(prepared, draws)
     if progress is not None:
@@ -121,7 +129,7 @@ def fit(
     if evidence:
         tree.attrs["evidence"] = dumps([term.name for term in evidence])
     if lift_tests is not None:
-        tree.attrs[LIFT_TESTS] = lift_tests.known_by(last_day(data)).to_json()
+        tree.attrs[LIFT_TESTS] = lift_tests.known_by(last_day(data)).leaving_out(left_out).to_json()
     check_posterior(tree)
     return tree
 
@@ -172,18 +180,18 @@ def refit(
     path: Path | None = None,
     **settings: Any,
 ) -> xr.DataTree:
-    """Fit without the KPI of the last weeks, for a review; several origins are several calls.
+    """Fit without the KPI of the last weeks, for a review, or without some tests; several are several calls.
 
-    Weeks left out are masked, so the programs of the whole fit are used again. The chains start where its chains ended,
-    with its mass matrix and step size, and what is left of the warm-up is a third: many times longer than a chain takes
-    to forget where it began. The same posterior and weeks give the same draws.
+    Weeks and tests left out are masked, so the programs of the whole fit are used again. The chains start where its
+    chains ended, with its mass matrix and step size, and what is left of the warm-up is a third: many times longer than
+    a chain takes to forget where it began. The same posterior, weeks and tests give the same draws.
 
     Args:
         whole: the posterior of the same specification and all weeks; None to begin anew.
-        holdout_weeks: how many are left out.
+        holdout_weeks: how many are left out; 0 where tests are.
         path: of the posterior's file; it is only returned where there is none.
-        settings: `progress`, `source`, `checkpoint`, `lift_tests` of `mmm_core.inference.fit.fit`; the tests are those
-            that `whole` saw where nothing else is said.
+        settings: `progress`, `source`, `checkpoint`, `lift_tests`, `left_out` of `mmm_core.inference.fit.fit`; the
+            tests are those that `whole` saw where nothing else is said.
 
     Raises:
         InputError: of `fit`.

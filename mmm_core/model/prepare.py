@@ -14,7 +14,7 @@ same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -62,6 +62,7 @@ def prepare(
     evidence: Sequence[LikelihoodTerm] = (),
     weeks: int | None = None,
     lift_tests: Sequence[WeighedTest] = (),
+    left_out: Collection[str] = (),
 ) -> PreparedModel:
     """The model of a specification with the numbers of a table.
 
@@ -74,6 +75,7 @@ def prepare(
         evidence: likelihood terms beside that of the KPI.
         weeks: length of the weekly arrays, filled up with unobserved weeks after the table's; the table's by default.
         lift_tests: replayed in the likelihood; their order does not matter.
+        left_out: names of those that have their place in the program and say nothing.
 
     Raises:
         InputError: a lift test that does not fit the model; a contribution prior on a treatment that is above its
@@ -81,7 +83,7 @@ def prepare(
     """
     media = MediaModel.of(data, spec)
     value = outcome_value(data, spec, media)
-    plan, numbers = replay(lift_tests, data, spec, value) if lift_tests else (None, None)
+    plan, numbers = replay(lift_tests, data, spec, value, left_out) if lift_tests else (None, None)
     model = Model.of(data, spec, tuple(term.log_density for term in evidence), plan)
     treatment, treatment_unit = _treatments(data, spec, value)
     integrated = integrated_terms(data, spec)

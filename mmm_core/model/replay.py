@@ -17,7 +17,7 @@ scale mixture with a sampled weight a test; for a logarithm it is taken to first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -73,7 +73,9 @@ class ReplayNumbers(NamedTuple):
     week: Array  # (tested channel, entry)
     cell: Array  # (tested channel, entry), which geo and week of which test
     in_geo: Array  # (tested channel, entry, geo), 1 in its geo
-    in_test: Array  # (tested channel, entry, test), 1 in its test; 0 for what fills up, and for tests not known yet
+    in_test: (
+        Array  # (tested channel, entry, test), 1 in its test; 0 for what fills up, and for tests not seen
+    )
     value: Array  # (tested channel, entry), in errors of its test: outcome of one scaled unit of the linear predictor;
     # where a logarithm is modelled, the outcome there was
     unit: Array  # (), what one scaled unit is of the logarithm; 1 in levels
@@ -83,16 +85,21 @@ class ReplayNumbers(NamedTuple):
 
 
 def replay(
-    tests: Sequence[WeighedTest], data: xr.Dataset, spec: ModelSpec, outcome_value: np.ndarray
+    tests: Sequence[WeighedTest],
+    data: xr.Dataset,
+    spec: ModelSpec,
+    outcome_value: np.ndarray,
+    left_out: Collection[str] = (),
 ) -> tuple[Replay, ReplayNumbers]:
     """The tests as a model replays them, in the order of their names.
 
-    A test whose result was not known by the last week that is not held out has its place, and says nothing: neither its
-    result nor what the model expects of it enters.
+    A test that is left out, or whose result was not known by the last week that is not held out, has its place and says
+    nothing: neither its result nor what the model expects of it enters.
 
     Args:
         data: the arrays of `mmm_core.data.arrays.model_data`.
         outcome_value: (geo, week), outcome of one scaled unit of the linear predictor.
+        left_out: names of tests that the model must not see.
 
     Raises:
         InputError: a test that does not fit the model, see `mmm_core.evidence.counterfactual.without_test`.
@@ -120,7 +127,10 @@ def replay(
     test, geo, week = (np.array(column) for column in zip(*cells, strict=True))
     calibration = spec.calibration
     error = np.array([weighed.standard_error for weighed in tests])
-    known = np.array([weighed.test.known_on <= last_day(data) for weighed in tests], dtype=float)
+    seen = [
+        weighed.test.known_on <= last_day(data) and weighed.test.test_id not in left_out for weighed in tests
+    ]
+    known = np.array(seen, dtype=float)
     return (
         Replay(channels, layout, len(tests), len(cells), log, calibration.likelihood == "student_t"),
         ReplayNumbers(

@@ -30,6 +30,11 @@ def pareto_smoothed(
     return np.reshape(smoothed, np.shape(log_weights)), np.reshape(khats, np.shape(log_weights)[:-1])
 
 
+def good_khat(draws: int) -> float:
+    """The k-hat up to which a mean under the weights of so many draws can be trusted (section 3.2.4)."""
+    return float(min(1 - 1 / np.log10(draws), 0.7))
+
+
 def _smoothed(log_weights: np.ndarray, relative_efficiency: float) -> tuple[np.ndarray, float]:
     count = len(log_weights)
     out = log_weights - log_weights.max()

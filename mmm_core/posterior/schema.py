@@ -10,9 +10,11 @@ are kept in a folder beside the file. `mmm_core.inference.version` says what mak
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.metadata import version as package_version
 from pathlib import Path
 from shutil import rmtree
+from typing import Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -78,7 +80,15 @@ ROOT_ATTRIBUTES = (
 )
 
 
-def calibrated_by(tree: xr.DataTree) -> Evidence | None:
+class WithAttributes(Protocol):
+    """A posterior's tree, or its handle."""
+
+    @property
+    def attrs(self) -> Mapping[Any, Any]:
+        """Root attributes."""
+
+
+def calibrated_by(tree: WithAttributes) -> Evidence | None:
     """The lift tests that a posterior saw, with those set aside; None where it saw none."""
     if LIFT_TESTS not in tree.attrs:
         return None

@@ -15,6 +15,7 @@ from mmm_core.review.convergence import Divergences, EBfmi, EssBulk, EssTail, Ex
 from mmm_core.review.event_weeks import EventWeeks
 from mmm_core.review.holdout import Holdout, MediaForecast
 from mmm_core.review.identifiability import Identifiability
+from mmm_core.review.lift_tests import LiftTests
 from mmm_core.review.plausibility import NegativeBaseline, RoiPlausible, ShareOfSpend
 from mmm_core.review.predictive import Coverage, Mape, RSquared
 from mmm_core.review.sensitivity import PriorSensitivity
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 REGISTRY: tuple[type[Check], ...] = (
     Exact, RHat, EssBulk, EssTail, Divergences, EBfmi, History, Mape, RSquared, Coverage, BreaksInLevel,
-    Holdout, MediaForecast,
+    Holdout, MediaForecast, LiftTests,
     PriorSensitivity, NegativeBaseline, RoiPlausible, ShareOfSpend, Identifiability, EventWeeks, Stability,
 )  # fmt: skip
 

@@ -16,12 +16,14 @@ from mmm_core.effects.replayed_tests import replayed_tests
 from mmm_core.errors import InputError
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
 from mmm_core.evidence.stored import Evidence, evidence_from
+from mmm_core.forecast.holdout import holdout_refits
 from mmm_core.inference.fit import fit, refit
 from mmm_core.inference.variables import trace_variables
 from mmm_core.model.prepare import prepare
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.schema import calibrated_by
 from mmm_core.spec.model_spec import parse_spec
+from mmm_core.spec.review_spec import Review
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
 jax.config.update("jax_enable_x64", True)
@@ -292,6 +294,14 @@ def test_a_week_without_a_kpi_hides_no_test():
     found = evidence(lift_test(120.0, 40.0, first=44, post_weeks=4))
     tree = fit(table, spec, lift_tests=found)
     assert calibrated_by(tree).version == found.version
+
+
+def test_the_reviews_refits_see_the_tests_of_the_posterior_whether_it_is_read_as_a_tree_or_a_handle():
+    spec, table = model(weeks=52, fit={"engine": "laplace", "chains": 2, "draws": 100})
+    tree = fit(table, spec, lift_tests=evidence(lift_test(120.0, 40.0, "early", first=10)))
+    for source in (tree, Posterior.of(tree)):
+        (held,) = holdout_refits(table, spec, Review(holdout_weeks=8, holdout_origins=1), source)
+        assert "early" in calibrated_by(held)
 
 
 def test_an_engine_without_a_place_for_tests_refuses_them_by_name():

@@ -90,8 +90,11 @@ def test_a_sound_posterior_passes_every_check(good, held_out):
     found = review(good, QUICK, holdouts=held_out, previous=good)
     assert [result.name for result in found] == [check.name for check in CHECKS]
     assert [result.message for result in found if not result.passed] == []
-    # the model has no events whose weeks could be asked about
-    assert [result.name for result in found if not np.isfinite(result.figure)] == ["event_weeks"]
+    # the model has neither lift tests nor events whose weeks could be asked about
+    assert [result.name for result in found if not np.isfinite(result.figure)] == [
+        "lift_tests",
+        "event_weeks",
+    ]
 
 
 def test_the_checks_are_known_without_heavy_imports():
