@@ -107,6 +107,7 @@ def labelled(found: Coefficients, given: Series) -> xr.Dataset:
             "deterministic": (("week", "deterministic_term"), given.deterministic),
         },
         coords={
+            "draw": np.arange(len(found.lags)),
             "lag": np.arange(1, found.lags.shape[1] + 1),
             "media_lag": np.arange(found.media.shape[1]),
             "equation": variables,

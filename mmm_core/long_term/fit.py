@@ -89,7 +89,7 @@ def fit_bvar(
             f"the variables are known as {given.drawn} draws and give as many: leave draws out, not {draws}"
         )
     found = _fit(given, prepare(given, lags, media_lags, prior), given.drawn or draws or DRAWS, seed)
-    if given.drawn and isinstance(variables, xr.DataArray) and "draw" in variables.coords:
+    if isinstance(variables, xr.DataArray) and "draw" in variables.coords:
         found = found.assign_coords(draw=variables["draw"].to_numpy())
     return found
 

@@ -163,6 +163,7 @@ def _labelled(paths: np.ndarray, draws: xr.Dataset, weeks: int) -> xr.DataArray:
         paths,
         dims=("draw", "week", "variable"),
         coords={
+            "draw": draws["draw"].to_numpy(),
             "week": last + np.timedelta64(7, "D") * np.arange(1, weeks + 1),
             "variable": draws["variable"].to_numpy(),
         },

@@ -98,7 +98,11 @@ def long_run_multipliers(draws: xr.Dataset) -> xr.Dataset:
             "permanent": (dims, np.where(np.isnan(total), np.nan, np.where(moved, total, 0.0))),
             "half_life": (dims, _half_life(found, long_run)),
         },
-        coords={"response": draws["variable"].to_numpy(), "channel": draws["channel"].to_numpy()},
+        coords={
+            "draw": draws["draw"].to_numpy(),
+            "response": draws["variable"].to_numpy(),
+            "channel": draws["channel"].to_numpy(),
+        },
         attrs={"stable": float(stable.mean())},
     )
 
@@ -135,6 +139,7 @@ def multipliers_by_path(draws: xr.Dataset, response: str, horizon: int = WEEKS) 
         split,
         dims=("draw", "horizon", "path", "channel"),
         coords={
+            "draw": draws["draw"].to_numpy(),
             "horizon": np.arange(horizon + 1),
             "path": [DIRECT, *(names[position] for position in others)],
             "channel": draws["channel"].to_numpy(),
@@ -166,6 +171,7 @@ def effect_of_media(draws: xr.Dataset, media: xr.DataArray, extra: int = 0) -> x
         effect,
         dims=("draw", "week_of_effect", "response", "channel"),
         coords={
+            "draw": draws["draw"].to_numpy(),
             "week_of_effect": np.arange(horizon + 1),
             "response": draws["variable"].to_numpy(),
             "channel": draws["channel"].to_numpy(),
@@ -234,6 +240,7 @@ def _labelled(response: np.ndarray, draws: xr.Dataset) -> xr.DataArray:
         response,
         dims=("draw", "horizon", "response", "channel"),
         coords={
+            "draw": draws["draw"].to_numpy(),
             "horizon": np.arange(response.shape[1]),
             "response": draws["variable"].to_numpy(),
             "channel": draws["channel"].to_numpy(),

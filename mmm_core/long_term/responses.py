@@ -81,7 +81,12 @@ def impulse_responses(draws: xr.Dataset, horizon: int = WEEKS, kind: Kind = "ort
     return xr.DataArray(
         in_levels(response, found.differenced),
         dims=("draw", "horizon", "response", "shock"),
-        coords={"horizon": np.arange(horizon + 1), "response": names, "shock": names},
+        coords={
+            "draw": draws["draw"].to_numpy(),
+            "horizon": np.arange(horizon + 1),
+            "response": names,
+            "shock": names,
+        },
         name="impulse_response",
         attrs={"kind": kind},
     )

@@ -1,0 +1,93 @@
+"""Is anything left in the residuals? Portmanteau test of a vector autoregression.
+
+    Q = T^2 sum_{h=1..H} 1/(T-h) trace(C_h' C_0^{-1} C_h C_0^{-1})  ~  chi2(n^2 (H - p)),   C_h = 1/T sum_t e_t
+    e_{t-h}'
+
+(Luetkepohl 2005, section 4.4.3, adjusted for small samples). A small p-value says that a week's residuals tell
+something of a later week's: more lags, a season or a missing variable.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from scipy.stats import chi2
+
+from mmm_core.errors import InputError
+from mmm_core.long_term.coefficients import Coefficients
+
+LAGS = 12
+
+
+class Portmanteau(NamedTuple):
+    """Of every series of residuals."""
+
+    statistic: np.ndarray  # (draw,)
+    p_value: np.ndarray  # (draw,)
+    degrees: int
+
+    @property
+    def median_p(self) -> float:
+        """The middle of the p-values."""
+        return float(np.median(self.p_value))
+
+    @property
+    def sentence(self) -> str:
+        """In words."""
+        if self.median_p < 0.05:
+            return (
+                f"residuals are correlated over the weeks (p = {self.median_p:.3f}): take more lags, or look for a "
+                "season, a step or a variable that is missing"
+            )
+        return f"no sign that residuals are correlated over the weeks (p = {self.median_p:.2f})"
+
+
+def residuals(draws: xr.Dataset) -> np.ndarray:
+    """Residuals at the posterior mean of the coefficients: (1, row, variable), or (draw, ...) of variables known as
+    draws.
+
+    At a draw of the coefficients residuals hold that draw's own error too, which is correlated over the weeks.
+    """
+    found = Coefficients.of(draws)
+    values = draws["modelled"].to_numpy()
+    values = values if values.ndim == 3 else values[None]
+    media = draws["media"].to_numpy()
+    first, weeks = int(draws.attrs["first_row"]), values.shape[-2]
+    history = len(media) - weeks
+    terms = np.concatenate([np.ones((weeks, 1)), draws["deterministic"].to_numpy()], axis=1)
+    out = values[:, first:] - terms[first:] @ found.terms.mean(0).T
+    for lag, weight in enumerate(found.lags.mean(0), start=1):
+        out = out - values[:, first - lag : weeks - lag] @ weight.T
+    for lag, weight in enumerate(found.media.mean(0)):
+        out = out - media[history + first - lag : history + weeks - lag] @ weight.T
+    return np.asarray(out)
+
+
+def portmanteau(draws: xr.Dataset, lags: int = LAGS) -> Portmanteau:
+    """The test of a fit; of variables known as draws, of each draw of them.
+
+    Args:
+        draws: of `fit_bvar`. lags: H, more than the model has.
+    """
+    return portmanteau_of(residuals(draws), int(draws.attrs["lags"]), lags)
+
+
+def portmanteau_of(left: np.ndarray, order: int, lags: int) -> Portmanteau:
+    """The test of residuals (draw, row, variable) of a model with `order` lags."""
+    if lags <= order:
+        raise InputError(f"the test needs more lags than the model has ({order}), got {lags}")
+    left = left - left.mean(1, keepdims=True)
+    rows, variables = left.shape[1:]
+    across = np.swapaxes(left, 1, 2)
+    inverse = np.linalg.inv(across @ left / rows)
+    statistic = np.zeros(len(left))
+    for lag in range(1, lags + 1):
+        moved = across[..., lag:] @ left[:, : rows - lag] / rows
+        statistic += np.trace(np.swapaxes(moved, 1, 2) @ inverse @ moved @ inverse, axis1=1, axis2=2) / (
+            rows - lag
+        )
+    statistic *= rows**2
+    degrees = variables**2 * (lags - order)
+    return Portmanteau(statistic, chi2.sf(statistic, degrees), degrees)

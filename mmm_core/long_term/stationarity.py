@@ -1,0 +1,74 @@
+"""Does a series wander? Two tests that ask opposite questions, by statsmodels.
+
+ADF (augmented Dickey-Fuller) takes a unit root for granted until the data speak against it; KPSS takes stationarity
+for granted. Where they agree the answer is clear; where both stay silent the series is too short to tell; where both
+reject there is a step or a trend.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mmm_core.errors import InputError
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Stationarity:
+    """Of one series.
+
+    Attributes:
+        variable: its name.
+        adf_p: p-value of a unit root. kpss_p: of stationarity, between 0.01 and 0.1 (all that the table of it holds).
+    """
+
+    variable: str
+    adf_p: float
+    kpss_p: float
+
+    @property
+    def verdict(self) -> str:
+        """stationary, unit root, unclear, or trend or step."""
+        against_root, against_stationary = self.adf_p < LEVEL, self.kpss_p < LEVEL
+        if against_root != against_stationary:
+            return "stationary" if against_root else "unit root"
+        return "trend or step" if against_root else "unclear"
+
+    @property
+    def sentence(self) -> str:
+        """In words."""
+        advice = {
+            "stationary": "effects die out",
+            "unit root": "effects may be permanent: compare a fit with it in differenced=",
+            "unclear": "too short to tell: compare fits with and without it in differenced=",
+            "trend or step": "give the fit a trend or a step as a term",
+        }[self.verdict]
+        return f"{self.variable}: {self.verdict} (ADF p = {self.adf_p:.2f}, KPSS p = {self.kpss_p:.2f}); {advice}"
+
+
+def stationarity(variables: pd.DataFrame) -> list[Stationarity]:
+    """Both tests of every column, each about a constant.
+
+    Raises:
+        InputError: a column has gaps or never changes.
+    """
+    from statsmodels.tsa.stattools import adfuller, kpss
+
+    found = []
+    for name in variables.columns:
+        values = variables[name].to_numpy(dtype=float)
+        if not np.isfinite(values).all() or np.ptp(values) == 0:
+            raise InputError(
+                f"'{name}' has gaps or never changes: no test of stationarity says anything of it"
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a p-value beyond its table is given as the table's end
+            unit_root = float(adfuller(values, autolag="AIC")[1])
+            stationary = float(kpss(values, regression="c", nlags="auto")[1])
+        found.append(Stationarity(str(name), unit_root, stationary))
+    return found

@@ -1,0 +1,32 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmm_core.errors import InputError
+from mmm_core.long_term.stationarity import Stationarity, stationarity
+
+
+def test_what_wanders_and_what_comes_back():
+    rng = np.random.default_rng(0)
+    shocks = rng.normal(size=(300, 2))
+    back = np.zeros(300)
+    for week in range(1, 300):
+        back[week] = 0.5 * back[week - 1] + shocks[week, 0]
+    frame = pd.DataFrame({"back": back, "wanders": np.cumsum(shocks[:, 1])})
+    first, second = stationarity(frame)
+    assert first.verdict == "stationary"
+    assert "effects die out" in first.sentence
+    assert second.verdict == "unit root"
+    assert "differenced=" in second.sentence
+
+
+@pytest.mark.parametrize(("adf", "kpss", "verdict"), [(0.5, 0.1, "unclear"), (0.01, 0.01, "trend or step")])
+def test_where_the_tests_do_not_agree(adf, kpss, verdict):
+    found = Stationarity("base", adf, kpss)
+    assert found.verdict == verdict
+    assert found.sentence.startswith(f"base: {verdict}")
+
+
+def test_no_test_of_a_constant():
+    with pytest.raises(InputError, match="'flat' has gaps or never changes"):
+        stationarity(pd.DataFrame({"flat": np.ones(50)}))
