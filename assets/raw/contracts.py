@@ -270,6 +270,7 @@ _CONTRACTS = (
                 minimum=None,
             ),
             _level("roi", "In its place: that outcome by the spend tested", **_MAY_LACK, minimum=None),
+            _level("cost_per_target", "In its place: spend tested by the units it brought", **_MAY_LACK),
             _level("standard_error", "Standard error of whichever is stated", **_MAY_LACK),
             _level("interval_low", "In its place: lower end of an interval", **_MAY_LACK, minimum=None),
             _level("interval_high", "Upper end of the interval", **_MAY_LACK, minimum=None),

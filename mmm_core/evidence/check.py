@@ -12,7 +12,7 @@ import xarray as xr
 
 from mmm_core.data.weeks import first_days
 from mmm_core.errors import listed, nearest
-from mmm_core.evidence.lift_test import LiftTest, Status
+from mmm_core.evidence.lift_test import BENCHMARK, LiftTest, Status
 from mmm_core.spec.calibration_spec import EvidenceRule
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -122,9 +122,13 @@ def same_geos(one: LiftTest, other: LiftTest) -> bool:
 
 
 def overlap(one: LiftTest, other: LiftTest) -> bool:
-    """Whether two tests changed one channel in a geo that both have, and count outcome of the same days."""
+    """Whether two tests changed one channel in a geo that both have, and count outcome of the same days.
+
+    A benchmark changed nothing: it stands beside the tests of its weeks.
+    """
     return (
-        bool(set(one.spend) & set(other.spend))
+        BENCHMARK not in (one.design, other.design)
+        and bool(set(one.spend) & set(other.spend))
         and same_geos(one, other)
         and one.start <= other.measured_until
         and other.start <= one.measured_until

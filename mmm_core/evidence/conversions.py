@@ -63,6 +63,48 @@ def from_roi(roi: Estimate, incremental_spend: float) -> Estimate:
     return Estimate(roi.value * incremental_spend, roi.error * abs(incremental_spend))
 
 
+def from_cost(
+    incremental_spend: float,
+    cost: float | None,
+    error: float | None = None,
+    interval: tuple[float, float, float] | None = None,
+) -> Estimate:
+    """Incremental units of a cost for each of them, both of one spend.
+
+    units = spend / cost. Its error is spend * error / cost^2 to first order; of an interval the ends are divided
+    instead, as the interval of the units is spend / high to spend / low with the same probability.
+
+    Args:
+        cost: spend for a unit, above 0; None where an interval stands alone.
+        error: its standard error, which counts before an interval.
+        interval: low, high and level, as of `from_interval`.
+
+    Raises:
+        InputError: a cost or an end of its interval that is not above 0, no spend, or as of `from_interval`.
+    """
+    if incremental_spend == 0:
+        raise InputError("a cost of no spend: state the spend with and without the test")
+    ends = () if interval is None else interval[:2]
+    for value in (*(() if cost is None else (cost,)), *ends):
+        if value <= 0:
+            raise InputError(
+                f"a cost of {value:g} for a unit is not above 0: where a test may have brought nothing, state "
+                "incremental_outcome and its error"
+            )
+    value = None if cost is None else incremental_spend / cost
+    found = None
+    if interval is not None:
+        low, high, level = interval
+        from_interval(low, high, level, cost)  # what is refused is told in the unit it is stated in
+        few, many = sorted((incremental_spend / high, incremental_spend / low))
+        found = from_interval(few, many, level, value)
+    if cost is not None and value is not None and error is not None:
+        return Estimate(value, abs(value) * error / cost)
+    if found is None:
+        raise InputError("a cost without an error: state standard_error or an interval")
+    return found
+
+
 def z_of(level: float) -> float:
     """Half the width of a standard Normal's central interval, such as 1.645 for 0.9."""
     return NormalDist().inv_cdf((1 + level) / 2)

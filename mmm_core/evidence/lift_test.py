@@ -20,6 +20,8 @@ Status = Literal["approved", "needs review", "rejected"]
 STATUSES: tuple[Status, ...] = ("approved", "needs review", "rejected")
 OUTCOMES: tuple[Outcome, ...] = ("revenue", "kpi")
 DESIGNS: tuple[Design, ...] = get_args(Design)
+BENCHMARK: Design = "benchmark"
+"""No experiment: what somebody answers for, such as a cost per order that finance has always seen."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from mmm_core.data.cells import ROW
 from mmm_core.data.reader import read_table
 from mmm_core.errors import InputError, listed, nearest, shown
 from mmm_core.evidence.columns import NAMES, REQUIRED
-from mmm_core.evidence.conversions import Estimate, from_interval, from_roi
+from mmm_core.evidence.conversions import Estimate, from_cost, from_interval, from_roi
 from mmm_core.evidence.lift_test import DESIGNS, OUTCOMES, STATUSES, LiftTest, TestedSpend
 from mmm_core.evidence.row import BETWEEN, Row, Rows
 from mmm_core.evidence.yaml_list import table_of
@@ -28,6 +28,7 @@ EVERYWHERE = "all"
 """In place of geos: every one of them."""
 _WEEKS_AGREE = 0.01  # share by which weekly spend may miss the total it should add up to: rounding
 _MISSPELT = 0.75
+_ESTIMATES = ("incremental_outcome", "roi", "cost_per_target")
 _INTERVAL = ("interval_low", "interval_high", "interval_level")
 
 
@@ -126,7 +127,7 @@ def _test(row: Row) -> LiftTest | None:
     design, reported = row.word("design", DESIGNS), row.day("reported_date")
     if not row.text("design"):
         row.fault("design", f"is blank: write one of {', '.join(DESIGNS)}")
-    estimate = _estimate(row, spend)
+    estimate = _estimate(row, spend, outcome)
     if row.faults or estimate is None or start is None or end is None or design is None:
         return None
     test = LiftTest(
@@ -215,16 +216,24 @@ def _weekly(row: Row, channels: tuple[str, ...]) -> dict[str, tuple[float, ...]]
     return out
 
 
-def _estimate(row: Row, spend: Mapping[str, TestedSpend]) -> Estimate | None:
-    """Incremental outcome and its standard error, whichever way they are stated."""
+def _estimate(row: Row, spend: Mapping[str, TestedSpend], measured: str) -> Estimate | None:
+    """Incremental outcome and its standard error, whichever way they are stated.
+
+    Args:
+        measured: what was measured, revenue or kpi.
+    """
     before = len(row.faults)
-    outcome, roi, error = row.number("incremental_outcome"), row.number("roi"), row.number("standard_error")
+    values = {column: row.number(column) for column in _ESTIMATES}
+    error = row.number("standard_error")
     interval = {column: row.number(column) for column in _INTERVAL}
     stated = [column for column, value in interval.items() if value is not None]
     if len(row.faults) > before:
         return None
-    if outcome is not None and roi is not None:
-        row.fault("roi", "is stated beside incremental_outcome: leave one of the two blank")
+    first, *more = [column for column, value in values.items() if value is not None] or [""]
+    for column in more:
+        row.fault(column, f"is stated beside {first}: leave one of the two blank")
+    if first == "cost_per_target" and measured != "kpi":
+        row.fault("cost_per_target", "is a cost of units: write kpi in column outcome, or state roi")
     if stated and len(stated) < len(_INTERVAL):
         lacking = [column for column in _INTERVAL if column not in stated]
         row.fault(lacking[0], f"is blank where {stated[0]} is not: an interval is its two ends and its level")
@@ -234,21 +243,21 @@ def _estimate(row: Row, spend: Mapping[str, TestedSpend]) -> Estimate | None:
         )
     if error is None and not stated:
         row.fault("standard_error", "is blank: state it, or interval_low, interval_high and interval_level")
-    value = outcome if roi is None else roi
-    if value is None and not stated:
-        row.fault("incremental_outcome", "is blank: state it, roi, or an interval")
+    if not first and not stated:
+        row.fault("incremental_outcome", "is blank: state it, roi, cost_per_target, or an interval of it")
     if len(row.faults) > before:
         return None
-    found = _as_stated(row, value, error, interval if stated else None)
-    if found is None or roi is None:
-        return found
     tested = sum(each.actual - each.without for each in spend.values())
-    if not spend:
+    if first in ("roi", "cost_per_target") and not spend:
         return None  # which is refused already
     try:
-        return from_roi(found, tested)
+        if first == "cost_per_target":
+            ends = tuple(float(value or 0.0) for value in interval.values()) if stated else None
+            return from_cost(tested, values[first], error, ends)
+        found = _as_stated(row, values.get(first), error, interval if stated else None)
+        return from_roi(found, tested) if found is not None and first == "roi" else found
     except InputError as refused:
-        row.fault("roi", str(refused))
+        row.fault(first, str(refused))
         return None
 
 

@@ -1,6 +1,7 @@
-"""How far a test is believed: seven figures, three of which widen its error; docs/evidence.md shows the formula.
+"""How far a test is believed: eight figures, four of which widen its error; docs/evidence.md shows the formula.
 
-inflation^2 = 1 + tau_spend + tau_recency + tau_design. The other four say whether a person has to look at it first.
+inflation^2 = 1 + tau_spend + tau_recency + tau_design + tau_area. The other four say whether a person has to look at
+it first.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from mmm_core.evidence.check import Doubt, MediaWeeks, same_geos
-from mmm_core.evidence.lift_test import LiftTest
+from mmm_core.evidence.lift_test import BENCHMARK, LiftTest
 from mmm_core.spec.calibration_spec import EvidenceRule
 
 _MOST_HALVINGS = 700.0  # beyond it a float has no room for the power
@@ -32,7 +33,7 @@ class Score:
             in the weeks of these geos that spent; infinite where there are none.
         pre_period_error: how far the comparison missed before the test; None where it is not known.
         contamination: share of its geos and days in which other channels were tested too.
-        tau_spend, tau_recency, tau_design: what each adds to the variance of the error, in multiples of it.
+        tau_spend, tau_recency, tau_design, tau_area: what each adds to the variance of the error, in multiples of it.
     """
 
     quality: float
@@ -45,11 +46,12 @@ class Score:
     tau_spend: float
     tau_recency: float
     tau_design: float
+    tau_area: float = 0.0
 
     @property
     def inflation(self) -> float:
         """Factor on the standard error, 1 or more."""
-        return math.sqrt(1.0 + self.tau_spend + self.tau_recency + self.tau_design)
+        return math.sqrt(1.0 + self.tau_spend + self.tau_recency + self.tau_design + self.tau_area)
 
     @property
     def weight(self) -> float:
@@ -81,6 +83,7 @@ def score(
         tau_recency=2.0 ** min(since / rule.half_life_weeks, _MOST_HALVINGS)
         - 1,  # (1 - r) / r with r = .5^(...)
         tau_design=(1 - quality) / quality,
+        tau_area=1 - test.share,
     )
 
 
@@ -134,7 +137,10 @@ def contamination(test: LiftTest, others: Iterable[LiftTest], weeks: MediaWeeks)
     neighbours = [
         other
         for other in others
-        if other.test_id != test.test_id and not set(other.spend) & set(test.spend) and same_geos(test, other)
+        if other.test_id != test.test_id
+        and other.design != BENCHMARK
+        and not set(other.spend) & set(test.spend)
+        and same_geos(test, other)
     ]
     geos = weeks.geos if weeks.national or not test.geos else test.geos
     first = test.start.toordinal()

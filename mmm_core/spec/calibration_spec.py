@@ -8,14 +8,16 @@ from pydantic import Field
 
 from mmm_core.spec.media_spec import Strict
 
-Design = Literal["geo_holdout", "geo_scale_up", "conversion_lift", "switchback", "scale_down", "scale_up"]
+Design = Literal[
+    "geo_holdout", "geo_scale_up", "conversion_lift", "switchback", "scale_down", "scale_up", "benchmark"
+]
 
 
 class DesignQuality(Strict):
     """How far a test is believed for how it was run: 1 as it was reported, less widens its error.
 
     Geos or people drawn by lot, beside others left alone, are believed; a whole market compared with what it was before
-    has no such others.
+    has no such others. A benchmark is no experiment at all: a cost or a return that somebody answers for.
     """
 
     geo_holdout: float = Field(default=1.0, gt=0, le=1)
@@ -24,6 +26,7 @@ class DesignQuality(Strict):
     switchback: float = Field(default=0.8, gt=0, le=1)
     scale_down: float = Field(default=0.6, gt=0, le=1)
     scale_up: float = Field(default=0.6, gt=0, le=1)
+    benchmark: float = Field(default=0.25, gt=0, le=1)
 
     def of(self, design: Design) -> float:
         """Quality of a design."""

@@ -42,7 +42,9 @@ priced as (
         geos.population / nullif(geos.market_population, 0) as population_covered,
         case tests.currency when 'USD' then 1 else rates.rate end as rate,
         -- what a unit of the stated figure is worth: an ROI of revenue has no currency, one of units is per unit of it
+        -- and a cost per unit is in it
         case
+            when tests.cost_per_target is not null then 1
             when tests.roi is null and tests.outcome = 'revenue' then 1
             when tests.roi is not null and tests.outcome = 'kpi' then -1
             else 0
@@ -74,6 +76,7 @@ select
     case outcome when 'revenue' then 'USD' else 'units of the KPI' end as unit,
     cast(incremental_outcome * pow(rate, power_of_rate) as double) as incremental_outcome,
     cast(roi * pow(rate, power_of_rate) as double) as roi,
+    cast(cost_per_target * pow(rate, power_of_rate) as double) as cost_per_target,
     cast(standard_error * pow(rate, power_of_rate) as double) as standard_error,
     cast(interval_low * pow(rate, power_of_rate) as double) as interval_low,
     cast(interval_high * pow(rate, power_of_rate) as double) as interval_high,

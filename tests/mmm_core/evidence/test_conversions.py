@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from mmm_core.errors import InputError
-from mmm_core.evidence.conversions import Estimate, from_interval, from_roi
+from mmm_core.evidence.conversions import Estimate, from_cost, from_interval, from_roi
 
 sizes = st.floats(1e-3, 1e6)
 
@@ -50,3 +50,39 @@ def test_an_interval_that_is_none_is_refused(arguments, message):
 def test_a_return_on_no_spend_is_refused():
     with pytest.raises(InputError, match="state the spend with and without"):
         from_roi(Estimate(1, 1), 0)
+
+
+@given(
+    cost=st.floats(0.1, 1e4),
+    spend=st.floats(-1e6, 1e6).filter(lambda spend: abs(spend) > 1),
+    rng=st.integers(0, 99),
+)
+def test_a_cost_with_a_small_error_is_what_draws_of_it_bring(cost, spend, rng):
+    share = 0.01
+    draws = spend / norm.rvs(cost, share * cost, size=20_000, random_state=rng)
+    found = from_cost(spend, cost, share * cost)
+    assert found.value == pytest.approx(spend / cost)
+    assert found.error == pytest.approx(draws.std(), rel=0.05)
+
+
+@pytest.mark.parametrize("spend", [1000.0, -1000.0])
+def test_an_interval_of_a_cost_is_turned_into_one_of_units_end_by_end(spend):
+    units = norm.interval(0.9, 50, 8)
+    costs = sorted(1000 / end for end in units)
+    found = from_cost(spend, None, interval=(*costs, 0.9))
+    assert found == Estimate(pytest.approx(math.copysign(50, spend)), pytest.approx(8))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((100, 0, 1), "cost of 0 for a unit is not above 0.*state incremental_outcome"),
+        ((100, 5, 1, (-1, 9, 0.9)), "cost of -1"),
+        ((100, 10, 1, (2, 9, 0.9)), "does not hold the estimate 10"),
+        ((100, 10, None), "without an error"),
+        ((0, 5, 1), "state the spend"),
+    ],
+)
+def test_a_cost_that_is_none_is_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        from_cost(*arguments)

@@ -116,6 +116,18 @@ def test_a_return_with_its_error_and_a_return_with_its_interval_are_converted(tm
     assert (same.incremental, same.standard_error) == (pytest.approx(-50800), pytest.approx(6350, rel=1e-6))
 
 
+def test_a_cost_for_a_unit_is_converted_and_is_one_of_units_alone(tmp_path):
+    row = {**ROW, "incremental_outcome": "", "cost_per_target": "25", "standard_error": "5", "outcome": "kpi"}
+    (test,) = read_lift_tests(file_of(tmp_path, row))
+    assert (test.incremental, test.standard_error) == (-2540.0, 508.0)
+    assert "column cost_per_target: is a cost of units: write kpi" in refusal(
+        tmp_path, {**row, "outcome": ""}
+    )
+    assert "cost_per_target: a cost of -25 for a unit is not above 0" in refusal(
+        tmp_path, {**row, "cost_per_target": "-25"}
+    )
+
+
 def test_an_interval_without_an_estimate_has_it_in_the_middle(tmp_path):
     row = {**ROW, "incremental_outcome": "", "standard_error": ""}
     row |= {"interval_low": "-60", "interval_high": "-20", "interval_level": "0.95"}
@@ -185,7 +197,7 @@ def test_a_yaml_that_is_no_list_of_tests_is_refused(tmp_path, text, message):
         ({"standard_error": "-3"}, "column standard_error: -3 is not above 0"),
         ({"standard_error": ""}, "column standard_error: is blank: state it, or interval_low"),
         ({"standard_error": "n/a"}, "column standard_error: 'n/a' is not a number: write digits only"),
-        ({"incremental_outcome": ""}, "column incremental_outcome: is blank: state it, roi, or an interval"),
+        ({"incremental_outcome": ""}, "column incremental_outcome: is blank: state it, roi, cost_per_target, or an"),
         ({"roi": "2"}, "column roi: is stated beside incremental_outcome"),
         ({"interval_low": "1"}, "column interval_high: is blank where interval_low is not"),
         ({"interval_low": "1", "interval_high": "2", "interval_level": "0.9"},

@@ -23,6 +23,11 @@ def panel():
     return MediaWeeks.of(data_of(PANEL), PANEL)
 
 
+@pytest.fixture(scope="module")
+def national():
+    return MediaWeeks.of(data_of(NATIONAL), NATIONAL)
+
+
 def test_the_worked_example_of_the_documentation(panel):
     """A scale-up to one and a half times the model's spend, half a half-life ago, of quality 0.8."""
     rule = EvidenceRule(half_life_weeks=18, design=DesignQuality(geo_scale_up=0.8))
@@ -41,6 +46,21 @@ def test_the_worked_example_of_the_documentation(panel):
 def test_a_fresh_test_at_the_models_own_spend_with_geos_drawn_by_lot_keeps_its_error(panel):
     found = score(replace(TEST, end=dt.date(2025, 3, 23), start=dt.date(2025, 2, 24)), [], panel, RULE, AS_OF)
     assert (found.tau_spend, found.tau_recency, found.tau_design, found.inflation) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_a_part_of_a_nation_is_told_with_a_wider_error(national):
+    whole, half = (
+        score(replace(TEST, geos=(), share=share), [], national, RULE, AS_OF) for share in (1.0, 0.5)
+    )
+    assert (whole.tau_area, half.tau_area) == (0.0, 0.5)
+    taus = half.tau_spend + half.tau_recency + half.tau_design
+    assert half.inflation == pytest.approx(math.sqrt(1.5 + taus))
+
+
+def test_a_benchmark_is_no_test_that_another_is_contaminated_by(panel):
+    other = replace(TEST, test_id="other", spend={"search": TestedSpend(8 * SEARCH, 0.0)})
+    assert contamination(TEST, [other], panel) == 1.0
+    assert contamination(TEST, [replace(other, design="benchmark")], panel) == 0.0
 
 
 @given(weeks=st.integers(0, 500), half_life=st.floats(0.5, 500))

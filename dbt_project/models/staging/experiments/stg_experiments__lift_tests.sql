@@ -16,6 +16,7 @@ renamed as (
         coalesce(outcome, 'revenue') as outcome,
         incremental_outcome,
         roi,
+        cost_per_target,
         standard_error,
         interval_low,
         interval_high,
