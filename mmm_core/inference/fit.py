@@ -16,6 +16,7 @@ from mmm_core.data.arrays import last_day, model_data
 from mmm_core.data.event_weeks import event_weeks
 from mmm_core.data.quarters import whole_quarters
 from mmm_core.errors import InputError, nearest
+from mmm_core.evidence.roi_prior import as_priors, with_tested_roi
 from mmm_core.evidence.stored import Evidence
 from mmm_core.files import why_not_written
 from mmm_core.inference.engines import (
@@ -23,6 +24,7 @@ from mmm_core.inference.engines import (
     EngineResult,
     FitOptions,
     engine,
+    refuse_beliefs,
     refuse_likelihood_terms,
 )
 from mmm_core.inference.hmc.state import Progress
@@ -77,8 +79,9 @@ def fit(
         warm_start: an earlier posterior of the model: its points and mass matrix shorten the warm-up. The answer does
             not depend on it.
         evidence: likelihood terms beside that of the KPI; an engine that has no place for them refuses them.
-        lift_tests: the approved ones are replayed through the model in its likelihood; an engine that has no place for
-            them refuses them. Those whose result was not known by the last week that is not held out are left out.
+        lift_tests: the approved ones are replayed through the model in its likelihood, or are priors where the
+            specification says so; an engine that has no place for the one or the other refuses them. Those whose result
+            was not known by the last week that is not held out are left out.
         left_out: names of tests that the fit must not see, to learn what they moved; the compiled programs are those of
             all tests.
 
@@ -105,6 +108,15 @@ def fit(
         if lift_tests is None or name not in lift_tests:
             known = () if lift_tests is None else (weighed.test.test_id for weighed in lift_tests.tests)
             raise InputError(f"lift test '{name}' cannot be left out: {nearest(name, known)}")
+    stated = as_priors(tests, spec)
+    tests = tuple(weighed for weighed in tests if weighed not in stated)
+    refuse_beliefs(spec.model, spec.fit.engine, [weighed.test.test_id for weighed in stated])
+    seen = [
+        weighed
+        for weighed in stated
+        if weighed.test.known_on <= last_day(data) and weighed.test.test_id not in left_out
+    ]
+    data = with_tested_roi(data, seen, spec)
     beside_the_kpi = [*(term.name for term in evidence), *(weighed.test.test_id for weighed in tests)]
     refuse_likelihood_terms(spec.model, spec.fit.engine, beside_the_kpi)
     check_array_memory(data, spec)

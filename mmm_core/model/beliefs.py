@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from mmm_core.errors import InputError, listed
+from mmm_core.evidence.roi_prior import TESTED_ROI
 from mmm_core.priors import Prior
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -30,17 +31,21 @@ def effect_beliefs(spec: ModelSpec, data: xr.Dataset) -> tuple[EffectBelief, ...
 
     A `total_share` of mean m and sd s becomes the same log-normal prior on every channel's ROI: with outcome Y and
     spend x_c, mean m Y / sum x_c and sd s Y / sqrt(sum x_c^2), so that all channels together bring a share of mean m
-    and sd s (Google, Meridian documentation, "ROI priors when the KPI is not revenue").
+    and sd s (Google, Meridian documentation, "ROI priors when the KPI is not revenue"). Lift tests that the arrays hold
+    as priors (`mmm_core.evidence.roi_prior`) take the place of what is stated of their channels.
 
     Raises:
         InputError: a belief on a share of an outcome whose sum is negative, or small beside what it is the sum of.
     """
     _refuse_shares(spec, data)
     common = common_roi(spec, data)
+    tested = _tested(spec, data)
     out = []
-    for channel in spec.channel_specs:
+    for name, channel in zip(spec.channels, spec.channel_specs, strict=True):
         stated, kind = channel.prior.prior, channel.prior.kind
-        if kind == "total_share":
+        if name in tested:
+            out.append(EffectBelief("roi", lognormal_of(*tested[name])))
+        elif kind == "total_share":
             share = channel.prior.total_share
             assert share is not None
             out.append(EffectBelief("roi", lognormal_of(common[0] * share.mean, common[1] * share.sd)))
@@ -48,6 +53,14 @@ def effect_beliefs(spec: ModelSpec, data: xr.Dataset) -> tuple[EffectBelief, ...
             assert stated is not None
             out.append(EffectBelief(kind, stated))
     return tuple(out)
+
+
+def _tested(spec: ModelSpec, data: xr.Dataset) -> dict[str, tuple[float, float]]:
+    """Mean and standard error of the ROI that lift tests found, of the channels for which they are the prior."""
+    if TESTED_ROI not in data:
+        return {}
+    rows = zip(spec.paid, data[TESTED_ROI].to_numpy(), strict=True)
+    return {name: (float(mean), float(error)) for name, (mean, error) in rows if np.isfinite(mean)}
 
 
 def treatment_beliefs(spec: ModelSpec) -> list[tuple[str, Prior]]:

@@ -99,6 +99,11 @@ class Calibration(Strict):
         default=None,
         description="file beside this YAML that says who approved which test and when: test_id, decision, by, on, why",
     )
+    as_roi_prior: tuple[str, ...] | Literal["all"] = Field(
+        default=(),
+        description="tests, by test_id, that become priors of their channels' ROI and are not replayed, or `all`; for "
+        "engines that cannot replay them",
+    )
     likelihood: Literal["normal", "student_t"] = "student_t"
     nu: float = Field(default=4.0, gt=1, description="degrees of freedom of `student_t`")
     rule: EvidenceRule = EvidenceRule()

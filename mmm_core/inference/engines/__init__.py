@@ -28,6 +28,7 @@ class RegisteredEngine(NamedTuple):
         module: holds its function `run`.
         approximate: what is approximate about its answer, "" where nothing is.
         likelihood_terms: whether it samples from likelihood terms beside that of the KPI; others are refused there.
+        beliefs: whether it reads what is believed of effects; lift tests as priors are refused where it does not.
         any_weeks: whether it samples from arrays that unobserved weeks fill up, see `mmm_core.model.prepare`: its
             compiled programs then serve further weeks.
     """
@@ -35,6 +36,7 @@ class RegisteredEngine(NamedTuple):
     module: str
     approximate: str = ""
     likelihood_terms: bool = False
+    beliefs: bool = True
     any_weeks: bool = False
 
 
@@ -55,7 +57,9 @@ ENGINES: dict[str, RegisteredEngine] = {
     "pymc": RegisteredEngine("mmm_core.inference.engines.pymc.engine"),
     "meridian": RegisteredEngine("mmm_core.inference.engines.meridian.engine"),
     "ridge": RegisteredEngine(
-        "mmm_core.inference.engines.ridge.engine", "ridge regression with bootstrap intervals, no posterior"
+        "mmm_core.inference.engines.ridge.engine",
+        "ridge regression with bootstrap intervals, no posterior",
+        beliefs=False,
     ),
 }
 
@@ -136,4 +140,19 @@ def refuse_likelihood_terms(model: str, name: str, evidence: Sequence[str]) -> N
             f"model {model}: engine {name} has no place for further likelihood terms "
             f"({listed(evidence)}), and would fit as if they were not there: use "
             f"`fit: {{engine: {able[0]}}}` ({', '.join(able[1:])} work too), or leave them out"
+            + (
+                " (`calibration: {as_roi_prior: all}` takes lift tests as priors)"
+                if ENGINES[name].beliefs
+                else ""
+            )
+        )
+
+
+def refuse_beliefs(model: str, name: str, tests: Sequence[str]) -> None:
+    """Raise InputError where lift tests are to be priors and the engine `name` has none of effects."""
+    if tests and not ENGINES[name].beliefs:
+        able = [other for other, registered in ENGINES.items() if registered.beliefs]
+        raise InputError(
+            f"model {model}: engine {name} has no priors of effects, and would fit as if lift tests ({listed(tests)}) "
+            f"were not there: use one of {', '.join(able)}, or leave them out"
         )

@@ -43,6 +43,7 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     """
     data, spec = prepared.data, prepared.spec
     refuse(spec, data)
+    refuse_kinds_of_belief(prepared)
     interpreter = python()
     report = Report(options)
     from mmm_core.inference.engines.meridian.draws import canonical_variables, statistics
@@ -68,6 +69,17 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
         statistics(draws, result, spec.fit.warmup),
         {"meridian": result["versions"]["google-meridian"], "meridian_jax": result["versions"]["jax"]},
     )
+
+
+def refuse_kinds_of_belief(prepared: PreparedModel) -> None:
+    """Raise InputError where lift tests as priors of some ROIs stand beside beliefs of another kind."""
+    kinds = {belief.kind for belief in prepared.model.beliefs[: len(prepared.spec.paid)]}
+    if len(kinds) > 1:
+        fault = (
+            f"calibration.as_roi_prior: what is believed of paid channels is of one kind there, not "
+            f"{listed(sorted(kinds))}: state `prior: {{roi: ...}}` of the channels without tests"
+        )
+        refuse_faults(prepared.spec, "meridian", [fault])
 
 
 def refuse(spec: ModelSpec, data: xr.Dataset | None = None) -> None:
