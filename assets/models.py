@@ -21,20 +21,30 @@ if TYPE_CHECKING:
 PARTITION_KEY = r"[\w.-]+"
 
 
+LISTS = ("tests", "experiments")
+"""Of lift tests and geo experiments: `<model>.tests.yaml` beside `<model>.yaml` is a part of it and no model."""
+
 ANSWERS = ("curves", "budget")
 """What is registered beside a model, as `mmm_<model>_<answer>`."""
 
 
 def model_names() -> list[str]:
     """Names of the models, sorted: the YAML files' names, as far as they can be partition keys."""
-    return sorted(path.stem for path in models_dir().glob("*.yaml") if re.fullmatch(PARTITION_KEY, path.stem))
+    stems = {path.stem for path in models_dir().glob("*.yaml") if re.fullmatch(PARTITION_KEY, path.stem)}
+    return sorted(stem for stem in stems if not _is_list(stem, stems))
+
+
+def _is_list(stem: str, stems: set[str]) -> bool:
+    model, _, part = stem.rpartition(".")
+    return part in LISTS and model in stems
 
 
 def files_passed_over() -> list[str]:
     """Names of files in the models' folder that look like a model and are no partition: `.yml`, or an odd name."""
-    models = {f"{name}.yaml" for name in model_names()}
+    names = model_names()
+    known = {f"{name}.yaml" for name in names} | {f"{name}.{part}.yaml" for name in names for part in LISTS}
     found = (path for path in models_dir().iterdir() if path.suffix.lower() in (".yaml", ".yml"))
-    return sorted(name_of(path.name) for path in found if path.name not in models)
+    return sorted(name_of(path.name) for path in found if path.name not in known)
 
 
 def spec_path(model: str) -> Path:

@@ -15,6 +15,9 @@ from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check, model_asset
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmm_core.evidence.lift_test import LiftTest
     from mmm_core.evidence.scorecard import Scorecard
 
 SHOWN = ["test_id", "status", "channels", "end_date", "incremental_outcome", "standard_error", "calibrating_error",
@@ -24,7 +27,7 @@ SHOWN = ["test_id", "status", "channels", "end_date", "incremental_outcome", "st
 @model_asset(
     "evidence",
     "lift_evidence",
-    deps=["model_table", dg.AssetKey(["marts", MART])],
+    deps=["model_table", "geo_lift", dg.AssetKey(["marts", MART])],
     description=(
         "The lift tests of the model's market that were known by this as-of week, held against the frozen table, "
         "scored by the YAML's rule and decided by its approvals (`mmm_core.evidence.scorecard.scorecard`); only "
@@ -61,7 +64,7 @@ def lift_evidence(
     spec = load_model(vintage.model)
     folder, frozen = spec_path(vintage.model).parent, vintages.checked(vintage, vintages.current(vintage))
     mart, approvals = read_tests(warehouse, spec), approvals_beside(spec, folder)
-    tests = (*mart.tests, *tests_beside(spec, folder))
+    tests = (*mart.tests, *tests_beside(spec, folder), *_read(results.read("geo_lift", vintage)))
     card = scorecard(
         tests,
         model_data(read_table(frozen), spec, str(frozen)),
@@ -100,6 +103,15 @@ def lift_evidence(
             _known(unknown_approvals(approvals, [*(t.test_id for t in tests), *(mart.unreadable or {})])),
         ],
     )
+
+
+def _read(table: "pd.DataFrame | None") -> "tuple[LiftTest, ...]":
+    """The lift tests that geo experiments made, from the rows of `geo_lift`."""
+    from mmm_core.evidence.reader import lift_tests_in
+
+    if table is None or table.empty:
+        return ()
+    return lift_tests_in(table, "geo_lift").tests
 
 
 def _agree(card: "Scorecard") -> dg.AssetCheckResult:

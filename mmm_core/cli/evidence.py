@@ -91,7 +91,7 @@ def calibrating(
             f"model {spec.model}: its YAML does not say that lift tests calibrate it: add "
             "`calibration: {lift_tests: approved}`, or leave --lift-tests out"
         )
-    if lift_tests is None and not spec.calibration.tests:
+    if lift_tests is None and not (spec.calibration.tests or spec.calibration.experiments):
         return None, [NOT_CALIBRATED.format(model=escape(spec.model))] if wanted else []
     card, undecided = _scored(spec, folder, table, lift_tests, None)
     aside = [
@@ -115,8 +115,10 @@ def _scored(
     from mmm_core.evidence.beside import approvals_beside, markets_of, tests_beside, unknown_approvals
     from mmm_core.evidence.reader import read_lift_tests
     from mmm_core.evidence.scorecard import scorecard
+    from mmm_core.readout.listed import experiments_beside, read_listed
 
-    tests = [*tests_beside(spec, folder), *(read_lift_tests(lift_tests) if lift_tests else ())]
+    read = [read_listed(each, (folder,), spec).test for each in experiments_beside(spec, folder)]
+    tests = [*tests_beside(spec, folder), *read, *(read_lift_tests(lift_tests) if lift_tests else ())]
     if not tests:
         raise InputError(
             f"model {spec.model}: no lift tests: name a file with --lift-tests, or in the YAML: "

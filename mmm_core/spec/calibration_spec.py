@@ -95,6 +95,10 @@ class Calibration(Strict):
         default=None,
         description="file of further tests beside this YAML, as CSV or a YAML list; see docs/evidence.md",
     )
+    experiments: str | None = Field(
+        default=None,
+        description="file of geo experiments beside this YAML, read from their own panels; see docs/lift.md",
+    )
     approvals: str | None = Field(
         default=None,
         description="file beside this YAML that says who approved which test and when: test_id, decision, by, on, why",

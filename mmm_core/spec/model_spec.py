@@ -36,7 +36,7 @@ BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 # `media.defaults` is read, but where the channels took it over.
 NOT_READ_BY_A_FIT: Any = {
     "owner": True, "schedule": True, "review": True, "budget": True, "table": True, "media": {"defaults": True},
-    "calibration": {"lift_tests": True, "tests": True, "approvals": True, "rule": True},
+    "calibration": {"lift_tests": True, "tests": True, "experiments": True, "approvals": True, "rule": True},
 }  # fmt: skip
 
 LONGEST_LINE, MOST_LINES = 600, 40

@@ -19,6 +19,13 @@ def test_files_that_look_like_a_model_and_are_none_are_named(folder):
     assert models.files_passed_over() == ["LOUD.YAML", "odd name.yaml", "old.yml"]
 
 
+def test_lists_beside_a_model_are_parts_of_it_and_no_models(folder):
+    for name in ("us.yaml", "us.tests.yaml", "us.experiments.yaml", "uk.tests.yaml", "us.v2.yaml"):
+        (folder / name).write_text("model: x\n")
+    assert models.model_names() == ["uk.tests", "us", "us.v2"]
+    assert models.files_passed_over() == []
+
+
 def test_whatever_goes_wrong_in_reading_a_model_is_a_refusal_of_it(folder, monkeypatch):
     (folder / "sound.yaml").write_text("model: [broken")
     with pytest.raises(SpecError, match=r"sound\.yaml: not valid YAML"):

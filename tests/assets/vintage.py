@@ -12,6 +12,7 @@ from assets.models import Vintage, load_model
 from assets.posteriors.mmm_posterior import mmm_posterior
 from assets.registry.registered_model import registered_model
 from assets.resources.fitting import FitProcess
+from assets.resources.landing import Landing
 from assets.resources.stores import (
     EvidenceStore,
     PosteriorStore,
@@ -107,6 +108,7 @@ class ModelStages:
         """Materialize one asset; those `around` it are known but not run. A failed run is returned, not raised."""
         resources = {
             "io_manager": RefusingIOManager(),
+            "landing": Landing(folder=str(self.folder / "landing"), dlt_folder=str(self.folder / "dlt")),
             "vintages": self.vintages,
             "evidence": self.evidence,
             "posteriors": self.posteriors,

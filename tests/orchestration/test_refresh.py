@@ -20,7 +20,8 @@ from tests.orchestration.house import (
 pytestmark = pytest.mark.slow
 
 STAGES = {
-    "model_table", "lift_evidence", "mmm_posterior", "registered_model", "media_transforms", "contributions", "roi",
+    "model_table", "geo_lift", "lift_evidence", "mmm_posterior", "registered_model", "media_transforms",
+    "contributions", "roi",
     "response_curves", "budget_allocation", "model_review", "champion", "published_results",
 }  # fmt: skip
 
