@@ -20,6 +20,7 @@ import xarray as xr
 from mmm_core.agreement.predicted import ResultNoise
 from mmm_core.errors import listed
 from mmm_core.evidence.lift_test import WeighedTest
+from mmm_core.evidence.roi_prior import as_priors
 from mmm_core.inference.fit import refit
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.mixing import effective_sample_size_of_mean
@@ -81,7 +82,8 @@ def leave_out(
         for weighed in tests
     }
     wanted = sorted({frozenset(names) for names in sets}, key=sorted)
-    found = {names: _weighted(posterior, names, densities) for names in wanted}
+    priors = frozenset(weighed.test.test_id for weighed in as_priors(tests, posterior.spec))
+    found = {names: _weighted(posterior, names, densities, bool(names & priors)) for names in wanted}
     for names in wanted:
         if table is None or (found[names].method == "weights" and len(names) < len(tests)):
             continue
@@ -104,10 +106,12 @@ def _named(
     return lambda now: progress(replace(now, phase=f"without {which}, {now.phase}"))
 
 
-def _weighted(posterior: Posterior, names: frozenset[str], densities: Mapping[str, np.ndarray]) -> LeftOut:
-    """The calibrated draws weighted, where that can be trusted."""
+def _weighted(
+    posterior: Posterior, names: frozenset[str], densities: Mapping[str, np.ndarray], of_prior: bool
+) -> LeftOut:
+    """The calibrated draws weighted, where that can be trusted; not where a test is a prior and no likelihood."""
     density = np.sum([densities[name] for name in sorted(names)], axis=0)
-    if _is_of_first_order(posterior):
+    if of_prior or _is_of_first_order(posterior):
         return LeftOut(names, "unknown", np.nan, posterior, np.full(len(density), np.nan))
     weights, khat = importance_weights(density, posterior.chains)
     trusted = khat <= good_khat(len(density))

@@ -6,7 +6,9 @@ from datetime import date
 import numpy as np
 import pytest
 
+from mmm_core.agreement.left_out import leave_out
 from mmm_core.data.arrays import model_data
+from mmm_core.effects.replayed_tests import replayed_tests
 from mmm_core.errors import InputError
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
 from mmm_core.evidence.roi_prior import TESTED_ROI, as_priors, with_tested_roi
@@ -76,9 +78,16 @@ def test_which_tests_become_priors_is_the_yamls_choice():
     assert as_priors(tests, parse_spec(SPEC)) == ()
 
 
-def test_a_fit_is_the_one_that_the_prior_in_the_yaml_gives_and_a_later_result_is_not_in_it():
-    evidence = Evidence("small", date(2025, 3, 17), (lift_test("one", 200.0, 20.0),))
-    told = fit(TABLE, spec_of(), lift_tests=evidence)
+EVIDENCE = Evidence("small", date(2025, 3, 17), (lift_test("one", 200.0, 20.0),))
+
+
+@pytest.fixture(scope="module")
+def told():
+    """A posterior for which the test was a prior."""
+    return fit(TABLE, spec_of(), lift_tests=EVIDENCE)
+
+
+def test_a_fit_is_the_one_that_the_prior_in_the_yaml_gives_and_a_later_result_is_not_in_it(told):
     low, sd = lognormal_of(2.0, 0.2).parameters
     media = {**SPEC["media"]}
     channels = {**media["channels"]}
@@ -86,11 +95,20 @@ def test_a_fit_is_the_one_that_the_prior_in_the_yaml_gives_and_a_later_result_is
     stated = fit(TABLE, parse_spec({**SPEC, **FIT, "media": {**media, "channels": channels}}))
     for name in ("roi", "coefficient", "alpha"):
         assert np.array_equal(told["posterior"][name], stated["posterior"][name]), name
-    (late,) = evidence.tests
+    (late,) = EVIDENCE.tests
     late = replace(late, test=replace(late.test, reported=date(2025, 3, 1)))
-    held_out = fit(TABLE, spec_of(), holdout_weeks=8, lift_tests=replace(evidence, tests=(late,)))
+    held_out = fit(TABLE, spec_of(), holdout_weeks=8, lift_tests=replace(EVIDENCE, tests=(late,)))
     assert TESTED_ROI not in held_out["constant_data"]
     assert TESTED_ROI in told["constant_data"]
+
+
+def test_without_a_test_that_was_a_prior_the_model_is_fitted_again(told):
+    (weighed,) = EVIDENCE.tests
+    lifts = replayed_tests(told, [weighed])
+    found = leave_out(told, [weighed], lifts, [["one"]], TABLE)[frozenset(["one"])]
+    assert found.method == "refit"
+    assert TESTED_ROI not in found.posterior.data
+    assert leave_out(told, [weighed], lifts, [["one"]])[frozenset(["one"])].method == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -110,9 +128,8 @@ def test_a_test_that_makes_no_prior_is_refused_by_name(weighed, message):
 
 
 def test_an_engine_without_a_place_for_tests_says_that_they_may_be_priors_and_ridge_takes_neither():
-    evidence = Evidence("small", date(2025, 3, 17), (lift_test("one", 200.0, 20.0),))
     pymc, ridge = ({"fit": {"engine": engine, "chains": 1, "draws": 100}} for engine in ("pymc", "ridge"))
     with pytest.raises(InputError, match=r"no place for further likelihood terms.*as_roi_prior: all"):
-        fit(TABLE, parse_spec({**SPEC, **pymc}), lift_tests=evidence)
+        fit(TABLE, parse_spec({**SPEC, **pymc}), lift_tests=EVIDENCE)
     with pytest.raises(InputError, match="engine ridge has no priors of effects"):
-        fit(TABLE, parse_spec({**SPEC, **ridge, "calibration": {"as_roi_prior": "all"}}), lift_tests=evidence)
+        fit(TABLE, parse_spec({**SPEC, **ridge, "calibration": {"as_roi_prior": "all"}}), lift_tests=EVIDENCE)
