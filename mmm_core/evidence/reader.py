@@ -252,8 +252,8 @@ def _estimate(row: Row, spend: Mapping[str, TestedSpend], measured: str) -> Esti
         return None  # which is refused already
     try:
         if first == "cost_per_target":
-            ends = tuple(float(value or 0.0) for value in interval.values()) if stated else None
-            return from_cost(tested, values[first], error, ends)
+            low, high, level = (float(value or 0.0) for value in interval.values())
+            return from_cost(tested, values[first], error, (low, high, level) if stated else None)
         found = _as_stated(row, values.get(first), error, interval if stated else None)
         return from_roi(found, tested) if found is not None and first == "roi" else found
     except InputError as refused:
