@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmm_core.cli import analysis as cli_analysis
+from mmm_core.cli import reconcile as cli_reconcile
 from mmm_core.cli.calibration import calibration
 from mmm_core.cli.comparison import compare
 from mmm_core.cli.contents import keep, posterior_origin, record, refuse_another
@@ -353,6 +354,7 @@ app.command(rich_help_panel="Question a model")(calibration)
 app.command("lift-tests", rich_help_panel="Question a model")(lift_tests_command)
 app.command(rich_help_panel="Question a model")(select)
 cli_analysis.register(app)
+cli_reconcile.register(app)
 app.command(rich_help_panel="Question a model")(compare)
 
 

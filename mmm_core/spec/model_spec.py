@@ -24,6 +24,7 @@ from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 from mmm_core.spec.names import Column, Component, Day, FilterValue, refuse_names_alike
+from mmm_core.spec.reconciliation_spec import ReconciliationRule
 from mmm_core.spec.review_spec import Review
 from mmm_core.spec.yaml_file import read_yaml, written_yaml
 
@@ -36,6 +37,7 @@ BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 # `media.defaults` is read, but where the channels took it over.
 NOT_READ_BY_A_FIT: Any = {
     "owner": True, "schedule": True, "review": True, "budget": True, "table": True, "media": {"defaults": True},
+    "reconciliation": True,
     "calibration": {"lift_tests": True, "tests": True, "experiments": True, "approvals": True, "rule": True},
 }  # fmt: skip
 
@@ -257,6 +259,7 @@ class ModelSpec(Strict):
     likelihood: Literal["normal", "student_t"] | StudentT = "normal"
     fit: Fit = Fit()
     calibration: Calibration = Calibration()
+    reconciliation: ReconciliationRule = ReconciliationRule()
     review: Review = Review()
     budget: Budget = Budget()
 

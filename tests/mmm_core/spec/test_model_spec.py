@@ -151,6 +151,7 @@ def test_yaml_round_trip_and_hash():
         (["owner"], "team:other", True),
         (["review", "ess_bulk"], 400, True),
         (["budget", "weeks"], 26, True),
+        (["reconciliation"], {"weeks": 52, "attribution": {"bias": {"sd": 0.1}}}, True),
         (["fit", "seed"], 8, False),
         (["media", "channels", "tv", "spend"], "tv_cost", False),
         (["baseline", "seasonality"], {"order": 3}, False),
