@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -107,6 +108,7 @@ def log_marginal_likelihood(known: Moments, precision: np.ndarray, degrees: floa
     return np.asarray(found)
 
 
+@cache
 def log_normaliser(rows: int, variables: int, degrees: float) -> float:
     """The part of log p(Y) that no data change."""
     return float(

@@ -11,12 +11,14 @@ with logit_w = log (k + 1/2) / (n - k + 1/2), the empirical logit, whose varianc
 sparse and whose draws are those of a Kalman smoother; the step is drawn first, on a fine grid, with the states
 integrated out. Weeks between waves are uncertain and are drawn as such. No value is ever carried forward.
 
-The states are estimated before anything is known of media: between waves they are a random walk, so that what media
-do there is seen only where a wave saw it, and effects on a metric that is measured seldom come out too small rather
-than too large.
+The states are estimated before anything is known of media: between waves they are a random walk. They say what a
+metric was. An autoregression fitted on them finds effects several times too small where waves are rare, so that for
+effects states and autoregression are drawn together: `mmm_core.long_term.tracked`.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -59,11 +61,7 @@ def weekly_states(
             has no day in the weeks, too few waves, or a share that never changes.
     """
     waves = _checked(waves, weeks)
-    days = _days_in_weeks(waves, weeks)
-    yes = waves["share"].to_numpy(float) * waves["sample"].to_numpy(float)
-    no = waves["sample"].to_numpy(float) - yes
-    measured = np.log((yes + 0.5) / (no + 0.5))
-    variance = 1 / (yes + 0.5) + 1 / (no + 0.5)
+    days, measured, variance = observations(waves, weeks)
     middle = measured.mean()
     rng = np.random.default_rng(seed)
     scores = np.array([_log_marginal(days, measured - middle, variance, grid) for grid in GRID])
@@ -87,6 +85,23 @@ def weekly_states(
         },
         coords={"week": weeks.to_numpy(), "wave": pd.DatetimeIndex(waves["start"]).to_numpy()},
     )
+
+
+class Observations(NamedTuple):
+    """What the waves of a survey say of the weeks' logits."""
+
+    days: np.ndarray  # h, share of each wave's days in each week, (wave, week)
+    measured: np.ndarray  # empirical logits, (wave,)
+    variance: np.ndarray  # of their sampling error, (wave,)
+
+
+def observations(waves: pd.DataFrame, weeks: pd.DatetimeIndex) -> Observations:
+    """Waves as observations of logits; arguments and errors of `weekly_states`."""
+    waves = _checked(waves, weeks)
+    yes = waves["share"].to_numpy(float) * waves["sample"].to_numpy(float)
+    no = waves["sample"].to_numpy(float) - yes
+    measured = np.log((yes + 0.5) / (no + 0.5))
+    return Observations(_days_in_weeks(waves, weeks), measured, 1 / (yes + 0.5) + 1 / (no + 0.5))
 
 
 def smoothed(

@@ -220,7 +220,7 @@ def _one_chain(problem: Hierarchy, proposal: _Proposal, draws: int, rng: np.rand
     states = np.zeros(len(points), dtype=int)
     for step in range(1, len(points)):
         now = states[step - 1]
-        states[step] = step if threshold[step] < weight[step] - weight[now] else now
+        states[step] = step if threshold[step] + weight[now] < weight[step] else now
     accepted = float(np.mean(np.diff(states) > 0)) if len(points) > 1 else 1.0
     evidence = float(logsumexp(weight) - np.log(len(weight)))
     return Sampled(np.exp(points[states[BURN:]]), accepted, evidence)
@@ -237,7 +237,7 @@ def _chain_each(problem: Hierarchy, proposal: _Proposal, draws: int, rng: np.ran
             known = problem.known.at(part)
             new[part] = problem.log_density_of_logs(points[step, part], known)
         new -= proposal.log_density(points[step])
-        moved = (threshold[step] < new - weight) | (step == 0)
+        moved = (threshold[step] + weight < new) | (step == 0)
         state[moved], weight[moved] = points[step, moved], new[moved]
         accepted += int(moved.sum()) if step else 0
     return Sampled(np.exp(state), accepted / (STEPS * draws), float("nan"))

@@ -1,0 +1,110 @@
+"""Weekly states of metrics that surveys measure, given the vector autoregression they belong to: one exact draw.
+
+Given its coefficients the autoregression is a normal density of all weeks' variables,
+
+    sum_a F_a y_{t-a} - m_t ~ N(0, Sigma),   F_0 = I, F_l = -A_l,   m_t = intercept, media and terms of week t,
+
+and so is each wave of a survey, h_w'y_j + u_w. Of the variables some are known (the base) and some latent (the
+metrics). Put the known ones on the right, and the latent ones' precision is a band around the diagonal, weeks in
+order: a Cholesky factor of it costs weeks x band^2. The draw is that of a Kalman smoother (Chan and Jeliazkov 2009),
+with waves of any number of weeks and any number of metrics.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cholesky_banded
+from scipy.linalg.lapack import dtbtrs
+
+
+class Waves(NamedTuple):
+    """What surveys say of the latent states, (week, latent) flattened, weeks in order."""
+
+    precision: np.ndarray  # lower band of H'V^{-1}H, (band, week x latent)
+    information: np.ndarray  # H'V^{-1}z, (week, latent)
+
+
+class Band(NamedTuple):
+    """A normal of the latent states of each chain."""
+
+    precision: np.ndarray  # lower band, (chain, band, week x latent)
+    information: np.ndarray  # (chain, week x latent)
+
+
+def of_waves(days: list[np.ndarray], measured: list[np.ndarray], variance: list[np.ndarray]) -> Waves:
+    """The surveys of each latent metric.
+
+    Args:
+        days: h of each metric, (wave, week). measured, variance: (wave,).
+    """
+    latent, weeks = len(days), days[0].shape[1]
+    precisions = [(h.T / v) @ h for h, v in zip(days, variance, strict=True)]
+    reach = max(int(np.subtract(*np.nonzero(precision)).max()) for precision in precisions)
+    band = np.zeros((reach * latent + 1, weeks * latent))
+    for place, precision in enumerate(precisions):
+        for away in range(reach + 1):
+            band[away * latent, place : (weeks - away) * latent : latent] = np.diagonal(precision, -away)
+    information = [h.T @ (z / v) for h, z, v in zip(days, measured, variance, strict=True)]
+    return Waves(band, np.stack(information, axis=1))
+
+
+def band_of(
+    lags: np.ndarray,
+    covariance: np.ndarray,
+    expected: np.ndarray,
+    known: np.ndarray,
+    latent: np.ndarray,
+    waves: Waves,
+    start: tuple[np.ndarray, float],
+) -> Band:
+    """The latent states' precision and information, of several chains at once.
+
+    Args:
+        lags: A, (chain, lag, n, n). covariance: Sigma, (chain, n, n).
+        expected: m_t, (chain, row, n), of the weeks from the first that has all its lags on.
+        known: (chain, week, n), whose latent columns are not looked at. latent: positions of the latent variables.
+        start: mean (latent,) and sd of the states in the weeks before the first row.
+    """
+    chains, order, variables = lags.shape[:3]
+    weeks, rows, count = known.shape[1], expected.shape[1], len(latent)
+    first = weeks - rows
+    unit = np.broadcast_to(np.eye(variables), (chains, 1, variables, variables))
+    weights = np.concatenate([unit, -lags], axis=1)
+    inverse = np.linalg.inv(covariance)
+    seen = known.copy()
+    seen[..., latent] = 0.0
+    rest = expected.copy()
+    for lag in range(order + 1):
+        rest -= seen[:, first - lag : weeks - lag] @ weights[:, lag].swapaxes(1, 2)
+    of_latent = weights[..., latent]
+    white = rest @ inverse
+    information = np.repeat(waves.information[None], chains, axis=0)
+    information[:, :first] += start[0] / start[1] ** 2
+    size = max((order + 1) * count, len(waves.precision))
+    band = np.zeros((chains, size, weeks * count))
+    band[:, : len(waves.precision)] = waves.precision
+    band[:, 0, : first * count] += 1 / start[1] ** 2
+    for later in range(order + 1):
+        information[:, first - later : weeks - later] += white @ of_latent[:, later]
+        left = of_latent[:, later].swapaxes(1, 2) @ inverse
+        for earlier in range(later, order + 1):
+            block, away = left @ of_latent[:, earlier], earlier - later  # of weeks s + away and s
+            for i in range(count):
+                for j in range(count if away else i + 1):
+                    columns = slice((first - earlier) * count + j, (weeks - earlier) * count, count)
+                    band[:, away * count + i - j, columns] += block[:, i, j, None]
+    return Band(band, information.reshape(chains, -1))
+
+
+def draw_states(band: Band, rng: np.random.Generator) -> np.ndarray:
+    """One draw of the latent states of each chain, (chain, week x latent)."""
+    noise = rng.standard_normal(band.information.shape)
+    out = np.empty(noise.shape)
+    for chain, (precision, information) in enumerate(zip(band.precision, band.information, strict=True)):
+        # R R' = precision: R^{-T} (R^{-1} information + noise)
+        root = cholesky_banded(precision, lower=True, check_finite=False)
+        white, _ = dtbtrs(root, information[:, None], uplo="L")
+        out[chain] = dtbtrs(root, white + noise[chain][:, None], uplo="L", trans="T")[0][:, 0]
+    return out

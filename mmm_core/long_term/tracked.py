@@ -1,0 +1,277 @@
+"""A vector autoregression of metrics that surveys measure now and then, states and coefficients together.
+
+States that are drawn beforehand, with no idea of media or of the other variables, tell little of either where no wave
+was: effects on a metric asked about once a month come out several times too small. Here the autoregression itself
+says how a metric moves between its waves. Each step of the sampler draws
+
+    the hyperparameters given the weekly states, the coefficients integrated out (one Metropolis step),
+    the coefficients and the covariance given both, exactly (`mmm_core.long_term.conjugate`),
+    the weekly states given the coefficients, the waves and what is known, exactly (`mmm_core.long_term.states`).
+
+Of known variables that are draws themselves (an MMM's base) each kept draw uses another one, and the steps between
+two
+kept draws let the chain settle on it: the surveys do not change what the first stage says of the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmm_core.errors import InputError
+from mmm_core.long_term.coefficients import Coefficients, labelled
+from mmm_core.long_term.conjugate import Moments, draw, moments, posterior
+from mmm_core.long_term.fit import Prepared, prepare
+from mmm_core.long_term.minnesota import Minnesota, centre
+from mmm_core.long_term.series import Series, series
+from mmm_core.long_term.states import Waves, band_of, draw_states, of_waves
+from mmm_core.long_term.survey import START_SD, observations, weekly_states
+from mmm_core.long_term.tightness import Hierarchy, optimum
+from mmm_core.posterior.mixing import statistics
+from mmm_core.threads import one_blas_thread
+
+CHAINS = 16
+DRAWS = 1000
+STEPS = 5
+WARMUP = 300
+BEGIN = 20
+"""Draws of the states from which chains start and the prior takes its units."""
+STRIDE = 0.35
+"""Sd of a Metropolis step in the logarithm of the hyperparameters."""
+
+
+class _Given(NamedTuple):
+    """What a chain works on, in the prior's units."""
+
+    ready: Prepared
+    given: Series  # in the prior's units
+    waves: Waves
+    latent: np.ndarray  # positions of the metrics
+    start: np.ndarray  # (latent,), mean of the states in the first weeks
+    start_sd: float
+
+
+@one_blas_thread
+def fit_tracked_bvar(
+    known: pd.DataFrame | xr.DataArray,
+    surveys: Mapping[str, pd.DataFrame],
+    media: pd.DataFrame | None = None,
+    terms: pd.DataFrame | None = None,
+    *,
+    lags: int = 2,
+    media_lags: int = 0,
+    prior: Minnesota | None = None,
+    differenced: tuple[str, ...] = (),
+    chains: int = CHAINS,
+    draws: int = DRAWS,
+    steps: int = STEPS,
+    warmup: int = WARMUP,
+    seed: int = 0,
+) -> xr.Dataset:
+    """Draws of a vector autoregression whose metrics are weekly states behind surveys.
+
+    Args:
+        known: variables known every week, or draws of them, as the `variables` of `fit_bvar`: the base, as a rule.
+        surveys: by metric, waves as `mmm_core.long_term.survey.weekly_states` takes them. Their variables are logits
+            and stand before the known ones.
+        media, terms, lags, media_lags, prior, seed: as of `fit_bvar`.
+        differenced: of the known variables.
+        chains: how many. draws: kept ones of all chains together; of a known variable that is draws, as many as
+            those.
+        steps: of the sampler between two kept draws. warmup: steps before the first.
+
+    Returns:
+        As `fit_bvar`: `observed` and `modelled` hold the states of each draw. Attributes `rhat` (largest) and `ess`
+        (smallest) of the coefficients, of chains (each split in two).
+
+    Raises:
+        InputError: as `fit_bvar` and `weekly_states`; no survey, or a metric in `differenced`.
+    """
+    prior = Minnesota() if prior is None else prior
+    wrong = [name for name in differenced if name in surveys]
+    if not surveys or wrong:
+        raise InputError(
+            f"a metric behind a survey is a level: leave {wrong[0]} out of differenced"
+            if wrong
+            else "no survey is given: fit_bvar takes variables that are all known"
+        )
+    base = _with_draws(known)
+    weeks = pd.DatetimeIndex(base["week"].to_numpy())
+    given = series(_begun(base, surveys, weeks, seed), media, terms, differenced)
+    ready = prepare(given, lags, media_lags, prior)
+    work = _in_units(given, ready, surveys)
+    of_base = base.transpose("draw", "week", "variable").to_numpy()
+    kept = len(of_base) if len(of_base) > 1 else draws
+    rng = np.random.default_rng(seed)
+    rounds = -(-kept // chains)
+    places = np.arange(rounds * chains) % len(of_base)
+    paths = _known_paths(of_base, given, ready)[places].reshape(rounds, chains, len(given.weeks), -1)
+    begin = given.modelled[np.arange(chains) % BEGIN] / ready.units.variables
+    found = _chains(work, begin, paths, (steps, warmup), rng)
+    rhat, ess = _mixed(found.coefficients)
+    out = _labelled(found, kept, given, ready, of_base)
+    out = out.assign_coords(draw=base["draw"].to_numpy() if len(of_base) > 1 else np.arange(kept))
+    return out.assign_attrs(chains=chains, rhat=rhat, ess=ess, seed=seed)
+
+
+def _with_draws(known: pd.DataFrame | xr.DataArray) -> xr.DataArray:
+    """Over (draw, week, variable), with one draw of what is no draws."""
+    if isinstance(known, pd.DataFrame):
+        known = xr.DataArray(
+            known.to_numpy(dtype=float),
+            dims=("week", "variable"),
+            coords={"week": pd.DatetimeIndex(known.index), "variable": [str(name) for name in known.columns]},
+        )
+    if "draw" not in known.dims:
+        known = known.expand_dims("draw")
+    return known if "draw" in known.coords else known.assign_coords(draw=np.arange(known.sizes["draw"]))
+
+
+def _begun(
+    base: xr.DataArray, surveys: Mapping[str, pd.DataFrame], weeks: pd.DatetimeIndex, seed: int
+) -> xr.DataArray:
+    """States as random walks beside the known variables: where chains begin."""
+    states = [
+        weekly_states(waves, weeks, BEGIN, seed + place)["logit"].to_numpy()
+        for place, waves in enumerate(surveys.values())
+    ]
+    places = np.linspace(0, base.sizes["draw"] - 1, BEGIN).astype(int)
+    others = base.transpose("draw", "week", "variable").to_numpy()[places]
+    return xr.DataArray(
+        np.concatenate([np.stack(states, axis=-1), others], axis=-1),
+        dims=("draw", "week", "variable"),
+        coords={"week": weeks, "variable": [*surveys, *base["variable"].to_numpy()]},
+    )
+
+
+def _in_units(given: Series, ready: Prepared, surveys: Mapping[str, pd.DataFrame]) -> _Given:
+    units = ready.units
+    latent = np.arange(len(surveys))
+    weeks = pd.DatetimeIndex(given.weeks)
+    # a difference takes the first week, and with it the waves that were over by then
+    seen = [
+        observations(waves[pd.to_datetime(waves["end"]) >= weeks[0]], weeks) for waves in surveys.values()
+    ]
+    scale = units.variables[latent]
+    waves = of_waves(
+        [each.days for each in seen],
+        [each.measured / unit for each, unit in zip(seen, scale, strict=True)],
+        [each.variance / unit**2 for each, unit in zip(seen, scale, strict=True)],
+    )
+    scaled = replace(
+        given,
+        media=given.media / units.media,
+        deterministic=given.deterministic / units.terms[1:],
+    )
+    middle = np.array([each.measured.mean() for each in seen]) / scale
+    return _Given(ready, scaled, waves, latent, middle, START_SD / float(scale.min()))
+
+
+def _known_paths(of_base: np.ndarray, given: Series, ready: Prepared) -> np.ndarray:
+    """Known variables as modelled, in the prior's units, (draw, week, known)."""
+    return _changes(of_base, given) / ready.units.variables[-of_base.shape[-1] :]
+
+
+def _changes(of_base: np.ndarray, given: Series) -> np.ndarray:
+    """Known variables with the differenced ones' changes, (draw, week, known)."""
+    if not given.differenced:
+        return of_base
+    moved = given.is_differenced[-of_base.shape[-1] :]
+    return np.where(moved, np.diff(of_base, axis=1), of_base[:, 1:])
+
+
+class _Chains(NamedTuple):
+    """Kept draws in the prior's units, (round, chain, ...)."""
+
+    coefficients: np.ndarray  # (round, chain, K, n)
+    covariance: np.ndarray  # (round, chain, n, n)
+    states: np.ndarray  # (round, chain, week, latent)
+    tightness: np.ndarray  # (round, chain, hyperparameter)
+
+
+def _chains(
+    work: _Given, begin: np.ndarray, paths: np.ndarray, length: tuple[int, int], rng: np.random.Generator
+) -> _Chains:
+    """All chains at once.
+
+    Args:
+        begin: variables to start from, (chain, week, n). paths: the known ones of each round, (round, chain, week,
+            known).
+        length: steps between two rounds, and more before the first.
+    """
+    steps, warmup = length
+    ready, latent = work.ready, work.latent
+    problem, layout = ready.problem, ready.layout
+    middle = centre(layout, problem.own_lags)
+    chains, variables = len(begin), layout.variables
+    values = begin.copy()
+    logs = np.tile(np.log(np.clip(optimum(problem), 2e-3, 5e2)), (chains, 1))
+    rounds: list[tuple[np.ndarray, ...]] = []
+    for number, path in enumerate(paths):
+        values[..., len(latent) :] = path
+        for _ in range(steps + (warmup if number == 0 else 0)):
+            rows = replace(work.given, modelled=values).regression(layout.lags, layout.media_lags)
+            about = moments(rows.outcome, rows.regressors, middle)
+            logs = _moved(problem, logs, about, rng)
+            theta = np.exp(logs) if logs.size else np.zeros(0)
+            exact = posterior(about + problem.dummies(theta), problem.precision(theta), problem.degrees)
+            drawn = draw(exact, chains, rng)
+            coefficients, sigma = drawn.coefficients + middle, drawn.root @ drawn.root.swapaxes(1, 2)
+            expected = rows.regressors[..., layout.media.start :] @ coefficients[:, layout.media.start :]
+            lags = coefficients[:, : layout.media.start].reshape(chains, layout.lags, variables, variables)
+            start = (work.start, work.start_sd)
+            band = band_of(lags.swapaxes(2, 3), sigma, expected, values, latent, work.waves, start)
+            values[..., latent] = draw_states(band, rng).reshape(chains, -1, len(latent))
+        rounds.append((coefficients, sigma, values[..., latent].copy(), np.exp(logs)))
+    return _Chains(*(np.stack(part) for part in zip(*rounds, strict=True)))
+
+
+def _moved(problem: Hierarchy, logs: np.ndarray, about: Moments, rng: np.random.Generator) -> np.ndarray:
+    """A Metropolis step of each chain's hyperparameters, in logarithms, the coefficients integrated out."""
+    if not logs.size:
+        return logs
+    proposed = logs + STRIDE * rng.standard_normal(logs.shape)
+    before, after = problem.log_density_of_logs(np.stack([logs, proposed]), about)
+    return np.where((np.log(rng.random(len(logs))) + before < after)[:, None], proposed, logs)
+
+
+def _labelled(found: _Chains, kept: int, given: Series, ready: Prepared, of_base: np.ndarray) -> xr.Dataset:
+    units, layout = ready.units, ready.layout
+    coefficients, covariance, states, tightness = (part.reshape(-1, *part.shape[2:])[:kept] for part in found)
+    coefficients = coefficients * units.variables / units.regressors(layout)[:, None]
+    covariance = covariance * units.variables * units.variables[:, None]
+    states = states * units.variables[: states.shape[-1]]
+    base = np.broadcast_to(of_base, (kept, *of_base.shape[1:])) if len(of_base) == 1 else of_base
+    unknown = np.full(
+        (kept, base.shape[1] - states.shape[1], states.shape[2]), np.nan
+    )  # what a difference takes
+    observed = np.concatenate([np.concatenate([unknown, states], axis=1), base], axis=-1)
+    modelled = np.concatenate([states, _changes(base, given)], axis=-1)
+    drawn = replace(given, observed=observed, modelled=modelled)
+    out = labelled(Coefficients.stacked(coefficients, covariance, layout, given.is_differenced), drawn)
+    out["prior_scale"] = ("equation",), units.variables
+    out["tightness"] = ("draw", "hyperparameter"), tightness
+    out = out.assign_coords(hyperparameter=list(ready.problem.names))
+    out.attrs = {
+        "sampler": "gibbs",
+        "lags": layout.lags,
+        "media_lags": layout.media_lags,
+        "rows": ready.problem.known.rows,
+        "first_row": len(given.weeks) - ready.problem.known.rows,
+        "prior": repr(ready.problem.prior),
+    }
+    return out
+
+
+def _mixed(stacked: np.ndarray) -> tuple[float, float]:
+    """Largest R-hat and smallest bulk effective sample size of the coefficients, (round, chain, K, n)."""
+    if len(stacked) < 4:
+        return float("nan"), float("nan")
+    flat = stacked.reshape(*stacked.shape[:2], -1)
+    rhat, ess, _ = statistics(flat.transpose(2, 1, 0))
+    return float(rhat.max()), float(ess.min())

@@ -1,0 +1,98 @@
+"""The band against the dense normal of everything, built shock by shock."""
+
+import numpy as np
+import pytest
+
+from mmm_core.long_term.states import Band, band_of, draw_states, of_waves
+from tests.mmm_core.long_term.worlds import path, three_variables
+
+WEEKS = 14
+LAGS, MEDIA, INTERCEPT, COVARIANCE = three_variables()
+
+
+def dense_of(band):
+    size = band.shape[1]
+    out = np.zeros((size, size))
+    for below, row in enumerate(band):
+        out += np.diag(row[: size - below], -below)
+    return out + np.tril(out, -1).T
+
+
+def surveys(rng):
+    days = [np.zeros((4, WEEKS)), np.zeros((3, WEEKS))]
+    days[0][range(3), [1, 5, 12]] = 1
+    days[0][3, 6:10] = 0.25
+    days[1][range(3), [0, 7, 13]] = 1
+    return days, [rng.normal(size=4), rng.normal(size=3)], [rng.gamma(2, 0.1, 4), rng.gamma(2, 0.1, 3)]
+
+
+@pytest.mark.parametrize("latent", [np.array([0, 1]), np.array([2, 0])])
+def test_states_are_the_dense_normal_given_waves_and_what_is_known(latent):
+    """All 42 variables of 14 weeks are one normal: condition it on the waves and on the known variable."""
+    rng = np.random.default_rng(0)
+    spend = rng.gamma(2, 1, (WEEKS, 2))
+    expected = INTERCEPT + spend[2:] @ MEDIA[0].T + spend[1:-1] @ MEDIA[1].T
+    mean_start, sd_start = np.array([1.0, -0.5]), 3.0
+    others = [i for i in range(3) if i not in latent]
+    known = np.zeros((WEEKS, 3))
+    known[:, others] = rng.normal(2, 1, (WEEKS, len(others)))
+
+    # the prior: the first two weeks are wide, the others follow; the known variable's first weeks are as they are
+    begin = np.zeros((2, 3))
+    begin[:, latent], begin[:, others] = mean_start, known[:2, others]
+
+    def run(start, shocks):
+        values = path(
+            LAGS, np.zeros((1, 3, 2)), np.zeros(3), np.zeros((WEEKS - 2, 2)), expected + shocks, start
+        )
+        return np.concatenate([start, values]).ravel()
+
+    middle, nothing = run(begin, np.zeros((WEEKS - 2, 3))), np.zeros((WEEKS - 2, 3))
+    columns = []
+    for week in range(2):
+        for i in latent:
+            moved = begin.copy()
+            moved[week, i] += sd_start
+            columns.append(run(moved, nothing) - middle)
+    for week in range(WEEKS - 2):
+        for column in np.linalg.cholesky(COVARIANCE).T:
+            shocks = nothing.copy()
+            shocks[week] = column
+            columns.append(run(begin, shocks) - middle)
+    covariance = np.array(columns).T @ np.array(columns)
+
+    days, measured, variance = surveys(rng)
+    observe, target, noise = [], [], []
+    for place, i in enumerate(latent):
+        for h, z, v in zip(days[place], measured[place], variance[place], strict=True):
+            row = np.zeros((WEEKS, 3))
+            row[:, i] = h
+            observe.append(row.ravel())
+            target.append(z)
+            noise.append(v)
+    for week in range(2, WEEKS):
+        for i in others:
+            row = np.zeros((WEEKS, 3))
+            row[week, i] = 1
+            observe.append(row.ravel())
+            target.append(known[week, i])
+            noise.append(0.0)
+    observe, target = np.array(observe), np.array(target)
+    gain = covariance @ observe.T @ np.linalg.inv(observe @ covariance @ observe.T + np.diag(noise))
+    places = (np.arange(WEEKS)[:, None] * 3 + latent).ravel()
+    mean = (middle + gain @ (target - observe @ middle))[places]
+    left = (covariance - gain @ observe @ covariance)[np.ix_(places, places)]
+
+    # three chains at once, of which the last is that of the prior above
+    lags, sigma = np.stack([LAGS * 0.5, LAGS * 0.1, LAGS]), np.stack([COVARIANCE * 2, COVARIANCE, COVARIANCE])
+    many = np.broadcast_to(expected, (3, *expected.shape)), np.broadcast_to(known, (3, *known.shape))
+    found = band_of(lags, sigma, *many, latent, of_waves(days, measured, variance), (mean_start, sd_start))
+    precision = dense_of(found.precision[2])
+    assert np.allclose(np.linalg.solve(precision, found.information[2]), mean, atol=1e-8)
+    assert np.allclose(np.linalg.inv(precision), left, atol=1e-8)
+
+    again = Band(*(np.repeat(part[2:], 4000, axis=0) for part in found))
+    draws = draw_states(again, rng)
+    error = np.sqrt(np.diag(left) / 4000)
+    assert (np.abs(draws.mean(0) - mean) < 4.5 * error).all()
+    assert np.allclose(np.cov(draws.T), left, atol=0.08 * np.diag(left).max())
