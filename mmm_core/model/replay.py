@@ -80,7 +80,7 @@ class ReplayNumbers(NamedTuple):
     # where a logarithm is modelled, the outcome there was
     unit: Array  # (), what one scaled unit is of the logarithm; 1 in levels
     measured: Array  # (test,), in units of its error
-    error: Array  # (test,)
+    error: Array  # (test,), the scale of its likelihood in the unit of its outcome
     nu: Array  # (), degrees of freedom of the error
 
 
@@ -126,7 +126,7 @@ def replay(
     counts = np.array([[1.0] * len(some) + [0.0] * (most - len(some)) for some in entries])
     test, geo, week = (np.array(column) for column in zip(*cells, strict=True))
     calibration = spec.calibration
-    error = np.array([weighed.standard_error for weighed in tests])
+    error = calibration.error_scale * np.array([weighed.standard_error for weighed in tests])
     seen = [
         weighed.test.known_on <= last_day(data) and weighed.test.test_id not in left_out for weighed in tests
     ]

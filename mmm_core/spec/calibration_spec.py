@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -111,3 +112,13 @@ class Calibration(Strict):
     likelihood: Literal["normal", "student_t"] = "student_t"
     nu: float = Field(default=4.0, gt=1, description="degrees of freedom of `student_t`")
     rule: EvidenceRule = EvidenceRule()
+
+    @property
+    def error_scale(self) -> float:
+        """Scale of the likelihood in standard errors of a test: 1 where it is Normal.
+
+        A Student-t as wide as the error would take an honest result for less than it says. At sqrt((nu + 1) / (nu + 3))
+        times the error, a result that agrees tells as much as under the Normal error that was reported: the Fisher
+        information of a Student-t's location, (nu + 1) / (nu + 3) over its squared scale, is 1 over the squared error.
+        """
+        return 1.0 if self.likelihood == "normal" else math.sqrt((self.nu + 1) / (self.nu + 3))

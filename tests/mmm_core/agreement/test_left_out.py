@@ -17,6 +17,7 @@ from mmm_core.evidence.stored import Evidence
 from mmm_core.inference.fit import fit, refit
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.schema import calibrated_by
+from mmm_core.spec.calibration_spec import Calibration
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
@@ -134,7 +135,9 @@ def test_weights_and_a_refit_agree_and_all_tests_left_out_leave_the_uncalibrated
     assert (none.method, none.khat > 0.7) == ("refit", True)
     assert {step.phase.split(",")[0] for step in said} == {"without any test"}
     assert_same(returns(none.posterior), returns(uncalibrated))
-    prediction = predict(lifts.sel(test="wrong").to_numpy(), tests[2], ResultNoise(4.0), wrong.weights)
+    prediction = predict(
+        lifts.sel(test="wrong").to_numpy(), tests[2], ResultNoise.of(Calibration()), wrong.weights
+    )
     assert prediction.p_value < 0.003  # ten times the truth, nine standard errors away
 
 

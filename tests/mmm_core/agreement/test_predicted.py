@@ -49,12 +49,27 @@ def test_far_out_the_probability_is_that_of_the_error_and_not_rounding(nu, side)
 def test_the_density_of_a_result_is_scipys():
     z = np.linspace(-8, 8, 41)
     np.testing.assert_allclose(ResultNoise(None).log_density(z), stats.norm.logpdf(z))
-    np.testing.assert_allclose(ResultNoise(3.5).log_density(z), stats.t(3.5).logpdf(z))
+    np.testing.assert_allclose(ResultNoise(3.5, 0.8).log_density(z), stats.t(3.5, scale=0.8).logpdf(z))
+    np.testing.assert_allclose(ResultNoise(3.5, 0.8).below(z), stats.t(3.5, scale=0.8).cdf(z))
+    assert ResultNoise(3.5, 0.8).quantile(0.3) == pytest.approx(stats.t(3.5, scale=0.8).ppf(0.3))
 
 
-@pytest.mark.parametrize(("stated", "nu"), [({}, 4.0), ({"likelihood": "normal"}, None), ({"nu": 9}, 9.0)])
-def test_the_error_is_the_specifications(stated, nu):
-    assert ResultNoise.of(Calibration(**stated)) == ResultNoise(nu)
+@pytest.mark.parametrize(
+    ("stated", "nu", "scale"),
+    [({}, 4.0, (5 / 7) ** 0.5), ({"likelihood": "normal"}, None, 1.0), ({"nu": 9}, 9.0, (10 / 12) ** 0.5)],
+)
+def test_the_error_is_the_specifications(stated, nu, scale):
+    assert ResultNoise.of(Calibration(**stated)) == ResultNoise(nu, pytest.approx(scale))
+
+
+@pytest.mark.parametrize("nu", [2.5, 4.0, 30.0])
+def test_a_result_that_agrees_tells_as_much_as_under_the_normal_error_that_was_reported(nu):
+    """The Fisher information of the location is that of a standard normal, 1."""
+    noise = ResultNoise.of(Calibration(nu=nu))
+    z, step = np.linspace(-400, 400, 800_001, retstep=True)
+    density = noise.log_density(z)
+    score = np.gradient(density, step)
+    assert np.sum(score**2 * np.exp(density)) * step == pytest.approx(1.0, abs=1e-4)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40), st.floats(0, 1))

@@ -17,6 +17,7 @@ from mmm_core.effects.replayed_tests import replayed_tests
 from mmm_core.effects.roi import roi_draws, roi_table
 from mmm_core.errors import DamagedFile, InputError
 from mmm_core.posterior.schema import LIFT_TESTS, calibrated_by
+from mmm_core.spec.calibration_spec import Calibration
 from tests.mmm_core.agreement.calibrated import calibrated, lift_test
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
@@ -37,7 +38,9 @@ def report(tree):
 def test_a_test_is_predicted_by_the_draws_weighted_to_be_without_it(tree, report):
     (weighed,) = (each for each in calibrated_by(tree).tests if each.test.test_id == "tv-1")
     lifts = replayed_tests(tree, [weighed]).to_numpy()[:, 0]
-    weights, khat = importance_weights(result_density(lifts, weighed, ResultNoise(4.0)), chains=2)
+    weights, khat = importance_weights(
+        result_density(lifts, weighed, ResultNoise.of(Calibration())), chains=2
+    )
     row = report.tests.set_index("test_id").loc["tv-1"]
     assert row["unseen_method"] == "weights"
     assert row["unseen_khat"] == pytest.approx(khat)

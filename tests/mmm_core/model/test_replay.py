@@ -100,7 +100,7 @@ def test_tests_add_the_density_of_what_they_missed(likelihood, scale):
     tests = [lift_test(120.0, 40.0), lift_test(30.0, 25.0, "b", "search", 40, outcome="kpi")]
     added, values = what_tests_add(spec, table, tests)
     expected = replayed_tests(tree_of(spec, table, values), tests).to_numpy()[0]
-    error = stats.norm() if likelihood == "normal" else stats.t(5)
+    error = stats.norm() if likelihood == "normal" else stats.t(5, scale=np.sqrt(6 / 8))
     missed = (np.array([120.0, 30.0]) - expected) / [40.0, 25.0]
     assert added == pytest.approx(float(np.sum(error.logpdf(missed) - np.log([40.0, 25.0]))), rel=1e-8)
 
