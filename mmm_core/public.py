@@ -24,6 +24,7 @@ HOMES: dict[str, str] = {
     "forecast.predictive": "posterior_predictive prior_predictive prior_words",
     "forecast.backtest": "backtest",
     "budget.allocation": "allocate",
+    "experiments.plan": "plan_experiments",
     "selection.select": "climb select",
     "diagnostics.identifiability": "identify",
     "diagnostics.engine_comparison": "compare",

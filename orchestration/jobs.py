@@ -15,6 +15,7 @@ JOB_OF_GROUP = {
     "curves": "refresh_model",
     "allocation": "refresh_model",
     "selection": "select_model",
+    "experiments": "plan_experiments",
     "reporting": "report",
 }
 # The group `publish` lies on both sides of the reporting marts.
@@ -61,10 +62,15 @@ select_model = dg.define_asset_job(
     selection=_of("select_model"),
     description="Which baseline a model should have, by forecasts of weeks it has not seen: only when asked for.",
 )
+plan_experiments = dg.define_asset_job(
+    "plan_experiments",
+    selection=_of("plan_experiments"),
+    description="Which experiment is worth running next, of a posterior that is there: only when asked for.",
+)
 report = dg.define_asset_job(
     "report",
     selection=_of("report"),
     description="Build the reporting marts from the published results, and the read-only copy that analysts open.",
 )
 
-ALL = [ingest, refresh_model, select_model, report]
+ALL = [ingest, refresh_model, select_model, plan_experiments, report]

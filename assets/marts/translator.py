@@ -10,7 +10,9 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 from mmm_core.json_text import dumps
 
 # Every other table of `results` is what published_results wrote.
-RESULTS_WRITERS = {name: name for name in ("lift_evidence", "model_review", "model_selection")}
+RESULTS_WRITERS = {
+    name: name for name in ("experiment_plan", "lift_evidence", "model_review", "model_selection")
+}
 
 
 class LayerTranslator(DagsterDbtTranslator):

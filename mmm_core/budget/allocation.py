@@ -23,8 +23,8 @@ from jax.tree_util import Partial
 
 from mmm_core.budget.bounds import notes, refuse_infeasible, spend_bounds
 from mmm_core.budget.envelope import Cells
-from mmm_core.budget.optimum import maximise
-from mmm_core.effects.curves import ResponseArrays, draws_at, spend_response
+from mmm_core.budget.optimum import Certificate, maximise
+from mmm_core.effects.curves import ResponseArrays, SpendResponse, draws_at, spend_response
 from mmm_core.effects.slopes import cell_bounds
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled
@@ -89,23 +89,11 @@ def allocate(
             conflict with it), a total that is not stated where nothing was spent in the last comparable period, or a
             horizon longer than the data.
     """
-    spec = Posterior.of(tree).spec
-    budget = budget or spec.budget
     with jax.enable_x64(True):
-        response = spend_response(tree, budget.weeks)
-        current = response.current
-        total = budget.total if budget.total is not None else float(current.sum())
-        lower, upper = spend_bounds(budget, response, spec.model)
-        refuse_infeasible(lower, upper, budget, response, spec.model)
-        unit, arrays = response.unit, response.arrays
-
-        def enclose(low: np.ndarray, high: np.ndarray) -> Cells:
-            first, last, least, most, top = map(np.asarray, cell_bounds(arrays, low / unit, high / unit))
-            return Cells(low, high, first, last, least / unit, most / unit, top)
-
-        plan, certificate = maximise(
-            Partial(_expected, arrays, unit), lower, upper, total, current, enclose, progress
-        )
+        asked = posed(tree, budget)
+        response, arrays, unit = asked.response, asked.response.arrays, asked.response.unit
+        current, total, lower, upper = response.current, asked.total, asked.lower, asked.upper
+        plan, certificate = asked.solved(progress)
         scaled_mix = current * (total / current.sum()) if current.sum() > 0 else current
         plans = jnp.asarray(np.stack([current, plan, scaled_mix]) / unit)
         draws = np.asarray(draws_at(arrays, plans))
@@ -125,7 +113,7 @@ def allocate(
             "recommended_revenue_q95": high,
             "mroi": np.where(upper > 0, certificate.marginal, np.nan),
             "gap": certificate.gap,
-            "note": notes(budget, response),
+            "note": notes(asked.budget, response),
         }
     )
     return Allocation(
@@ -145,6 +133,46 @@ def allocate(
         outcome=response.outcome,
         approximate=approximation(tree),
     )
+
+
+@dataclass(frozen=True)
+class Question:
+    """A budget question put to a posterior.
+
+    Attributes:
+        budget: as it was asked. response: of the posterior's draws to spend.
+        total: what the plan must add up to. lower, upper: spend of each channel, (channel,).
+    """
+
+    budget: Budget
+    response: SpendResponse
+    total: float
+    lower: np.ndarray
+    upper: np.ndarray
+
+    def solved(self, progress: Callable[[int, int], None] | None = None) -> tuple[np.ndarray, Certificate]:
+        """The plan (channel,) with the most expected outcome, and its certificate; inside `jax.enable_x64(True)`."""
+        arrays, unit = self.response.arrays, self.response.unit
+
+        def enclose(low: np.ndarray, high: np.ndarray) -> Cells:
+            first, last, least, most, top = map(np.asarray, cell_bounds(arrays, low / unit, high / unit))
+            return Cells(low, high, first, last, least / unit, most / unit, top)
+
+        expected = Partial(_expected, arrays, unit)
+        return maximise(
+            expected, self.lower, self.upper, self.total, self.response.current, enclose, progress
+        )
+
+
+def posed(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> Question:
+    """The question that `allocate` answers; call inside `jax.enable_x64(True)`. Raises as `allocate`."""
+    spec = Posterior.of(tree).spec
+    budget = budget or spec.budget
+    response = spend_response(tree, budget.weeks)
+    total = budget.total if budget.total is not None else float(response.current.sum())
+    lower, upper = spend_bounds(budget, response, spec.model)
+    refuse_infeasible(lower, upper, budget, response, spec.model)
+    return Question(budget, response, total, lower, upper)
 
 
 def _expected(arrays: ResponseArrays, unit: Any, spend: Any) -> Any:

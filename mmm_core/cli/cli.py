@@ -22,6 +22,7 @@ from mmm_core.cli.contents import keep, posterior_origin, record, refuse_another
 from mmm_core.cli.evidence import calibrating
 from mmm_core.cli.evidence import evidence as evidence_command
 from mmm_core.cli.evidence import lift_tests as lift_tests_command
+from mmm_core.cli.experiments import experiments
 from mmm_core.cli.forecast import forecast
 from mmm_core.cli.lift import lift
 from mmm_core.cli.select import select
@@ -348,6 +349,7 @@ def _drawn(picture: str, subject: Any) -> Figure:
 
 
 app.command()(forecast)
+app.command()(experiments)
 app.command()(lift)
 app.command("evidence", rich_help_panel="Question a model")(evidence_command)
 app.command(rich_help_panel="Question a model")(calibration)

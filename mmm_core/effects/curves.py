@@ -130,6 +130,7 @@ class SpendResponse:
         channels: paid channels; by_channel: the response of each.
         weeks: length of the horizon.
         outcome: what responses are counted in: revenue, or the KPI.
+        positions: of the posterior draws behind it.
         current: (channel,) spend of the last comparable period, over all geos.
         repeated: (channel,) spend of the period that a multiplier of 1 repeats; `current` where there is any.
         last_week: (channel,) last week of that period.
@@ -145,6 +146,7 @@ class SpendResponse:
     by_channel: tuple[ChannelResponse, ...]
     weeks: int
     outcome: str
+    positions: np.ndarray
     current: np.ndarray
     repeated: np.ndarray
     last_week: np.ndarray
@@ -216,7 +218,8 @@ def spend_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> S
     tail = max(posterior.media.layout.l_max)
     a_draw = data.sizes["geo"] * (weeks + tail) * len(spec.channels)
     most = min(MAX_DRAWS, max(MAX_NUMBERS // a_draw, MIN_DRAWS))
-    predictor = posterior.predictor(posterior.thinned(most))
+    positions = posterior.thinned(most)
+    predictor = posterior.predictor(positions)
     periods = _Periods.of(data["spend"].to_numpy().sum(axis=0), weeks)
     responses = _channel_responses(predictor, weeks, tail, periods.start)
     ceiling = np.moveaxis(predictor.parameters.coefficient, -1, 0) * predictor.media.unit
@@ -228,6 +231,7 @@ def spend_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> S
         by_channel=responses[:paid],
         weeks=weeks,
         outcome=outcome_name(spec),
+        positions=positions,
         current=periods.current,
         repeated=periods.repeated,
         last_week=data["media_week"].to_numpy()[periods.start + weeks - 1],

@@ -20,6 +20,7 @@ from mmm_core.json_text import dumps
 from mmm_core.priors import Prior
 from mmm_core.spec.budget_spec import DEFAULT, Budget
 from mmm_core.spec.calibration_spec import Calibration
+from mmm_core.spec.experiments_spec import Experiments
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
@@ -37,7 +38,7 @@ BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 # `media.defaults` is read, but where the channels took it over.
 NOT_READ_BY_A_FIT: Any = {
     "owner": True, "schedule": True, "review": True, "budget": True, "table": True, "media": {"defaults": True},
-    "reconciliation": True,
+    "reconciliation": True, "experiments": True,
     "calibration": {"lift_tests": True, "tests": True, "experiments": True, "approvals": True, "rule": True},
 }  # fmt: skip
 
@@ -262,6 +263,7 @@ class ModelSpec(Strict):
     reconciliation: ReconciliationRule = ReconciliationRule()
     review: Review = Review()
     budget: Budget = Budget()
+    experiments: Experiments = Experiments()
 
     @model_validator(mode="before")
     @classmethod
@@ -301,6 +303,11 @@ class ModelSpec(Strict):
             raise ValueError(
                 f"budget.bounds names '{name}', no paid channel: {nearest(name, self.media.channels)}"
             )
+        for name in self.experiments.channels:
+            if name not in self.media.channels:
+                raise ValueError(
+                    f"experiments.channels names '{name}', no paid channel: {nearest(name, self.media.channels)}"
+                )
         components = [
             *self.channels, *self.controls, *self.demand_terms, *self.treatments, *self.baseline.events,
             *self.baseline.steps,

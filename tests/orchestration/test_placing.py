@@ -17,8 +17,8 @@ def with_an_asset(group, **options):
 
 
 def test_a_stage_of_an_unknown_group_is_refused():
-    with pytest.raises(Unplaced, match=r"new_stage of the group 'experiments'.*orchestration/jobs.py"):
-        governed(with_an_asset("experiments")).resolve_all_asset_specs()
+    with pytest.raises(Unplaced, match=r"new_stage of the group 'unheard_of'.*orchestration/jobs.py"):
+        governed(with_an_asset("unheard_of")).resolve_all_asset_specs()
     with pytest.raises(
         Unplaced, match="'publish'"
     ):  # which lies in two jobs: each of its assets is placed by name
@@ -26,10 +26,10 @@ def test_a_stage_of_an_unknown_group_is_refused():
 
 
 def test_a_stage_that_nobody_owns_is_refused(monkeypatch):
-    monkeypatch.setitem(JOB_OF_GROUP, "experiments", "refresh_model")
-    with pytest.raises(NoOwner, match=r"new_stage is in the group 'experiments'.*orchestration/owners.py"):
-        governed(with_an_asset("experiments")).resolve_all_asset_specs()
-    (spec,) = governed(with_an_asset("experiments", owners=["team:lab"])).resolve_all_asset_specs()
+    monkeypatch.setitem(JOB_OF_GROUP, "unheard_of", "refresh_model")
+    with pytest.raises(NoOwner, match=r"new_stage is in the group 'unheard_of'.*orchestration/owners.py"):
+        governed(with_an_asset("unheard_of")).resolve_all_asset_specs()
+    (spec,) = governed(with_an_asset("unheard_of", owners=["team:lab"])).resolve_all_asset_specs()
     assert spec.owners == ["team:lab"]
     (spec,) = governed(with_an_asset("curves")).resolve_all_asset_specs()
     assert spec.owners == [OWNER_OF_GROUP["curves"]]
@@ -40,7 +40,7 @@ def test_every_asset_is_in_the_job_it_is_placed_in_and_in_no_other():
 
     runs = {
         name: defs.resolve_job_def(name).asset_layer.selected_asset_keys
-        for name in ("ingest", "refresh_model", "select_model", "report")
+        for name in ("ingest", "refresh_model", "select_model", "plan_experiments", "report")
     }
     graph = defs.resolve_asset_graph()
     for spec in defs.resolve_all_asset_specs():

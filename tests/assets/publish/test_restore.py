@@ -1,5 +1,6 @@
 """Results that were lost with the warehouse come back from the files; what is gone on purpose stays gone."""
 
+import datetime as dt
 import json
 import shutil
 
@@ -95,6 +96,21 @@ def score_tests(results: ResultStore, *tests: str) -> None:
     versions.point(SELECTED, results.keep("lift_evidence", SELECTED, scored))
 
 
+def plan_experiments(results: ResultStore, *experiments: str) -> None:
+    """Planned experiments of the same vintage, stored as `experiment_plan` stores them."""
+    kinds = {name: kind for name, kind in RESULT_TABLES["experiment_plan"].items() if name != "plan_version"}
+    of_kind = {"VARCHAR": "x", "DOUBLE": 1.0, "BIGINT": 1, "DATE": dt.date(2026, 11, 9)}
+    planned = pd.DataFrame({"experiment": experiments}).assign(
+        **{
+            name: of_kind[kind]
+            for name, kind in kinds.items()
+            if name not in ("model", "as_of_week", "experiment")
+        }
+    )
+    versions = results.versions("experiment_plan")
+    versions.point(SELECTED, results.keep("experiment_plan", SELECTED, planned))
+
+
 def rows(path, tables=None) -> dict[str, list]:
     with duckdb.connect(path, read_only=True) as connection:
         names = tables or [
@@ -117,15 +133,17 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
     publish_vintages(platform, results)
     select_specification(results, best="scale log")
     score_tests(results, "tv", "search")
+    plan_experiments(results, "a", "b", "c", "d")
     assert platform.run(dbt_reporting, published_marts).success
     published = tmp_path / "published" / "current" / "marts.duckdb"
     before = rows(published)
     assert {len(found) for found in before.values()} == {
         2,
         3,
+        4,
         6,
         7,
-    }  # 2 lift tests, 3 specifications, 7 reviews
+    }  # 2 lift tests, 3 specifications, 4 experiments, 7 reviews
 
     shutil.copyfile(
         built_warehouse.warehouse.path, platform.warehouse.path

@@ -1,0 +1,1 @@
+"""Experiments: which one is worth running next, when somebody asks."""

@@ -1,0 +1,92 @@
+"""`experiment_plan`: which experiment is worth running next; worked out when it is asked for."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets.code import code_version
+from assets.models import load_model, vintage_of
+from assets.resources.stores import PosteriorStore
+from assets.resources.tracking import Tracking
+from assets.stage import check, model_asset, stage
+
+if TYPE_CHECKING:
+    from mmm_core.experiments.plan import ExperimentPlan
+
+SHOWN = ["rank", "channel", "area", "weeks", "change", "incremental_spend", "roi", "detectable_roi", "power",
+         "standard_error", "cost", "evsi", "evsi_se", "net_value"]  # fmt: skip
+
+
+@model_asset(
+    "experiments",
+    "experiment_plan",
+    deps=["registered_model"],
+    description=(
+        "Experiments that could follow the data (channel, area, duration, size of change), each with the standard "
+        "error and power it would have, what it costs, and the expected value of its result to the budget decision "
+        "(`mmm_core.experiments.plan.plan_experiments`), as the model's YAML asks now. Only when it is asked for: the "
+        "answer changes slowly. The next build of the reporting marts puts it into `rpt_experiment_plan`.\n\n"
+        "Grain: one row an experiment."
+    ),
+    kinds={"jax", "parquet"},
+    code_version=code_version(__name__, "experiments.plan"),
+    io_manager_key="results",
+    checks={
+        "worth_is_possible": "No result is worth more than knowing every channel's response for certain.",
+        "every_channel_can_be_tested": "Every channel that the YAML asks about has an experiment that can be run.",
+    },
+)
+def experiment_plan(
+    context: dg.AssetExecutionContext,
+    mmm_posterior,
+    posteriors: dg.ResourceParam[PosteriorStore],
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    from mmm_core.experiments.plan import plan_experiments
+    from mmm_core.plots import experiments as plots
+
+    spec = load_model(vintage_of(context.partition_key).model)
+    with stage(context, tracking, posteriors) as run:
+        found = plan_experiments(mmm_posterior, spec.experiments, spec.budget)
+        best = found.table.iloc[0]
+        figures = {"perfect_information": found.perfect.evsi, "best_net_value": float(best["net_value"])}
+        run.run.log(
+            figures | {"worth_running": found.worth_running}, params={"horizon_weeks": found.horizon_weeks}
+        )
+        run.run.table(found.designs(spec), "lift_tests_to_fill_in")
+        table = found.table.drop(columns="approximate", errors="ignore").assign(
+            horizon_weeks=found.horizon_weeks,
+            price_of_spend=found.price,
+            perfect_information=found.perfect.evsi,
+            outcome=found.outcome,
+        )
+        return run.result(
+            run.labelled(table),
+            [_possible(found), _testable(found)],
+            {"experiment_plan": plots.experiments(found)},
+            shown=found.best[SHOWN],
+            metadata={
+                "found": found.words,
+                "most_worth_running": best["experiment"],
+                "worth_running": found.worth_running,
+                "horizon_weeks": found.horizon_weeks,
+                "outcome": found.outcome,
+                "approximate": found.approximate,
+            },
+        )
+
+
+def _possible(found: "ExperimentPlan") -> dg.AssetCheckResult:
+    """Whether the regression behind the values kept within what there is to gain."""
+    most = found.perfect.evsi + 2 * found.perfect.standard_error
+    above = found.table[found.table["evsi"] - 2 * found.table["evsi_se"] > most]
+    words = f"{found.table['evsi'].max():,.0f} at most, of {found.perfect.evsi:,.0f} for perfect knowledge"
+    named = "".join(f"; {name} is above" for name in above["experiment"])
+    return check("worth_is_possible", above.empty, words + named)
+
+
+def _testable(found: "ExperimentPlan") -> dg.AssetCheckResult:
+    words = "\n".join(found.passed_over) or f"{len(found.table)} experiments of {len(found.best)} channels"
+    return check(
+        "every_channel_can_be_tested", not found.passed_over, words, severity=dg.AssetCheckSeverity.WARN
+    )

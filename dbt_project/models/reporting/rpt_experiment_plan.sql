@@ -1,0 +1,51 @@
+with results as (
+    select
+        *,
+        as_of_week = max(as_of_week) over (partition by model) as is_latest
+    from {{ source('results', 'experiment_plan') }}
+)
+
+select
+    model,
+    as_of_week,
+    is_latest,
+    cast("rank" as integer) as net_value_rank,
+    experiment,
+    channel,
+    area,
+    geos,
+    share as share_of_outcome,
+    cast(weeks as integer) as weeks,
+    change as spend_change,
+    start_date,
+    end_date,
+    cast(post_weeks as integer) as post_weeks,
+    design,
+    outcome,
+    spend_without,
+    spend_with,
+    incremental_spend,
+    incremental_outcome,
+    incremental_outcome_sd,
+    roi,
+    incremental_outcome_sd / nullif(abs(incremental_spend), 0) as roi_sd,
+    standard_error,
+    calibrating_error,
+    detectable_outcome,
+    detectable_share,
+    detectable_roi,
+    power,
+    assurance,
+    cost,
+    evsi,
+    evsi_se,
+    evsi_without_error,
+    net_value,
+    net_value > 2 * evsi_se as is_worth_running,
+    perfect_information,
+    cast(horizon_weeks as integer) as horizon_weeks,
+    price_of_spend,
+    posterior_version,
+    model_version,
+    plan_version
+from results
