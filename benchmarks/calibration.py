@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from benchmarks import evsi
 from benchmarks.common.diagnostics import score
 from benchmarks.common.machine import finish, machine, rounded
 from benchmarks.common.ours_fit import spec_of
@@ -40,11 +41,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--worlds", type=int, default=20)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument(
-        "--repeats", type=int, default=5, help="pairs of fits that the cost is the median of; 0: no cost"
+        "--repeats",
+        type=int,
+        default=5,
+        help="pairs of fits that the cost is the median of; 0: no cost, and no worth of experiments",
     )
     options = parser.parse_args(argv)
     before = machine()
-    ratios = {"cost_ratio": cost(options.repeats)} if options.repeats else {}
+    ratios = {"cost_ratio": cost(options.repeats), **evsi.agreement()} if options.repeats else {}
     rows = []
     for seed in range(options.first_seed, options.first_seed + options.worlds):
         found = fits_of(confounded(seed))
