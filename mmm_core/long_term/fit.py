@@ -121,10 +121,15 @@ def lag_order(
 
 
 def prepare(
-    given: Series, lags: int, media_lags: int, prior: Minnesota, first: int | None = None
+    given: Series,
+    lags: int,
+    media_lags: int,
+    prior: Minnesota,
+    first: int | None = None,
+    units: Scales | None = None,
 ) -> Prepared:
-    """The regression in the prior's units: integrate it, sample it."""
-    layout, units = given.layout(lags, media_lags), scales(given)
+    """The regression in the prior's units, by default those of the series themselves: integrate it, sample it."""
+    layout, units = given.layout(lags, media_lags), scales(given) if units is None else units
     own_lags = prior.own_lags(given)
 
     def of(some: Series) -> Moments:

@@ -34,6 +34,8 @@ STEP = 0.05
 """Scale of the half-normal prior of the weekly step, in logits: at a share of a half, 1.25 points a week."""
 GRID = np.exp(np.linspace(np.log(1e-3), np.log(1.0), 96))
 """Steps that are considered, 7 % apart."""
+PERSISTENCE = np.array([0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.97, 0.99])
+"""What is considered of a metric's own autoregression."""
 START_SD = 10.0
 """Prior sd of the first week's logit around the waves' mean: all shares are possible."""
 
@@ -102,6 +104,28 @@ def observations(waves: pd.DataFrame, weeks: pd.DatetimeIndex) -> Observations:
     no = waves["sample"].to_numpy(float) - yes
     measured = np.log((yes + 0.5) / (no + 0.5))
     return Observations(_days_in_weeks(waves, weeks), measured, 1 / (yes + 0.5) + 1 / (no + 0.5))
+
+
+def weekly_noise(seen: Observations) -> float:
+    """Sd of a metric's weekly noise in logits, were it an autoregression of its own: the unit its prior is stated in.
+
+    The waves alone are one normal given the persistence and the noise, on a grid of both, equally likely in the
+    persistence and in the noise's logarithm. Returned is the middle of what is left of the noise.
+    """
+    weeks = seen.days.shape[1]
+    apart = np.abs(np.subtract.outer(np.arange(weeks), np.arange(weeks)))
+    level = START_SD**2 * np.ones((len(seen.measured), len(seen.measured)))
+    noise = GRID[::3]
+    scores = np.empty((len(PERSISTENCE), len(noise)))
+    about = seen.measured - seen.measured.mean()
+    for row, persistence in enumerate(PERSISTENCE):
+        shape = seen.days @ (persistence**apart / (1 - persistence**2)) @ seen.days.T
+        spread = noise[:, None, None] ** 2 * shape + level + np.diag(seen.variance)
+        root = np.linalg.cholesky(spread)
+        white = np.linalg.solve(root, np.broadcast_to(about[:, None], (len(noise), len(about), 1)))[..., 0]
+        scores[row] = -0.5 * (white**2).sum(1) - np.log(np.diagonal(root, axis1=1, axis2=2)).sum(1)
+    weight = np.exp(scores - scores.max()).sum(0)
+    return float(noise[np.searchsorted(np.cumsum(weight) / weight.sum(), 0.5)])
 
 
 def smoothed(

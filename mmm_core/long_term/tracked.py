@@ -27,20 +27,20 @@ from mmm_core.errors import InputError
 from mmm_core.long_term.coefficients import Coefficients, labelled
 from mmm_core.long_term.conjugate import Moments, draw, moments, posterior
 from mmm_core.long_term.fit import Prepared, prepare
-from mmm_core.long_term.minnesota import Minnesota, centre
+from mmm_core.long_term.minnesota import Minnesota, centre, scales
 from mmm_core.long_term.series import Series, series
 from mmm_core.long_term.states import Waves, band_of, draw_states, of_waves
-from mmm_core.long_term.survey import START_SD, observations, weekly_states
+from mmm_core.long_term.survey import START_SD, Observations, observations, weekly_noise, weekly_states
 from mmm_core.long_term.tightness import Hierarchy, optimum
 from mmm_core.posterior.mixing import statistics
 from mmm_core.threads import one_blas_thread
 
 CHAINS = 16
 DRAWS = 1000
-STEPS = 5
-WARMUP = 300
+STEPS = 20
+WARMUP = 500
 BEGIN = 20
-"""Draws of the states from which chains start and the prior takes its units."""
+"""Draws of the states from which chains start."""
 STRIDE = 0.35
 """Sd of a Metropolis step in the logarithm of the hyperparameters."""
 
@@ -103,8 +103,16 @@ def fit_tracked_bvar(
     base = _with_draws(known)
     weeks = pd.DatetimeIndex(base["week"].to_numpy())
     given = series(_begun(base, surveys, weeks, seed), media, terms, differenced)
-    ready = prepare(given, lags, media_lags, prior)
-    work = _in_units(given, ready, surveys)
+    # a difference takes the first week, and with it the waves that were over by then
+    shown = pd.DatetimeIndex(given.weeks)
+    seen = [
+        observations(waves[pd.to_datetime(waves["end"]) >= shown[0]], shown) for waves in surveys.values()
+    ]
+    units = scales(given)
+    noise = [weekly_noise(each) for each in seen]
+    units = units._replace(variables=np.append(noise, units.variables[len(seen) :]))
+    ready = prepare(given, lags, media_lags, prior, units=units)
+    work = _in_units(given, ready, seen)
     of_base = base.transpose("draw", "week", "variable").to_numpy()
     kept = len(of_base) if len(of_base) > 1 else draws
     rng = np.random.default_rng(seed)
@@ -149,14 +157,8 @@ def _begun(
     )
 
 
-def _in_units(given: Series, ready: Prepared, surveys: Mapping[str, pd.DataFrame]) -> _Given:
-    units = ready.units
-    latent = np.arange(len(surveys))
-    weeks = pd.DatetimeIndex(given.weeks)
-    # a difference takes the first week, and with it the waves that were over by then
-    seen = [
-        observations(waves[pd.to_datetime(waves["end"]) >= weeks[0]], weeks) for waves in surveys.values()
-    ]
+def _in_units(given: Series, ready: Prepared, seen: list[Observations]) -> _Given:
+    units, latent = ready.units, np.arange(len(seen))
     scale = units.variables[latent]
     waves = of_waves(
         [each.days for each in seen],
@@ -242,7 +244,9 @@ def _moved(problem: Hierarchy, logs: np.ndarray, about: Moments, rng: np.random.
 
 def _labelled(found: _Chains, kept: int, given: Series, ready: Prepared, of_base: np.ndarray) -> xr.Dataset:
     units, layout = ready.units, ready.layout
-    coefficients, covariance, states, tightness = (part.reshape(-1, *part.shape[2:])[:kept] for part in found)
+    coefficients, covariance, states, tightness = (
+        part.reshape(part.shape[0] * part.shape[1], *part.shape[2:])[:kept] for part in found
+    )
     coefficients = coefficients * units.variables / units.regressors(layout)[:, None]
     covariance = covariance * units.variables * units.variables[:, None]
     states = states * units.variables[: states.shape[-1]]

@@ -9,7 +9,7 @@ from statsmodels.tsa.statespace.structural import UnobservedComponents
 
 from mmm_core.errors import InputError
 from mmm_core.long_term import survey
-from mmm_core.long_term.survey import smoothed, weekly_states
+from mmm_core.long_term.survey import Observations, smoothed, weekly_noise, weekly_states
 
 WEEKS = pd.date_range("2022-01-03", periods=60, freq="7D")
 
@@ -110,6 +110,24 @@ def test_states_cover_the_truth_as_often_as_they_say():
         )
         inside.append(((low <= truth) & (truth <= high)).mean())
     assert np.mean(inside) == pytest.approx(0.9, abs=0.035)
+
+
+@pytest.mark.parametrize(("persistence", "noise"), [(0.5, 0.1), (0.95, 0.05), (0.8, 0.3)])
+def test_the_noise_of_a_metric_is_found_by_its_waves(persistence, noise):
+    """Of 20 metrics asked about every third week by 1000 people, the middle estimate is within a third."""
+    found = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        truth = np.zeros(160)
+        for week in range(1, 160):
+            truth[week] = persistence * truth[week - 1] + rng.normal(0, noise)
+        places = np.arange(100, 160, 3)
+        days = np.zeros((len(places), 60))
+        days[range(len(places)), places - 100] = 1
+        sd = 2 / np.sqrt(1000)
+        measured = truth[places] + rng.normal(0, sd, len(places))
+        found.append(weekly_noise(Observations(days, measured, np.full(len(places), sd**2))))
+    assert np.median(found) == pytest.approx(noise, rel=0.33)
 
 
 def test_a_small_sample_says_less():

@@ -10,6 +10,7 @@ from mmm_core.errors import InputError
 from mmm_core.long_term.base import with_metrics
 from mmm_core.long_term.fit import fit_bvar
 from mmm_core.long_term.forecast import forecast
+from mmm_core.long_term.minnesota import Minnesota
 from mmm_core.long_term.multipliers import cumulative_multipliers
 from mmm_core.long_term.residuals import residuals
 from mmm_core.long_term.survey import weekly_states
@@ -60,7 +61,9 @@ def test_where_waves_are_rare_effects_are_found_that_states_drawn_first_hide():
     variables, media = brand(3)
     truth = 0.05 / 0.3 * 4.0 / 0.7
     asked = waves(variables["awareness"], 400, 4)
-    together = fit_tracked_bvar(variables[["base"]], {"awareness": asked}, media, lags=1, draws=480, seed=2)
+    together = fit_tracked_bvar(
+        variables[["base"]], {"awareness": asked}, media, lags=1, draws=480, steps=8, warmup=200, seed=2
+    )
     states = weekly_states(asked, INDEX, 400)["logit"].assign_coords(draw=np.arange(400))
     base = xr.DataArray(variables["base"], dims="week", coords={"week": INDEX})
     first = fit_bvar(
@@ -100,7 +103,9 @@ def test_every_draw_of_the_base_is_used_once_and_what_follows_works():
     ahead = forecast(found, 3, pd.DataFrame({"tv": [1.0, 0.0, 2.0]}))
     assert ahead.shape == (37, 3, 2)
     xr.testing.assert_identical(found, fit_tracked_bvar(known, asked, media, **settings))
-    changes = fit_tracked_bvar(known, asked, media, differenced=("base",), **settings)
+    fixed = Minnesota(0.2, 0.3, None, None)  # nothing is left to learn but the coefficients
+    changes = fit_tracked_bvar(known, asked, media, differenced=("base",), prior=fixed, **settings)
+    assert changes.sizes["hyperparameter"] == 0
     assert np.allclose(changes["modelled"].sel(equation="base"), np.diff(base, axis=1))
     assert np.isfinite(changes["modelled"]).all()
 
