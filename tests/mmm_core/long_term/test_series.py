@@ -6,6 +6,8 @@ import pytest
 import xarray as xr
 
 from mmm_core.errors import InputError
+from mmm_core.long_term.fit import fit_bvar
+from mmm_core.long_term.minnesota import Minnesota
 from mmm_core.long_term.series import series
 from tests.mmm_core.long_term.worlds import world
 
@@ -94,3 +96,24 @@ def test_more_coefficients_than_weeks_are_refused():
         series(VARIABLES, SPEND).regression(lags=12)
     with pytest.raises(InputError, match="lags must be 1 or more"):
         series(VARIABLES).regression(lags=0)
+
+
+def test_what_zeros_in_the_place_of_an_unknown_past_would_do():
+    """A brand moves about 5 with a persistence of 0.5; with zeros before it, it seems to keep nearly everything."""
+    rng = np.random.default_rng(0)
+    brand = np.zeros(120)
+    for week in range(1, 120):
+        brand[week] = 0.5 * brand[week - 1] + rng.normal(0, 0.3)
+    index = pd.date_range("2020-01-06", periods=112, freq="7D")
+    whole = pd.DataFrame({"brand": 5 + brand[8:]}, index=index)
+    padded = whole.copy()
+    padded.iloc[:12, 0] = rng.normal(0, 1e-9, 12)  # not exactly 0, which is refused
+    flat = Minnesota(1e4, 1e4, None, None)
+
+    def persistence(frame):
+        return float(fit_bvar(frame, lags=1, prior=flat, draws=2000)["lag_coefficient"].mean())
+
+    assert persistence(whole) == pytest.approx(0.5, abs=0.15)
+    assert persistence(padded) > 0.85
+    with pytest.raises(InputError, match="'brand' is 0 in its first 12 weeks"):
+        series(padded.round(3))
