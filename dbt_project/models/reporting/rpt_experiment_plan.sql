@@ -9,7 +9,7 @@ select
     model,
     as_of_week,
     is_latest,
-    cast("rank" as integer) as net_value_rank,
+    cast(rank as integer) as net_value_rank,
     experiment,
     channel,
     area,
