@@ -67,7 +67,7 @@ engine: $(READY)  ## set up an engine that has an environment of its own: make e
 # The peers are installed for the benchmarks that compare with them, each in an environment of its own: that of Meridian
 # is the engine's.
 PEERS_READY := meridian $(PEERS)/pymc_marketing/.ready
-NEED_PEERS  := national geo accuracy real
+NEED_PEERS  := national geo accuracy real calibration
 
 bench: $(READY) $(if $(filter $(NEED_PEERS),$(B)),$(PEERS_READY))  ## run a benchmark: make bench B=national
 	@test -n "$(B)" || { echo "Name one: make bench B=NAME, with NAME from:"; \

@@ -94,6 +94,21 @@ def fit_one(system: str, world: World, job: Job, cache: Path) -> dict[str, Any]:
     }
 
 
+def kept_fit(system: str, world: World, job: Job, store: Path, name: str) -> dict[str, Any]:
+    """`fit_one`, or what it gave before: found in a file of the store under the fingerprint, or left there."""
+    kept, key = store / name, f"{system}/{world.name}/{fingerprint(system, world, job)}"
+    for line in kept.read_text().splitlines() if kept.is_file() else ():
+        record: dict[str, Any] = json.loads(line)
+        if record["key"] == key:
+            return record
+    cache = store / "compiled" / system
+    cache.mkdir(parents=True, exist_ok=True)
+    record = {"key": key, **fit_one(system, world, job, cache)}
+    with kept.open("a") as file:
+        file.write(dumps(rounded(record, 6)) + "\n")
+    return record
+
+
 def scores(records: list[dict[str, Any]]) -> pd.DataFrame:
     """A row a world, system and channel."""
     return pd.DataFrame(
@@ -149,25 +164,14 @@ def main(argv: list[str] | None = None) -> None:
     )
     options = parser.parse_args(argv)
     before = machine()
-    kept = options.store / "accuracy.jsonl"
-    records = {}
-    if kept.is_file():
-        records = {row["key"]: row for row in map(json.loads, kept.read_text().splitlines())}
     wanted = []
     worlds = all_worlds(options.worlds, options.generators, options.first_seed)
     for system in options.systems:
-        cache = options.store / "compiled" / system
-        cache.mkdir(parents=True, exist_ok=True)
         for world in worlds:
             job = world.job.with_(draws=options.draws)
             if system == OURS and options.carryover:
                 job = job.with_(settings={**job.settings, OURS: options.carryover})
-            key = f"{system}/{world.name}/{fingerprint(system, world, job)}"
-            if key not in records:
-                records[key] = {"key": key, **fit_one(system, world, job, cache)}
-                with kept.open("a") as file:
-                    file.write(dumps(rounded(records[key], 6)) + "\n")
-            record = records[key]
+            record = kept_fit(system, world, job, options.store, "accuracy.jsonl")
             held = sum(channel["covered"] for channel in record["channels"].values())
             print(
                 f"{system:15s} {world.name:32s} {held} of {len(record['channels'])} hold the truth"

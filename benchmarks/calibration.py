@@ -5,13 +5,19 @@ world is fitted without tests; with them; with `follows_demand` for search; and 
 The figures are of ROI: how often 90 % intervals hold the truth, mean absolute error of the posterior mean relative to
 the truth, CRPS. The cost is that of a fit with ten tests beside the same fit without, both compiled, taking turns.
 
-make bench B=calibration [ARGS="--worlds 5 --repeats 3"]
+The peers get the same tables and tests in the form that they take: Meridian as priors of the ROIs, PyMC-Marketing as
+steps on its saturation curves. Their fits, minutes each, are kept in .data/benchmarks/calibration.jsonl as those of
+`benchmarks.accuracy` are.
+
+make bench B=calibration [ARGS="--worlds 5 --repeats 3 --systems carryover"]
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,10 +25,12 @@ import pandas as pd
 import xarray as xr
 
 from benchmarks import evsi
+from benchmarks.accuracy import STORE, kept_fit
 from benchmarks.common.diagnostics import score
+from benchmarks.common.job import Test
 from benchmarks.common.machine import finish, machine, rounded
 from benchmarks.common.ours_fit import spec_of
-from benchmarks.common.systems import OURS
+from benchmarks.common.systems import OURS, SYSTEMS
 from benchmarks.worlds.confounded import TestedWorld, confounded
 from benchmarks.worlds.simulator import simulated
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
@@ -46,19 +54,57 @@ def main(argv: list[str] | None = None) -> None:
         default=5,
         help="pairs of fits that the cost is the median of; 0: no cost, and no worth of experiments",
     )
+    parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument(
+        "--store", type=Path, default=STORE, help="folder of the peers' finished fits and compiled programs"
+    )
     options = parser.parse_args(argv)
     before = machine()
-    ratios = {"cost_ratio": cost(options.repeats), **evsi.agreement()} if options.repeats else {}
+    peers = [system for system in options.systems if system != OURS]
+    ours = OURS in options.systems
+    ratios = {"cost_ratio": cost(options.repeats), **evsi.agreement()} if options.repeats and ours else {}
     rows = []
     for seed in range(options.first_seed, options.first_seed + options.worlds):
-        found = fits_of(confounded(seed))
-        print(line(found), flush=True)
-        rows.append(found)
+        tested = confounded(seed)
+        if ours:
+            rows.append(fits_of(tested))
+            print(line(rows[-1]), flush=True)
+        for system in peers:
+            rows.append(peer_fit(system, tested, options.store))
+            print(peer_line(rows[-1]), flush=True)
     table = pd.concat(rows)
-    finish(
-        "calibration",
-        before,
-        **rounded(summary(table) | ratios | {"worlds": options.worlds}),
+    found = {"worlds": options.worlds, **(summary(table) if ours else {}), **ratios}
+    for system in peers:
+        of_peer = figures(table[table["fit"] == system])
+        found[system] = of_peer
+        if ours:
+            for figure in ("relative_error", "crps"):
+                found[f"{figure}_ratio_vs_{system}"] = found[figure] / of_peer[figure]
+    finish("calibration", before, **rounded(found))
+
+
+def peer_fit(system: str, tested: TestedWorld, store: Path) -> pd.DataFrame:
+    """A row a channel, of a peer told of the tests."""
+    tests = tuple(neutral(weighed.test) for weighed in tested.tests)
+    world = replace(tested.world, job=tested.world.job.with_(tests=tests))
+    record = kept_fit(system, world, world.job, store, "calibration.jsonl")
+    return pd.DataFrame(
+        {"world": world.name, "fit": system, "channel": name, **channel}
+        for name, channel in record["channels"].items()
+    )
+
+
+def neutral(test: LiftTest) -> Test:
+    """A test of one channel in words that belong to no system."""
+    ((channel, spend),) = test.spend.items()
+    return Test(
+        channel,
+        str(test.start),
+        test.days // 7,
+        spend.actual,
+        spend.without,
+        test.incremental,
+        test.standard_error,
     )
 
 
@@ -95,24 +141,25 @@ def roi(tree: xr.DataTree) -> dict[str, np.ndarray]:
     return {str(name): found.sel(paid_channel=name).to_numpy() for name in found["paid_channel"].to_numpy()}
 
 
+def figures(rows: pd.DataFrame) -> dict[str, float]:
+    """What is asked of the fits of one kind."""
+    error = ((rows["mean"] - rows["true"]) / rows["true"]).abs()
+    ranked = rows.groupby("world")[["mean", "true"]].apply(lambda g: g["mean"].corr(g["true"], "spearman"))
+    return {
+        "coverage_90": rows["covered"].mean(),
+        "relative_error": error.mean(),
+        "relative_error_search": error[rows["channel"] == "search"].mean(),
+        "crps": rows["crps"].mean(),
+        "rank_correlation": ranked.mean(),
+    }
+
+
 def summary(rows: pd.DataFrame) -> dict[str, Any]:
-    """The figures of every fit, and the ratio of errors."""
+    """The figures of every fit of ours, and the ratio of errors."""
     out: dict[str, Any] = {}
     for name in FITS:
         end = "" if name == FITS[0] else f"_{name}"
-        some = rows[rows["fit"] == name]
-        error = ((some["mean"] - some["true"]) / some["true"]).abs()
-        search = error[some["channel"] == "search"]
-        ranked = some.groupby("world")[["mean", "true"]].apply(
-            lambda g: g["mean"].corr(g["true"], "spearman")
-        )
-        out |= {
-            f"coverage_90{end}": some["covered"].mean(),
-            f"relative_error{end}": error.mean(),
-            f"relative_error_search{end}": search.mean(),
-            f"crps{end}": some["crps"].mean(),
-            f"rank_correlation{end}": ranked.mean(),
-        }
+        out |= {f"{figure}{end}": value for figure, value in figures(rows[rows["fit"] == name]).items()}
     out["error_ratio"] = out["relative_error"] / out["relative_error_uncalibrated"]
     out["crps_ratio"] = out["crps"] / out["crps_uncalibrated"]
     return out
@@ -126,6 +173,15 @@ def line(rows: pd.DataFrame) -> str:
         f"   without tests {search.loc['uncalibrated', 'mean']:.2f}, with {search.loc['calibrated', 'mean']:.2f}"
         f"   held {int(rows[rows['fit'] == 'uncalibrated']['covered'].sum())} and "
         f"{int(rows[rows['fit'] == 'calibrated']['covered'].sum())} of {len(rows) // len(FITS)}"
+    )
+
+
+def peer_line(rows: pd.DataFrame) -> str:
+    """One readable line of a peer's fit."""
+    search = rows[rows["channel"] == "search"].iloc[0]
+    return (
+        f"{rows['world'].iloc[0]:15s} search: true {search['true']:.2f}   {search['fit']} with tests "
+        f"{search['mean']:.2f}   held {int(rows['covered'].sum())} of {len(rows)}"
     )
 
 

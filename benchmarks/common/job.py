@@ -19,6 +19,36 @@ TABLE, JOB, DRAWS, RESULT = "table.csv", "job.json", "draws.npz", "result.json"
 
 
 @dataclass(frozen=True)
+class Test:
+    """A lift test of one channel, in whole weeks.
+
+    Attributes:
+        start: Monday of its first week, as YYYY-MM-DD.
+        weeks: how many weeks spend differed.
+        spend, without: over those weeks, as it was and without the test.
+        incremental, error: outcome with what was spent less outcome without the test, and its standard error.
+    """
+
+    channel: str
+    start: str
+    weeks: int
+    spend: float
+    without: float
+    incremental: float
+    error: float
+
+    @property
+    def roi(self) -> float:
+        """Outcome by the difference in spend."""
+        return self.incremental / (self.spend - self.without)
+
+    @property
+    def roi_error(self) -> float:
+        """Standard error of `roi`."""
+        return self.error / abs(self.spend - self.without)
+
+
+@dataclass(frozen=True)
 class Job:
     """One fit, in words that belong to no system.
 
@@ -30,6 +60,7 @@ class Job:
         l_max: lags of the adstock. The first `l_max` weeks are media history: no system's ROI counts them.
         season_order: pairs of yearly sine and cosine.
         warmup: None leaves it to the system's best configuration.
+        tests: lift tests, each of one channel.
         settings: what one system is told beyond this, by its name.
     """
 
@@ -47,6 +78,7 @@ class Job:
     warmup: int | None = None
     draws: int = 1000
     seed: int = 7
+    tests: tuple[Test, ...] = ()
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -68,7 +100,8 @@ def write_job(folder: Path, job: Job, table: pd.DataFrame) -> None:
 def read_job(folder: Path) -> tuple[Job, pd.DataFrame]:
     """The job and its table, numbers exactly as they were written."""
     fields = json.loads((folder / JOB).read_text())
-    job = Job(**{**fields, "controls": tuple(fields["controls"])})
+    tests = tuple(Test(**test) for test in fields["tests"])
+    job = Job(**{**fields, "controls": tuple(fields["controls"]), "tests": tests})
     table = pd.read_csv(folder / TABLE, parse_dates=[job.time], float_precision="round_trip")
     return job, table.sort_values([*([job.geo] if job.geo else []), job.time]).reset_index(drop=True)
 

@@ -20,6 +20,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 from meridian.data.data_frame_input_data_builder import DataFrameInputDataBuilder  # noqa: E402
 from meridian.model.model import Meridian  # noqa: E402
+from meridian.model.prior_distribution import PriorDistribution, lognormal_dist_from_mean_std  # noqa: E402
 from meridian.model.spec import ModelSpec  # noqa: E402
 
 from benchmarks.common.job import Job, fourier, read_job, write_result  # noqa: E402
@@ -28,6 +29,9 @@ IMPORTED = time.perf_counter()
 
 NATIONAL = {"knots": 8, "fourier": True, "adapt": 500, "burnin": 100}
 GEO = {"knots": 20, "fourier": False, "adapt": 500, "burnin": 250}
+
+DEFAULT_ROI = (1.831, 2.046)
+"""Mean and standard deviation of Meridian's default prior of a ROI, LogNormal(0.2, 0.9)."""
 
 
 def input_data(
@@ -106,6 +110,24 @@ def named_draws(posterior, job: Job, waves: np.ndarray | None) -> dict[str, np.n
     return draws
 
 
+def roi_prior(job: Job) -> dict[str, PriorDistribution]:
+    """Lift tests as Meridian takes them: what those of a channel say together is the prior of its ROI.
+
+    Tests are averaged with the precision of each as its weight; a lognormal has their mean and error. A channel
+    without tests keeps the default.
+    """
+    if not job.tests:
+        return {}
+    mean, error = [], []
+    for name in job.channels:
+        tests = [test for test in job.tests if test.channel == name]
+        weights = np.array([test.roi_error**-2 for test in tests])
+        mean.append(weights @ [test.roi for test in tests] / weights.sum() if tests else DEFAULT_ROI[0])
+        error.append(weights.sum() ** -0.5 if tests else DEFAULT_ROI[1])
+    told = lognormal_dist_from_mean_std(np.float32(mean), np.float32(error))
+    return {"prior": PriorDistribution(roi_m=told)}
+
+
 def main(folder: Path) -> None:
     job, table = read_job(folder)
     settings = {**(GEO if job.geo else NATIONAL), **job.settings.get("meridian", {})}
@@ -113,7 +135,7 @@ def main(folder: Path) -> None:
     waves = fourier(table[job.time], job.season_order) if settings["fourier"] and job.season_order else None
     model = Meridian(
         input_data=input_data(job, table, waves),
-        model_spec=ModelSpec(knots=settings["knots"], max_lag=job.l_max),
+        model_spec=ModelSpec(knots=settings["knots"], max_lag=job.l_max, **roi_prior(job)),
     )
     model.sample_posterior(
         n_chains=settings.get("chains", job.chains),

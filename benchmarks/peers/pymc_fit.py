@@ -49,6 +49,9 @@ def main(folder: Path) -> None:
         saturation=SATURATION[settings["saturation"]](),
         yearly_seasonality=job.season_order or None,
     )
+    if job.tests:
+        model.build_model(X, table[job.kpi])
+        model.add_lift_test_measurements(lift_tests(job))
     fitted = model.fit(
         X,
         table[job.kpi],
@@ -75,6 +78,23 @@ def main(folder: Path) -> None:
         },
     }
     write_result(folder, named_draws(fitted.posterior, job, table, controls), result)
+
+
+def lift_tests(job: Job) -> pd.DataFrame:
+    """Lift tests as PyMC-Marketing takes them: a step on the saturation curve, from a week's spend without the test.
+
+    It knows no dates and no carryover: outcome is what a test measured by the weeks in which spend differed.
+    """
+    return pd.DataFrame(
+        {
+            "channel": job.spend[test.channel],
+            "x": test.without / test.weeks,
+            "delta_x": (test.spend - test.without) / test.weeks,
+            "delta_y": test.incremental / test.weeks,
+            "sigma": test.error / test.weeks,
+        }
+        for test in job.tests
+    )
 
 
 def named_draws(posterior, job: Job, table: pd.DataFrame, controls: list[str]) -> dict[str, np.ndarray]:
