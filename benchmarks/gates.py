@@ -4,12 +4,13 @@ Worlds that the model is right for come from several makers: this library's simu
 hold in, worlds after Meridian's and PyMC-Marketing's models (baselines through knots, bending trends: close to what a
 level that walks can follow), and worlds of the model's own assumptions. Broken ones have one thing wrong each
 (`benchmarks.worlds.broken`). Each is fitted at the default settings, refitted as of the review's origins, and put to
-every ERROR check at its default threshold.
+every ERROR check at its default threshold. Worlds with lift tests, all right or one of them wrong
+(`benchmarks.worlds.wrong_test`), are fitted with them and put to the check of the tests alone.
 
 Each world's verdicts are kept in .data/benchmarks/gates.jsonl as soon as they are there, under a fingerprint of the
 world, the settings and the source of fit and review: a run that is cut goes on where it stopped.
 
-make bench B=gates [ARGS="--worlds 60 --each 10 --jobs 2 --kinds structural_break"]
+make bench B=gates [ARGS="--worlds 60 --tested 40 --each 10 --jobs 2 --kinds structural_break"]
 """
 
 from __future__ import annotations
@@ -33,12 +34,16 @@ from benchmarks.worlds import World
 from benchmarks.worlds.broken import GATED, KINDS, walking
 from benchmarks.worlds.peer_style import meridian_like, pymc_marketing_like, textbook
 from benchmarks.worlds.simulator import simulated
+from benchmarks.worlds.wrong_test import RIGHT_TESTED, WRONG
+from mmm_core.evidence.stored import Evidence
 from mmm_core.inference.version import fit_source
 from mmm_core.json_text import dumps
 from mmm_core.spec.model_spec import ModelSpec
 
 STORE = ROOT / ".data" / "benchmarks"
-REVIEW_ROOMS = ("review", "diagnostics", "forecast", "posterior")
+REVIEW_ROOMS = ("review", "agreement", "diagnostics", "forecast", "posterior")
+OF_TESTS = "lift_tests"
+"""The check that worlds with lift tests are put to, and the others are not."""
 RIGHT = {
     "walking": walking,
     "simulator": lambda seed: simulated(seed, weeks=190, channels=3),
@@ -48,25 +53,31 @@ RIGHT = {
 }
 
 
-def all_worlds(worlds: int, each: int, first_seed: int, kinds: list[str]) -> list[tuple[str, str, int]]:
+def all_worlds(
+    worlds: int, tested: int, each: int, first_seed: int, kinds: list[str]
+) -> list[tuple[str, str, int]]:
     """Right and broken worlds (`right` or `broken`, maker, seed), makers and kinds taking turns."""
     right = [
-        ("right", name, first_seed + i // len(RIGHT))
-        for i in range(worlds)
-        for name in [list(RIGHT)[i % len(RIGHT)]]
+        ("right", list(makers)[i % len(makers)], first_seed + i // len(makers))
+        for makers, count in ((RIGHT, worlds), (RIGHT_TESTED, tested))
+        for i in range(count)
     ]
     broken = [("broken", name, first_seed + i) for i in range(each) for name in kinds]
     pairs = zip_longest(right, broken)
     return [one for one in chain.from_iterable(pairs) if one is not None]
 
 
-def made(which: str, name: str, seed: int) -> tuple[World, ModelSpec]:
-    """A world and the model it is fitted with."""
+def made(which: str, name: str, seed: int) -> tuple[World, ModelSpec, Evidence | None]:
+    """A world, the model it is fitted with, and its lift tests where it has any."""
+    if name in RIGHT_TESTED | WRONG:
+        tested = (RIGHT_TESTED | WRONG)[name](seed)
+        last = max(weighed.test.known_on for weighed in tested.tests)
+        return tested.world, spec_of(tested.world.job), Evidence("benchmark", last, tested.tests)
     world = (RIGHT if which == "right" else KINDS)[name](seed)
-    return world, spec_of(world.job)
+    return world, spec_of(world.job), None
 
 
-def fingerprint(world: World, spec: ModelSpec) -> str:
+def fingerprint(world: World, spec: ModelSpec, tests: Evidence | None) -> str:
     """What stored verdicts depend on."""
     code = hashlib.sha256(fit_source(spec).encode())
     for room in REVIEW_ROOMS:
@@ -74,23 +85,28 @@ def fingerprint(world: World, spec: ModelSpec) -> str:
             code.update(path.read_bytes())
     code.update(spec.to_yaml().encode())
     code.update(pd.util.hash_pandas_object(world.table).to_numpy().tobytes())
+    if tests is not None:
+        code.update(tests.version.encode())
     return code.hexdigest()[:16]
 
 
 def examine(which: str, name: str, seed: int) -> dict[str, Any]:
-    """Fit a world, refit it, and put every ERROR check to it."""
+    """Fit a world and put its checks to it: every ERROR check, with refits, or that of the lift tests."""
     from mmm_core.forecast.holdout import holdout_refits
     from mmm_core.inference.fit import fit
     from mmm_core.posterior.handle import Posterior
     from mmm_core.review.gate import checks
     from mmm_core.review.subject import Subject
 
-    world, spec = made(which, name, seed)
-    tree = fit(world.table, spec)
-    refits = holdout_refits(world.table, spec, spec.review, tree)
+    world, spec, tests = made(which, name, seed)
+    tree = fit(world.table, spec, lift_tests=tests)
+    refits = holdout_refits(world.table, spec, spec.review, tree) if tests is None else []
     subject = Subject(Posterior.of(tree), tuple(Posterior.of(refit) for refit in refits))
     asked = [
-        check for check in checks(spec.review) if check.severity == "ERROR" or check.name == "media_forecast"
+        check
+        for check in checks(spec.review)
+        if (check.name == OF_TESTS) == (tests is not None)
+        and (check.severity == "ERROR" or check.name == "media_forecast")
     ]
     verdicts = {}
     for check in asked:
@@ -100,17 +116,20 @@ def examine(which: str, name: str, seed: int) -> dict[str, Any]:
 
 
 def table(records: list[dict[str, Any]]) -> pd.DataFrame:
-    """A row a maker or kind, a column a check: share of worlds it refuses; `any` of all ERROR checks together."""
+    """A row a world, a column a check: whether it refuses it, none where not asked; `any` of all ERROR checks."""
     rows = []
     for record in records:
         refused = {
             name: not passed and severity == "ERROR"
             for name, (passed, severity, _, _) in record["verdicts"].items()
         }
-        warned = not record["verdicts"]["breaks"][0]
-        rows.append({"which": record["which"], "kind": record["kind"], **refused, "breaks_warns": warned})
+        if "breaks" in refused:
+            refused["breaks_warns"] = not record["verdicts"]["breaks"][0]
+        rows.append({"which": record["which"], "kind": record["kind"], **refused})
     found = pd.DataFrame(rows)
-    errors = [name for name in found if name not in ("which", "kind", "breaks_warns", "media_forecast")]
+    checks = [name for name in found if name not in ("which", "kind")]
+    found = found.astype(dict.fromkeys(checks, "boolean"))
+    errors = [name for name in checks if name not in ("breaks_warns", "media_forecast")]
     found["any"] = found[errors].any(axis=1)
     return found
 
@@ -121,12 +140,13 @@ def summary(found: pd.DataFrame) -> dict[str, Any]:
     checks = [name for name in found if name not in ("which", "kind")]
     out: dict[str, Any] = {
         "right_worlds": len(right),
-        "false_refusals": {name: float(right[name].mean()) for name in checks} if len(right) else {},
+        "false_refusals": {name: float(right[name].mean()) for name in checks if right[name].count()},
+        "right_worlds_asked": {name: int(right[name].count()) for name in checks},
         "false_refusals_by_maker": {name: float(part["any"].mean()) for name, part in right.groupby("kind")},
         "broken": {},
     }
     for kind, part in broken.groupby("kind"):
-        gate = GATED.get(str(kind))
+        gate = OF_TESTS if kind in WRONG else GATED.get(str(kind))
         out["broken"][str(kind)] = {
             "worlds": len(part),
             "gate": gate,
@@ -143,8 +163,9 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--worlds", type=int, default=60, help="that the model is right for")
+    parser.add_argument("--tested", type=int, default=40, help="that the model is right for, with lift tests")
     parser.add_argument("--each", type=int, default=10, help="broken worlds of each kind")
-    parser.add_argument("--kinds", nargs="*", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--kinds", nargs="*", choices=[*KINDS, *WRONG], default=[*KINDS, *WRONG])
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--stored", action="store_true", help="only what is stored already")
@@ -152,7 +173,7 @@ def main(argv: list[str] | None = None) -> None:
     before = machine()
     STORE.mkdir(parents=True, exist_ok=True)
     path = STORE / "gates.jsonl"
-    wanted = all_worlds(options.worlds, options.each, options.first_seed, options.kinds)
+    wanted = all_worlds(options.worlds, options.tested, options.each, options.first_seed, options.kinds)
     prints = {one: fingerprint(*made(*one)) for one in wanted}
     kept = _stored(path)
     missing = [] if options.stored else [one for one in wanted if prints[one] not in kept]
@@ -170,7 +191,7 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit("nothing is stored yet")
     figures = summary(table(records))
     for name, share in figures["false_refusals"].items():
-        print(f"{name:16} refuses {share:.1%} of {figures['right_worlds']} right worlds")
+        print(f"{name:16} refuses {share:.1%} of {figures['right_worlds_asked'][name]} right worlds")
     for kind, row in figures["broken"].items():
         gate = row["gate"] or "no gate"
         print(f"{kind:20} {row['worlds']:3} worlds, refused {row['refused']:.0%}, {gate}: {row['by_check']}")

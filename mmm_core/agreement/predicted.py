@@ -104,6 +104,21 @@ def predictions(
     }
 
 
+def result_chances(
+    source: xr.DataTree | Posterior, tests: Sequence[WeighedTest], most: int = DRAWS
+) -> np.ndarray:
+    """Two-sided probability, given each draw, of results at least as far out as those there were, (draw, test).
+
+    Raises:
+        InputError: a test that does not fit the posterior's model.
+    """
+    posterior = Posterior.of(source)
+    lifts = replayed_tests(posterior, tests, posterior.thinned(most)).to_numpy()
+    measured, error = np.array([(each.test.incremental, each.standard_error) for each in tests]).T
+    missed = np.abs(measured - lifts) / error
+    return np.minimum(1.0, 2 * ResultNoise.of(posterior.spec.calibration).below(-missed))
+
+
 def predict(
     lifts: np.ndarray, weighed: WeighedTest, noise: ResultNoise, weights: np.ndarray | None = None
 ) -> Prediction:

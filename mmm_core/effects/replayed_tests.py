@@ -38,7 +38,8 @@ def replayed_tests(
     posterior = Posterior.of(tree)
     data, spec = posterior.data, posterior.spec
     plan, numbers = replay(tests, data, spec, outcome_value(data, spec, posterior.media))
-    found = _lifts(plan, numbers, posterior.media_parameters(draws))
+    with jax.enable_x64(True):
+        found = _lifts(plan, numbers, posterior.media_parameters(draws))
     names = sorted(weighed.test.test_id for weighed in tests)
     lifts = xr.DataArray(np.asarray(found) * numbers.error, dims=("draw", "test"), coords={"test": names})
     return lifts.sel(test=[weighed.test.test_id for weighed in tests])

@@ -2,7 +2,6 @@
 
 import json
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,8 +19,6 @@ from mmm_core.posterior.schema import LIFT_TESTS, calibrated_by
 from mmm_core.spec.calibration_spec import Calibration
 from tests.mmm_core.agreement.calibrated import calibrated, lift_test
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
-
-jax.config.update("jax_enable_x64", True)
 
 
 @pytest.fixture(scope="module")

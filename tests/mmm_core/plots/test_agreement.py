@@ -2,14 +2,11 @@
 
 import io
 
-import jax
 import pytest
 
 from mmm_core.agreement.report import calibration_report
 from mmm_core.plots.agreement import Z, calibration
 from tests.mmm_core.agreement.calibrated import calibrated
-
-jax.config.update("jax_enable_x64", True)
 
 
 @pytest.fixture(scope="module")
