@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.metadata import plot, png, preview, table_metadata
+from assets.metadata import DESCRIPTIONS, plot, png, preview, table_metadata
 from assets.models import PARTITIONS, Vintage, vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import TrackedRun, Tracking
@@ -55,11 +55,12 @@ class Stage:
         figures: "Mapping[str, Figure] | None" = None,
         shown: "pd.DataFrame | None" = None,
         metadata: Mapping[str, Any] | None = None,
+        about: Mapping[str, str] = DESCRIPTIONS,
     ) -> dg.MaterializeResult:
         """Record table and figures in MLflow and hand the table to the IO manager.
 
-        `shown` is the part of the table worth reading in the UI. The data version is the content's, so what comes
-        out the same is the same.
+        `shown` is the part of the table worth reading in the UI, `about` says what its columns are. The data version
+        is the content's, so what comes out the same is the same.
         """
         from mmm_core.data.table import fingerprint
 
@@ -79,7 +80,7 @@ class Stage:
             data_version=dg.DataVersion(version),
             check_results=list(checks),
             metadata={
-                **table_metadata(table),
+                **table_metadata(table, about),
                 **shown_metadata,
                 **self.run.metadata,
                 **(metadata or {}),

@@ -1,4 +1,4 @@
-"""What `make demo` and `make refresh` print at the end: returns, recommended budget, review, and where things are."""
+"""What `make demo` and `make refresh` print at the end: returns, what lift tests moved, budget, review, and places."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +11,16 @@ from rich.text import Text
 
 from assets.models import Vintage, load_model
 from assets.resources.stores import ResultStore
+from mmm_core.agreement.moves import channel_moves
 from mmm_core.budget.change import change_in_words
 from orchestration import environments as env
 
-SHOWN = {"roi": "Return on investment", "budget_allocation": "Recommended budget", "model_review": "Review"}
+SHOWN = {
+    "roi": "Return on investment",
+    "calibration_report": "What the lift tests moved",
+    "budget_allocation": "Recommended budget",
+    "model_review": "Review",
+}
 
 
 def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any]]) -> None:
@@ -30,9 +36,11 @@ def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any
         )
         return
     version = made["mmm_posterior"]["posterior_version"]
-    tables = _of_one_posterior(vintage, version)
+    tables = _of_one_posterior(vintage, version, made)
     if "roi" in tables:
         console.print(roi_table(tables["roi"]))
+    if "calibration_report" in tables:
+        show_moves(console, tables["calibration_report"])
     if "budget_allocation" in tables:
         budget = tables["budget_allocation"]
         console.print(budget_table(budget, load_model(vintage.model).budget.weeks))
@@ -44,15 +52,35 @@ def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any
         console.print(f"{SHOWN[name]}: none of posterior {version}, {name} did not get so far", style="red")
 
 
-def _of_one_posterior(vintage: Vintage, version: str) -> dict[str, pd.DataFrame]:
+def _of_one_posterior(
+    vintage: Vintage, version: str, made: Mapping[str, Mapping[str, Any]]
+) -> dict[str, pd.DataFrame]:
     """The tables that were computed from this posterior; what an earlier one left is not among them."""
     store = ResultStore(folder=str(env.paths().results))
     read = {name: store.read(name, vintage) for name in SHOWN}
     return {
         name: table
         for name, table in read.items()
-        if table is not None and set(table["posterior_version"]) == {version}
+        if table is not None
+        and (set(table["posterior_version"]) == {version} or (table.empty and name in made))
     }
+
+
+def show_moves(console: Console, report: pd.DataFrame) -> None:
+    """A line a channel: its ROI before any lift test and with all, and by which tests."""
+    moves = channel_moves(report)
+    if not moves:
+        console.print("What the lift tests moved: no lift test calibrates this model")
+        return
+    title = "What the lift tests moved: ROI before any test -> with all, with 90 % intervals"
+    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 1))
+    for _ in ("channel", "before", "->", "after"):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for move in moves:
+        before, after = move.figures
+        table.add_row(Text(move.channel), before, "->", after, Text(move.by, "dim"))
+    console.print(table)
 
 
 def roi_table(roi: pd.DataFrame) -> Table:

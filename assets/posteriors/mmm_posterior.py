@@ -6,7 +6,8 @@ import dagster as dg
 
 from assets.code import code_version, engine_modules
 from assets.metadata import rounded
-from assets.models import load_model, spec_path, vintage_of
+from assets.models import load_model, vintage_of
+from assets.posteriors.fit_inputs import FitInputs
 from assets.resources.fitting import FitProcess
 from assets.resources.stores import EvidenceStore, PosteriorStore, VintageStore
 from assets.resources.tracking import Tracking
@@ -68,15 +69,12 @@ def mmm_posterior(
         if not posteriors.is_whole(path):
             missing[held_out] = path
     if missing:
-        extras = {
-            "spec": str(spec_path(vintage.model)),
-            "table": str(vintages.checked(vintage, table_version)),
-            "lift_tests": str(tests_file),
-            "version": posterior_version,
-            "posterior": str(target),
-            "fits": [{"holdout_weeks": weeks, "posterior": str(path)} for weeks, path in missing.items()],
-        }
-        fit_process.run(context, extras)
+        inputs = FitInputs(
+            vintage, vintages.checked(vintage, table_version), tests_file, posterior_version, target
+        )
+        # what the tests moved is asked of the same process, where the programs of a refit are
+        report = posteriors.report_path(vintage, posterior_version) if lift_tests.tests else None
+        fit_process.run(context, inputs.extras(missing, report))
     else:
         context.log.info(f"posterior {posterior_version} is there already: {target}")
     tree = posteriors.load(vintage, posterior_version)

@@ -18,8 +18,9 @@ from assets.stage import check, model_asset, stage
     "published_results",
     deps=["champion"],
     description=(
-        "Contributions, ROI, response curves, budget and review of a model that passed its review, kept as files and "
-        "written to the schema `results` in one transaction in place of what was there for this vintage.\n\n"
+        "Contributions, ROI, response curves, budget, review and what the lift tests moved of a model that passed its "
+        "review, kept as files and written to the schema `results` in one transaction in place of what was there for "
+        "this vintage.\n\n"
         "Grain: the rows of one vintage in each table of `results`."
     ),
     kinds={"duckdb"},
@@ -37,6 +38,7 @@ def published_results(
     response_curves,
     budget_allocation,
     model_review,
+    calibration_report,
     posteriors: dg.ResourceParam[PosteriorStore],
     results: dg.ResourceParam[ResultStore],
     tracking: Tracking,
@@ -50,10 +52,16 @@ def published_results(
         "response_curves": response_curves,
         "budget_allocation": budget_allocation,
         "model_review": model_review,
+        "calibration_report": calibration_report,  # empty where no lift test calibrates the model
     }
     vintage = vintage_of(context.partition_key)
     with stage(context, tracking, posteriors) as run:
-        stale = sorted(n for n, t in tables.items() if set(t["posterior_version"]) != {run.posterior_version})
+        stale = sorted(
+            name
+            for name, table in tables.items()
+            if set(table["posterior_version"]) != {run.posterior_version}
+            and not (name == "calibration_report" and table.empty)
+        )
         if stale:
             raise dg.Failure(
                 f"{', '.join(stale)} come from another posterior than {run.posterior_version}: materialize them again",

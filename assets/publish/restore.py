@@ -20,6 +20,8 @@ from assets.resources.versions import Damaged
 from assets.resources.warehouse import Warehouse
 
 REVIEW = "model_review"
+NO_ROWS = ("", 0)
+"""What is recorded, and held, of a table that came out empty."""
 Held = dict[Vintage, dict[str, tuple[str, int]]]
 """What the warehouse holds of each vintage: table -> its posterior version and rows."""
 
@@ -135,7 +137,7 @@ def _restore(
     tables = {}
     try:
         for table, stored in _record(results, vintage).items():
-            if table != REVIEW and held.get(table) != (stored["posterior_version"], stored["rows"]):
+            if table != REVIEW and held.get(table, NO_ROWS) != (stored["posterior_version"], stored["rows"]):
                 tables[table] = results.stored(ASSET_OF_TABLE[table], vintage, stored["version"])
         if REVIEW not in held:
             tables[REVIEW] = results.stored(REVIEW, vintage)

@@ -57,6 +57,47 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "threshold": "DOUBLE",
         "message": "VARCHAR",
     },
+    "calibration_report": {
+        **_KEYS,
+        "left_out": "VARCHAR",
+        "channel": "VARCHAR",
+        "tested": "BOOLEAN",
+        "roi_without": "DOUBLE",
+        "roi_without_q05": "DOUBLE",
+        "roi_without_q95": "DOUBLE",
+        "roi_with": "DOUBLE",
+        "roi_with_q05": "DOUBLE",
+        "roi_with_q95": "DOUBLE",
+        "shift": "DOUBLE",
+        "method": "VARCHAR",
+        "channels": "VARCHAR",
+        "geos": "VARCHAR",
+        "start_date": "DATE",
+        "end_date": "DATE",
+        "outcome": "VARCHAR",
+        "incremental_spend": "DOUBLE",
+        "measured": "DOUBLE",
+        "calibrating_error": "DOUBLE",
+        **{
+            f"{stage}_{name}": "DOUBLE"
+            for stage in ("uncalibrated", "unseen", "calibrated")
+            for name in (
+                "lift",
+                "lift_q05",
+                "lift_q95",
+                "low",
+                "high",
+                "p_value",
+                "roi",
+                "roi_q05",
+                "roi_q95",
+            )
+        },
+        "inside_90": "BOOLEAN",
+        "uncalibrated_method": "VARCHAR",
+        "unseen_method": "VARCHAR",
+        "unseen_khat": "DOUBLE",
+    },
     "model_selection": {
         **_VINTAGE,
         "selection_version": "VARCHAR",
@@ -161,6 +202,7 @@ ASSET_OF_TABLE = {
     "response_curves": "response_curves",
     "budget_allocation": "budget_allocation",
     "model_review": "model_review",
+    "calibration_report": "calibration_report",
 }
 """The asset that computes each table of a posterior, under whose name its rows are kept as files too."""
 

@@ -159,6 +159,18 @@ class PosteriorStore(VersionedStore):
         """The same fit without the last weeks, for the review."""
         return self.path(vintage, version).with_suffix(f".holdout{weeks}.nc")
 
+    def report_path(self, vintage: Vintage, version: str) -> Path:
+        """What the lift tests of a posterior moved; another file where other source works it out."""
+        from mmm_core.source import source_hash
+
+        source = source_hash(["mmm_core.agreement.stored"])[:8]
+        return self.path(vintage, version).with_suffix(f".tests-{source}.json")
+
+    def has_report(self, vintage: Vintage, version: str) -> bool:
+        """Whether that is there; a damaged one is put aside, to be made again."""
+        path = self.report_path(vintage, version)
+        return path.is_file() and not self.versions.put_aside_if_damaged(path, "it is made again")
+
     def load(self, vintage: Vintage, version: str) -> "DataTree":
         """A posterior of a vintage.
 

@@ -32,11 +32,21 @@ class ChannelMove:
     others: tuple[str, ...]
 
     @property
+    def figures(self) -> tuple[str, str]:
+        """ROI before and after, with 90 % intervals."""
+        return _interval(self.before), _interval(self.after)
+
+    @property
+    def by(self) -> str:
+        """By which tests."""
+        by = [f"by {', '.join(self.own)}"] if self.own else ["no test of its own"]
+        return ", ".join(by + ([f"moved with {', '.join(self.others)}"] if self.others else []))
+
+    @property
     def words(self) -> str:
         """ROI before and after, and by which tests."""
-        by = [f"by {', '.join(self.own)}"] if self.own else ["no test of its own"]
-        by += [f"moved with {', '.join(self.others)}"] if self.others else []
-        return f"ROI {_interval(self.before)} -> {_interval(self.after)}, {', '.join(by)}"
+        before, after = self.figures
+        return f"ROI {before} -> {after}, {self.by}"
 
 
 def channel_moves(roi: pd.DataFrame) -> list[ChannelMove]:

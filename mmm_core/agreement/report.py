@@ -26,6 +26,7 @@ from mmm_core.evidence.lift_test import WeighedTest
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import return_name
 from mmm_core.posterior.schema import calibrated_by
+from mmm_core.spec.model_spec import ModelSpec
 from mmm_core.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -78,9 +79,8 @@ def calibration_report(
     posterior = Posterior.of(tree)
     evidence = calibrated_by(tree)
     tests = () if evidence is None else evidence.tests
-    words = (posterior.model, return_name(posterior.spec), posterior.approximate)
     if not tests:
-        return CalibrationReport(*words, typed([], TESTS), typed([], ROI))
+        return empty_report(posterior.spec)
     if table is not None:
         posterior.refuse_another_table(fingerprint(check_table(table, posterior.spec, source)), source, name)
     tests = tuple(sorted(tests, key=lambda weighed: weighed.test.test_id))
@@ -92,7 +92,9 @@ def calibration_report(
     whole = LeftOut(frozenset(), "weights", np.nan, posterior, np.full(len(lifts), 1 / len(lifts)))
     stages = [dict(zip(STAGES, (left[sets[0]], left[only], whole), strict=True)) for only in sets[1:]]
     return CalibrationReport(
-        *words,
+        posterior.model,
+        return_name(posterior.spec),
+        posterior.approximate,
         typed([_test_row(weighed, some, of) for weighed, some in zip(tests, stages, strict=True)], TESTS),
         typed(
             [
@@ -103,6 +105,11 @@ def calibration_report(
             ROI,
         ),
     )
+
+
+def empty_report(spec: ModelSpec) -> CalibrationReport:
+    """Of a model that no lift test calibrates."""
+    return CalibrationReport(spec.model, return_name(spec), "", typed([], TESTS), typed([], ROI))
 
 
 def require_tests(tree: xr.DataTree) -> None:

@@ -80,3 +80,12 @@ def typed(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> pd.D
         else:
             table[column] = table[column].astype(object if column in _TEXT else float)
     return table
+
+
+def flat(tests: pd.DataFrame, roi: pd.DataFrame) -> pd.DataFrame:
+    """Both tables as one: a row a channel and what was left out, with the figures of the test that was.
+
+    Those columns are empty where all tests were left out. The test's name is `left_out`.
+    """
+    joined = roi.merge(tests, how="left", left_on="left_out", right_on="test_id").drop(columns="test_id")
+    return joined.astype({"inside_90": object})

@@ -7,7 +7,8 @@ lift with its own error, and the chances are averaged: a posterior predictive ch
 Stern 1996). Two tests that contradict each other split the draws between them; then no draw holds both, and the
 predictive interval, which spans the draws of either, would hold each.
 
-The model has seen the tests, which draws it towards them: chance refuses less often than the level says.
+The model has seen the tests, which draws it towards them: of right models the chance is seldom small, and a level of
+5 % refuses far fewer of them (docs/gates.md says how many).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class LiftTests(Check):
         from mmm_core.agreement.predicted import predictions, result_chances
         from mmm_core.posterior.schema import calibrated_by
 
-        level = self.thresholds.significance
+        level = self.thresholds.lift_tests
         evidence = calibrated_by(subject.posterior)
         if evidence is None:
             return self.result(True, np.nan, level, "no lift test calibrates this model")

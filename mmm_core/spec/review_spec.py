@@ -28,6 +28,13 @@ class Review(Strict):
         lt=0.5,
         description="`coverage` and `breaks` refuse what chance does less often than this",
     )
+    lift_tests: float = Field(
+        default=0.05,
+        ge=0,
+        lt=0.5,
+        description="`lift_tests` refuses tests that lie so far out that chance does it less often than this; 0 asks "
+        "nothing",
+    )
     holdout_weeks: int = Field(
         default=13, ge=0, description="weeks forecast from each origin; 0 leaves the check out"
     )

@@ -1,8 +1,9 @@
 """Fit one model: the process behind `mmm_posterior`.
 
 It is told through Pipes what to read (`table`, `spec`, `lift_tests`), which version that makes and what to write: the
-posterior and, for the review, the same fit without the last weeks. It reports its progress and puts each file in place
-whole. It needs `mmm_core` and `dagster_pipes`, no orchestrator.
+posterior, for the review the same fit without the last weeks, and what the lift tests moved, for which it may fit again
+without some. It reports its progress and puts each file in place whole. It needs `mmm_core` and `dagster_pipes`, no
+orchestrator.
 """
 
 import os
@@ -17,6 +18,9 @@ from typing import TYPE_CHECKING, Any
 from dagster_pipes import PipesContext, open_dagster_pipes
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+    from xarray import DataTree
+
     from mmm_core.inference.hmc.state import Progress
 
 REPORT_SECONDS = 2.0
@@ -95,6 +99,30 @@ def fit_model(pipes: PipesContext) -> None:
             continue
         for stale in target.parent.glob("*.checkpoint*"):  # of fits never run again, or put aside
             stale.unlink(missing_ok=True)
+    if report := pipes.extras.get("report"):
+        whole = load_posterior(Path(pipes.get_extra("posterior"))) if whole is None else whole
+        try:
+            report_on_tests(pipes, whole, table, source, Path(report))
+        except InputError as error:
+            if not pipes.get_extra("fits"):
+                raise
+            pipes.log.warning(f"no report of the lift tests: {error}")  # its asset makes it, or says why not
+
+
+def report_on_tests(
+    pipes: PipesContext, whole: "DataTree", table: "DataFrame", source: str, target: Path
+) -> None:
+    """What the lift tests moved, into a file with its checksum.
+
+    Raises:
+        InputError: of a refit.
+    """
+    from mmm_core.agreement.report import calibration_report
+    from mmm_core.agreement.stored import to_json
+    from mmm_core.files import write_checked
+
+    text = to_json(calibration_report(whole, table, _reporter(pipes), source=source))
+    write_checked(target, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def _settings(pipes: PipesContext, source: str, target: Path) -> dict[str, Any]:

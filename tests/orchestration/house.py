@@ -79,6 +79,30 @@ class House:
             connection.execute("create or replace table marts.mmm_model_table as select * from incoming")
             connection.execute(f"create or replace table marts.fct_weekly_tables ({WEEKLY_TABLES})")
 
+    def calibrate(self) -> None:
+        """Four weeks without search, and without television, measured, approved and asked for by the model's YAML."""
+        from mmm_core.evidence.columns import NAMES
+
+        by_channel = [f"{name}_by_channel" for name in ("spend_with", "spend_without")]
+        columns = ", ".join(f"{name} varchar" for name in [*NAMES, *by_channel, "population_covered"])
+        with self.warehouse.connect() as connection:
+            table = connection.execute("from marts.mmm_model_table order by week_start").df()
+            connection.execute(f"create table marts.fct_lift_tests ({columns})")  # none has landed
+        weeks, rows = table["week_start"].dt.date, []
+        for channel, first in (("search", 60), ("tv", 80)):
+            spent = float(table[f"{channel}_spend"][first : first + 4].sum())
+            end = weeks[first + 3] + dt.timedelta(days=6)
+            rows.append(
+                f"{channel}-test,us,{channel},{weeks[first]},{end},conversion_lift,{spent},{spent / 2},{spent},0"
+            )
+        columns = "test_id,market,channels,start_date,end_date,design,incremental_outcome,standard_error,spend_with,"
+        models = self.root / "models"
+        (models / "house.tests.csv").write_text("\n".join([f"{columns}spend_without", *rows]) + "\n")
+        approved = [f"{channel}-test,team:marketing-science,{LAST_WEEK}" for channel in ("search", "tv")]
+        (models / "house.approvals.csv").write_text("\n".join(["test_id,by,on", *approved]) + "\n")
+        files = {"tests": "house.tests.csv", "approvals": "house.approvals.csv"}
+        self.write_spec(calibration={"lift_tests": "approved", **files})
+
     def refresh(self, week: dt.date = LAST_WEEK, only: str = "") -> dg.ExecuteInProcessResult:
         """A run of `refresh_model` for one vintage; `only` names the assets, all of them by default."""
         from orchestration.definitions import definitions

@@ -22,11 +22,12 @@ pytestmark = pytest.mark.slow
 STAGES = {
     "model_table", "geo_lift", "lift_evidence", "mmm_posterior", "registered_model", "media_transforms",
     "contributions", "roi",
-    "response_curves", "budget_allocation", "model_review", "champion", "published_results",
+    "response_curves", "budget_allocation", "model_review", "calibration_report", "champion", "published_results",
 }  # fmt: skip
 
 
 def test_a_vintage_goes_all_the_way_and_again_without_a_new_fit(house):
+    house.calibrate()
     result = house.refresh()
     assert result.success
     assert materialized(result) == STAGES
@@ -38,6 +39,7 @@ def test_a_vintage_goes_all_the_way_and_again_without_a_new_fit(house):
     assert house.tracking.aliases(MODEL) == {"challenger": "1", "champion": "1"}
     published(house, version)
     tracked(house, result, version)
+    calibrated(house, result, version)
 
     again = house.refresh()
     assert again.success
@@ -107,6 +109,31 @@ def published(house, version):
                 [MODEL, LAST_WEEK],
             ).fetchone()
             assert found == (rows, version, version, "1"), table
+
+
+def calibrated(house, result, version):
+    """What the tests moved was worked out by the fit's process, and is shown, kept and published."""
+    report = house.posteriors.report_path(vintage(), version)
+    assert (
+        report.stat().st_mtime
+        < house.posteriors.path(vintage(), version).parent.joinpath("current.json").stat().st_mtime
+    )
+    found = metadata(result, "calibration_report")
+    assert found["found"].startswith("2 of 2 lift tests within")
+    assert "* search: ROI " in found["moved"]
+    assert "by search-test" in found["moved"]
+    assert found["calibration"].startswith("![](data:image/png;base64,")
+    with house.warehouse.connect(read_only=True) as connection:
+        rows = connection.execute(
+            "select left_out, channel, tested, method, measured from results.calibration_report order by all"
+        ).fetchall()
+    assert [row[:3] for row in rows] == [
+        ("all tests", "search", True), ("all tests", "tv", True),
+        ("search-test", "search", True), ("search-test", "tv", False),
+        ("tv-test", "search", False), ("tv-test", "tv", True),
+    ]  # fmt: skip
+    assert rows[0][3:] == ("refit", None)
+    assert all(row[4] > 0 for row in rows[2:])
 
 
 def tracked(house, result, version):

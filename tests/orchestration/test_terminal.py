@@ -98,11 +98,27 @@ def results(tmp_path, monkeypatch):
     review = pd.DataFrame(
         {"check_name": ["rhat"], "severity": ["WARN"], "passed": [False], "message": ["R-hat of [tv] is 1.2"]}
     )
-    tables = {"roi": roi, "budget_allocation": budget, "model_review": review}
+    moved = pd.DataFrame(
+        {
+            "left_out": ["all tests", "test [june]"],
+            "channel": "search [brand]",
+            "tested": True,
+            "shift": -1.0,
+            **{f"roi_{which}{end}": 2.0 for which in ("without", "with") for end in ("", "_q05", "_q95")},
+        }
+    )
+    tables = {
+        "roi": roi,
+        "budget_allocation": budget,
+        "model_review": review,
+        "calibration_report": moved,
+        "no tests": moved[:0],
+    }
 
     def write(version: str, *names: str) -> None:
-        for name in names:
-            kept = store.keep(name, vintage(), tables[name].assign(posterior_version=version))
+        for each in names:
+            name = each.replace("no tests", "calibration_report")
+            kept = store.keep(name, vintage(), tables[each].assign(posterior_version=version))
             store.versions(name).point(vintage(), kept)
 
     return write
@@ -119,8 +135,10 @@ LIVE = {**NEW, "champion": {"outcome": "live"}, "published_results": {}}
 
 
 def test_a_run_that_went_all_the_way_shows_all(results):
-    results("new", "roi", "budget_allocation", "model_review")
+    results("new", "roi", "calibration_report", "budget_allocation", "model_review")
     text = shown(LIVE)
+    (line,) = (line.split() for line in text.splitlines() if ") -> " in " ".join(line.split()))
+    assert " ".join(line).startswith("search [brand] 2.00 (2.00 to 2.00) -> 2.00 (2.00 to 2.00) by test")
     for words in (
         "search [brand]",
         "Recommended budget",
@@ -128,6 +146,12 @@ def test_a_run_that_went_all_the_way_shows_all(results):
         "R-hat of [tv] is 1.2",
     ):
         assert words in text
+
+
+def test_a_model_without_lift_tests_says_so_and_a_report_of_an_earlier_run_does_not(results):
+    results("new", "roi", "no tests")
+    assert "no lift test calibrates this model" in shown({**NEW, "calibration_report": {"tests": 0}})
+    assert "What the lift tests moved: none of posterior new" in shown(NEW)
 
 
 def test_a_verdict_on_the_posterior_before_is_not_printed_under_the_new_roi(results):
