@@ -41,7 +41,8 @@ def test_one_far_out_refuses_the_model_is_named_and_says_what_to_do():
     missed = (np.array([each.test.incremental for each in tests]) - lifts) / [
         each.standard_error for each in tests
     ]
-    farthest = 1 - (1 - 2 * stats.t(4).sf(np.abs(missed).max(axis=1))) ** 3
+    error = stats.t(4, scale=Posterior.of(tree).spec.calibration.error_scale)
+    farthest = 1 - (1 - 2 * error.sf(np.abs(missed).max(axis=1))) ** 3
     assert found.figure == pytest.approx(2 * farthest.mean(), rel=0.05)  # of a thousand of the draws
     assert f"search-1 (search) measured {tests[2].test.incremental:,.0f}, the model says " in found.message
     assert "and 100% of its draws hold it outside" in found.message
