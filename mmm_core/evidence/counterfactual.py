@@ -1,4 +1,14 @@
-"""The media path without a lift test, week by week, on the arrays of a model."""
+"""The media path with and without a lift test, week by week, on the arrays of a model.
+
+A test in a part of a national model, a share s of it, is replayed as if the nation had done what the part did: spend
+per head is the nation's outside of the test, and the share is taken of the difference. The nation's own weeks hold both
+the part and the rest. With spend a with the test and w without it in the part, the nation would have had, of the week's
+media X, had all of it been the one or the other,
+
+    X a / (s a + (1 - s) w)   and   X w / (s a + (1 - s) w)
+
+which for the whole of it, s = 1, are X itself and X w / a.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +32,15 @@ class WithoutTest:
     """What a model's media would have been without a test, and where its outcome was counted.
 
     Attributes:
-        exposure: (geo, media_week, channel), in the table's units; reach of a channel with reach and frequency.
+        tested: (geo, media_week, channel), media with the test, in the table's units; reach of a channel with reach and
+            frequency. As the table has them, but where a part of a nation was tested.
+        exposure: the same without the test.
         channels, geos: positions of what was tested.
         counted: positions of the modelled weeks in which the outcome counted: those that the test touched, then its
             post window.
     """
 
+    tested: np.ndarray
     exposure: np.ndarray
     channels: tuple[int, ...]
     geos: tuple[int, ...]
@@ -37,7 +50,7 @@ class WithoutTest:
 def without_test(test: LiftTest, data: xr.Dataset) -> WithoutTest:
     """Take a test out of the media of a model.
 
-    Spend is changed by the ratio of the record's two totals, whatever the table holds, so that a test whose spend is
+    Media are changed by the ratio of the record's two totals, whatever the table holds, so that a test whose spend is
     booked differently still changes as large a part. Exposure changes as spend does. A week that the test touched for
     some of its days is changed by as many sevenths, its outcome is counted whole. Where nothing was spent, what would
     have been is put in as much a day, shared out over the geos as their spend in all other weeks.
@@ -64,49 +77,46 @@ def without_test(test: LiftTest, data: xr.Dataset) -> WithoutTest:
             f"lift test {test.test_id}: its outcome was counted for {test.post_weeks} weeks after its last, "
             f"which end after the last week of model {data.attrs['model']}: it calibrates once those weeks are there"
         )
-    exposure = data["exposure"].to_numpy().copy()
+    tested, exposure = data["exposure"].to_numpy().copy(), data["exposure"].to_numpy().copy()
     share = days[touched] / DAYS
     for name, channel in zip(test.channels, channels, strict=True):
-        kept = _kept(test, test.spend[name], data, channel, geos, touched + history, share)
-        exposure[np.array(geos)[:, None], touched + history, channel] = kept
-    return WithoutTest(exposure, channels, geos, counted)
+        within = np.array(geos)[:, None], touched + history, channel
+        tested[within], exposure[within] = _paths(
+            test, test.spend[name], data, channel, geos, touched + history, share
+        )
+    return WithoutTest(tested, exposure, channels, geos, counted)
 
 
-def _kept(
+def _paths(
     test: LiftTest,
     spend: TestedSpend,
     data: xr.Dataset,
     channel: int,
     geos: Sequence[int],
     weeks: np.ndarray,
-    share: np.ndarray,
-) -> np.ndarray:
-    """Exposure (tested geo, week) of a channel without the test.
+    days: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Exposure (tested geo, week) of a channel with and without the test.
 
     Args:
-        weeks: positions of media weeks. share: of each, how much of it was tested.
+        weeks: positions of media weeks. days: of each, how much of it was tested.
     """
     exposure, spent = data["exposure"].to_numpy()[..., channel], data["spend"].to_numpy()[..., channel]
     within = np.array(geos)[:, None], weeks
-    actual, booked = exposure[within], spent[within].sum(0) * share
+    there, booked = exposure[within], spent[within].sum(0) * days
     if spend.weekly_without is not None and len(spend.weekly_without) != len(weeks):
         raise InputError(
             f"lift test {test.test_id}: spend without the test is given for {len(spend.weekly_without)} weeks, and its "
             f"days touch {len(weeks)}: one number a week, from the week of {test.start} to that of {test.end}"
         )
-    if spend.actual > 0 and actual.sum() > 0:
-        if spend.weekly_without is None:
-            ratio = np.full(len(weeks), spend.without / spend.actual)
-        else:
-            by_week = (
-                spend.actual * booked / booked.sum() if booked.sum() > 0 else np.full(len(weeks), np.nan)
-            )
-            ratio = np.divide(
-                np.asarray(spend.weekly_without), by_week, out=np.ones(len(weeks)), where=by_week > 0
-            )
-        return actual * (1 - share + share * ratio)
+    if there.sum() > 0 and (spend.actual > 0 or test.share < 1):
+        actual, without = _by_week(spend, booked)
+        mixed = test.share * actual + (1 - test.share) * without
+        known = mixed > 0  # where the record has nothing in either, nothing is changed
+        ratios = (np.divide(part, mixed, out=np.ones(len(weeks)), where=known) for part in (actual, without))
+        return tuple(there * (1 - days + days * ratio) for ratio in ratios)
     weekly = (
-        spend.without * share / share.sum()
+        spend.without * days / days.sum()
         if spend.weekly_without is None
         else np.asarray(spend.weekly_without)
     )
@@ -117,7 +127,21 @@ def _kept(
             "the test or outside it: nothing says what its media without the test were"
         )
     a_unit = exposure[list(geos)].sum() / spent[list(geos)].sum()
-    return np.asarray(actual + a_unit * (others / others.sum())[:, None] * weekly)
+    added = a_unit * (others / others.sum())[:, None] * weekly / test.share
+    return there, np.asarray(there + added)
+
+
+def _by_week(spend: TestedSpend, booked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Spend (week,) with and without the test, as far as their ratio counts.
+
+    Args:
+        booked: what the table has of the tested geos and days, (week,).
+    """
+    if spend.weekly_without is None:
+        return np.full(len(booked), spend.actual), np.full(len(booked), spend.without)
+    total = booked.sum()
+    actual = spend.actual * booked / total if total > 0 else np.zeros(len(booked))
+    return actual, np.asarray(spend.weekly_without)
 
 
 def _tested_days(test: LiftTest, data: xr.Dataset) -> np.ndarray:

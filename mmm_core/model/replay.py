@@ -178,7 +178,7 @@ def _media_of_entries(
     week: np.ndarray,
     data: xr.Dataset,
 ) -> MediaInput:
-    """The media that carry into each entry, scaled: of all entries as they were, then of all without their tests.
+    """The media that carry into each entry, scaled: of all entries with their tests, then of all without.
 
     Args:
         test, geo, week: of each entry, (tested channel, entry).
@@ -187,9 +187,8 @@ def _media_of_entries(
     lags = layout.lags
     window = week[..., None] + history - np.arange(lags)[::-1]  # (channel, entry, lag), the longest lag first
     channel = np.array(channels)[:, None, None]
-    factual = data["exposure"].to_numpy()[geo[..., None], window, channel]
-    exposure = np.stack([path.exposure for path in without])
-    paths = np.concatenate([factual, exposure[test[..., None], geo[..., None], window, channel]], axis=1)
+    both = (np.stack([path.tested for path in without]), np.stack([path.exposure for path in without]))
+    paths = np.concatenate([path[test[..., None], geo[..., None], window, channel] for path in both], axis=1)
     paths = paths / np.tile(media.population[geo], 2)[..., None] / media.media_scale[channel]
     first = np.flatnonzero(layout.saturated_first)
     carried = np.flatnonzero(~np.array(layout.saturated_first))

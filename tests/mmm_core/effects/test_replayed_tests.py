@@ -127,15 +127,35 @@ def test_spend_by_week_is_taken_week_by_week(true_model):
     np.testing.assert_allclose(replayed_tests(tree, [WeighedTest(test)]), true, rtol=1e-9)
 
 
-def test_a_share_of_the_nation_measures_that_share(true_model):
-    truth, tree = true_model
-    start = pd.Timestamp(truth.weekly["week"].to_numpy()[50]).date()
-    tested = {truth.channels[-1].channel: TestedSpend(10.0, 4.0)}
-    whole = LiftTest("a", tested, start, start + timedelta(days=20), 1.0, 1e5)
-    part = LiftTest("b", tested, start, start + timedelta(days=20), 1.0, 1e5, share=0.25)
-    found = replayed_tests(tree, [WeighedTest(part), WeighedTest(whole)])
-    assert list(found["test"].to_numpy()) == ["b", "a"]
-    np.testing.assert_allclose(found.sel(test="b"), 0.25 * found.sel(test="a"), rtol=1e-12)
+@pytest.mark.parametrize(("kept", "planned"), [(0.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.0)])
+@pytest.mark.parametrize("by_week", [False, True])
+def test_a_part_of_the_nation_measures_its_own_change_and_not_that_of_the_nations_total(
+    kept, planned, by_week
+):
+    """A nation made by hand of two areas that are alike but for the test in a quarter of it."""
+    spec, table, share, weeks = parse_spec(SPEC), weekly_table(), 0.25, slice(30, 34)
+    # per head, had all of the nation been the tested area: with the test, and without
+    there, without = (table["tv_spend"].to_numpy().copy() for _ in range(2))
+    there[weeks] *= kept
+    without[weeks] *= planned
+    table["tv_spend"] = share * there + (1 - share) * without
+    tree = posterior(spec, table)
+    weekly = tuple(share * without[weeks]) if by_week else None
+    spent = {
+        "tv": TestedSpend(share * float(there[weeks].sum()), share * float(without[weeks].sum()), weekly)
+    }
+    start = table["week_start"][30].date()
+    test = LiftTest("a", spent, start, start + timedelta(days=27), 1.0, 1e5, share=share, post_weeks=3)
+    data, predictor = tree["constant_data"].to_dataset(), tree_predictor(tree)
+    change = []
+    for media in (there, without):
+        exposure = data["exposure"].to_numpy().copy()
+        exposure[0, :, 0] = media
+        change.append(predictor.media_terms(slice(None), exposure)[..., 0])
+    first = 30 - (data.sizes["media_week"] - data.sizes["week"])
+    true = share * (change[0] - change[1])[:, 0, first : first + 7].sum(-1)
+    assert abs(true).min() > 1.0
+    np.testing.assert_allclose(replayed_tests(tree, [WeighedTest(test)]).sel(test="a"), true, rtol=1e-9)
 
 
 @pytest.mark.parametrize("geos", [("all",), ("a", "b", "c")])
