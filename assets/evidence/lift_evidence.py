@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.code import code_version
-from assets.evidence.mart_tests import MART, MartTests, read_tests
+from assets.evidence.mart_tests import MART, MartTests
+from assets.evidence.scored import scored_tests
 from assets.metadata import preview, table_metadata
-from assets.models import load_model, spec_path, vintage_of
+from assets.models import load_model, vintage_of
 from assets.resources.stores import EvidenceStore, ResultStore, VintageStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check, model_asset
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from mmm_core.evidence.lift_test import LiftTest
     from mmm_core.evidence.scorecard import Scorecard
 
 SHOWN = ["test_id", "status", "channels", "end_date", "incremental_outcome", "standard_error", "calibrating_error",
@@ -57,28 +55,20 @@ def lift_evidence(
 ) -> dg.MaterializeResult:
     from mmm_core.data.arrays import model_data
     from mmm_core.data.reader import read_table
-    from mmm_core.evidence.beside import approvals_beside, tests_beside, unknown_approvals
-    from mmm_core.evidence.scorecard import TABLE, scorecard
+    from mmm_core.evidence.beside import unknown_approvals
+    from mmm_core.evidence.scorecard import TABLE
 
     vintage = vintage_of(context.partition_key)
     spec = load_model(vintage.model)
-    folder, frozen = spec_path(vintage.model).parent, vintages.checked(vintage, vintages.current(vintage))
-    mart, approvals = read_tests(warehouse, spec), approvals_beside(spec, folder)
-    tests = (*mart.tests, *tests_beside(spec, folder), *_read(results.read("geo_lift", vintage)))
-    card = scorecard(
-        tests,
-        model_data(read_table(frozen), spec, str(frozen)),
-        spec,
-        spec.calibration,
-        approvals,
-        vintage.week,
-        unreadable=mart.unreadable,
-    )
+    frozen = vintages.checked(vintage, vintages.current(vintage))
+    data = model_data(read_table(frozen), spec, str(frozen))
+    scored = scored_tests(warehouse, results, spec, data, vintage)
+    card, mart = scored.card, scored.mart
     calibrating = card.evidence if spec.calibration.lift_tests else card.evidence.without_tests()
     text = calibrating.to_json()
     version = hashlib.sha256(text.encode()).hexdigest()[:16]
     evidence.save(vintage, version, text)
-    table = card.table.assign(calibrates=[scored in calibrating for scored in card.table["test_id"]])
+    table = card.table.assign(calibrates=[test_id in calibrating for test_id in card.table["test_id"]])
     results.versions("lift_evidence").point(vintage, results.keep("lift_evidence", vintage, table))
     with tracking.run(
         context, vintage, required=False, spec_hash=spec.spec_hash, data_version=calibrating.version
@@ -100,18 +90,9 @@ def lift_evidence(
         check_results=[
             _agree(card),
             _readable(mart),
-            _known(unknown_approvals(approvals, [*(t.test_id for t in tests), *(mart.unreadable or {})])),
+            _known(unknown_approvals(scored.approvals, scored.reported)),
         ],
     )
-
-
-def _read(table: "pd.DataFrame | None") -> "tuple[LiftTest, ...]":
-    """The lift tests that geo experiments made, from the rows of `geo_lift`."""
-    from mmm_core.evidence.reader import lift_tests_in
-
-    if table is None or table.empty:
-        return ()
-    return lift_tests_in(table, "geo_lift").tests
 
 
 def _agree(card: "Scorecard") -> dg.AssetCheckResult:

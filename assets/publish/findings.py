@@ -1,4 +1,4 @@
-"""Findings in the warehouse that no publication holds: selections, lift evidence and experiment plans, for the marts.
+"""Findings in the warehouse that no publication holds: selections, evidence, reconciliations, plans, for the marts.
 
 Their assets leave files and do not hold the warehouse to write. Every build of the reporting marts first brings the
 tables of `results` in line with the files: also with those of another machine's work, of what was run again, and after
@@ -17,6 +17,7 @@ FINDINGS = {
     "model_selection": "selection_version",
     "lift_evidence": "evidence_version",
     "experiment_plan": "plan_version",
+    "reconciliation": "reconciliation_version",
 }
 """The asset, which is its table in the schema `results` too, and the column that holds the version of its file."""
 

@@ -23,6 +23,7 @@ STAGES = {
     "model_table", "geo_lift", "lift_evidence", "mmm_posterior", "registered_model", "media_transforms",
     "contributions", "roi",
     "response_curves", "budget_allocation", "model_review", "calibration_report", "champion", "published_results",
+    "reconciliation",
 }  # fmt: skip
 
 

@@ -50,6 +50,7 @@ def test_sources_are_the_assets_that_write_them():
         dg.AssetKey("model_selection"),
         dg.AssetKey("lift_evidence"),
         dg.AssetKey("experiment_plan"),
+        dg.AssetKey("reconciliation"),
         dg.AssetKey(["marts", "dim_channel"]),
     }
 

@@ -111,6 +111,21 @@ def plan_experiments(results: ResultStore, *experiments: str) -> None:
     versions.point(SELECTED, results.keep("experiment_plan", SELECTED, planned))
 
 
+def compare_sources(results: ResultStore, *channels: str) -> None:
+    """A reconciliation of the same vintage, stored as `reconciliation` stores it."""
+    kinds = {
+        name: kind
+        for name, kind in RESULT_TABLES["reconciliation"].items()
+        if name not in ("model", "as_of_week", "reconciliation_version", "channel")
+    }
+    of_kind = {"VARCHAR": "x", "DOUBLE": 1.0, "BIGINT": 1, "BOOLEAN": True, "DATE": dt.date(2026, 11, 2)}
+    compared = pd.DataFrame({"channel": channels}).assign(
+        **{name: of_kind[kind] for name, kind in kinds.items()}
+    )
+    versions = results.versions("reconciliation")
+    versions.point(SELECTED, results.keep("reconciliation", SELECTED, compared))
+
+
 def rows(path, tables=None) -> dict[str, list]:
     with duckdb.connect(path, read_only=True) as connection:
         names = tables or [
@@ -134,6 +149,7 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
     select_specification(results, best="scale log")
     score_tests(results, "tv", "search")
     plan_experiments(results, "a", "b", "c", "d")
+    compare_sources(results, "tv", "search", "meta", "tiktok", "ooh")
     assert platform.run(dbt_reporting, published_marts).success
     published = tmp_path / "published" / "current" / "marts.duckdb"
     before = rows(published)
@@ -141,9 +157,10 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
         2,
         3,
         4,
+        5,
         6,
         7,
-    }  # 2 lift tests, 3 specifications, 4 experiments, 7 reviews
+    }  # 2 lift tests, 3 specifications, 4 experiments, 5 reconciled channels, 7 reviews
 
     shutil.copyfile(
         built_warehouse.warehouse.path, platform.warehouse.path
