@@ -142,7 +142,9 @@ def tracked(house, result, version):
     client = house.tracking.client()
     experiment = client.get_experiment_by_name(f"mmm/{MODEL}")
     runs = {run.data.tags["asset_key"]: run for run in client.search_runs([experiment.experiment_id])}
-    assert set(runs) == STAGES
+    assert set(runs) == STAGES - {
+        "geo_lift"
+    }  # the model lists no experiment, and nothing of none is recorded
     for asset, run in runs.items():
         assert run.info.status == "FINISHED"
         assert run.data.tags["dagster_run_id"] == result.run_id
