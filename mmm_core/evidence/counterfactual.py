@@ -62,11 +62,7 @@ def without_test(test: LiftTest, data: xr.Dataset) -> WithoutTest:
         InputError: a channel or geo that the model has not, days outside of the modelled weeks, a record by week with
             another number of weeks.
     """
-    geos = (
-        _positions(test.geos, data["geo"].to_numpy(), test, "geo")
-        if test.geos
-        else tuple(range(data.sizes["geo"]))
-    )
+    geos = _tested_geos(test, data)
     channels = _positions(test.channels, data["paid_channel"].to_numpy(), test, "channel")
     days = _tested_days(test, data)
     touched = np.flatnonzero(days)
@@ -142,6 +138,14 @@ def _by_week(spend: TestedSpend, booked: np.ndarray) -> tuple[np.ndarray, np.nda
     total = booked.sum()
     actual = spend.actual * booked / total if total > 0 else np.zeros(len(booked))
     return actual, np.asarray(spend.weekly_without)
+
+
+def _tested_geos(test: LiftTest, data: xr.Dataset) -> tuple[int, ...]:
+    """Positions of the geos that were tested; a national model's one geo holds whichever part of the nation it was."""
+    part = test.share < 1 and data.sizes["geo"] == 1
+    if part or not test.geos:
+        return tuple(range(data.sizes["geo"]))
+    return _positions(test.geos, data["geo"].to_numpy(), test, "geo")
 
 
 def _tested_days(test: LiftTest, data: xr.Dataset) -> np.ndarray:

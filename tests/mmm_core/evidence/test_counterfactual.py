@@ -1,5 +1,6 @@
 """A table's media without a test: what cannot be taken out is named, and what was off is put in."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -76,3 +77,15 @@ def test_a_channel_that_never_spent_in_the_tested_geos_has_no_path_without_the_t
 
     with pytest.raises(InputError, match="search has no spend in the tested geos"):
         without_test(record(spend={"search": TestedSpend(0.0, 90.0)}, geos=("a",)), arrays(never))
+
+
+def test_a_part_of_a_nation_may_be_named_and_is_no_geo_of_the_model():
+    national = model_data(weekly_table(), parse_spec(SPEC))
+    part = record(share=0.25)
+    named, unnamed = (without_test(each, national) for each in (replace(part, geos=("north", "south")), part))
+    assert named.geos == unnamed.geos == (0,)
+    np.testing.assert_array_equal(named.tested, unnamed.tested)
+    np.testing.assert_array_equal(named.exposure, unnamed.exposure)
+    assert not np.array_equal(named.tested, named.exposure)
+    with pytest.raises(InputError, match="the model has no geo north, south"):
+        without_test(record(geos=("north", "south")), national)
