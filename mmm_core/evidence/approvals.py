@@ -71,6 +71,11 @@ def read_approvals(path: str | Path) -> dict[str, Approval]:
                 "by whom and when"
             )
     days = day_column(table, "on", source)
+    if days.isna().any():
+        undated = days.index[days.isna()]
+        raise InputError(
+            f"{source}: column on is blank ({rows_named(undated)}): an approval says which test, by whom and when"
+        )
     out: dict[str, Approval] = {}
     for position, row in enumerate(table.index):
         test_id = str(cells["test_id"].iloc[position])

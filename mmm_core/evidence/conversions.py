@@ -6,6 +6,7 @@ is what is kept of it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -38,7 +39,7 @@ def from_interval(low: float, high: float, level: float, value: float | None = N
     Raises:
         InputError: a level outside of 0 to 1, ends the wrong way round or equal, an estimate outside of them.
     """
-    if not 0 < level < 1:
+    if not (0 < level < 1 and 0 < z_of(level) < math.inf):
         raise InputError(f"an interval of level {level:g}: write a share between 0 and 1, such as 0.9")
     if not low < high:
         raise InputError(f"an interval from {low:g} to {high:g}: write its lower end first, below the upper")
@@ -107,4 +108,5 @@ def from_cost(
 
 def z_of(level: float) -> float:
     """Half the width of a standard Normal's central interval, such as 1.645 for 0.9."""
-    return NormalDist().inv_cdf((1 + level) / 2)
+    share = (1 + level) / 2
+    return NormalDist().inv_cdf(share) if share < 1 else math.inf

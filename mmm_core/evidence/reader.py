@@ -27,6 +27,8 @@ from mmm_core.spec.yaml_file import read_yaml
 EVERYWHERE = "all"
 """In place of geos: every one of them."""
 _WEEKS_AGREE = 0.01  # share by which weekly spend may miss the total it should add up to: rounding
+_MOST_WEEKS = 520  # after a test in which its outcome can count
+_LEAST_ERROR = 1e-6  # share of an estimate below which its error is none: no outcome is measured so closely
 _MISSPELT = 0.75
 _ESTIMATES = ("incremental_outcome", "roi", "cost_per_target")
 _INTERVAL = ("interval_low", "interval_high", "interval_level")
@@ -108,18 +110,17 @@ def _test(row: Row) -> LiftTest | None:
     test_id, channels, geos = row.required("test_id"), row.names("channels"), row.names("geos")
     if not channels:
         row.fault("channels", "is blank: name the channels that were tested")
-    start, end = row.day("start_date"), row.day("end_date")
-    for column, day in (("start_date", start), ("end_date", end)):
-        if day is None and not row.text(column):
-            row.fault(column, "is blank: fill it in")
+    start, end = row.day("start_date", required=True), row.day("end_date", required=True)
     if start and end and start > end:
         row.fault("end_date", f"{end} is before start_date {start}: put the two the other way round")
     spend = _spend(row, channels)
     share, post_weeks = row.number("population_share"), row.number("post_weeks") or 0.0
     if share is not None and not 0 < share <= 1:
         row.fault("population_share", f"{share:g} is no share: write a number above 0 and up to 1")
-    if post_weeks < 0 or post_weeks % 1:
-        row.fault("post_weeks", f"{post_weeks:g} is no number of weeks: write 0, 1, 2, ...")
+    if post_weeks < 0 or post_weeks % 1 or post_weeks > _MOST_WEEKS:
+        row.fault(
+            "post_weeks", f"{post_weeks:g} is no number of weeks: write 0, 1, 2, ... up to {_MOST_WEEKS}"
+        )
     pre_period = row.number("pre_period_error")
     if pre_period is not None and pre_period < 0:
         row.fault("pre_period_error", f"{pre_period:g} is negative: write the mean absolute error as a share")
@@ -128,6 +129,12 @@ def _test(row: Row) -> LiftTest | None:
     if not row.text("design"):
         row.fault("design", f"is blank: write one of {', '.join(DESIGNS)}")
     estimate = _estimate(row, spend, outcome)
+    if estimate is not None and not estimate.error > _LEAST_ERROR * abs(estimate.value):
+        row.fault(
+            "standard_error",
+            f"comes to {estimate.error:.3g} of an incremental outcome of {estimate.value:.6g}: no test is that free of "
+            "error: state the read-out's own",
+        )
     if row.faults or estimate is None or start is None or end is None or design is None:
         return None
     test = LiftTest(

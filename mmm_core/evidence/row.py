@@ -18,6 +18,9 @@ Word = TypeVar("Word", bound=str)
 
 BETWEEN = ";"
 """What separates channels and geos in a cell."""
+MOST = 1e15
+"""Money and units beyond this are a slip: more than the world turns over in a year, in any currency but the smallest."""
+SLIP = "look for a slip in its digits or its unit"
 _ALSO_CALLED = {"pending": "needs review"}
 
 
@@ -69,20 +72,27 @@ class Row:
     def number(self, column: str) -> float | None:
         """A number; None where there is none, or none that can be read."""
         value = self._typed(column, "a number")
+        if value is not None and abs(value) > MOST:
+            self.fault(column, f"{value:g} is beyond anything that is measured: {SLIP}")
+            return None
         return None if value is None else float(value)
 
-    def day(self, column: str) -> date | None:
-        """A day; None as of `number`."""
-        value = self._typed(column, "a day")
+    def day(self, column: str, required: bool = False) -> date | None:
+        """A day; None as of `number`. One that is required is a fault where it is blank, or nan as some tools write."""
+        value = self._typed(column, "a day", required)
         return None if value is None else pd.Timestamp(value).date()
 
-    def _typed(self, column: str, kind: str) -> Any:
+    def _typed(self, column: str, kind: str, required: bool = False) -> Any:
         typed = self.rows.typed[column]
         if typed.wrong.iloc[self.position]:
             self.fault(column, f"{shown(self.text(column))} is not {kind}: {typed.remedy}")
             return None
         value = typed.values.iloc[self.position]
-        return None if pd.isna(value) else value
+        if pd.isna(value):
+            if required:
+                self.fault(column, "is blank: fill it in")
+            return None
+        return value
 
     def word(self, column: str, known: Sequence[Word]) -> Word | None:
         """One of the known words, however it is cased, None for a blank; what was meant is offered for any other."""
@@ -111,5 +121,8 @@ class Row:
             return None
         if (typed.values < 0).any():
             self.fault(column, f"{typed.values.min():g} is negative: spend is what was paid, 0 or more")
+            return None
+        if (typed.values > MOST).any():
+            self.fault(column, f"{typed.values.max():g} is beyond anything that is spent: {SLIP}")
             return None
         return [float(value) for value in typed.values]

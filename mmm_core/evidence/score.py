@@ -17,6 +17,7 @@ from mmm_core.evidence.check import Doubt, MediaWeeks, same_geos
 from mmm_core.evidence.lift_test import BENCHMARK, LiftTest
 from mmm_core.spec.calibration_spec import EvidenceRule
 
+_LEAST_WEIGHT = 1e-4  # of a test's information: below it nobody would see whether the test was there
 _MOST_HALVINGS = 700.0  # beyond it a float has no room for the power
 
 
@@ -106,6 +107,12 @@ def score_doubts(scored: Score, rule: EvidenceRule) -> Iterator[Doubt]:
             "overlap",
             f"its daily spend is {scored.spend_ratio:.3g} times the model's, a factor of {rule.most_spend_ratio:g} is "
             "allowed: what it says of that spend does not carry over",
+        )
+    if scored.weight < _LEAST_WEIGHT and factor < math.inf:  # where spend has no ratio that is said already
+        yield review(
+            "weight",
+            f"its score leaves {scored.weight:.2g} of its information, next to nothing: reject it, or mend `rule:` "
+            "(half_life_weeks, design)",
         )
     error = scored.pre_period_error
     if error is not None and error > rule.most_pre_period_error:

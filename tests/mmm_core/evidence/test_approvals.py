@@ -37,6 +37,10 @@ def test_a_line_is_a_decision(tmp_path):
             "test_id,by,on\na,,2025-02-03\n",
             r"column by is blank \(row 2\): an approval says which test, by whom",
         ),
+        (
+            "test_id,by,on\na,team,nan\n",
+            r"column on is blank \(row 2\): an approval says which test, by whom and",
+        ),
         ("test_id,by,on\na,team,yesterday\n", r"column on: not a day: 'yesterday' \(row 2\)"),
         ("test_id,by,on,decision\na,team,2025-02-03,ok\n", "row 2: decision 'ok' is none"),
         ("test_id,by,on\na,x,2025-02-03\na,y,2025-02-04\n", "row 3: test 'a' is decided already"),

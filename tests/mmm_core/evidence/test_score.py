@@ -139,6 +139,12 @@ SOUND = Score(1.0, 28, 3.0, 4.0, 1.0, 0.05, 0.0, 0.0, 0.0, 0.0)
             RULE,
             "other channels were tested in 60% of its geos and days, 50% is allowed",
         ),
+        (
+            {"tau_recency": 1e5},
+            RULE,
+            "its score leaves 1e-05 of its information, next to nothing: reject it, or mend",
+        ),
+        ({"tau_design": math.inf}, RULE, "its score leaves 0 of its information"),
     ],
 )
 def test_figures_beyond_the_rule_need_review(changes, rule, reason):
