@@ -19,7 +19,7 @@ Word = TypeVar("Word", bound=str)
 BETWEEN = ";"
 """What separates channels and geos in a cell."""
 MOST = 1e15
-"""Money and units beyond this are a slip: more than the world turns over in a year, in any currency but the smallest."""
+"""Money and units beyond this are a slip: more than a year's turnover of the world, but for the smallest currencies."""
 SLIP = "look for a slip in its digits or its unit"
 _ALSO_CALLED = {"pending": "needs review"}
 

@@ -15,6 +15,7 @@ import pandas as pd
 from mmm_core.data.cells import day_column, number_column, places, text_of
 from mmm_core.data.reader import read_table
 from mmm_core.errors import InputError, listed, nearest, shown
+from mmm_core.evidence.row import MOST, SLIP
 from mmm_core.inputs import name_of
 
 _MISSPELT = 0.75
@@ -121,6 +122,11 @@ def _refuse_cells(claims: pd.DataFrame, source: str) -> None:
             raise InputError(
                 f"{source}: column {name}: {negative.iloc[0]:g} is negative {places(negative)}: write what was "
                 "claimed, 0 or more"
+            )
+        huge = claims.loc[claims[name] > MOST, name]
+        if len(huge):
+            raise InputError(
+                f"{source}: column {name}: {huge.iloc[0]:g} is beyond anything that is claimed {places(huge)}: {SLIP}"
             )
     twice = claims.loc[claims.duplicated(KEY, keep=False), "channel"]
     if len(twice):

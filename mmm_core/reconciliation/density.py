@@ -149,6 +149,8 @@ def fused(prior: Kernels, tests: Sequence[LiftLikelihood] = (), curve: Curve | N
     The grid is drawn in on where the mass lies until it is as fine as it can be used; the answer has no chance in it.
     """
     low, high = _reach(prior, tests)
+    if curve is not None and not prior.log and high <= 0:
+        high = high - low  # a claim is of a return above 0, however far below the model has it
     z = mass = np.empty(0)
     for _ in range(PASSES):
         z = np.linspace(low, high, POINTS)

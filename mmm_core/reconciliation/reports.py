@@ -17,6 +17,7 @@ from mmm_core.spec.reconciliation_spec import AttributionRule
 
 REPORT = ["platform", "attribution_model", "attribution_window"]
 SPEND_MAY_DIFFER = 0.1  # share by which the spend beside a claim may miss the model table's, unremarked
+CLAIM = ["channel", "week_start", *REPORT]  # what there is once, whatever market its row names
 LEFT_OUT = ("market", "channel", *REPORT, "claimed", "weeks", "why")
 
 
@@ -75,6 +76,14 @@ def of_the_model(
             f"model {spec.model}: claims are in {other.iloc[0]}, the model's table in {currency}: convert them, or "
             "mend `calibration: {rule: {currency: ...}}`"
         )
+    twice = claims.loc[mine & claims[mine].duplicated(CLAIM, keep=False), CLAIM].sort_values(CLAIM)
+    if len(twice):
+        channel, week, *report = twice.iloc[0]
+        raise InputError(
+            f"model {spec.model}: claims of {channel} in the week of {week.date()} "
+            f"({', '.join(filter(None, report)) or 'no report named'}) are there for market '{own}' and for none, "
+            f"{len(twice) // 2} weeks in all, and would be added up: keep one of the two"
+        )
     why = pd.Series("", index=claims.index)
     why[claims[column].isna()] = f"{column} is blank: without an exchange rate, perhaps"
     if rule.reports:
@@ -112,12 +121,16 @@ def reports_of(
         spent, claimed = float(weekly.loc[weeks].sum()), float(rows[column].sum())
         name = ", ".join(filter(None, map(str, keys[1:]))) or "claims"
         roi, coverage = claimed / spent if spent > 0 else np.nan, spent / float(weekly.sum())
+        conversions = float(rows["conversions"].sum(min_count=1))
         doubt = ""
         if coverage < rule.least_coverage:
             doubt = f"its weeks hold {coverage:.0%} of the spend, {rule.least_coverage:.0%} at least are asked for"
         elif claimed <= 0:
             doubt = "it claims nothing"
-        conversions = float(rows["conversions"].sum(min_count=1))
+        elif conversions < 1:  # nan where they are not counted
+            doubt = (
+                f"it claims {conversions:.2g} conversions, and what a report says of less than one is chance"
+            )
         out.setdefault(channel, []).append(
             Report(channel, name, roi, conversions, coverage, doubt, _of_spend(rows, weekly))
         )

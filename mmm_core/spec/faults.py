@@ -99,7 +99,7 @@ def _of_another_branch(fault: Any, faults: Iterable[Any]) -> bool:
 def _is_branch(part: Any) -> bool:
     """Whether a part of a location names a form of the value and no key of the YAML."""
     text = str(part)
-    return text.startswith("literal[") or text in (
+    return text.startswith(("literal[", "tuple[", "function-after[")) or text in (
         "StudentT", "float", "constrained-float", AS_LIST, AS_MAPPING
     )  # fmt: skip
 

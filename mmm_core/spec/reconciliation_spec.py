@@ -12,9 +12,9 @@ from mmm_core.spec.media_spec import Strict
 class SourceWeights(Strict):
     """Shares of the weighted average; those of the sources that a channel has are scaled to add up to 1."""
 
-    model: float = Field(default=0.0, ge=0)
-    tests: float = Field(default=0.0, ge=0)
-    attribution: float = Field(default=0.0, ge=0)
+    model: float = Field(default=0.0, ge=0, le=1000)
+    tests: float = Field(default=0.0, ge=0, le=1000)
+    attribution: float = Field(default=0.0, ge=0, le=1000)
 
     @model_validator(mode="after")
     def _some(self) -> SourceWeights:
@@ -27,10 +27,15 @@ class AttributionBias(Strict):
     """What is believed of log(claimed by caused revenue), before anything is learned of it."""
 
     mean: float = Field(
-        default=0.0, description="0: claims are as often too low as too high; 0.7: twice too high"
+        default=0.0,
+        ge=-7,
+        le=7,
+        description="0: claims are as often too low as too high; 0.7: twice too high",
     )
-    sd: float = Field(default=0.8, ge=0, description="of the bias that all channels have in common")
-    spread: float = Field(default=0.5, ge=0, description="sd of a channel's own bias around the common one")
+    sd: float = Field(default=0.8, ge=0, le=5, description="of the bias that all channels have in common")
+    spread: float = Field(
+        default=0.5, ge=0, le=5, description="sd of a channel's own bias around the common one"
+    )
 
 
 class AttributionRule(Strict):

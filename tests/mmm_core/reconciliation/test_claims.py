@@ -48,6 +48,11 @@ def test_the_template_is_a_file_that_is_read(tmp_path):
         ("us,email,2024-06-10", "us,,2024-06-10", r"column channel is blank \(row 4\): fill it in"),
         (",700,", ",-700,", r"column revenue: -700 is negative \(row 2\)"),
         (
+            ",700,",
+            ",7e300,",
+            r"column revenue: 7e\+300 is beyond anything that is claimed \(row 2\): look for a slip",
+        ),
+        (
             "2024-06-10,google",
             "2024-06-03,google",
             r"'search' is there more than once .*\(rows 2, 3\): keep one",

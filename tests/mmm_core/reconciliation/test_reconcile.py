@@ -10,7 +10,8 @@ from mmm_core.errors import InputError
 from mmm_core.reconciliation.density import Kernels, fused
 from mmm_core.reconciliation.reconcile import reconcile
 from mmm_core.reconciliation.tables import PAIRS, SOURCES, TABLE, channel_table, pair_table, source_table
-from tests.mmm_core.reconciliation.worlds import claims, lift_test, lifts, made, table
+from tests.mmm_core.posteriors import posterior
+from tests.mmm_core.reconciliation.worlds import claims, lift_test, lifts, made, spec, table
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +239,28 @@ def test_other_spend_beside_a_claim_is_remarked(tree):
 def test_claims_that_the_model_cannot_use_are_refused(tree, rows, message):
     with pytest.raises(InputError, match=message):
         reconcile(tree, (), claims({"tv": 1.0}, weeks=range(9, 10), **rows))
+
+
+def test_a_claim_that_stands_for_the_market_and_for_none_is_not_added_up(tree):
+    both = pd.concat([claims({"tv": 2.0}), claims({"tv": 2.0}, weeks=range(9, 11)).assign(market="")])
+    with pytest.raises(
+        InputError, match=r"claims of tv in the week of 2024-03-04 \(ads, last_click\) are there for "
+    ):
+        reconcile(tree, (), both)
+
+
+def test_a_report_of_less_than_one_conversion_is_shown_and_not_used(tree):
+    found = by_channel(reconcile(tree, (), claims({"tv": 2.0, "video": 2.0}, conversions=1e-6)))["tv"]
+    assert found.claimed is None
+    assert found.reports[0].doubt.startswith("it claims 6.1e-05 conversions")
+
+
+@pytest.mark.parametrize("effect", [-1.0, -1e3, -1e-6])
+def test_a_claim_on_a_channel_whose_every_draw_is_negative_disagrees_and_is_answered(effect):
+    negative = posterior(spec(), table(), draws=100, coefficient=[[effect, 1.0, 1.0]])
+    found = by_channel(reconcile(negative, (), claims({"tv": 2.0})))["tv"]
+    assert np.isfinite([found.fused.mean, found.fused.sd]).all()
+    assert [pair.p < 0.05 for pair in found.pairs] == [True]
 
 
 def test_a_platform_that_nobody_reports_is_refused_with_the_nearest():

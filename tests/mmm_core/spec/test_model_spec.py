@@ -595,3 +595,21 @@ def test_bounds_are_relative_or_in_money():
     for wrong in ({}, {"spend": [0, 1], "relative": [0, 1]}, {"spnd": [0, 1]}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(as_json(changed(["budget", "bounds"], {"tv": wrong})), json_schema())
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ({"weights": {"model": 0}}, "reconciliation.weights: state at least one weight above 0"),
+        ({"weights": {"model": -1}}, "reconciliation.weights.model: write a number from 0 to 1000, got -1"),
+        ({"weights": {"model": 1e308, "tests": 1e308}}, "reconciliation.weights.model: write a number from 0 to 1000"),
+        ({"weights": {"modell": 1}}, "reconciliation.weights.modell: unknown key 'modell': did you mean 'model'"),
+        ({"attribution": {"bias": {"mean": 1e308}}}, "reconciliation.attribution.bias.mean: write a number from -7 to"),
+        ({"attribution": {"bias": {"sd": 1e308}}}, "reconciliation.attribution.bias.sd: write a number from 0 to 5"),
+    ],
+)  # fmt: skip
+def test_a_rule_of_reconciliation_that_cannot_be_meant_is_refused_by_the_keys_of_the_yaml(section, says):
+    with pytest.raises(SpecError) as error:
+        parse_spec({**MINIMAL, "reconciliation": section})
+    assert says in str(error.value)
+    assert "[" not in str(error.value)
