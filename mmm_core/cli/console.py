@@ -32,13 +32,14 @@ if TYPE_CHECKING:
 
 
 INTERVAL = "90 % interval"
+P_VALUE = "p"
 
 
 class _Figures:
     """A quiet table whose first column is text and whose others are figures, never cut: what does not fit goes below.
 
-    Columns of `text` may wrap, and headers where there is no room; an interval stays beside the figure it is of,
-    and the first columns, where they are text, say again what a row below is of.
+    Columns of `text` may wrap, and headers where there is no room; an interval and a p-value stay beside the
+    figure they are of, and the first columns, where they are text, say again what a row below is of.
     """
 
     def __init__(self, title: str, *columns: str, text: Iterable[str] = ()) -> None:
@@ -76,7 +77,7 @@ class _Figures:
         """Columns from a first one on that stay together."""
         groups: list[list[int]] = []
         for position, column in enumerate(self.columns[first:], start=first):
-            if column == INTERVAL and groups:
+            if column in (INTERVAL, P_VALUE) and groups:
                 groups[-1].append(position)
             else:
                 groups.append([position])
@@ -93,6 +94,7 @@ class _Figures:
                 continue
             width = max([1, *(_width(cells[position]) for cells in self.rows)])
             if narrow:
+                width = max(width, *map(_width, header.split()))
                 header = "\n".join(wrap(header, width, break_long_words=False))
             width = max(width, *map(_width, header.split("\n")))
             table.add_column(header, justify="right", no_wrap=True, min_width=width)

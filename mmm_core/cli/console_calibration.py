@@ -11,7 +11,7 @@ from rich.text import Text
 
 from mmm_core.agreement import moves
 from mmm_core.agreement.tables import STAGES
-from mmm_core.cli.console import INTERVAL, _Figures
+from mmm_core.cli.console import INTERVAL, P_VALUE, _Figures
 from mmm_core.plots.style import short
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ HEADINGS = {"uncalibrated": "no test", "unseen": "without it", "calibrated": "wi
 
 def calibration(report: CalibrationReport) -> RenderableType:
     """The report as a person reads it."""
-    columns = [column for stage in STAGES for column in (HEADINGS[stage], INTERVAL, "p")]
+    columns = [column for stage in STAGES for column in (HEADINGS[stage], INTERVAL, P_VALUE)]
     table = _Figures(
         f"{escape(report.model)}: {moves.summary(report.tests)}", "test", "channels", "measured", "error", *columns,
         text=("channels",),

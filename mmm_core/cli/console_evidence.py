@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -18,13 +19,10 @@ COLOURS = {"approved": "green", "needs review": "yellow", "rejected": "red"}
 
 def scorecard(card: Scorecard) -> RenderableType:
     """The scorecard of a model's tests."""
-    table = _Figures(
-        f"Lift tests of {escape(card.model)} as of {card.as_of}: {card.words}", "test", "status", "channels", "until",
-        "incremental", "error", "calibrates with", "weight", "power", "weeks since", "spend x", "decided by",
-        text=("status", "channels", "decided by"),
-    )  # fmt: skip
-    for scored in card.tests:
-        table.add_row(*_cells(scored))
+    title = f"Lift tests of {escape(card.model)} as of {card.as_of}: {card.words}"
+    table: RenderableType = Text.from_markup(title, style="bold", emoji=False)
+    if card.tests:
+        table = _scores(card.tests, title)
     reasons = [
         Text.assemble((f"{scored.test_id}: ", COLOURS[scored.status]), "; ".join(scored.reasons))
         for scored in card.tests
@@ -34,6 +32,17 @@ def scorecard(card: Scorecard) -> RenderableType:
         Text(f"{test_id}: reported after the as-of week, not seen", style="dim") for test_id in card.unseen
     ]
     return Group(table, *reasons, *unseen)
+
+
+def _scores(tests: Sequence[ScoredTest], title: str) -> _Figures:
+    table = _Figures(
+        title, "test", "status", "channels", "until",
+        "incremental", "error", "calibrates with", "weight", "power", "weeks since", "spend ratio", "decided by",
+        text=("status", "channels", "decided by"),
+    )  # fmt: skip
+    for scored in tests:
+        table.add_row(*_cells(scored))
+    return table
 
 
 def _cells(scored: ScoredTest) -> tuple[str, ...]:

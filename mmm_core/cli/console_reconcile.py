@@ -20,21 +20,26 @@ if TYPE_CHECKING:
     from mmm_core.reconciliation.reconcile import Reconciliation
 
 SHOWN = 8
+COLUMNS = (
+    "channel", "model", INTERVAL, "tests", INTERVAL, "claimed", "attribution", INTERVAL,
+    "weights", "weighted", INTERVAL, "fused", INTERVAL, "verdict",
+)  # fmt: skip
+"""What may be known of a channel; a column that is blank for all of them is left out."""
 
 
 def reconciliation(found: Reconciliation) -> RenderableType:
     """The sources of every channel, average and fusion."""
     table = channel_table(found)
+    weeks = "1 week" if found.weeks == 1 else f"{found.weeks} weeks"
     title = (
-        f"{escape(found.model)}: {found.returns}, {found.first.date()} to {found.last.date()} ({found.weeks} weeks): "
+        f"{escape(found.model)}: {found.returns}, {found.first.date()} to {found.last.date()} ({weeks}): "
         f"{found.words}"
     )
-    figures = _Figures(
-        title, "channel", "model", INTERVAL, "tests", INTERVAL, "claimed", "attribution", INTERVAL,
-        "weights", "weighted", INTERVAL, "fused", INTERVAL, "verdict", text=("weights", "verdict"),
-    )  # fmt: skip
-    for row in table.to_dict("records"):
-        figures.add_row(*_cells(row))
+    rows = [_cells(row) for row in table.to_dict("records")]
+    known = [position for position in range(len(COLUMNS)) if any(cells[position] for cells in rows)]
+    figures = _Figures(title, *(COLUMNS[position] for position in known), text=("weights", "verdict"))
+    for cells in rows:
+        figures.add_row(*(cells[position] for position in known))
     return Group(figures, *_disagreements(table), *_remarks(found), *_left_out(found))
 
 
@@ -77,7 +82,7 @@ def _remarks(found: Reconciliation) -> list[Text]:
     reports = sources[(sources["kind"] == "report") & (sources["remark"] != "")]
     lines += [Text(f"{row.channel}: {row.source}: {row.remark}", style="dim") for row in reports.itertuples()]
     lines += [
-        Text(f"{test_id}: of no channel that can be compared", style="dim") for test_id in found.unused_tests
+        Text(f"{test_id} is not compared: {why}", style="dim") for test_id, why in found.unused_tests.items()
     ]
     return lines
 

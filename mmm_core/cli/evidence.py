@@ -21,6 +21,7 @@ from mmm_core.cli.terminal import (
 from mmm_core.cli.terminal import out as screen
 
 if TYPE_CHECKING:
+    from mmm_core.evidence.lift_test import LiftTest
     from mmm_core.evidence.scorecard import Scorecard
     from mmm_core.evidence.stored import Evidence
     from mmm_core.spec.model_spec import ModelSpec
@@ -112,13 +113,10 @@ def _scored(
     from mmm_core.data.arrays import model_data
     from mmm_core.data.table import read_table
     from mmm_core.errors import InputError, listed, nearest
-    from mmm_core.evidence.beside import approvals_beside, markets_of, tests_beside, unknown_approvals
-    from mmm_core.evidence.reader import read_lift_tests
+    from mmm_core.evidence.beside import approvals_beside, markets_of, unknown_approvals
     from mmm_core.evidence.scorecard import scorecard
-    from mmm_core.readout.listed import experiments_beside, read_listed
 
-    read = [read_listed(each, (folder,), spec).test for each in experiments_beside(spec, folder)]
-    tests = [*tests_beside(spec, folder), *read, *(read_lift_tests(lift_tests) if lift_tests else ())]
+    tests = tests_of(spec, folder, lift_tests)
     if not tests:
         raise InputError(
             f"model {spec.model}: no lift tests: name a file with --lift-tests, or in the YAML: "
@@ -138,8 +136,30 @@ def _scored(
         markets=markets_of(rows, spec),
     )
     names = [test.test_id for test in tests]
-    unknown = unknown_approvals(approvals, names)
-    if not unknown:
-        return card, []
-    near = nearest(unknown[0], names)
-    return card, [escape(f"decided about, but in no file of tests: {listed(unknown)} ({near})")]
+    priors = spec.calibration.as_roi_prior
+    nowhere = {
+        "decided about": unknown_approvals(approvals, names),
+        "to be priors by `as_roi_prior`": [] if priors == "all" else unknown_approvals(priors, names),
+    }
+    return card, [
+        escape(f"{what}, but in no file of tests: {listed(unknown)} ({nearest(unknown[0], names)})")
+        for what, unknown in nowhere.items()
+        if unknown
+    ]
+
+
+def tests_of(spec: ModelSpec, folder: Path | None, lift_tests: Path | None) -> list[LiftTest]:
+    """The tests and experiments that lie beside a model's YAML, and those of a file by hand.
+
+    Args:
+        folder: of the model's YAML; None where it was not named, and what lies beside it is not known.
+    """
+    from mmm_core.evidence.beside import tests_beside
+    from mmm_core.evidence.reader import read_lift_tests
+    from mmm_core.readout.listed import experiments_beside, read_listed
+
+    found = list(read_lift_tests(lift_tests)) if lift_tests else []
+    if folder is None:
+        return found
+    read = [read_listed(each, (folder,), spec).test for each in experiments_beside(spec, folder)]
+    return [*tests_beside(spec, folder), *read, *found]

@@ -89,6 +89,8 @@ def reconcile(
             screen.print(
                 f"[dim]{escape(aside.test_id)}, {aside.status}, is not compared: {reasons}[/]", soft_wrap=True
             )
+        if model is None and spec.calibration.approvals and card.evidence.set_aside:
+            screen.print(APPROVALS_NOT_READ.format(file=escape(spec.calibration.approvals)), soft_wrap=True)
     if not found.pairs:
         screen.print(NOTHING_TO_COMPARE, soft_wrap=True)
 
@@ -110,6 +112,9 @@ def reconcile(
     )
 
 
+APPROVALS_NOT_READ = (
+    "[yellow]approvals of {file} were not read: name the model's YAML, which it lies beside, with --model[/]"
+)
 NOTHING_TO_COMPARE = (
     "[yellow]nothing is compared: name tests with --lift-tests or claims with --attribution; tests need an approval "
     "beside the YAML that --model names[/]"
@@ -146,14 +151,11 @@ def _scored(
     Args:
         folder: of the model's YAML; None where it was not named, and neither are its files.
     """
-    from mmm_core.evidence.beside import approvals_beside, tests_beside
-    from mmm_core.evidence.reader import read_lift_tests
+    from mmm_core.cli.evidence import tests_of
+    from mmm_core.evidence.beside import approvals_beside
     from mmm_core.evidence.scorecard import scorecard
 
-    tests = [
-        *(tests_beside(spec, folder) if folder else ()),
-        *(read_lift_tests(lift_tests) if lift_tests else ()),
-    ]
+    tests = tests_of(spec, folder, lift_tests)
     if not tests:
         return None
     approvals = approvals_beside(spec, folder) if folder else {}

@@ -101,7 +101,7 @@ class Reconciliation:
         approximate: what is approximate about the posterior; "" where nothing is.
         first, last: first day of the first and of the last compared week. weeks: how many.
         left_out: claims of the market that no channel of the model has, or that are not used; columns `LEFT_OUT`.
-        unused_tests: approved tests with no channel that could be compared.
+        unused_tests: approved tests with no channel that could be compared, and why.
     """
 
     model: str
@@ -113,7 +113,7 @@ class Reconciliation:
     rule: ReconciliationRule
     channels: tuple[ChannelReconciliation, ...]
     left_out: pd.DataFrame
-    unused_tests: tuple[str, ...]
+    unused_tests: dict[str, str]
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -131,7 +131,7 @@ class Reconciliation:
         pairs = len(self.pairs)
         if not pairs:
             return "nothing to compare: no channel has a second source"
-        among = f"of {pairs} pairs, held to {self.rule.disagreement:g} for all together (Holm)"
+        among = f"of {pairs} pair{'s' if pairs > 1 else ''}, held to {self.rule.disagreement:g} for all together (Holm)"
         if not self.disagreeing:
             return f"no sources disagree by more than chance, {among}"
         return f"{DISAGREE} on {listed(self.disagreeing)}, {among}"
@@ -183,7 +183,11 @@ def reconcile(
         rule,
         channels,
         left_out,
-        tuple(sorted(each.test.test_id for each in everything if each.test.test_id not in compared_tests)),
+        {
+            each.test.test_id: f"no spend on {listed(each.test.channels)} in the compared weeks"
+            for each in sorted(everything, key=lambda weighed: weighed.test.test_id)
+            if each.test.test_id not in compared_tests
+        },
     )
 
 

@@ -37,6 +37,17 @@ def test_it_prints_a_row_a_test_and_a_line_a_channel_and_keeps_them(folder):
     assert (folder / "out" / "calibration.png").stat().st_size > 10_000
 
 
+def test_each_p_value_stays_beside_what_it_is_of_in_a_narrow_window(folder):
+    said = mmm("calibration", "--posterior", folder / "posterior.nc", columns="80")
+    assert said.returncode == 0, said.stderr
+    first = said.stdout.split("ROI, ")[0]
+    headings = [line.split() for line in first.splitlines() if line.strip().startswith("test ")]
+    assert len(headings) > 1
+    # an interval is headed by "interval", which a line of headings may hold below "90 %"
+    assert all(words.count("p") == words.count("interval") for words in headings)
+    assert sum(words.count("p") for words in headings) == 3
+
+
 def test_a_posterior_without_tests_is_refused_with_the_remedy(folder):
     said = mmm("calibration", "--posterior", folder / "uncalibrated.nc")
     assert said.returncode == 2

@@ -63,6 +63,16 @@ def test_returns_at_eight_digits_and_the_cost_of_a_kpi_called_units(rich_folder)
     assert "cost per KPI unit" in said
 
 
+def test_a_heading_wraps_between_words_above_blank_cells():
+    from mmm_core.cli.console import INTERVAL, _Figures
+
+    table = _Figures("", "channel", "ROI", INTERVAL, "mROI", INTERVAL)
+    table.add_row("tv", "1.25", "", "0.75", "0.25 to 1.25")
+    screen = Console(file=io.StringIO(), width=50, highlight=False)
+    screen.print(table)
+    assert screen.file.getvalue().count("90 %") == 2
+
+
 def test_text_wraps_where_figures_do_not_and_names_a_row_below_again():
     from mmm_core.cli.console import comparison
 

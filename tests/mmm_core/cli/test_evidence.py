@@ -55,6 +55,30 @@ def test_the_scorecard_is_printed_and_kept(model, tmp_path):
     assert kept.tests[0].inflation == pytest.approx(table["inflation"].iloc[1])
 
 
+def test_of_no_test_of_the_market_there_is_no_table(model):
+    (model / "tests.csv").write_text(
+        TESTS.splitlines()[0] + "\n" + TESTS.splitlines()[1].replace(",us,", ",uk,")
+    )
+    said = evidence(model)
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.startswith(
+        "Lift tests of small as of 2025-03-17: no lift test; 1 of market uk left out\n"
+    )
+    assert "calibrates with" not in said.stdout
+
+
+def test_a_prior_by_a_test_that_is_nowhere_is_named(model):
+    spec = yaml.safe_load((model / "small.yaml").read_text())
+    spec["calibration"]["as_roi_prior"] = ["tv-on", "search-uq"]
+    (model / "small.yaml").write_text(yaml.safe_dump(spec))
+    said = evidence(model)
+    assert said.returncode == 0, said.stderr
+    assert (
+        "to be priors by `as_roi_prior`, but in no file of tests: search-uq (did you mean 'search-up'?)"
+        in said.stdout
+    )
+
+
 def test_an_earlier_week_sees_fewer_tests_and_younger_ones(model):
     said = evidence(model, "--as-of", "2024-07-31")
     assert said.returncode == 0, said.stderr

@@ -8,8 +8,12 @@ import yaml
 
 from mmm_core.posterior.schema import save_posterior
 from mmm_core.reconciliation.claims import template
+from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.cli.command import mmm
-from tests.mmm_core.reconciliation.worlds import SPEC, claims, lift_test, lifts, made
+from tests.mmm_core.posteriors import posterior
+from tests.mmm_core.readout.panels import outcomes, table, treat
+from tests.mmm_core.reconciliation.worlds import SPEC, claims, lift_test, lifts
+from tests.mmm_core.reconciliation.worlds import table as weekly
 
 FILES = ("reconciliation.csv", "reconciliation_sources.csv", "reconciliation_pairs.csv",
          "reconciliation_left_out.csv", "reconciliation.png")  # fmt: skip
@@ -19,13 +23,13 @@ FILES = ("reconciliation.csv", "reconciliation_sources.csv", "reconciliation_pai
 def folder(tmp_path_factory):
     """A posterior, its YAML with approvals, two tests of which one is far out, and claims."""
     root = tmp_path_factory.mktemp("reconcile")
-    tree = made()
-    save_posterior(tree, root / "posterior.nc")
     spec = {
         **SPEC,
         "calibration": {"approvals": "approvals.csv"},
         "reconciliation": {"weeks": 52, "weights": {"model": 1, "tests": 1}},
     }
+    tree = posterior(parse_spec(spec), weekly(), draws=200, chains=2, seed=1)
+    save_posterior(tree, root / "posterior.nc")
     (root / "model.yaml").write_text(yaml.safe_dump(spec))
     (root / "approvals.csv").write_text("test_id,by,on\ntv,team:a,2024-08-05\nsearch,team:a,2024-08-05\n")
     rows = []
@@ -79,7 +83,35 @@ def test_three_sources_are_compared_and_kept(folder, tmp_path):
 def test_with_nothing_to_compare_it_says_what_to_name(folder):
     said = reconcile(folder)
     assert said.returncode == 0, said.stderr
+    assert (
+        "claimed" not in said.stdout.split("nothing is compared")[0]
+    )  # columns of sources that there are not
+    assert "tests" not in said.stdout.split("nothing is compared")[0]
     assert "nothing is compared: name tests with --lift-tests or claims with --attribution" in said.stdout
+
+
+def test_tests_beside_a_model_that_is_not_named_say_which_approvals_were_not_read(folder):
+    said = reconcile(folder, "--lift-tests", folder / "tests.csv")
+    assert said.returncode == 0, said.stderr
+    assert "tv, needs review, is not compared: nobody has approved it" in said.stdout
+    assert "approvals of approvals.csv were not read: name the model's YAML" in said.stdout
+
+
+def test_a_geo_experiment_beside_the_model_is_compared(folder, tmp_path):
+    panel = table(treat(outcomes(), [0, 1], 40.0))
+    panel.to_csv(tmp_path / "sales.csv", index=False)
+    calibration = {"experiments": "experiments.yaml", "approvals": "approvals.csv"}
+    (tmp_path / "model.yaml").write_text(yaml.safe_dump({**SPEC, "calibration": calibration}))
+    (tmp_path / "approvals.csv").write_text("test_id,by,on\ntv-two-geos,team:a,2024-08-05\n")
+    entry = {
+        "test_id": "tv-two-geos", "panel": "sales.csv", "treated": ["g00", "g01"], "start": "2024-03-01",
+        "end": "2024-03-15", "spend": {"tv": [200, 0]}, "population_share": 0.2,
+    }  # fmt: skip
+    (tmp_path / "experiments.yaml").write_text(yaml.safe_dump([entry]))
+    said = reconcile(folder, "--model", tmp_path / "model.yaml", "--out", tmp_path / "out")
+    assert said.returncode == 0, said.stderr
+    rows = pd.read_csv(tmp_path / "out" / "reconciliation.csv").set_index("channel")
+    assert rows["new_tests"].to_dict() == {"tv": 1, "search": 0, "video": 0}
 
 
 def test_the_yaml_of_another_model_is_refused(folder, tmp_path):
