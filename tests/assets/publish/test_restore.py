@@ -41,7 +41,9 @@ def tables(posterior: str, mean: float) -> dict[str, pd.DataFrame]:
         kinds = {name: kind for name, kind in columns if name not in ("model", "as_of_week")}
         row = {"VARCHAR": "tv", "DOUBLE": mean, "BOOLEAN": True, "DATE": pd.Timestamp("2026-10-26")}
         frame = pd.DataFrame([{name: row[kind] for name, kind in kinds.items()}])
-        rows[table] = frame.assign(posterior_version=posterior, model_version="1")
+        methods = [name for name in kinds if name.endswith("method")]  # the marts know their words
+        versions = {"posterior_version": posterior, "model_version": "1"}
+        rows[table] = frame.assign(**dict.fromkeys(methods, "refit"), **versions)
     rows["model_review"] = rows["model_review"].assign(severity="WARN")
     rows["channel_roi"] = pd.concat(
         [rows["channel_roi"].assign(metric=metric) for metric in ("roi", "mroi", "spend")], ignore_index=True
@@ -178,7 +180,7 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
     shutil.rmtree(tmp_path / "results")
     lost = platform.run(published_marts)
     assert not lost.success
-    assert "reporting.rpt_model_selection: 1 of 1 weeks of uk_geo_revenue (2026-11-02)" in failure(lost)
+    assert "reporting.rpt_lift_evidence: 1 of 1 weeks of uk_geo_revenue (2026-11-02)" in failure(lost)
     assert "holds 2 models in 7 vintages" in failure(lost)
     assert "would hold 0 models in 0 vintages" in failure(lost)
     assert published.resolve().parent.name == version
