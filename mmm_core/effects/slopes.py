@@ -95,6 +95,9 @@ def _curve_slopes(channel: ChannelResponse, low: Any, high: Any) -> tuple[Any, A
 
     peak, greatest = kind.steepest(**parameters)
     first, last = slope(low), slope(high)
-    least = jnp.where(low >= peak, last, jnp.minimum(first, last))
-    most = jnp.where((low <= peak) & (peak <= high), greatest, jnp.maximum(first, last))
+    # where media are so few that their power is lost in rounding, a slope is no number: it lies within what all do
+    slightest = [jnp.nan_to_num(end, nan=0.0, posinf=jnp.inf) for end in (first, last)]
+    steepest = [jnp.where(jnp.isnan(end), greatest, end) for end in (first, last)]
+    least = jnp.where(low >= peak, slightest[1], jnp.minimum(*slightest))
+    most = jnp.where((low <= peak) & (peak <= high), greatest, jnp.maximum(*steepest))
     return least, most

@@ -65,6 +65,7 @@ def plan_of(figures, log):
         by_channel=tuple(channels),
         weeks=2,
         outcome="revenue",
+        positions=np.arange(2),
         current=np.ones(len(KINDS)),
         repeated=np.ones(len(KINDS)),
         last_week=np.full(len(KINDS), np.datetime64("2024-01-01")),
@@ -189,6 +190,15 @@ def test_slopes_stay_within_their_bounds(problem, start, length, negative):
         noise = 1e-10 * (1 + np.abs(chords).max(axis=0))
         assert (chords >= least - noise).all()
         assert (chords <= most + noise).all()
+
+
+def test_slopes_of_next_to_no_media_are_numbers():
+    """Powers of a spend as small as a double can be are lost in rounding, and 0 / 0 bounds nothing."""
+    ones = jnp.ones((len(KINDS), 2))
+    figures = {"scale": ones, "shape": 4 * ones, "carried": jnp.zeros(len(KINDS)), "ceiling": ones[..., None]}
+    least, most = compiled(False)[0](figures, np.full(len(KINDS), 2.3e-308), np.ones(len(KINDS)))[2:4]
+    assert (np.asarray(least) >= 0).all()
+    assert not np.isnan(most).any()
 
 
 def test_the_whole_way_ends_at_a_certified_stationary_plan():
