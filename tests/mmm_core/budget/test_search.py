@@ -196,7 +196,9 @@ def test_slopes_of_next_to_no_media_are_numbers():
     """Powers of a spend as small as a double can be are lost in rounding, and 0 / 0 bounds nothing."""
     ones = jnp.ones((len(KINDS), 2))
     figures = {"scale": ones, "shape": 4 * ones, "carried": jnp.zeros(len(KINDS)), "ceiling": ones[..., None]}
-    least, most = compiled(False)[0](figures, np.full(len(KINDS), 2.3e-308), np.ones(len(KINDS)))[2:4]
+    least, most = compiled(False)[0](figures, np.full(len(KINDS), np.finfo(float).tiny), np.ones(len(KINDS)))[
+        2:4
+    ]
     assert (np.asarray(least) >= 0).all()
     assert not np.isnan(most).any()
 
