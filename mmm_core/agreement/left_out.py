@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.agreement.predicted import ResultNoise
 from mmm_core.errors import listed
 from mmm_core.evidence.lift_test import WeighedTest
+from mmm_core.evidence.result_noise import ResultNoise
 from mmm_core.evidence.roi_prior import as_priors
 from mmm_core.inference.fit import refit
 from mmm_core.posterior.handle import Posterior

@@ -16,13 +16,14 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.agreement.left_out import LeftOut, leave_out
-from mmm_core.agreement.predicted import TAIL, Prediction, ResultNoise, predict, weighted_quantiles
+from mmm_core.agreement.predicted import TAIL, Prediction, predict, weighted_quantiles
 from mmm_core.agreement.tables import ALL_TESTS, ROI, STAGES, TESTS, typed
 from mmm_core.data.table import check_table, fingerprint
 from mmm_core.effects.replayed_tests import replayed_tests
 from mmm_core.effects.roi import roi_draws
 from mmm_core.errors import InputError
 from mmm_core.evidence.lift_test import WeighedTest
+from mmm_core.evidence.result_noise import ResultNoise
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import return_name
 from mmm_core.posterior.schema import calibrated_by

@@ -2,25 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class FileColumn:
-    """A column that a reader knows.
-
-    Attributes:
-        about: what it holds, with its unit.
-        kind: text, number or day.
-        required: whether it must be there and filled in.
-    """
-
-    name: str
-    about: str
-    kind: str = "text"
-    required: bool = False
-    example: str = ""
-
+from mmm_core.data.file_columns import FileColumn, template_of
 
 COLUMNS = (
     FileColumn("test_id", "name of the test, unique", required=True, example="2025-q1-tv-holdout"),
@@ -74,10 +56,8 @@ COLUMNS = (
 )  # fmt: skip
 
 NAMES = tuple(column.name for column in COLUMNS)
-REQUIRED = tuple(column.name for column in COLUMNS if column.required)
 
 
 def template() -> str:
     """A CSV to fill in: the header, and a row that is an example."""
-    cells = (column.example for column in COLUMNS)
-    return "\n".join([",".join(NAMES), ",".join(cells)]) + "\n"
+    return template_of(COLUMNS)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
 
 from mmm_core.data.cells import ROW
+from mmm_core.data.file_columns import refuse_columns
 from mmm_core.data.reader import read_table
-from mmm_core.errors import InputError, listed, nearest, shown
-from mmm_core.evidence.columns import NAMES, REQUIRED
+from mmm_core.errors import InputError, listed, shown
+from mmm_core.evidence.columns import COLUMNS
 from mmm_core.evidence.conversions import Estimate, from_cost, from_interval, from_roi
 from mmm_core.evidence.lift_test import DESIGNS, OUTCOMES, STATUSES, LiftTest, TestedSpend
 from mmm_core.evidence.row import BETWEEN, Row, Rows
@@ -29,7 +29,6 @@ EVERYWHERE = "all"
 _WEEKS_AGREE = 0.01  # share by which weekly spend may miss the total it should add up to: rounding
 _MOST_WEEKS = 520  # after a test in which its outcome can count
 _LEAST_ERROR = 1e-6  # share of an estimate below which its error is none: no outcome is measured so closely
-_MISSPELT = 0.75
 _ESTIMATES = ("incremental_outcome", "roi", "cost_per_target")
 _INTERVAL = ("interval_low", "interval_high", "interval_level")
 
@@ -90,7 +89,7 @@ def lift_tests_in(table: pd.DataFrame, source: str, place: str = ROW) -> Reading
     Raises:
         InputError: a column that is missing, or nearly named like one.
     """
-    _refuse_columns(table, source)
+    refuse_columns(table, COLUMNS, source, "lift tests")
     rows = Rows.of(table)
     tests, faults = [], []
     for position, index in enumerate(table.index):
@@ -316,17 +315,3 @@ def _content(test: LiftTest) -> tuple[object, ...]:
         test.incremental,
         test.standard_error,
     )
-
-
-def _refuse_columns(table: pd.DataFrame, source: str) -> None:
-    missing = [name for name in REQUIRED if name not in table.columns]
-    if missing:
-        faults = "; ".join(f"'{name}': {nearest(name, map(str, table.columns))}" for name in missing)
-        raise InputError(f"{source}: columns that lift tests need are not there: {faults}")
-    for name in map(str, table.columns):
-        free = [known for known in NAMES if known not in table.columns]
-        near = get_close_matches(name, free, n=1, cutoff=_MISSPELT) if name not in NAMES else []
-        if near:
-            raise InputError(
-                f"{source}: column '{name}' is not read: did you mean '{near[0]}'? Otherwise rename it"
-            )

@@ -6,43 +6,28 @@ shown, whether or not anything can be compared with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
 
 from mmm_core.data.cells import day_column, number_column, places, text_of
+from mmm_core.data.file_columns import FileColumn, refuse_columns, template_of
 from mmm_core.data.reader import read_table
-from mmm_core.errors import InputError, listed, nearest, shown
+from mmm_core.errors import InputError, listed, shown
 from mmm_core.evidence.row import MOST, SLIP
 from mmm_core.inputs import name_of
 
-_MISSPELT = 0.75
-
-
-@dataclass(frozen=True)
-class ClaimColumn:
-    """A column that the reader knows: what it holds, its kind (text, number or day), whether it must be there."""
-
-    name: str
-    about: str
-    kind: str = "text"
-    required: bool = False
-    example: str = ""
-
-
 COLUMNS = (
-    ClaimColumn("market", "market, by the model's `filter: {market: ...}`; blank: the model's own", example="us"),
-    ClaimColumn("channel", "channel, as the model names it", required=True, example="search"),
-    ClaimColumn("week_start", "first day of the week, on the weekday of the model's weeks", "day", True, "2025-01-06"),
-    ClaimColumn("platform", "who reports: an ad platform or an analytics tool", example="google_ads"),
-    ClaimColumn("attribution_model", "how purchases are given to ads", example="last_click"),
-    ClaimColumn("attribution_window", "how long a click or a view counts", example="30d click"),
-    ClaimColumn("spend", "spend of the channel in the week, to compare with the model's", "number", example="41200"),
-    ClaimColumn("conversions", "purchases claimed; what counts where the KPI has no price", "number", example="3810"),
-    ClaimColumn("revenue", "revenue claimed; what counts elsewhere", "number", example="283800"),
-    ClaimColumn("currency", "of spend and revenue; blank: that of the model's table", example="USD"),
+    FileColumn("market", "market, by the model's `filter: {market: ...}`; blank: the model's own", example="us"),
+    FileColumn("channel", "channel, as the model names it", required=True, example="search"),
+    FileColumn("week_start", "first day of the week, on the weekday of the model's weeks", "day", True, "2025-01-06"),
+    FileColumn("platform", "who reports: an ad platform or an analytics tool", example="google_ads"),
+    FileColumn("attribution_model", "how purchases are given to ads", example="last_click"),
+    FileColumn("attribution_window", "how long a click or a view counts", example="30d click"),
+    FileColumn("spend", "spend of the channel in the week, to compare with the model's", "number", example="41200"),
+    FileColumn("conversions", "purchases claimed; what counts where the KPI has no price", "number", example="3810"),
+    FileColumn("revenue", "revenue claimed; what counts elsewhere", "number", example="283800"),
+    FileColumn("currency", "of spend and revenue; blank: that of the model's table", example="USD"),
 )  # fmt: skip
 NAMES = tuple(column.name for column in COLUMNS)
 ALSO_IN_THE_MART = ("is_known_channel", "days_reported")
@@ -51,7 +36,7 @@ KEY = ["market", "channel", "week_start", "platform", "attribution_model", "attr
 
 def template() -> str:
     """A CSV to fill in: the header, and a row that is an example."""
-    return "\n".join([",".join(NAMES), ",".join(column.example for column in COLUMNS)]) + "\n"
+    return template_of(COLUMNS)
 
 
 def read_claims(path: str | Path) -> pd.DataFrame:
@@ -89,23 +74,11 @@ def claims_in(table: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def _refuse_columns(table: pd.DataFrame, source: str) -> None:
-    missing = [column.name for column in COLUMNS if column.required and column.name not in table.columns]
-    if missing:
-        faults = "; ".join(f"'{name}': {nearest(name, map(str, table.columns))}" for name in missing)
-        raise InputError(f"{source}: columns that claims need are not there: {faults}")
+    refuse_columns(table, COLUMNS, source, "claims", ALSO_IN_THE_MART)
     if "revenue" not in table.columns and "conversions" not in table.columns:
         raise InputError(
             f"{source}: neither a column 'revenue' nor a column 'conversions': state what is claimed"
         )
-    free = [name for name in NAMES if name not in table.columns]
-    for name in map(str, table.columns):
-        if name in NAMES or name in ALSO_IN_THE_MART:
-            continue
-        near = get_close_matches(name, free, n=1, cutoff=_MISSPELT)
-        if near:
-            raise InputError(
-                f"{source}: column '{name}' is not read: did you mean '{near[0]}'? Otherwise rename it"
-            )
 
 
 def _refuse_cells(claims: pd.DataFrame, source: str) -> None:

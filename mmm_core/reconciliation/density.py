@@ -12,14 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp, stdtrit
+from scipy.special import logsumexp
 from scipy.stats import norm
+
+from mmm_core.evidence.result_noise import ResultNoise
 
 POINTS = 801
 PASSES = 40
 TAIL = 1e-7  # mass that a pass may leave outside on each side
 KERNELS_OUT = 8.0  # bandwidths and errors that a grid reaches beyond the outermost centre
 LEVEL = 0.9
+NORMAL = ResultNoise(None)
 
 
 @dataclass(frozen=True)
@@ -66,23 +69,21 @@ class LiftLikelihood:
         others: (draw,), of it, what other channels of the test brought.
         per_return: (draw,), lift for a return of 1: the model's own, so that a short test, one on part of the spend or
             one without its carry-over is not taken for the return of a whole window.
-        nu: degrees of freedom of a Student-t error; None for a Normal one.
+        noise: the distribution of its error.
     """
 
     measured: float
     error: float
     others: np.ndarray
     per_return: np.ndarray
-    nu: float | None = None
+    noise: ResultNoise = NORMAL
 
     def log_density(self, values: np.ndarray, step: np.ndarray) -> np.ndarray:
         """Log likelihood (draw, point), constants left out. A peak narrower than the grid is widened to its step."""
         slope = self.per_return[:, None]
         error = np.maximum(self.error, np.abs(slope) * step)
         missed = (self.measured - self.others[:, None] - slope * values) / error
-        if self.nu is None:
-            return np.asarray(-0.5 * missed**2 - np.log(error))
-        return np.asarray(-0.5 * (self.nu + 1) * np.log1p(missed**2 / self.nu) - np.log(error))
+        return self.noise.log_density(missed) - np.log(error)
 
     @property
     def returns(self) -> np.ndarray:
@@ -97,7 +98,8 @@ class LiftLikelihood:
     @property
     def reach(self) -> tuple[float, float]:
         """Between which returns nearly all of its mass lies."""
-        out = KERNELS_OUT * self.errors if self.nu is None else self.errors * stdtrit(self.nu, 1 - TAIL)
+        normal = self.noise.nu is None
+        out = self.errors * (KERNELS_OUT if normal else self.noise.quantile(1 - TAIL))
         return float((self.returns - out).min()), float((self.returns + out).max())
 
 

@@ -17,6 +17,7 @@ from mmm_core.data.weeks import first_days
 from mmm_core.effects.replayed_tests import replayed_tests
 from mmm_core.errors import InputError
 from mmm_core.evidence.lift_test import WeighedTest
+from mmm_core.evidence.result_noise import ResultNoise
 from mmm_core.posterior.handle import Posterior
 from mmm_core.reconciliation.density import LiftLikelihood
 from mmm_core.spec.model_spec import ModelSpec
@@ -122,7 +123,7 @@ def channel_tests(
         seen: names of the tests that the posterior was calibrated with.
     """
     spec = posterior.spec
-    nu = spec.calibration.nu if spec.calibration.likelihood == "student_t" else None
+    noise = ResultNoise.of(spec.calibration)
     tests = sorted(tests, key=lambda weighed: weighed.test.test_id)
     alone = {
         (weighed.test.test_id, channel): _alone(weighed, channel) if len(weighed.test.spend) > 1 else weighed
@@ -145,7 +146,7 @@ def channel_tests(
             if slope is None:
                 continue
             likelihood = LiftLikelihood(
-                weighed.test.incremental, weighed.standard_error, whole - own, slope, nu
+                weighed.test.incremental, weighed.standard_error, whole - own, slope, noise
             )
             test = ChannelTest(weighed, weighed.test.test_id in seen, whole, likelihood)
             found.setdefault(channel, []).append(test)

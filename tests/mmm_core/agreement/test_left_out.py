@@ -9,10 +9,11 @@ import pytest
 from scipy import stats
 
 from mmm_core.agreement.left_out import importance_weights, leave_out, result_density
-from mmm_core.agreement.predicted import ResultNoise, predict
+from mmm_core.agreement.predicted import predict
 from mmm_core.effects.replayed_tests import replayed_tests
 from mmm_core.errors import InputError
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
+from mmm_core.evidence.result_noise import ResultNoise
 from mmm_core.evidence.stored import Evidence
 from mmm_core.inference.fit import fit, refit
 from mmm_core.posterior.handle import Posterior

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mmm_core.agreement.predicted import ResultNoise, predict, predictions, weighted_quantiles
+from mmm_core.agreement.predicted import predict, predictions, weighted_quantiles
 from mmm_core.effects.replayed_tests import replayed_tests
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
+from mmm_core.evidence.result_noise import ResultNoise
 from mmm_core.spec.calibration_spec import Calibration
 from tests.mmm_core.posteriors import posterior
 

@@ -8,13 +8,13 @@ import pytest
 
 from mmm_core.agreement.left_out import importance_weights, result_density
 from mmm_core.agreement.moves import channel_moves, summary, unforeseen, unknown
-from mmm_core.agreement.predicted import ResultNoise
 from mmm_core.agreement.report import calibration_report, require_tests
 from mmm_core.agreement.stored import read_report, to_json
 from mmm_core.agreement.tables import ALL_TESTS, ROI, TESTS
 from mmm_core.effects.replayed_tests import replayed_tests
 from mmm_core.effects.roi import roi_draws, roi_table
 from mmm_core.errors import DamagedFile, InputError
+from mmm_core.evidence.result_noise import ResultNoise
 from mmm_core.posterior.schema import LIFT_TESTS, calibrated_by
 from mmm_core.spec.calibration_spec import Calibration
 from tests.mmm_core.agreement.calibrated import calibrated, lift_test

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import gamma, norm
 
+from mmm_core.evidence.result_noise import ResultNoise
 from mmm_core.reconciliation.bias import Bias, Claimed
 from mmm_core.reconciliation.density import Kernels, LiftLikelihood, fused, of_tests
 
@@ -16,7 +17,9 @@ POSITIVE = np.exp(0.3 + 0.5 * QUANTILES / QUANTILES.std())
 
 
 def lift(measured, error, per_return=2.0, others=0.0, nu=None, draws=1000):
-    return LiftLikelihood(measured, error, np.full(draws, others), np.full(draws, per_return), nu)
+    return LiftLikelihood(
+        measured, error, np.full(draws, others), np.full(draws, per_return), ResultNoise(nu)
+    )
 
 
 def closed_form(*measured):

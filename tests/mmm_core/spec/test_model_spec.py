@@ -1,10 +1,7 @@
 """The model specification: what is read, what is filled in, what is refused and how it is said."""
 
-import copy
-import json
 import re
 import sys
-from pathlib import Path
 
 import jsonschema
 import pytest
@@ -12,28 +9,10 @@ import yaml
 from pydantic import Field
 
 from mmm_core.errors import SpecError
-from mmm_core.inference.engines import ENGINES
-from mmm_core.priors import FAMILIES
 from mmm_core.spec.media_spec import Channel, Media
-from mmm_core.spec.model_spec import NOT_YET, Fit, ModelSpec, json_schema, load_spec, parse_spec
+from mmm_core.spec.model_spec import Fit, ModelSpec, json_schema, load_spec, parse_spec
 from mmm_core.transforms.adstock import ADSTOCKS
-from mmm_core.transforms.saturation import SATURATIONS
-
-MINIMAL = {
-    "model": "small",
-    "table": "weekly",
-    "kpi": {"column": "revenue"},
-    "media": {"channels": {"tv": {"spend": "tv_spend"}}},
-}
-
-
-def changed(path, value):
-    spec = copy.deepcopy(MINIMAL)
-    here = spec
-    for key in path[:-1]:
-        here = here.setdefault(key, {})
-    here[path[-1]] = value
-    return spec
+from tests.mmm_core.spec.minimal import MINIMAL, as_json, changed
 
 
 def test_five_lines_are_a_model():
@@ -439,87 +418,6 @@ def test_extensions_stand_beside_the_file_or_in_the_current_folder(tmp_path, mon
     monkeypatch.chdir(current)
     assert load_spec(beside / "here.yaml").media.channels["tv"].adstock.kind == "here"
     assert sys.path == path_before
-
-
-DOCUMENTED = (Path(__file__).parents[3] / "docs" / "model-spec.md").read_text()
-
-
-def blocks(language):
-    """The code blocks of docs/model-spec.md in a language."""
-    return [block.split("```")[0] for block in DOCUMENTED.split(f"```{language}\n")[1:]]
-
-
-def as_json(mapping):
-    """Dates as the text that a user wrote."""
-    return json.loads(json.dumps(mapping, default=str))
-
-
-def test_json_schema_names_the_keys_a_user_writes():
-    schema = json_schema()
-    assert {"model", "table", "kpi", "media", "time", "budget"} <= set(schema["properties"])
-    assert "from" in schema["$defs"]["Time"]["properties"]
-
-
-def test_json_schema_lists_every_kind_with_its_parameters_and_shows_priors_as_they_are_written():
-    parts = json_schema()["$defs"]
-    assert parts["Adstock"]["properties"]["kind"]["enum"] == list(ADSTOCKS)
-    assert parts["Saturation"]["properties"]["kind"]["enum"] == list(SATURATIONS)
-    assert {"l_max", "alpha", "peak", "shape", "scale"} <= set(parts["Adstock"]["properties"])
-    assert "default {gamma: [2, 1]}" in parts["Adstock"]["properties"]["peak"]["description"]
-    assert parts["MediaDefaults"]["properties"]["prior"]["default"] == {"roi": {"lognormal": [0.2, 0.9]}}
-
-
-@pytest.mark.parametrize("text", blocks("yaml"))
-def test_the_documented_examples_are_read_and_agree_with_the_schema(text):
-    """An example that is no whole model is one with the four required keys of MINIMAL."""
-    mapping = {**MINIMAL, **yaml.safe_load(text)}
-    if "extensions" in mapping:
-        pytest.skip("read where its module is at hand")
-    assert parse_spec(mapping).channels
-    jsonschema.validate(as_json(mapping), json_schema())
-
-
-@pytest.mark.parametrize(
-    "spoilt",
-    [
-        changed(["kpl"], {}),
-        changed(["media", "channels", "tv", "adstock"], {"kind": "geomtric"}),
-        changed(["media", "channels", "tv", "adstock"], {"alhpa": 0.5}),
-        changed(["media", "channels", "tv", "prior"], {"roi": {"lognorml": [0, 1]}}),
-        changed(["media", "channels", "tv", "prior"], {"roi": {"lognormal": [0]}}),
-    ],
-)
-def test_the_schema_refuses_what_the_library_refuses(spoilt):
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(spoilt, json_schema())
-
-
-def test_every_key_is_documented():
-    """docs/model-spec.md against the types: a key, a kind or an engine added here must be explained there."""
-    schema = json_schema()
-    for definition in [schema, *schema["$defs"].values()]:
-        for key in definition.get("properties", {}):
-            assert re.search(rf"`[^`\n]*\b{key}\b[^`\n]*`", DOCUMENTED), (
-                f"docs/model-spec.md does not explain {key}"
-            )
-    for name in (*ADSTOCKS, *SATURATIONS, *ENGINES, *NOT_YET, *FAMILIES):
-        assert f"`{name}`" in DOCUMENTED, f"docs/model-spec.md does not explain {name}"
-
-
-def test_the_documented_defaults_of_shapes_are_those_of_the_registry():
-    for kinds in (ADSTOCKS, SATURATIONS):
-        for kind in kinds.values():
-            for name, value in kind.parameters.items():
-                row = f"| `{kind.name}` | `{name}` | `{value.prior.words}` |"
-                assert row in DOCUMENTED, f"docs/model-spec.md lacks {row} of {kinds.role} {kind.name}"
-
-
-@pytest.mark.parametrize(
-    "path", sorted((Path(__file__).parents[3] / "models").glob("*.yaml")), ids=lambda p: p.stem
-)
-def test_the_models_of_the_project_are_read(path):
-    assert load_spec(path).model == path.stem
-    jsonschema.validate(as_json(yaml.safe_load(path.read_text())), json_schema())
 
 
 def test_a_component_needs_a_name_of_its_own():
