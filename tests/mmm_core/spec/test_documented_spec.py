@@ -13,14 +13,8 @@ from mmm_core.priors import FAMILIES
 from mmm_core.spec.model_spec import NOT_YET, json_schema, load_spec, parse_spec
 from mmm_core.transforms.adstock import ADSTOCKS
 from mmm_core.transforms.saturation import SATURATIONS
+from tests.mmm_core.spec.documented import DOCUMENTED, blocks
 from tests.mmm_core.spec.minimal import MINIMAL, as_json, changed
-
-DOCUMENTED = (Path(__file__).parents[3] / "docs" / "model-spec.md").read_text()
-
-
-def blocks(language):
-    """The code blocks of docs/model-spec.md in a language."""
-    return [block.split("```")[0] for block in DOCUMENTED.split(f"```{language}\n")[1:]]
 
 
 def test_json_schema_names_the_keys_a_user_writes():

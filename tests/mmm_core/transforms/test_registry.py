@@ -17,7 +17,7 @@ from mmm_core.transforms.adstock import ADSTOCKS, lag_weights
 from mmm_core.transforms.registry import Kinds, parameter
 from mmm_core.transforms.saturation import SATURATIONS
 from tests.mmm_core.posteriors import SPEC, weekly_table
-from tests.mmm_core.spec.test_model_spec import blocks
+from tests.mmm_core.spec.documented import blocks
 
 (MODULE,) = blocks("python")
 (YAML,) = (text for text in blocks("yaml") if "extensions" in text)
