@@ -42,7 +42,9 @@ SHOWN = ["test_id", "status", "channels", "end_date", "incremental_outcome", "st
     checks={
         "approved_tests_agree_with_the_data": "No test that somebody approved contradicts the model's table.",
         "reports_can_be_read": "Every test of the market in the mart has a result that can be used.",
-        "approvals_name_known_tests": "Every line of the approvals is about a test that was reported.",
+        "approvals_name_known_tests": (
+            "Every line of the approvals, and every name of `as_roi_prior`, is of a test that was reported."
+        ),
     },
 )
 def lift_evidence(
@@ -55,7 +57,7 @@ def lift_evidence(
 ) -> dg.MaterializeResult:
     from mmm_core.data.arrays import model_data
     from mmm_core.data.reader import read_table
-    from mmm_core.evidence.beside import unknown_approvals
+    from mmm_core.evidence.beside import unknown_approvals, unknown_priors
     from mmm_core.evidence.scorecard import TABLE
 
     vintage = vintage_of(context.partition_key)
@@ -90,7 +92,9 @@ def lift_evidence(
         check_results=[
             _agree(card),
             _readable(mart),
-            _known(unknown_approvals(scored.approvals, scored.reported)),
+            _known(
+                unknown_approvals(scored.approvals, scored.reported), unknown_priors(spec, scored.reported)
+            ),
         ],
     )
 
@@ -111,10 +115,12 @@ def _readable(mart: MartTests) -> dg.AssetCheckResult:
     return check("reports_can_be_read", not faults, words, severity=dg.AssetCheckSeverity.WARN)
 
 
-def _known(unknown: list[str]) -> dg.AssetCheckResult:
-    words = (
-        f"decided about, and never reported: {', '.join(unknown)}: mend the name"
-        if unknown
-        else "all of them are"
-    )
-    return check("approvals_name_known_tests", not unknown, words, severity=dg.AssetCheckSeverity.WARN)
+def _known(approved: list[str], priors: list[str]) -> dg.AssetCheckResult:
+    nowhere = {"decided about": approved, "named in `as_roi_prior`": priors}
+    faults = [
+        f"{where}, and never reported: {', '.join(names)}: mend the name"
+        for where, names in nowhere.items()
+        if names
+    ]
+    words = "\n".join(faults) or "all of them are"
+    return check("approvals_name_known_tests", not faults, words, severity=dg.AssetCheckSeverity.WARN)

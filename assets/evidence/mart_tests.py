@@ -1,5 +1,6 @@
 """Lift tests of a model's market, as the mart has them, read as records."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mmm_core.evidence.lift_test import LiftTest
+    from mmm_core.evidence.reader import Fault
     from mmm_core.spec.model_spec import ModelSpec
 
 MART = "fct_lift_tests"
@@ -48,10 +50,17 @@ def read_tests(warehouse: Warehouse, spec: "ModelSpec") -> MartTests:
     if table.empty:
         return MartTests()
     reading = lift_tests_in(table, SOURCE)
-    unreadable: dict[str, str] = {}
-    for fault in reading.faults:
-        unreadable[fault.test_id] = "; ".join(filter(None, (unreadable.get(fault.test_id), fault.text)))
-    return MartTests(tuple(_with_share(test, table, spec) for test in reading.tests), unreadable)
+    return MartTests(
+        tuple(_with_share(test, table, spec) for test in reading.tests), faults_by_test(reading.faults)
+    )
+
+
+def faults_by_test(faults: "Iterable[Fault]") -> dict[str, str]:
+    """What speaks against the rows of each test, in one line."""
+    found: dict[str, str] = {}
+    for fault in faults:
+        found[fault.test_id] = "; ".join(filter(None, (found.get(fault.test_id), fault.text)))
+    return found
 
 
 def _rows(warehouse: Warehouse, market: str, wanted: bool) -> "pd.DataFrame":

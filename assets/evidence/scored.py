@@ -1,10 +1,10 @@
 """The lift tests of a model, from mart and files, scored and decided: what `lift_evidence` keeps and others compare."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from assets.evidence.mart_tests import MartTests, read_tests
+from assets.evidence.mart_tests import MartTests, faults_by_test, read_tests
 from assets.models import Vintage, spec_path
 from assets.resources.stores import ResultStore
 from assets.resources.warehouse import Warehouse
@@ -24,7 +24,8 @@ class Scored:
     """The scorecard of a model's tests, and what it was made of.
 
     Attributes:
-        mart: tests of the mart. tests: those and the ones beside the model's YAML.
+        mart: tests of the mart, and why rows of it or of `geo_lift` cannot be used.
+        tests: those, and the ones beside the model's YAML.
         approvals: who decided about which, by test.
     """
 
@@ -61,17 +62,20 @@ def scored_tests(
 
     folder = spec_path(vintage.model).parent
     mart, approvals = read_tests(warehouse, spec), approvals_beside(spec, folder)
-    tests = (*mart.tests, *tests_beside(spec, folder), *_read(results.read("geo_lift", vintage)))
+    read_out, faults = _read(results.read("geo_lift", vintage))
+    mart = replace(mart, unreadable={**(mart.unreadable or {}), **faults})
+    tests = (*mart.tests, *tests_beside(spec, folder), *read_out)
     card = scorecard(
         tests, data, fitted or spec, spec.calibration, approvals, vintage.week, unreadable=mart.unreadable
     )
     return Scored(card, mart, tests, approvals)
 
 
-def _read(table: "pd.DataFrame | None") -> "tuple[LiftTest, ...]":
-    """The lift tests that geo experiments made, from the rows of `geo_lift`."""
+def _read(table: "pd.DataFrame | None") -> "tuple[tuple[LiftTest, ...], dict[str, str]]":
+    """The lift tests that geo experiments made, from the rows of `geo_lift`, and why others cannot be used."""
     from mmm_core.evidence.reader import lift_tests_in
 
     if table is None or table.empty:
-        return ()
-    return lift_tests_in(table, "geo_lift").tests
+        return (), {}
+    reading = lift_tests_in(table, "geo_lift")
+    return reading.tests, faults_by_test(reading.faults)

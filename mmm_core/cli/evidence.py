@@ -113,7 +113,7 @@ def _scored(
     from mmm_core.data.arrays import model_data
     from mmm_core.data.table import read_table
     from mmm_core.errors import InputError, listed, nearest
-    from mmm_core.evidence.beside import approvals_beside, markets_of, unknown_approvals
+    from mmm_core.evidence.beside import approvals_beside, markets_of, unknown_approvals, unknown_priors
     from mmm_core.evidence.scorecard import scorecard
 
     tests = tests_of(spec, folder, lift_tests)
@@ -136,10 +136,9 @@ def _scored(
         markets=markets_of(rows, spec),
     )
     names = [test.test_id for test in tests]
-    priors = spec.calibration.as_roi_prior
     nowhere = {
         "decided about": unknown_approvals(approvals, names),
-        "to be priors by `as_roi_prior`": [] if priors == "all" else unknown_approvals(priors, names),
+        "named in `as_roi_prior`": unknown_priors(spec, names),
     }
     return card, [
         escape(f"{what}, but in no file of tests: {listed(unknown)} ({nearest(unknown[0], names)})")

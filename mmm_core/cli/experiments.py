@@ -107,13 +107,11 @@ def changed(asked: Experiments, **options: Any) -> Experiments:
 
     from mmm_core.errors import InputError
     from mmm_core.spec.experiments_spec import Experiments
+    from mmm_core.spec.faults import explained
 
     stated = {name: value for name, value in options.items() if value not in (None, [])}
     try:
         return Experiments.model_validate({**asked.model_dump(), **stated})
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        )
+        faults = "; ".join(explained(error, Experiments, {}))
         raise InputError(f"experiments: {faults}") from None

@@ -53,6 +53,12 @@ def unknown_approvals(approvals: Iterable[str], tests: Iterable[str]) -> list[st
     return sorted(set(approvals) - set(tests))
 
 
+def unknown_priors(spec: ModelSpec, tests: Iterable[str]) -> list[str]:
+    """Tests of `calibration: {as_roi_prior: ...}` that nobody has reported: the test that was meant is replayed."""
+    wanted = spec.calibration.as_roi_prior
+    return [] if wanted == "all" else sorted(set(wanted) - set(tests))
+
+
 def _there(spec: ModelSpec, folder: Path, key: str, name: str) -> Path:
     path = folder / name
     if not path.is_file():

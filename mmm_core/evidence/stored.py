@@ -103,7 +103,7 @@ def read_evidence(path: str | Path) -> Evidence:
         return evidence_from(json.loads(read_bytes(path)))
     except UnreadableFile:
         raise
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedFile(f"{source}: is no evidence that can be read ({error}): make it again") from None
 
 

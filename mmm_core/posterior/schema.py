@@ -89,10 +89,20 @@ class WithAttributes(Protocol):
 
 
 def calibrated_by(tree: WithAttributes) -> Evidence | None:
-    """The lift tests that a posterior saw, with those set aside; None where it saw none."""
+    """The lift tests that a posterior saw, with those set aside; None where it saw none.
+
+    Raises:
+        DamagedFile: they are not what a fit of this release writes.
+    """
     if LIFT_TESTS not in tree.attrs:
         return None
-    found = evidence_from(json.loads(tree.attrs[LIFT_TESTS]))
+    try:
+        found = evidence_from(json.loads(tree.attrs[LIFT_TESTS]))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DamagedFile(
+            f"posterior of {tree.attrs.get('model', '?')}: the lift tests that it saw cannot be read ({error}): fit it "
+            "again, or read it with the version that wrote it"
+        ) from None
     return found if found.tests else None
 
 

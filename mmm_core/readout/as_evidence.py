@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from datetime import timedelta
 
-from mmm_core.errors import InputError
+from mmm_core.errors import InputError, listed
 from mmm_core.evidence.lift_test import LiftTest, Outcome, TestedSpend
 from mmm_core.readout.record import Readout
 
@@ -39,9 +39,12 @@ def lift_test(
     actual, without = (
         sum(getattr(amounts, of) for amounts in spend.values()) for of in ("actual", "without")
     )
-    if actual == without:
+    unchanged = [channel for channel, amounts in spend.items() if amounts.actual == amounts.without]
+    if unchanged or actual == without:
+        of = f" of {listed(unchanged)}" if unchanged else ""
         raise InputError(
-            f"spend with and without the test is the same, {actual:g}: state what would have been spent without it"
+            f"spend{of} with and without the test is the same: state what would have been spent without it"
+            + (", or leave the channel out" if unchanged and len(spend) > 1 else "")
         )
     if not readout.standard_error > 0:
         raise InputError(

@@ -45,7 +45,9 @@ def explained(error: ValidationError, root: type[BaseModel], not_yet: dict[str, 
     faults = [
         fault
         for fault in error.errors()
-        if _place(fault) not in several and not _of_another_branch(fault, error.errors())
+        if _place(fault) not in several
+        and not _of_another_branch(fault, error.errors())
+        and not _emptied(fault, error.errors())
     ]
     of_defaults = {(*fault["loc"][2:], fault["msg"]) for fault in faults if fault["loc"][:2] == _DEFAULTS}
     # every channel repeats a fault of the defaults
@@ -94,6 +96,14 @@ def _of_another_branch(fault: Any, faults: Iterable[Any]) -> bool:
     if fault["type"] == "literal_error":
         return isinstance(fault["input"], dict)
     return fault["type"] in ("model_type", "float_parsing", "float_type")
+
+
+def _emptied(fault: Any, faults: Iterable[Any]) -> bool:
+    """Whether a list is too short only because its entries are at fault, which are named themselves."""
+    place = _place(fault)
+    return fault["type"] == "too_short" and any(
+        _place(other)[: len(place)] == place and len(_place(other)) > len(place) for other in faults
+    )
 
 
 def _is_branch(part: Any) -> bool:
@@ -152,10 +162,16 @@ def _literals(fault: Any) -> list[str]:
 
 def _number(fault: Any, where: list[str], root: type[BaseModel]) -> str:
     """What number to write: whole or not, and its range where the specification states one."""
-    field = _fields_at(where[:-1], root).get(where[-1])
-    kinds = () if field is None else (field.annotation, *getattr(field.annotation, "__args__", ()))
+    if where[-1].isdigit():  # an entry of a list: what an entry is, and how many there are is no limit of it
+        field = _fields_at(where[:-2], root).get(where[-2])
+        entry = next(iter(get_args(field.annotation)), None) if field is not None else None
+        kinds: tuple[Any, ...] = (entry, *get_args(entry))
+        stated: tuple[Any, ...] = tuple(_inner_limits((entry,)))
+    else:
+        field = _fields_at(where[:-1], root).get(where[-1])
+        kinds = () if field is None else (field.annotation, *getattr(field.annotation, "__args__", ()))
+        stated = () if field is None else (*field.metadata, *_inner_limits(get_args(field.annotation)))
     whole = fault["type"] in _WHOLE or (int in kinds and float not in kinds)
-    stated = () if field is None else (*field.metadata, *_inner_limits(field.annotation))
     bounds = {name: getattr(limit, name) for name in _RANGE for limit in stated if hasattr(limit, name)}
     words = " and ".join(f"{_RANGE[name]} {bound}" for name, bound in bounds.items())
     if set(bounds) == {"ge", "le"}:
@@ -163,14 +179,9 @@ def _number(fault: Any, where: list[str], root: type[BaseModel]) -> str:
     return f"a {'whole ' if whole else ''}number {words}".rstrip()
 
 
-def _inner_limits(annotation: Any) -> list[Any]:
-    """Limits of a number that is one of the forms a key takes: of `float` in `Literal[...] | Annotated[float, ...]`."""
-    stated = [
-        limit
-        for form in get_args(annotation)
-        for limit in get_args(form)[1:]
-        if get_origin(form) is Annotated
-    ]
+def _inner_limits(forms: Iterable[Any]) -> list[Any]:
+    """Limits of a number that is one of several forms: of `float` in `Literal[...]` and `Annotated[float, ...]`."""
+    stated = [limit for form in forms for limit in get_args(form)[1:] if get_origin(form) is Annotated]
     return [
         inner for limit in stated for inner in (limit.metadata if isinstance(limit, FieldInfo) else [limit])
     ]

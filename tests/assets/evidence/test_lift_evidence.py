@@ -122,6 +122,25 @@ def test_a_person_and_the_data_that_disagree_are_named(calibrated):
     assert "never reported: no-error" in found["approvals_name_known_tests"].description
 
 
+def test_a_read_out_that_cannot_be_used_is_rejected_and_never_lost(calibrated):
+    """Its panel gave it no error worth the name, say: in the scorecard it stands with the reason."""
+    rows = mart(test_id=["geo-1", "geo-2", "geo-3", "geo-4"]).head(1).drop(columns="population_covered")
+    rows = rows.rename(columns=lambda name: name.removesuffix("_by_channel")).assign(standard_error=0.0)
+    calibrated.results.versions("geo_lift").point(VINTAGE, calibrated.results.keep("geo_lift", VINTAGE, rows))
+    found = checks(calibrated.materialize(lift_evidence))["reports_can_be_read"]
+    assert "geo-1: column standard_error: 0 is not above 0" in found.description
+    kept = {aside.test_id: aside.status for aside in stored(calibrated).set_aside}
+    assert kept["geo-1"] == "rejected"
+
+
+def test_a_prior_of_a_test_that_nobody_reported_is_named(calibrated):
+    wanted = {**CALIBRATION, "as_roi_prior": ["tv-on", "tv-off"]}
+    calibrated.write_spec(filter={"market": "us"}, calibration=wanted)
+    known = checks(calibrated.materialize(lift_evidence))["approvals_name_known_tests"]
+    assert not known.passed
+    assert known.description == "named in `as_roi_prior`, and never reported: tv-off: mend the name"
+
+
 def test_what_nobody_approved_changes_no_posterior(calibrated):
     calibrated.materialize(lift_evidence)
     before, file = stored(calibrated).version, calibrated.evidence.current(VINTAGE)

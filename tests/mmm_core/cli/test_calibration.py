@@ -5,7 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from mmm_core.posterior.schema import save_posterior
+from mmm_core.errors import DamagedFile
+from mmm_core.posterior.schema import LIFT_TESTS, calibrated_by, save_posterior
 from tests.mmm_core.agreement.calibrated import calibrated
 from tests.mmm_core.cli.command import mmm
 from tests.mmm_core.posteriors import posterior
@@ -46,6 +47,16 @@ def test_each_p_value_stays_beside_what_it_is_of_in_a_narrow_window(folder):
     # an interval is headed by "interval", which a line of headings may hold below "90 %"
     assert all(words.count("p") == words.count("interval") for words in headings)
     assert sum(words.count("p") for words in headings) == 3
+
+
+@pytest.mark.parametrize("evidence", ['{"format": 1', '{"format": 9}', "[]", '{"format": 1, "tests": 3}'])
+def test_tests_that_cannot_be_read_any_more_are_refused_with_the_remedy(evidence):
+    tree = posterior(draws=4)
+    tree.attrs[LIFT_TESTS] = evidence
+    with pytest.raises(
+        DamagedFile, match=r"posterior of small: the lift tests that it saw cannot be read \(.*fit it "
+    ):
+        calibrated_by(tree)
 
 
 def test_a_posterior_without_tests_is_refused_with_the_remedy(folder):

@@ -74,7 +74,7 @@ def test_a_prior_by_a_test_that_is_nowhere_is_named(model):
     said = evidence(model)
     assert said.returncode == 0, said.stderr
     assert (
-        "to be priors by `as_roi_prior`, but in no file of tests: search-uq (did you mean 'search-up'?)"
+        "named in `as_roi_prior`, but in no file of tests: search-uq (did you mean 'search-up'?)"
         in said.stdout
     )
 

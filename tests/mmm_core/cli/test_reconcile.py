@@ -122,6 +122,14 @@ def test_the_yaml_of_another_model_is_refused(folder, tmp_path):
     assert "--model is of another, the posterior of compared" in said.stderr
 
 
+def test_the_geo_experiments_that_the_yaml_names_are_read_too(folder):
+    named = folder / "named.yaml"
+    named.write_text(yaml.safe_dump({**SPEC, "calibration": {"experiments": "none.yaml"}}))
+    said = reconcile(folder, "--model", named)
+    assert said.returncode == 2
+    assert "none.yaml is not there: put the file beside the model's YAML" in said.stderr
+
+
 def test_a_file_of_claims_to_fill_in(tmp_path):
     said = mmm("attribution", "--out", tmp_path / "claims.csv")
     assert said.returncode == 0, said.stderr

@@ -69,7 +69,12 @@ def test_spend_that_makes_no_test(found):
     for spend, words in (
         ({}, "needs the channel"),
         ({"tv": TestedSpend(-1, 0)}, "spend of tv is negative"),
-        ({"tv": TestedSpend(5, 5)}, "spend with and without the test is the same, 5"),
+        ({"tv": TestedSpend(5, 5)}, "spend of tv with and without the test is the same"),
+        (
+            {"tv": TestedSpend(5, 5), "ooh": TestedSpend(5, 0)},
+            "spend of tv .* is the same: .*, or leave the channel out",
+        ),
+        ({"tv": TestedSpend(5, 0), "ooh": TestedSpend(0, 5)}, "spend with and without the test is the same"),
     ):
         with pytest.raises(InputError, match=words):
             lift_test(found, "t", spend)

@@ -511,3 +511,19 @@ def test_a_rule_of_reconciliation_that_cannot_be_meant_is_refused_by_the_keys_of
         parse_spec({**MINIMAL, "reconciliation": section})
     assert says in str(error.value)
     assert "[" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ({"weeks": [1]}, "experiments.weeks.0: write a whole number from 2 to 52, got 1"),
+        ({"weeks": [4, 500]}, "experiments.weeks.1: write a whole number from 2 to 52, got 500"),
+        ({"changes": [-2.0]}, "experiments.changes.0: write a number from -1 to 10, got -2.0"),
+        ({"shares": [0]}, "experiments.shares.0: write a number above 0 and of at most 1, got 0"),
+        ({"weeks": []}, "experiments.weeks: write at least 1, got []"),
+    ],
+)
+def test_an_entry_of_a_list_is_refused_with_the_range_of_an_entry(section, says):
+    with pytest.raises(SpecError) as error:
+        parse_spec({**MINIMAL, "experiments": section})
+    assert str(error.value).splitlines()[1:] == [f"  {says}"]
