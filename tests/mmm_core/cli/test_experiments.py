@@ -39,4 +39,4 @@ def test_experiments_are_ranked_and_the_best_of_each_channel_is_a_test_to_fill_i
     assert refused.returncode == 2
     words = " ".join(refused.stderr.split())
     assert "a change of 0 is no experiment" in words
-    assert "less than or equal to 1" in words
+    assert "shares.0: write a number above 0 and of at most 1, got 1.5" in words
