@@ -59,6 +59,7 @@ def _read_cell(
     in_time = placebo.standard_error_in_time(missed)
     in_space = placebo.standard_error_in_space(known[penalty], held_out)
     error = max(in_time, in_space)
+    placebos = len(missed) + len(known[penalty].donors)
     half = float(ndtri((1 + level) / 2)) * error
     ends = conformal.interval(treated, donors, measured, att, error, level, augment, penalty)
 
@@ -87,7 +88,7 @@ def _read_cell(
         att=att,
         att_low=att - half,
         att_high=att + half,
-        p_value=float(2 * ndtr(-abs(att) / error)) if error > 0 else float(att == 0),
+        p_value=_p_value(att, error, placebos),
         standard_error=error * total,
         standard_error_in_time=in_time * total,
         standard_error_in_space=in_space * total,
@@ -107,6 +108,13 @@ def _read_cell(
         design.donors[position] for position in placebo.moved(donors, pre, augment, penalty, known[penalty])
     ]
     return replace(found, warnings=warnings_of(found, moved, len(design.donors)))
+
+
+def _p_value(effect: float, error: float, placebos: int) -> float:
+    """Of no effect, two-sided and normal; no smaller than `placebos` of chance, none of them as large, can tell."""
+    if not error > 0:
+        return 1.0 if effect == 0 else 1 / (placebos + 1)
+    return max(float(2 * ndtr(-abs(effect) / error)), 1 / (placebos + 1))
 
 
 def _weights(design: Design, fitted: SyntheticControl) -> dict[str, float]:

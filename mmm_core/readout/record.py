@@ -78,7 +78,8 @@ class Readout:
             its standard error.
         lift: `incremental` over `expected`, likewise; nan where nothing was expected.
         att: effect per geo and period, likewise.
-        p_value: of no effect, two-sided, by the same standard error.
+        p_value: of no effect, two-sided, by the same standard error; at least one over one more than there were
+            placebos, which can tell no less.
         standard_error: of `incremental`: the larger of the placebos' in time and in space.
         conformal: a second test of the same estimator, which needs no standard error.
         weights: of the donors that have any, largest first.

@@ -40,6 +40,7 @@ def test_without_noise_the_effect_is_exact():
     assert found.lift == pytest.approx(900 / (found.observed - 900), rel=1e-8)
     assert found.standard_error < 1e-3
     assert found.conformal.p_value == pytest.approx(1 / 75)
+    assert found.p_value == pytest.approx(1 / (40 + 8 + 1))  # windows and donors tried: they can tell no less
     assert all(period.effect == pytest.approx(60 * period.measured, abs=1e-5) for period in found.periods)
     assert found.fit.scaled_l2_imbalance < 1e-6
 
