@@ -103,7 +103,7 @@ def observations(waves: pd.DataFrame, weeks: pd.DatetimeIndex) -> Observations:
     yes = waves["share"].to_numpy(float) * waves["sample"].to_numpy(float)
     no = waves["sample"].to_numpy(float) - yes
     measured = np.log((yes + 0.5) / (no + 0.5))
-    return Observations(_days_in_weeks(waves, weeks), measured, 1 / (yes + 0.5) + 1 / (no + 0.5))
+    return Observations(days_in_weeks(waves, weeks), measured, 1 / (yes + 0.5) + 1 / (no + 0.5))
 
 
 def weekly_noise(seen: Observations) -> float:
@@ -188,7 +188,7 @@ def _checked(waves: pd.DataFrame, weeks: pd.DatetimeIndex) -> pd.DataFrame:
     return waves
 
 
-def _days_in_weeks(waves: pd.DataFrame, weeks: pd.DatetimeIndex) -> np.ndarray:
+def days_in_weeks(waves: pd.DataFrame, weeks: pd.DatetimeIndex) -> np.ndarray:
     """Share of each wave's days in each week, of those that lie in any, (wave, week)."""
     first, last = waves["start"].to_numpy()[:, None], waves["end"].to_numpy()[:, None]
     begin = np.maximum(first, weeks.to_numpy())

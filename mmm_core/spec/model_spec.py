@@ -23,6 +23,7 @@ from mmm_core.spec.calibration_spec import Calibration
 from mmm_core.spec.experiments_spec import Experiments
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
+from mmm_core.spec.long_term_spec import LongTermRule
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 from mmm_core.spec.names import Column, Component, Day, FilterValue, refuse_names_alike
 from mmm_core.spec.reconciliation_spec import ReconciliationRule
@@ -38,7 +39,7 @@ BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 # `media.defaults` is read, but where the channels took it over.
 NOT_READ_BY_A_FIT: Any = {
     "owner": True, "schedule": True, "review": True, "budget": True, "table": True, "media": {"defaults": True},
-    "reconciliation": True, "experiments": True,
+    "reconciliation": True, "experiments": True, "long_term": True,
     "calibration": {"lift_tests": True, "tests": True, "experiments": True, "approvals": True, "rule": True},
 }  # fmt: skip
 
@@ -46,9 +47,7 @@ LONGEST_LINE, MOST_LINES = 600, 40
 """Of a message about a specification: whatever stands in a YAML, a person can read what is wrong with it."""
 
 # Keys of the specification that this version refuses by name, with what to write instead.
-NOT_YET: dict[str, str] = {
-    "long_term": "leave it out: only short-term effects are estimated",
-}
+NOT_YET: dict[str, str] = {}
 
 
 class Kpi(Strict):
@@ -264,6 +263,7 @@ class ModelSpec(Strict):
     review: Review = Review()
     budget: Budget = Budget()
     experiments: Experiments = Experiments()
+    long_term: LongTermRule = LongTermRule()
 
     @model_validator(mode="before")
     @classmethod
@@ -308,6 +308,7 @@ class ModelSpec(Strict):
                 raise ValueError(
                     f"experiments.channels names '{name}', no paid channel: {nearest(name, self.media.channels)}"
                 )
+        self.long_term.check_channels(self.paid)
         components = [
             *self.channels, *self.controls, *self.demand_terms, *self.treatments, *self.baseline.events,
             *self.baseline.steps,

@@ -183,7 +183,7 @@ def test_a_new_key_at_its_default_changes_no_hash():
         ),
         (["calibration"], {"lift_tests": "all"}, "calibration.lift_tests"),
         (["calibration"], {"nu": 1}, "calibration.nu"),
-        (["long_term"], {}, "long_term: not supported yet"),
+        (["long_term"], {"metric": ["awareness"]}, "did you mean 'metrics'?"),
         (["baseline", "slop"], "constant", "did you mean 'slope'?"),
         (["baseline", "holidays"], {}, "baseline.holidays.country: required"),
         (["baseline", "holidays"], {"country": "US", "window": [1, 2]}, "window [1, 2] must hold 0"),

@@ -1,0 +1,207 @@
+"""Whether to believe a long-term posterior: what is stable, identified, moved by the prior, forecast.
+
+One table, a row a check and subject, each in words. `stable draws` and `sampler` say whether the figures may be read at
+all; the others what to keep in mind when reading them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmm_core.errors import InputError
+from mmm_core.long_term.base import BASE, variance_ratio
+from mmm_core.long_term.identification import NONE, contractions, stability_words
+from mmm_core.long_term.minnesota import Minnesota
+from mmm_core.long_term.residuals import LAGS, portmanteau
+from mmm_core.long_term.returns import long_term_roi
+from mmm_core.long_term.sensitivity import prior_sensitivity
+from mmm_core.long_term.stationarity import stationarity
+from mmm_core.long_term.tracker_forecast import tracker_against_random_walk
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
+    from mmm_core.long_term.waves import Surveys
+
+SEVERE = ("stable draws", "sampler")
+"""Checks without which no figure may be read."""
+MOST_RHAT, LEAST_ESS = 1.1, 100.0
+LEAST_STABLE = 0.95
+LEAST_P = 0.05
+MOST_RATIO = 1.1
+"""A forecast's error in that of "as before" from which it is worse by more than these few origins leave to chance."""
+MOST_MOVED = 0.5
+"""Standard deviations by which another prior may move a channel's long-term ROI."""
+TESTED = 20
+"""Draws of the series of which stationarity is tested; the middle of their p-values counts."""
+
+
+def checks(
+    found: LongTerm,
+    plain: xr.Dataset | None = None,
+    base: xr.DataArray | None = None,
+    seen: Surveys | None = None,
+    media: pd.DataFrame | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """All of them.
+
+    Args:
+        plain: draws of a fit to the mean of base sales, for what propagation is worth; left out without.
+        base, seen, media, settings: what the model was fitted on and how, for forecasts from past weeks; left out
+            without.
+
+    Returns:
+        check, subject (a variable, channel, "channel on variable" or ""), value, bound, passed, words.
+    """
+    from mmm_core.long_term.stage import minnesota
+
+    prior = minnesota(found.rule)
+    rows = [_stable(found), *_sampler(found), _residuals(found), *_stationary(found)]
+    rows += _identified(found, prior)
+    rows += _moved_by_the_prior(found, prior)
+    if plain is not None:
+        rows += _propagated(found, plain)
+    if base is not None and seen is not None and media is not None:
+        rows += _forecast(base, seen, media, settings or {}, found.rule.seed)
+    return pd.DataFrame(rows, columns=["check", "subject", "value", "bound", "passed", "words"])
+
+
+Row = tuple[str, str, float, float, bool, str]
+
+
+def _stable(found: LongTerm) -> Row:
+    share = found.stable_share
+    words = stability_words(found.draws).replace(
+        "name the variables that wander in differenced=", "unit_root: true"
+    )
+    return "stable draws", "", share, LEAST_STABLE, share >= LEAST_STABLE, words
+
+
+def _sampler(found: LongTerm) -> list[Row]:
+    rhat, ess = float(found.attrs["rhat"]), float(found.attrs["ess"])
+    more = "raise long_term.draws, or drop a metric that is asked about rarely"
+    return [
+        ("sampler", "R-hat", rhat, MOST_RHAT, rhat <= MOST_RHAT, f"largest R-hat {rhat:.3f}"
+         + ("" if rhat <= MOST_RHAT else f": chains disagree; {more}")),
+        ("sampler", "effective draws", ess, LEAST_ESS, ess >= LEAST_ESS, f"smallest effective sample size {ess:.0f}"
+         + ("" if ess >= LEAST_ESS else f": {more}")),
+    ]  # fmt: skip
+
+
+def _residuals(found: LongTerm) -> Row:
+    order = int(found.draws.attrs["lags"])
+    test = portmanteau(found.draws, max(LAGS, order + 4))
+    return "residual autocorrelation", "", test.median_p, LEAST_P, test.median_p >= LEAST_P, test.sentence
+
+
+def _stationary(found: LongTerm) -> list[Row]:
+    observed = found.draws["observed"].isel(observed_week=slice(int(found.rule.unit_root), None))
+    places = np.linspace(0, observed.sizes["draw"] - 1, TESTED).astype(int)
+    names = [str(name) for name in observed["variable"].to_numpy()]
+    p_values = np.array([
+        [(one.adf_p, one.kpss_p) for one in stationarity(
+            pd.DataFrame(observed.isel(draw=place).transpose("observed_week", "variable").to_numpy(), columns=names)
+        )] for place in places
+    ])  # fmt: skip
+    rows: list[Row] = []
+    for name, (adf, kpss) in zip(names, np.median(p_values, axis=0), strict=True):
+        wanders, still = kpss < LEAST_P <= adf, adf < LEAST_P <= kpss
+        verdict = (
+            "stationary"
+            if still
+            else "unit root"
+            if wanders
+            else "trend or step"
+            if adf < LEAST_P
+            else "unclear"
+        )
+        known = f"ADF p = {adf:.2f}, KPSS p = {kpss:.2f}"
+        fine = not wanders or (name == BASE and found.rule.unit_root)
+        advice = {
+            "stationary": "effects die out",
+            "unit root": "effects may be permanent: compare a fit with long_term.unit_root: true",
+            "unclear": "too short to tell",
+            "trend or step": "a trend or a step is in it, which no lag explains",
+        }[verdict]
+        rows.append(
+            ("stationarity", name, float(adf), LEAST_P, fine, f"{name}: {verdict} ({known}); {advice}")
+        )
+    return rows
+
+
+def _identified(found: LongTerm, prior: Minnesota) -> list[Row]:
+    return [
+        (
+            "identification",
+            f"{one.channel} on {one.variable}",
+            one.contraction,
+            NONE,
+            one.contraction >= NONE,
+            one.sentence,
+        )
+        for one in contractions(found.draws, prior)
+    ]
+
+
+def _moved_by_the_prior(found: LongTerm, prior: Minnesota) -> list[Row]:
+    long = _long_roi(found.draws, found)
+    rows: list[Row] = []
+    for channel in (str(name) for name in long["channel"].to_numpy()):
+        one = prior_sensitivity(found.draws, prior, long.sel(channel=channel).to_numpy())
+        words = f"{channel}: long-term ROI moves by {one.moved:.2f} of its sd with {one.words}"
+        if not one.trusted:
+            words = f"{channel}: nobody can tell from these draws what {one.words} would do (k-hat {one.khat:.1f})"
+        passed = one.trusted and one.moved <= MOST_MOVED
+        rows.append(("prior sensitivity", channel, one.moved, MOST_MOVED, passed, words))
+    return rows
+
+
+def _propagated(found: LongTerm, plain: xr.Dataset) -> list[Row]:
+    """What it is worth that base sales are known as draws: never a failure."""
+    ratios = variance_ratio(_long_roi(found.draws, found), _long_roi(plain, found))
+    rows: list[Row] = []
+    for channel in (str(name) for name in ratios["channel"].to_numpy()):
+        ratio = float(ratios.sel(channel=channel))
+        words = f"{channel}: the variance of its long-term ROI is {ratio:.2f} times that with the base taken for known"
+        rows.append(("propagation", channel, ratio, np.nan, True, words))
+    return rows
+
+
+def _forecast(
+    base: xr.DataArray, seen: Surveys, media: pd.DataFrame, settings: Mapping[str, Any], seed: int
+) -> list[Row]:
+    try:
+        table = tracker_against_random_walk(base, seen.by_metric, media, seed=seed, **settings)
+    except InputError as error:
+        return [("forecast", "", np.nan, MOST_RATIO, True, f"no forecasts were compared: {error}")]
+    rows: list[Row] = []
+    for row in table.to_dict("records"):
+        ratio = float(row["ratio"])
+        compared = f'{row["variable"]}: error {ratio:.2f} times that of "as before" over {row["forecasts"]} forecasts'
+        worse = ": its lags tell nothing of the weeks to come; take fewer, or look for what is missing"
+        passed = not ratio > MOST_RATIO
+        rows.append(
+            (
+                "forecast",
+                str(row["variable"]),
+                ratio,
+                MOST_RATIO,
+                passed,
+                compared + ("" if passed else worse),
+            )
+        )
+    return rows
+
+
+def _long_roi(draws: xr.Dataset, found: LongTerm) -> xr.DataArray:
+    return long_term_roi(
+        draws,
+        horizon=found.rule.horizon,
+        discount=found.rule.discount,
+        revenue_per_kpi=float(found.attrs["revenue_per_kpi"]),
+    )

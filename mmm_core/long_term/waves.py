@@ -1,0 +1,209 @@
+"""The waves of a brand tracker: a table with a row a wave, checked, and parted by metric.
+
+Two forms are read. `metric, start, end, share, sample` says it all: first and last day of fieldwork, share of the
+answers (0 to 1), how many answered. `metric, month_start, value, sample_size` is the house's monthly tracker: a wave
+then lasts the month.
+
+Waves that no week of the model sees, and those of nobody, are set aside and said; a wave that begins after the as-of
+week is refused, as nobody can know of it. Between waves nothing is filled in: months without a wave are said too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mmm_core.data.cells import day_column, number_column, text_of
+from mmm_core.data.reader import read_table
+from mmm_core.errors import InputError, listed, nearest
+from mmm_core.inputs import name_of
+from mmm_core.long_term.series import ALIKE
+
+COLUMNS = ("metric", "start", "end", "share", "sample")
+MONTHLY = {"month_start": "start", "value": "share", "sample_size": "sample"}
+GAP = 1.6
+"""Times the usual distance between two waves from which a wave is missing."""
+
+
+@dataclass(frozen=True)
+class Surveys:
+    """What a model reads of a brand tracker.
+
+    Attributes:
+        by_metric: waves of each metric, in the rule's order: start, end, share, sample.
+        aside: waves that are not read, with the column `why`.
+        notes: in words, what is missing and what was set aside.
+    """
+
+    by_metric: Mapping[str, pd.DataFrame]
+    aside: pd.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The waves that are read, one after the other, with their metric."""
+        parts = [waves.assign(metric=name) for name, waves in self.by_metric.items()]
+        return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+
+
+def read_waves(path: str | Path) -> pd.DataFrame:
+    """The waves in a CSV or Parquet file, as `waves` returns them.
+
+    Raises:
+        InputError: no such file, or as `waves`.
+    """
+    return waves(read_table(path), name_of(path))
+
+
+def waves(table: pd.DataFrame, source: str = "surveys") -> pd.DataFrame:
+    """A table of waves in its one form.
+
+    Args:
+        table: metric, start, end, share, sample; or metric, month_start, value, sample_size. Of one market.
+        source: opens every message.
+
+    Returns:
+        metric (text), start and end (days), share and sample (numbers, nan where blank), sorted.
+
+    Raises:
+        InputError: a column is missing, a day or number that is none, a share outside 0 to 1, an end before its start,
+            or two waves of a metric that begin on one day.
+    """
+    table = table.rename(columns={old: new for old, new in MONTHLY.items() if new not in table.columns})
+    if "end" not in table.columns and "start" in table.columns:
+        begin = day_column(table, "start", source)
+        table = table.assign(start=begin, end=begin + pd.offsets.MonthEnd(0))
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{source}: no column {listed(missing)}: a brand survey has metric, start, end, share, sample, or "
+            "metric, month_start, value, sample_size"
+        )
+    out = pd.DataFrame(
+        {
+            "metric": text_of(table["metric"]),
+            "start": day_column(table, "start", source),
+            "end": day_column(table, "end", source),
+            "share": number_column(table, "share", source),
+            "sample": number_column(table, "sample", source),
+        }
+    ).sort_values(["metric", "start"], ignore_index=True)
+    blank = out["start"].isna() | out["end"].isna()
+    if blank.any():
+        raise InputError(
+            f"{source}: {int(blank.sum())} waves have no day they begin or end on: write YYYY-MM-DD"
+        )
+    _refuse(out, out["share"].isna(), "no share: leave the row out where nobody was asked", source)
+    _refuse(
+        out,
+        (out["share"] < 0) | (out["share"] > 1),
+        "a share outside 0 to 1: percentages are divided by 100",
+        source,
+    )
+    _refuse(out, out["sample"] < 0, "a sample below 0", source)
+    _refuse(out, out["end"] < out["start"], "an end before its start", source)
+    twice = out.duplicated(["metric", "start"], keep=False)
+    _refuse(out, twice, "another one that begins on the same day: give the rows of one market", source)
+    return out
+
+
+def surveys_of(
+    table: pd.DataFrame, metrics: Sequence[str], weeks: pd.DatetimeIndex, as_of: pd.Timestamp | None = None
+) -> Surveys:
+    """The waves that a model reads of its metrics.
+
+    Args:
+        table: of `waves`. metrics: of the rule. weeks: first days of the model's weeks.
+        as_of: first day of the as-of week; by default the last of `weeks`.
+
+    Raises:
+        InputError: a metric has no wave, too few in the weeks, a share that never changes, or one that is a copy of
+            another metric's; a wave that begins after the as-of week.
+    """
+    known = sorted(set(table["metric"]))
+    for name in metrics:
+        if name not in known:
+            raise InputError(f"long_term.metrics: no survey has the metric '{name}': {nearest(name, known)}")
+    table = table[table["metric"].isin(list(metrics))]
+    last = (weeks[-1] if as_of is None else max(as_of, weeks[-1])) + pd.Timedelta(days=6)
+    _refuse(table, table["start"] > last, f"its first day after the as-of week, which ends on {last:%Y-%m-%d}: nobody "
+            "can know of it yet; take it out", "surveys")  # fmt: skip
+    end = weeks[-1] + pd.Timedelta(days=6)
+    why = pd.Series("", index=table.index)
+    why[table["start"] > end] = f"begins after the model's last week, which ends on {end:%Y-%m-%d}"
+    why[table["end"] < weeks[0]] = f"ends before the model's first week, {weeks[0]:%Y-%m-%d}"
+    why[~(table["sample"] >= 1)] = "says of no respondents: its error cannot be known"
+    read = table[why == ""]
+    aside = table.assign(why=why)[why != ""]
+    parts = {
+        name: read[read["metric"] == name].drop(columns="metric").reset_index(drop=True) for name in metrics
+    }
+    for name, part in parts.items():
+        _check_metric(name, part)
+    _refuse_copies(parts)
+    return Surveys(parts, aside.reset_index(drop=True), (*_set_aside(aside), *_missing(parts)))
+
+
+def _check_metric(name: str, part: pd.DataFrame) -> None:
+    from mmm_core.long_term.survey import FEWEST_WAVES
+
+    if len(part) < FEWEST_WAVES:
+        raise InputError(
+            f"metric '{name}' has {len(part)} waves in the model's weeks: it takes {FEWEST_WAVES} to see it move; take "
+            "it out of long_term.metrics, or add waves"
+        )
+    if np.ptp(part["share"].to_numpy()) == 0:
+        raise InputError(
+            f"metric '{name}' is {part['share'].iloc[0]:g} in all {len(part)} waves: nothing can be learned of what "
+            "never changes; take it out of long_term.metrics"
+        )
+
+
+def _refuse_copies(parts: Mapping[str, pd.DataFrame]) -> None:
+    names = list(parts)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            both = parts[first].merge(parts[second], on="start", suffixes=("", "_other"))
+            if len(both) < 3:
+                continue
+            correlation = np.corrcoef(both["share"], both["share_other"])[0, 1]
+            if abs(correlation) > ALIKE:
+                raise InputError(
+                    f"metrics '{first}' and '{second}' are copies of one another in their {len(both)} common waves: "
+                    "nothing tells them apart; take one out of long_term.metrics"
+                )
+
+
+def _set_aside(aside: pd.DataFrame) -> list[str]:
+    return [
+        f"{metric}: {len(rows)} waves set aside ({listed(f'{day:%Y-%m-%d}' for day in rows['start'])}), each {why}"
+        for (metric, why), rows in aside.groupby(["metric", "why"], sort=False)
+    ]
+
+
+def _missing(parts: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Gaps between waves, in words."""
+    found = []
+    for name, part in parts.items():
+        apart = np.diff(part["start"].to_numpy()) / np.timedelta64(1, "D")
+        wide = np.flatnonzero(apart > GAP * np.median(apart))
+        if len(wide):
+            spans = listed(
+                f"{part['end'].iloc[place]:%Y-%m-%d} to {part['start'].iloc[place + 1]:%Y-%m-%d}"
+                for place in wide
+            )
+            found.append(
+                f"{name}: no wave in {spans}; its weeks there are uncertain, nothing is carried forward"
+            )
+    return found
+
+
+def _refuse(table: pd.DataFrame, wrong: pd.Series, words: str, source: str) -> None:
+    if wrong.any():
+        rows = table[wrong]
+        which = listed(f"{row.metric} from {row.start:%Y-%m-%d}" for row in rows.itertuples())
+        raise InputError(f"{source}: the wave of {which} has {words}")

@@ -1,0 +1,217 @@
+"""The long-term stage: from a posterior and a brand tracker to its tables, and what it refuses."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from mmm_core.effects.roi import roi_draws
+from mmm_core.errors import DamagedFile, InputError
+from mmm_core.long_term import checks as checking
+from mmm_core.long_term.base import base_draws
+from mmm_core.long_term.returns import long_term_roi
+from mmm_core.long_term.stage import (
+    LongTerm,
+    brand_states,
+    fit_long_term,
+    minnesota,
+    revenue_per_kpi,
+    skip_reason,
+    spend_of,
+)
+from mmm_core.long_term.stored import load_long_term, save_long_term
+from mmm_core.posterior.handle import Posterior
+from mmm_core.spec.long_term_spec import LongTermRule
+from mmm_core.spec.model_spec import parse_spec
+from tests.mmm_core.long_term.surveyed import monthly
+from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
+
+METRICS = ["awareness", "consideration"]
+LEFT_OUT = ["2025-01-01", "2025-02-01", "2025-03-01"]
+RULE = {"metrics": METRICS, "draws": 100, "lags": 1, "horizon": 26, "horizons": [13], "discount": 0.1}
+
+
+def weeks_of(tree):
+    return pd.DatetimeIndex(tree["constant_data/week"].to_numpy())
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return posterior({**SPEC, "long_term": RULE}, weekly_table(weeks=104), draws=60)
+
+
+@pytest.fixture(scope="module")
+def surveys(tree):
+    return monthly(weeks_of(tree), leave_out=LEFT_OUT)
+
+
+@pytest.fixture(scope="module")
+def found(tree, surveys):
+    return fit_long_term(tree, surveys, origin="small 12")
+
+
+def test_each_draw_has_the_base_and_the_short_term_return_of_one_draw_of_the_model(found, tree):
+    places = found.draws["draw"].to_numpy()
+    assert len(np.unique(places)) == 100
+    base = base_draws(tree, 120).sel(draw=places)
+    assert np.allclose(found.draws["observed"].sel(variable="base"), base)
+    assert np.allclose(
+        found.short_roi, roi_draws(tree)["roi"].isel(draw=places).sel(channel=["tv", "search"])
+    )
+
+
+def test_returns_add_up_and_are_those_of_the_draws(found):
+    table = found.roi()
+    whole = table[table["path"] == "all"].pivot(index="channel", columns="effect", values="mean")
+    assert np.allclose(whole["short"] + whole["long"], whole["total"])
+    paths = table[(table["effect"] == "long") & (table["path"] != "all")]
+    assert set(paths["path"]) == {"direct", *METRICS}
+    assert np.allclose(paths.groupby("channel")["mean"].sum(), whole["long"])
+    drawn = long_term_roi(found.draws, horizon=26, discount=0.1).sel(channel="tv")
+    row = table[(table["channel"] == "tv") & (table["effect"] == "long") & (table["path"] == "all")].iloc[0]
+    assert row["median"] == pytest.approx(float(drawn.median()))
+    assert (row["horizon_weeks"], row["discount"]) == (26, 0.1)
+    assert row["positive"] == pytest.approx(float((drawn > 0).mean()))
+
+
+def test_responses_are_of_an_average_week_of_spend_and_of_one_sd(found, tree):
+    table = found.responses()
+    assert list(table.columns) == [
+        "kind", "cause", "size", "response", "weeks_after", "unit", "median", "q05", "q95",
+    ]  # fmt: skip
+    spend = tree["constant_data/spend"].sum("geo").sel(paid_channel="tv").to_numpy()
+    media = table[(table["kind"] == "media") & (table["cause"] == "tv")]
+    assert media["size"].unique() == pytest.approx(spend[spend > 0].mean())
+    now = media[(media["response"] == "base") & (media["weeks_after"] == 0)].iloc[0]
+    effect = found.draws["media_coefficient"].sel(channel="tv", equation="base", media_lag=0)
+    assert now["median"] == pytest.approx(float(effect.median()) * now["size"])
+    assert set(table["unit"]) == {"points", "revenue"}
+    assert (
+        table.groupby(["kind", "cause", "response"])["weeks_after"]
+        .agg(["min", "max"])
+        .eq([0, 26])
+        .all(axis=None)
+    )
+
+
+def test_points_of_a_metric_are_the_change_of_its_share(found):
+    """A small shock to the logit of the last year's level, put through the logistic curve."""
+    table = found.responses()
+    own = table[
+        (table["kind"] == "shock") & (table["cause"] == "awareness") & (table["response"] == "awareness")
+    ]
+    shock = np.sqrt(found.draws["covariance"].sel(equation="awareness", variable="awareness")).median().item()
+    level = float(found.draws["modelled"].sel(equation="awareness").isel(week=slice(-52, None)).mean())
+
+    def share(logit):
+        return 1 / (1 + np.exp(-logit))
+
+    moved = 100 * (share(level + 1e-4) - share(level)) / 1e-4 * shock
+    assert own.iloc[0]["median"] == pytest.approx(moved, rel=1e-3)
+
+
+def test_weeks_without_a_wave_are_uncertain_and_nothing_is_carried_forward(found):
+    table = found.brand().set_index("week_start")
+    aware = table[table["metric"] == "awareness"]
+    hole = aware.loc["2025-01-06":"2025-03-24"]
+    assert hole["surveyed"].isna().all()
+    assert hole["sample"].isna().all()
+    assert aware.loc[:"2024-12-30", "surveyed"].notna().all()
+    width = aware["q95"] - aware["q05"]
+    assert width.loc["2025-02-10"] > 1.3 * width[aware["surveyed"].notna()].median()
+    assert any("no wave in 2024-12-31 to 2025-04-01" in note for note in found.notes)
+
+
+def test_the_states_of_the_surveys_alone_have_the_same_columns(found, tree, surveys):
+    alone = brand_states(surveys, weeks_of(tree), found.rule)
+    assert list(alone.columns) == list(found.brand().columns)
+    assert alone["surveyed"].equals(found.brand()["surveyed"])
+    assert np.abs(alone["median"] - found.brand()["median"]).max() < 0.05
+
+
+def test_multipliers_and_decomposition_name_their_horizons(found):
+    table = found.multipliers()
+    assert set(table["horizon_weeks"].dropna()) == {13, 26}
+    shares = found.decomposition()
+    assert set(shares["horizon_weeks"]) == {4, 13, 26}
+    assert shares["median"].between(0, 1).all()
+
+
+def test_every_check_is_there_in_words(found):
+    table = found.checks()
+    assert set(table["check"]) == {
+        "stable draws", "sampler", "residual autocorrelation", "stationarity", "identification",
+        "prior sensitivity", "propagation", "forecast",
+    }  # fmt: skip
+    assert set(table.loc[table["check"] == "forecast", "subject"]) == {*METRICS, "base"}
+    assert len(table[table["check"] == "identification"]) == 2 * 3
+    assert (table["words"].str.len() > 10).all()
+    failed = table[~table["passed"]]
+    assert set(failed["words"]) <= set(found.notes)
+
+
+def test_a_file_holds_all_of_it(found, tmp_path):
+    path = save_long_term(found.tree, tmp_path / "long_term.nc")
+    again = LongTerm.of(load_long_term(path))
+    pd.testing.assert_frame_equal(again.roi(), found.roi())
+    pd.testing.assert_frame_equal(again.checks(), found.checks())
+    pd.testing.assert_frame_equal(again.brand(), found.brand())
+    assert (again.attrs["origin"], again.attrs["model"], again.notes) == ("small 12", "small", found.notes)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(DamagedFile, match="fit the long term again"):
+        load_long_term(path)
+    with pytest.raises(InputError, match="no such long-term posterior"):
+        load_long_term(tmp_path / "none.nc")
+
+
+def test_an_unstable_posterior_has_no_long_run_figures_and_says_why(found):
+    draws = found.draws.copy(deep=True)
+    draws["lag_coefficient"][:] = 0.0
+    draws["lag_coefficient"][:, 0] = 1.02 * np.eye(3)
+    draws["largest_root"][:] = 1.02
+    tree = found.tree.copy()
+    tree["bvar"] = xr.DataTree(draws)
+    tree.attrs["stable_share"] = 0.0
+    wild = LongTerm(tree)
+    assert "100% of the draws are unstable" in wild.long_run_refused
+    assert set(wild.roi()["effect"]) == {"short", "long", "total"}
+    assert wild.multipliers()["horizon_weeks"].notna().all()
+    assert any(note.startswith("no long-run figures: ") for note in wild.notes)
+    stable = checking.checks(wild).set_index("check").loc["stable draws"]
+    assert not stable["passed"]
+    assert "there is no long run" in stable["words"]
+
+
+def test_a_model_without_metrics_says_that_it_has_no_long_term():
+    spec = parse_spec(SPEC)
+    assert skip_reason(spec).startswith("small: long_term.metrics names no brand metric")
+    assert skip_reason(parse_spec({**SPEC, "long_term": RULE})) == ""
+    with pytest.raises(InputError, match="names no brand metric"):
+        fit_long_term(posterior(draws=4), pd.DataFrame())
+
+
+def test_fewer_weeks_than_coefficients_are_refused(tree, surveys):
+    rule = LongTermRule(metrics=tuple(METRICS), lags=26, media_lags=12, draws=100)
+    with pytest.raises(InputError, match=r"for \d+ coefficients an equation .* take fewer lags"):
+        fit_long_term(tree, surveys, rule, checked=False)
+
+
+def test_the_rule_is_the_prior(tree):
+    stated = {"lags": 0.3, "media": {"mode": 0.1, "sd": 0.2}, "dummies": ["initial_observation"]}
+    rule = LongTermRule(metrics=("awareness",), tightness=stated, centre={"awareness": 0.8}, unit_root=True)
+    prior = minnesota(rule)
+    assert (prior.lags, prior.media.mode, prior.sum_of_coefficients) == (0.3, 0.1, None)
+    assert prior.initial_observation.mode == 1.0
+    assert prior.centre == {"awareness": 0.8, "base": 0.0}
+
+
+def test_media_are_spend_of_all_geos_in_weeks_of_their_first_days_and_a_unit_is_priced():
+    table = weekly_table(weeks=40, geos=("north", "south"))
+    spec = {**panel_spec(), "kpi": {"column": "orders", "revenue_per_unit": "order_value"}}
+    made = Posterior.of(posterior(spec, table, draws=4))
+    spend = spend_of(made, LongTermRule(metrics=("awareness",), channels=("search",)))
+    assert list(spend.columns) == ["search"]
+    assert np.allclose(spend["search"], table.groupby("week_start")["search_spend"].sum())
+    rows = table[table["week_start"] >= made.data["week"].to_numpy()[0]]
+    worth = (rows["orders"] * rows["order_value"]).sum() / rows["orders"].sum()
+    assert revenue_per_kpi(made) == pytest.approx(worth)

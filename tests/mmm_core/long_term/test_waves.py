@@ -1,0 +1,106 @@
+"""The waves of a brand tracker: forms that are read, what is set aside and said, what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmm_core.errors import InputError
+from mmm_core.long_term.waves import read_waves, surveys_of, waves
+from tests.mmm_core.long_term.surveyed import monthly
+
+WEEKS = pd.date_range("2023-01-02", periods=104, freq="7D")
+METRICS = ("awareness", "consideration")
+
+
+def table(**more):
+    return waves(monthly(WEEKS, **more))
+
+
+def test_both_forms_are_one_and_a_monthly_wave_lasts_the_month(tmp_path):
+    found = table()
+    assert list(found.columns) == ["metric", "start", "end", "share", "sample"]
+    assert (found["end"] - found["start"]).dt.days.add(1).isin([28, 29, 30, 31]).all()
+    found.to_csv(tmp_path / "brand.csv", index=False)
+    pd.testing.assert_frame_equal(read_waves(tmp_path / "brand.csv"), found)
+
+
+def test_a_month_without_a_wave_is_said_and_not_filled():
+    seen = surveys_of(table(leave_out=["2023-06-01", "2023-07-01"]), METRICS, WEEKS)
+    assert (
+        len(seen.by_metric["awareness"])
+        == len(surveys_of(table(), METRICS, WEEKS).by_metric["awareness"]) - 2
+    )
+    assert seen.notes[0].startswith("awareness: no wave in 2023-05-31 to 2023-08-01")
+    assert surveys_of(table(), METRICS, WEEKS).notes == ()
+
+
+def test_waves_that_no_week_sees_are_set_aside_and_said():
+    later = WEEKS[10:60]
+    seen = surveys_of(table(), METRICS, later, as_of=WEEKS[-1])
+    assert set(seen.aside["why"].str.slice(0, 6)) == {"ends b", "begins"}
+    assert seen.by_metric["awareness"]["end"].min() >= later[0]
+    assert any("ends before the model's first week, 2023-03-13" in note for note in seen.notes)
+    assert len(seen.table) + len(seen.aside) == len(table())
+
+
+def test_a_wave_after_the_as_of_week_is_refused():
+    with pytest.raises(
+        InputError, match=r"awareness from 2024-01-01.* its first day after the as-of week, which ends on"
+    ):
+        surveys_of(table(), METRICS, WEEKS[:50])
+    assert surveys_of(table(), METRICS, WEEKS[:50], as_of=WEEKS[-1]).aside["start"].min() > WEEKS[49]
+
+
+def test_a_wave_of_nobody_is_set_aside():
+    made = monthly(WEEKS)
+    made.loc[3, "sample_size"] = 0
+    made.loc[4, "sample_size"] = np.nan
+    seen = surveys_of(waves(made), METRICS, WEEKS)
+    assert len(seen.aside) == 2
+    assert "says of no respondents" in seen.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (
+            lambda t: t.assign(value=t["value"] * 100),
+            "a share outside 0 to 1: percentages are divided by 100",
+        ),
+        (lambda t: t.drop(columns="sample_size"), "no column sample: a brand survey has metric"),
+        (lambda t: t.assign(month_start="soon"), "column start.*write the day alone, YYYY-MM-DD"),
+        (lambda t: t.assign(value="many"), "column share.*write digits only"),
+        (lambda t: pd.concat([t, t]), "begins on the same day: give the rows of one market"),
+        (
+            lambda t: t.assign(start=t["month_start"], end=t["month_start"] - pd.Timedelta(days=1)),
+            "an end before",
+        ),
+    ],
+)
+def test_a_table_that_is_no_survey_is_refused_in_words(spoil, says):
+    with pytest.raises(InputError, match=says):
+        waves(spoil(monthly(WEEKS)))
+
+
+def test_a_metric_that_no_survey_has_is_refused_with_the_nearest():
+    with pytest.raises(InputError, match=r"no survey has the metric 'awarenes': did you mean 'awareness'\?"):
+        surveys_of(table(), ("awarenes",), WEEKS)
+
+
+def test_a_metric_that_never_changes_or_has_too_few_waves_is_refused():
+    made = monthly(WEEKS)
+    with pytest.raises(InputError, match=r"'consideration' is 0\.3 in all \d+ waves"):
+        surveys_of(
+            waves(made.assign(value=made["value"].where(made["metric"] == "awareness", 0.3))), METRICS, WEEKS
+        )
+    with pytest.raises(InputError, match=r"'awareness' has 2 waves in the model's weeks"):
+        surveys_of(waves(made[made["month_start"] < "2023-04-01"]), METRICS, WEEKS)
+
+
+def test_two_metrics_that_are_copies_are_refused():
+    made = monthly(WEEKS, metrics=("awareness",))
+    copied = pd.concat([made, made.assign(metric="fame")])
+    with pytest.raises(
+        InputError, match="'awareness' and 'fame' are copies of one another in their 22 common waves"
+    ):
+        surveys_of(waves(copied), ("awareness", "fame"), WEEKS)
