@@ -1,9 +1,10 @@
 """Lift tests: what an experiment would have measured, by replaying the truth with and without part of the spend.
 
 A test compares the spend that happened with a counterfactual spend of the same geos and weeks. Its result is the
-difference in revenue between the two within the test's own weeks (carry-over past the last day is not measured), plus
-Normal(0, standard_error). A rejected test also counted revenue that was not caused by the channel: it reports about
-three times the truth, which is why only approved tests may calibrate a model.
+difference in revenue between the two within the test's own weeks (carry-over past the last day is not measured; of
+what comes by way of the brand, the little that is there by then), plus Normal(0, standard_error). A rejected test also
+counted revenue that was not caused by the channel: it reports about three times the truth, which is why only approved
+tests may calibrate a model.
 """
 
 from __future__ import annotations
@@ -104,9 +105,8 @@ def _run(market: Market, number: int, slot: int) -> dict[str, object] | None:
     treated = np.zeros(spend.shape, dtype=bool)
     treated[tested, start : start + weeks, channel] = True
     otherwise = spend.copy(data=np.where(treated, spend.values * design.kept, spend.values))
-    caused = (
-        (market.truth.weekly["contribution"] - market.truth.contribution(otherwise)).values[treated].sum()
-    )
+    lost = market.truth.counterfactual(otherwise)
+    caused = (lost["short"] + lost["long"]).values[treated].sum()
     error = round(float(precision * abs(caused)), 2)
     counted = caused * (1 + SPILLOVER) if status == "rejected" else caused
     days = Window(market.window.first + start, weeks)

@@ -25,9 +25,11 @@ from mmm_core.simulate.draws import week_start
 from mmm_core.simulate.experiments import lift_tests
 from mmm_core.simulate.exports import exchange_rates, market_tables
 from mmm_core.simulate.rows import RawTable
+from mmm_core.simulate.truth import MarketTruth
 from mmm_core.simulate.world import CALIBRATION, World
 
 StrPath = str | os.PathLike[str]
+HORIZONS = (13, 24, 52)
 
 
 def raw_tables(world: World) -> list[RawTable]:
@@ -65,8 +67,10 @@ def write_truth(world: World, folder: StrPath) -> list[Path]:
     """Write what made the world and return the paths. Nothing in the pipeline may read these files.
 
     channels.csv: parameters of each channel. weekly_<market>.csv: baseline parts, contributions, noise and revenue by
-    geo and week, USD. geo_effects.csv: each geo's multiple of a channel's effect. lift_tests.csv: with the true
-    results. attribution.csv: how far each report is off. truth.json: all that fits into one view.
+    geo and week, USD. without_channel.csv: weekly revenue without each channel, lost in the short and in the long term.
+    long_term_roi.csv: what a USD brings by way of the brand, by horizon. geo_effects.csv: each geo's multiple of a
+    channel's effect. lift_tests.csv: with the true results. attribution.csv: how far each report is off. truth.json:
+    all that fits into one view.
     """
     truths = [market.truth for market in world.markets]
     channels = pd.concat([_of(truth.market, truth.channel_table()) for truth in truths])
@@ -80,6 +84,10 @@ def write_truth(world: World, folder: StrPath) -> list[Path]:
         "attribution.csv": pd.concat(
             [_of(market.name, attribution_truth(market)) for market in world.markets]
         ),
+        "without_channel.csv": pd.concat(
+            [_of(truth.market, truth.without_channel_table()) for truth in truths]
+        ),
+        "long_term_roi.csv": pd.concat([_of(truth.market, _by_horizon(truth)) for truth in truths]),
         **{f"weekly_{truth.market}.csv": truth.weekly_table() for truth in truths},
     }
     with _replacing(Path(folder)) as fresh:
@@ -109,6 +117,14 @@ def _summary(world: World) -> dict[str, object]:
             for market in world.markets
         },
     }
+
+
+def _by_horizon(truth: MarketTruth) -> pd.DataFrame:
+    """Rows channel x horizon in weeks; the long run has none."""
+    by_horizon = {f"{horizon}": truth.long_term_roi(horizon) for horizon in HORIZONS}
+    by_horizon["long run"] = pd.Series({channel.channel: channel.long_run_roi for channel in truth.channels})
+    table = pd.DataFrame(by_horizon).rename_axis("channel").reset_index()
+    return table.melt("channel", var_name="horizon_weeks", value_name="long_term_roi")
 
 
 def _of(market: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.errors import InputError, nearest
-from mmm_core.simulate.brand import brand_state
+from mmm_core.simulate.brand import SimulatedBrand, make_brand
 from mmm_core.simulate.calendar import exchange_rate
 from mmm_core.simulate.draws import ORIGIN, Draws, Window, check_seed, last_complete_week
 from mmm_core.simulate.kinds import CHANNELS, MARKETS, MART_CHANNELS, NUMBERED, MarketKind
@@ -67,6 +67,7 @@ def simulate_market(
     end: dt.date = DEFAULT_END,
     calibration: Window | None = None,
     holiday_peak: float = 0.10,
+    long_term: bool = False,
 ) -> Market:
     """Simulate `us` (national, 208 weeks, 6 channels) or `uk` (20 geos, 156 weeks, 5 channels), or any other size.
 
@@ -79,6 +80,8 @@ def simulate_market(
         end: the last week is the last complete ISO week before this day.
         calibration: weeks over which the drawn ROI and half-saturation hold exactly.
         holiday_peak: height of Black Friday's week as a share of the baseline.
+        long_term: whether media also sell by way of the brand, for months: see `brand`. Revenue moves by that part, and
+            all else stays as it is without.
 
     Raises:
         InputError: an argument is out of range, or the seed gives a week without revenue.
@@ -104,12 +107,13 @@ def simulate_market(
     population = make_population(draws, kind.population, geos)
     baseline = make_baseline(draws, kind, population, horizon, calibration, holiday_peak)
     media = make_media(draws, kind, names, population, baseline, rates, calibration)
-    sales = make_sales(draws, kind, population, baseline, media, rates[kind.currency])
+    brand = make_brand(draws, names, media.spend, population, calibration, long_term)
+    sales = make_sales(draws, kind, population, baseline, media, brand.part, rates[kind.currency])
     if sales.revenue_cents[window.indices].min() <= 0:
         raise InputError(
             f"Seed {seed} gives market '{market}' a week without revenue: take another seed or fewer weeks."
         )
-    return _assemble(market, kind, seed, window, population, baseline, media, sales, rates)
+    return _assemble(market, kind, seed, window, population, baseline, media, brand, sales, rates)
 
 
 def _assemble(
@@ -120,6 +124,7 @@ def _assemble(
     population: np.ndarray,
     baseline: SimulatedBaseline,
     media: SimulatedMedia,
+    brand: SimulatedBrand,
     sales: Sales,
     rates: dict[str, np.ndarray],
 ) -> Market:
@@ -133,12 +138,13 @@ def _assemble(
     def shown(values: np.ndarray, weeks: np.ndarray = window.indices) -> np.ndarray:
         return np.moveaxis(values[weeks], 0, 1) if values.ndim > 1 else values[weeks]
 
-    brand = brand_state(Draws(seed, market), media.names, media.spend / population[:, None])
     weekly = xr.Dataset(
         {
             "contribution": (by_channel, shown(media.contribution)),
+            "brand_contribution": (by_channel, shown(brand.contribution)),
             "spend": (by_channel, shown(media.spend)),
             **{part: (by_geo, shown(values * population)) for part, values in baseline.parts.items()},
+            "brand": (by_geo, shown(brand.part[:, None] * population)),
             "noise": (by_geo, shown(sales.noise)),
             "revenue": (by_geo, shown(sales.revenue)),
             "population": ("geo", population),
@@ -157,7 +163,7 @@ def _assemble(
             "billing_currency": ("channel", [kind.billing_currency(name) for name in media.names]),
             "eur_rate": ("week", shown(rates["EUR"])),
             "gbp_rate": ("week", shown(rates["GBP"])),
-            **{metric: ("week", shown(share)) for metric, share in brand.items()},
+            **{metric: ("week", shown(share)) for metric, share in brand.shares.items()},
         },
         coords,
     )
@@ -165,7 +171,7 @@ def _assemble(
     truth = MarketTruth(
         market=market,
         seed=seed,
-        channels=_channel_truths(media, window.indices[L_MAX:]),
+        channels=_channel_truths(media, brand, window.indices[L_MAX:]),
         weekly=weekly,
         history=xr.DataArray(
             shown(media.spend, earlier.indices), {**coords, "week": earlier.dates}, by_channel, name="spend"
@@ -181,7 +187,9 @@ def _assemble(
     return Market(market, seed, window, kind.currency, _table(market, weekly, books), books, truth)
 
 
-def _channel_truths(media: SimulatedMedia, weeks: np.ndarray) -> tuple[ChannelTruth, ...]:
+def _channel_truths(
+    media: SimulatedMedia, brand: SimulatedBrand, weeks: np.ndarray
+) -> tuple[ChannelTruth, ...]:
     """Parameters as realised over the given weeks."""
     contribution, spend = media.contribution[weeks].sum((0, 1)), media.spend[weeks].sum((0, 1))
     usual = media.carried[weeks].mean((0, 1))
@@ -197,6 +205,7 @@ def _channel_truths(media: SimulatedMedia, weeks: np.ndarray) -> tuple[ChannelTr
             coefficient=float(media.coefficient[c]),
             half_saturation_media=float(media.half_saturation[c]),
             geo_spread=float(media.spread[c]),
+            long_run_roi=float(brand.long_run_roi[c]),
         )
         for c, name in enumerate(media.names)
     )

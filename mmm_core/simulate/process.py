@@ -2,7 +2,7 @@
 
 For geo g, week t and channel c, everything per head of population N_g (a national market is one geo, `all`):
 
-    revenue_gt / N_g = level_t + intercept_g + seasonality_gt + holidays_t + controls_t
+    revenue_gt / N_g = level_t + intercept_g + seasonality_gt + holidays_t + controls_t + brand_t
                        + sum_c exp(eta_c z_gc) beta_c hill_c(adstock_c(spend_gc / N_g))_t + noise_gt
 
 * level: random walk, level_(t+1) - level_t ~ Normal(0, tau), tau 0.3 to 0.8 % of its mean mu.
@@ -15,8 +15,10 @@ For geo g, week t and channel c, everything per head of population N_g (a nation
   media per head (plain mean over geo-weeks).
 * noise ~ Normal(0, sigma).
 
-Media has no effect beyond l_max weeks, none on the level and none on other media. Budgets follow the season, so media
-is confounded with it, but not with level or noise.
+* brand: what a brand better known than usual sells, built by media over months: `brand`. 0 unless asked for.
+
+Apart from the brand, media has no effect beyond l_max weeks; it has none on the level and none on other media. Budgets
+follow the season, so media is confounded with it, but not with level or noise.
 
 Each seed draws its own truth: alpha ~ Beta(3, 3), k ~ LogNormal(0, 0.35), s ~ Uniform(0.8, 1.8), roi ~
 LogNormal(0.2, 0.6), eta ~ Uniform(0.1, 0.3), z ~ Normal(0, 1) and the media's share of revenue ~ Uniform(0.15, 0.35).
@@ -236,11 +238,12 @@ def make_sales(
     population: np.ndarray,
     baseline: SimulatedBaseline,
     media: SimulatedMedia,
+    brand: np.ndarray,
     rate: np.ndarray,
 ) -> Sales:
     """Add noise to what is expected, and record revenue in whole cents and whole orders."""
     weeks, geos = len(rate), len(population)
-    expected = sum(baseline.parts.values()) * population + media.contribution.sum(axis=2)
+    expected = (sum(baseline.parts.values()) + brand[:, None]) * population + media.contribution.sum(axis=2)
     noise = baseline.sigma * draws.normal("noise", weeks, geos) * population
     cents = np.rint(100 * (expected + noise) / rate[:, None]).astype(np.int64)
     revenue = cents / 100 * rate[:, None]

@@ -12,9 +12,10 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.errors import InputError, nearest
+from mmm_core.simulate.brand import response, sold_later
 
 L_MAX = 8
-BASELINE_PARTS = ("level", "seasonality", "holidays", "controls")
+BASELINE_PARTS = ("level", "seasonality", "holidays", "controls", "brand")
 
 
 def adstock(media: np.ndarray, alpha: float, l_max: int = L_MAX) -> np.ndarray:
@@ -45,6 +46,7 @@ class ChannelTruth:
     half_saturation_media: the same in USD a week and head.
     coefficient: beta, USD a week and head at full saturation in a geo of average effect.
     geo_spread: eta, the standard deviation of log effects across geos; 0 in a national market.
+    long_run_roi: what one USD brings by way of the brand in all weeks to come, beside `roi`, which has nothing of it.
     """
 
     channel: str
@@ -57,15 +59,17 @@ class ChannelTruth:
     coefficient: float
     half_saturation_media: float
     geo_spread: float
+    long_run_roi: float
 
 
 @dataclass(frozen=True)
 class MarketTruth:
     """What made a market's revenue.
 
-    weekly: Dataset in USD over (geo, week, channel): contribution, spend; over (geo, week): level (with the geo's
-        intercept), seasonality, holidays, controls, noise, revenue; population over (geo); consumer_confidence and
-        competitor_spend over (week).
+    weekly: Dataset in USD over (geo, week, channel): contribution, brand_contribution (by way of the brand, of all
+        media since the origin; their sum is what `brand` has of media), spend; over (geo, week): level (with the geo's
+        intercept), seasonality, holidays, controls, brand, noise, revenue; population over (geo); consumer_confidence
+        and competitor_spend over (week).
     history: spend of the l_max weeks before the table, DataArray (geo, week, channel), USD.
     geo_effect: exp(eta_c z_gc), DataArray (geo, channel); 1 in a national market.
     sigma, tau: standard deviations of the noise and of the level's weekly step, USD a week and head.
@@ -102,12 +106,7 @@ class MarketTruth:
 
         The media before the table stays what it was. Raises InputError when the plan has another shape.
         """
-        planned = self.weekly["spend"]
-        if spend.dims != planned.dims or spend.shape != planned.shape:
-            raise InputError(
-                f"A spend plan needs the dimensions {planned.dims} and shape {planned.shape} of the market's spend; "
-                f"this one has {spend.dims} and {spend.shape}."
-            )
+        self._check_plan(spend)
         heads = self.weekly["population"].values
         media = np.concatenate([self.history.values, spend.values], axis=1) / heads[:, None, None]
         effects = np.empty(spend.shape)
@@ -117,6 +116,37 @@ class MarketTruth:
                 carried, channel.half_saturation_media, channel.slope
             )
         return spend.copy(data=effects * heads[:, None, None] * self.geo_effect.values[:, None, :])
+
+    def counterfactual(self, spend: xr.DataArray) -> xr.Dataset:
+        """Weekly revenue under another spend plan, and what of it is lost in the short and in the long term.
+
+        The media before the table, the noise and the brand's own swings stay what they were.
+
+        Returns:
+            Dataset in USD. short, long (geo, week, channel): lost beside what was, as `contribution` has it and by way
+            of the brand; revenue (geo, week) = what was - short - long.
+
+        Raises:
+            InputError: the plan has another shape.
+        """
+        short = self.weekly["contribution"] - self.contribution(spend)
+        less = (self.weekly["spend"] - spend).sum("geo").values
+        sold = np.array([channel.long_run_roi for channel in self.channels]) * sold_later(less)
+        people = (self.weekly["population"] / self.weekly["population"].sum()).values
+        long = short.copy(data=people[:, None, None] * sold)
+        revenue = self.weekly["revenue"] - (short + long).sum("channel")
+        return xr.Dataset({"short": short, "long": long, "revenue": revenue})
+
+    def without(self, channel: str) -> xr.Dataset:
+        """`counterfactual` without a channel in all weeks of the table. Raises InputError for an unknown one."""
+        spend = self.weekly["spend"].copy(deep=True)
+        spend.loc[{"channel": self.channel(channel).channel}] = 0.0
+        return self.counterfactual(spend)
+
+    def long_term_roi(self, horizon: int) -> pd.Series:
+        """What one USD brings by way of the brand in its week and `horizon` more, by channel."""
+        share = response(horizon + 1).sum()
+        return pd.Series({channel.channel: channel.long_run_roi * share for channel in self.channels})
 
     def channel_table(self) -> pd.DataFrame:
         """One row a channel: its true parameters."""
@@ -131,3 +161,22 @@ class MarketTruth:
             [parts[[*BASELINE_PARTS]], media, parts[["noise", "revenue"]]], axis=1
         ).reset_index()
         return table.rename(columns={"week": "week_start"})
+
+    def without_channel_table(self) -> pd.DataFrame:
+        """Rows channel x week, geos summed: revenue as it was and without the channel, and what is lost, in USD."""
+        rows = []
+        for channel in self.channels:
+            found = self.without(channel.channel).sum(["geo", "channel"]).to_dataframe()
+            found = found.rename(columns={"revenue": "revenue_without"})[["short", "long", "revenue_without"]]
+            found.insert(0, "channel", channel.channel)
+            found["revenue"] = self.weekly["revenue"].sum("geo").to_series()
+            rows.append(found)
+        return pd.concat(rows).reset_index().rename(columns={"week": "week_start"})
+
+    def _check_plan(self, spend: xr.DataArray) -> None:
+        planned = self.weekly["spend"]
+        if spend.dims != planned.dims or spend.shape != planned.shape:
+            raise InputError(
+                f"A spend plan needs the dimensions {planned.dims} and shape {planned.shape} of the market's spend; "
+                f"this one has {spend.dims} and {spend.shape}."
+            )

@@ -36,7 +36,7 @@ class World:
 
 
 def simulate_world(seed: int = 7, end: dt.date | None = None, start: dt.date | None = None) -> World:
-    """Simulate `us` (208 weeks, national) and `uk` (156 weeks, 20 geos).
+    """Simulate `us` (208 weeks, national) and `uk` (156 weeks, 20 geos), whose media also build brands that sell.
 
     Args:
         seed: whole number; same seed and weeks, same world.
@@ -66,6 +66,7 @@ def simulate_world(seed: int = 7, end: dt.date | None = None, start: dt.date | N
             weeks=weeks - longest + kind.weeks,
             end=week_start(last + 1),
             calibration=CALIBRATION,
+            long_term=True,
         )
         for name, kind in MARKETS.items()
     )

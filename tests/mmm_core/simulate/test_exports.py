@@ -256,20 +256,6 @@ def test_brand_survey_misses_a_month_a_year_and_scatters_around_the_state(world,
     assert np.std(z) == pytest.approx(1, abs=0.25)
 
 
-def test_media_moves_the_brand():
-    from mmm_core.simulate.brand import brand_state
-    from mmm_core.simulate.draws import Draws
-
-    media = np.ones((1200, 1, 2))
-    heavier = media.copy()
-    heavier[800:, 0, 0] = 3.0
-    names = ("tv", "search")
-    usual, built = (brand_state(Draws(1, "us"), names, spend) for spend in (media, heavier))
-    for metric in ("awareness", "consideration"):
-        np.testing.assert_array_equal(usual[metric][:800], built[metric][:800])
-        assert (built[metric][820:] > usual[metric][820:] + 0.01).all()
-
-
 def test_truth_cannot_be_read_from_the_exports(world, written):
     """No true figure of a channel, no contribution and no noise appears in a landing file."""
     text = "\n".join(path.read_text() for path in (written / "landing").rglob("*.csv"))
@@ -288,11 +274,13 @@ def test_truth_cannot_be_read_from_the_exports(world, written):
 def test_truth_files_agree_with_the_world(world, written):
     folder = written / "truth"
     assert {path.name for path in folder.iterdir()} == {
-        "attribution.csv", "channels.csv", "geo_effects.csv", "lift_tests.csv", "truth.json", "weekly_uk.csv",
-        "weekly_us.csv",
+        "attribution.csv", "channels.csv", "geo_effects.csv", "lift_tests.csv", "long_term_roi.csv", "truth.json",
+        "weekly_uk.csv", "weekly_us.csv", "without_channel.csv",
     }  # fmt: skip
     summary = json.loads((folder / "truth.json").read_text())
     channels = pd.read_csv(folder / "channels.csv").set_index(["market", "channel"])
+    without = pd.read_csv(folder / "without_channel.csv").set_index(["market", "channel"])
+    by_horizon = pd.read_csv(folder / "long_term_roi.csv").set_index(["market", "channel", "horizon_weeks"])
     for market in world.markets:
         weekly = pd.read_csv(folder / f"weekly_{market.name}.csv")
         np.testing.assert_allclose(weekly["revenue"], market.table["revenue"])
@@ -302,3 +290,11 @@ def test_truth_files_agree_with_the_world(world, written):
             assert channels.loc[(market.name, channel.channel), "roi"] == pytest.approx(channel.roi)
             stated = summary["markets"][market.name]["channels"][channel.channel]
             assert stated["roi"] == channel.roi
+            lost = without.loc[(market.name, channel.channel)]
+            assert len(lost) == market.window.weeks
+            np.testing.assert_allclose(
+                lost["revenue_without"], lost["revenue"] - lost["short"] - lost["long"], rtol=1e-9
+            )
+            stated = by_horizon["long_term_roi"].loc[market.name, channel.channel]
+            assert stated["long run"] == pytest.approx(channel.long_run_roi)
+            assert 0 < stated["24"] < stated["52"] < stated["long run"]
