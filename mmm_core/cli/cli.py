@@ -16,6 +16,7 @@ import typer
 
 from mmm_core.cli import analysis as cli_analysis
 from mmm_core.cli import reconcile as cli_reconcile
+from mmm_core.cli.bvar import bvar
 from mmm_core.cli.calibration import calibration
 from mmm_core.cli.comparison import compare
 from mmm_core.cli.contents import keep, posterior_origin, record, refuse_another
@@ -351,6 +352,7 @@ def _drawn(picture: str, subject: Any) -> Figure:
 app.command()(forecast)
 app.command()(experiments)
 app.command()(lift)
+app.command()(bvar)
 app.command("evidence", rich_help_panel="Question a model")(evidence_command)
 app.command(rich_help_panel="Question a model")(calibration)
 app.command("lift-tests", rich_help_panel="Question a model")(lift_tests_command)

@@ -135,17 +135,12 @@ def _stationary(found: LongTerm) -> list[Row]:
 
 
 def _identified(found: LongTerm, prior: Minnesota) -> list[Row]:
-    return [
-        (
-            "identification",
-            f"{one.channel} on {one.variable}",
-            one.contraction,
-            NONE,
-            one.contraction >= NONE,
-            one.sentence,
-        )
-        for one in contractions(found.draws, prior)
-    ]
+    rows: list[Row] = []
+    for one in contractions(found.draws, prior):
+        if one.variable in found.rule.enters.get(one.channel, found.rule.variables):
+            known = ("identification", f"{one.channel} on {one.variable}", one.contraction, NONE)
+            rows.append((*known, one.contraction >= NONE, one.sentence))
+    return rows
 
 
 def _moved_by_the_prior(found: LongTerm, prior: Minnesota) -> list[Row]:

@@ -99,9 +99,7 @@ def fit_restricted_bvar(
             "take fewer lags or variables, or fit_bvar"
         )
     best = optimum(problem)
-    strength = np.repeat(problem.precision(best)[:, None], layout.variables, axis=1)
-    others = np.tile(~np.eye(layout.variables, dtype=bool), (layout.lags, 1))
-    strength[: layout.media.start][others] /= cross**2
+    strength = strengths(problem.precision(best), layout, cross)
     known = problem.known + problem.dummies(best)
     chains, kept = (given.drawn, 1) if given.drawn else (chains, draws)
     rng = np.random.default_rng(seed)
@@ -116,11 +114,7 @@ def fit_restricted_bvar(
     out = labelled(Coefficients.stacked(stacked, covariance, layout, given.is_differenced), given)
     if isinstance(variables, xr.DataArray) and "draw" in variables.coords:
         out = out.assign_coords(draw=variables["draw"].to_numpy())
-    if isinstance(variables, xr.DataArray) and "draw" in variables.coords:
-        out = out.assign_coords(draw=variables["draw"].to_numpy())
     out["prior_scale"] = ("equation",), units.variables
-    out["tightness"] = ("draw", "hyperparameter"), np.tile(best, (len(stacked), 1))
-    out = out.assign_coords(hyperparameter=list(problem.names))
     out["tightness"] = ("draw", "hyperparameter"), np.tile(best, (len(stacked), 1))
     out = out.assign_coords(hyperparameter=list(problem.names))
     out.attrs = {
@@ -137,6 +131,14 @@ def fit_restricted_bvar(
         "seed": seed,
     }
     return out
+
+
+def strengths(precision: np.ndarray, layout: Layout, cross: float) -> np.ndarray:
+    """One over the prior variance of each coefficient, (K, n), from one a regressor, (K,)."""
+    strength = np.repeat(precision[:, None], layout.variables, axis=1)
+    others = np.tile(~np.eye(layout.variables, dtype=bool), (layout.lags, 1))
+    strength[: layout.media.start][others] /= cross**2
+    return strength
 
 
 def restrictions(
@@ -177,6 +179,81 @@ def restrictions(
     return Restrictions(entering, np.where(entering, sign, 0.0))
 
 
+class Equations(NamedTuple):
+    """The coefficients that are there, equation by equation: position i K + k of the stacked ones."""
+
+    place: np.ndarray  # (coefficient,), of those that are there
+    equation: np.ndarray  # (coefficient,)
+    regressor: np.ndarray  # (coefficient,)
+    tight: np.ndarray  # one over its prior variance, (coefficient,)
+    sign: np.ndarray  # (coefficient,)
+    shape: tuple[int, int]  # K and n
+
+    @classmethod
+    def of(cls, strength: np.ndarray, rules: Restrictions) -> Equations:
+        """From the prior's precision (K, n) and the rules."""
+        place = np.flatnonzero(rules.entering.T)
+        equation, regressor = np.divmod(place, len(strength))
+        shape = (len(strength), strength.shape[1])
+        return cls(place, equation, regressor, strength.T.ravel()[place], rules.sign.T.ravel()[place], shape)
+
+    def begin(self, chains: int) -> np.ndarray:
+        """Coefficients to start from, on the side that their sign allows, (chain, coefficient)."""
+        return np.where(self.sign == 0, 0.0, self.sign * 1e-3) * np.ones((chains, 1))
+
+    def stacked(self, beta: np.ndarray) -> np.ndarray:
+        """As deviations from the prior mean, (chain, K, n), 0 where a coefficient is left out."""
+        size, variables = self.shape
+        out = np.zeros((len(beta), variables * size))
+        out[:, self.place] = beta
+        return np.swapaxes(out.reshape(-1, variables, size), 1, 2)
+
+
+def restricted_step(
+    rules: Equations,
+    known: Moments,
+    beta: np.ndarray,
+    inverse: np.ndarray,
+    degrees: float,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One step of all chains: the coefficients given Sigma, Sigma given them.
+
+    Args:
+        known: moments of data and dummies, of each chain or of all. beta: (chain, coefficient), written over.
+        inverse: of Sigma, (chain, n, n). degrees: of Sigma's prior.
+
+    Returns:
+        Deviations of the coefficients (chain, K, n) and the inverse of Sigma (chain, n, n).
+    """
+    chains, (size, variables) = len(beta), rules.shape
+    place, tight = rules.place, rules.tight
+    gram = np.broadcast_to(
+        known.gram[..., rules.regressor[:, None], rules.regressor], (chains, len(place), len(place))
+    )
+    cross = np.broadcast_to(known.cross, (chains, size, variables))
+    signed, free = np.flatnonzero(rules.sign), np.flatnonzero(rules.sign == 0)
+    precision = inverse[:, rules.equation[:, None], rules.equation] * gram
+    precision[:, range(len(tight)), range(len(tight))] += tight
+    information = np.swapaxes(cross @ inverse, 1, 2).reshape(chains, -1)[:, place]
+    for one in signed:
+        beta[:, one] = _truncated(beta, precision, information, int(one), float(rules.sign[one]), rng)
+    rest = information[:, free]
+    if len(signed):
+        held = precision[:, free[:, None], signed] @ beta[:, signed, None]
+        rest = rest - held[..., 0]
+    root = np.linalg.cholesky(precision[:, free[:, None], free])
+    white = np.linalg.solve(root, rest[..., None]) + rng.standard_normal((chains, len(free), 1))
+    beta[:, free] = np.linalg.solve(np.swapaxes(root, 1, 2), white)[..., 0]
+
+    now = rules.stacked(beta)
+    across = np.swapaxes(now, 1, 2)
+    fitted = across @ cross
+    scale = np.eye(variables) + known.square - fitted - np.swapaxes(fitted, 1, 2) + across @ known.gram @ now
+    lower = _wishart_root(scale, degrees + known.rows, rng)
+    return now, lower @ np.swapaxes(lower, 1, 2)
+
+
 def _chains(
     known: Moments,
     strength: np.ndarray,
@@ -187,45 +264,14 @@ def _chains(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Deviations from the prior mean (chain, draw, K, n) and covariances (chain, draw, n, n)."""
     chains, kept, warmup = length
-    size, variables = strength.shape
-    # equation by equation: position i K + k
-    entering = np.flatnonzero(rules.entering.T)
-    sign = rules.sign.T.ravel()[entering]
-    tight = strength.T.ravel()[entering]
-    equation, regressor = np.divmod(entering, size)
-    gram = np.broadcast_to(
-        known.gram[..., regressor[:, None], regressor], (chains, len(entering), len(entering))
-    )
-    cross = np.broadcast_to(known.cross, (chains, size, variables))
-    square = np.broadcast_to(known.square, (chains, variables, variables))
-    whole_gram = np.broadcast_to(known.gram, (chains, size, size))
-    signed, free = np.flatnonzero(sign), np.flatnonzero(sign == 0)
-    beta = np.where(sign == 0, 0.0, sign * 1e-3) * np.ones((chains, 1))
+    equations = Equations.of(strength, rules)
+    size, variables = equations.shape
+    beta = equations.begin(chains)
     inverse = np.broadcast_to(np.eye(variables), (chains, variables, variables))
     out = np.zeros((chains, kept, size, variables))
     covariances = np.empty((chains, kept, variables, variables))
     for step in range(warmup + kept):
-        precision = inverse[:, equation[:, None], equation] * gram
-        precision[:, range(len(tight)), range(len(tight))] += tight
-        information = np.swapaxes(cross @ inverse, 1, 2).reshape(chains, -1)[:, entering]
-        for place in signed:
-            beta[:, place] = _truncated(beta, precision, information, int(place), float(sign[place]), rng)
-        rest = information[:, free]
-        if len(signed):
-            held = precision[:, free[:, None], signed] @ beta[:, signed, None]
-            rest = rest - held[..., 0]
-        root = np.linalg.cholesky(precision[:, free[:, None], free])
-        white = np.linalg.solve(root, rest[..., None]) + rng.standard_normal((chains, len(free), 1))
-        beta[:, free] = np.linalg.solve(np.swapaxes(root, 1, 2), white)[..., 0]
-
-        stacked = np.zeros((chains, variables * size))
-        stacked[:, entering] = beta
-        now = np.swapaxes(stacked.reshape(chains, variables, size), 1, 2)
-        across = np.swapaxes(now, 1, 2)
-        fitted = across @ cross
-        scale = np.eye(variables) + square - fitted - np.swapaxes(fitted, 1, 2) + across @ whole_gram @ now
-        lower = _wishart_root(scale, degrees + known.rows, rng)
-        inverse = lower @ np.swapaxes(lower, 1, 2)
+        now, inverse = restricted_step(equations, known, beta, inverse, degrees, rng)
         if step >= warmup:
             out[:, step - warmup] = now
             covariances[:, step - warmup] = np.linalg.inv(inverse)

@@ -214,23 +214,27 @@ def start(series: Series, layout: Layout, units: Scales, weeks: int) -> Start:
     return Start(first / units.variables, np.tile(media, layout.media_lags + 1), terms)
 
 
-def dummies(layout: Layout, first: Start, own_lags: np.ndarray, tightness: Tightness) -> Moments:
-    """Moments of the dummy observations, about the prior mean; draws of the tightness on the leading axes.
-
-    Each set of rows is its moments at a tightness of 1, divided by the tightness squared.
-    """
+def dummy_sets(layout: Layout, first: Start, own_lags: np.ndarray) -> tuple[Moments, Moments]:
+    """Moments of the two sets of dummy observations at a tightness of 1, about the prior mean."""
     variables, size = layout.variables, layout.regressors
     middle = centre(layout, own_lags)
     each = np.zeros((variables, size))
     for lag in range(layout.lags):
         each[:, lag * variables : (lag + 1) * variables] = np.diag(first.variables)
     together = np.concatenate([np.tile(first.variables, layout.lags), first.media, first.terms])[None]
-    parts = (
-        (moments(np.diag(first.variables), each, middle), tightness.sum_of_coefficients),
-        (moments(first.variables[None], together, middle), tightness.initial_observation),
+    return (
+        moments(np.diag(first.variables), each, middle),
+        moments(first.variables[None], together, middle),
     )
-    total = Moments(0, np.zeros((size, size)), np.zeros((size, variables)), np.zeros((variables, variables)))
-    for part, width in parts:
+
+
+def dummies(sets: tuple[Moments, Moments], tightness: Tightness) -> Moments:
+    """Moments of the dummy observations; draws of the tightness on the leading axes.
+
+    Each set of rows is its moments at a tightness of 1, divided by the tightness squared.
+    """
+    total = Moments(0, *(np.zeros_like(part) for part in sets[0][1:]))
+    for part, width in zip(sets, (tightness.sum_of_coefficients, tightness.initial_observation), strict=True):
         if np.isinf(width).all():
             continue
         weight = (1 / np.asarray(width) ** 2)[..., None, None]

@@ -207,7 +207,7 @@ def _labelled(variables: pd.DataFrame | xr.DataArray) -> xr.DataArray:
             variables.to_numpy(dtype=float),
             dims=("week", "variable"),
             coords={
-                "week": pd.DatetimeIndex(variables.index),
+                "week": pd.DatetimeIndex(variables.index).to_numpy(),
                 "variable": [str(c) for c in variables.columns],
             },
         )

@@ -311,4 +311,10 @@ def _settings(rule: LongTermRule) -> dict[str, Any]:
         "media_lags": rule.media_lags,
         "prior": minnesota(rule),
         "differenced": _differenced(rule),
+        "enters": rule.enters,
+        "signs": {
+            channel: {name: 1 if sign == "positive" else -1 for name, sign in by_variable.items()}
+            for channel, by_variable in rule.signs.items()
+        },
+        "cross": rule.cross,
     }

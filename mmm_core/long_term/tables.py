@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ALL = "all"
 POINTS = "points"
 LAST_YEAR = 52
+Units = Mapping[str, tuple[str, float]]
 RESPONSES = ("kind", "cause", "size", "response", "weeks_after", "unit", "median", "q05", "q95")
 QUANTILES = {"median": 0.5, "q05": 0.05, "q95": 0.95}
 
@@ -81,24 +82,27 @@ def responses(found: LongTerm) -> pd.DataFrame:
         variable), size (that spend, or that sd: of a metric in points), response (a metric or base), weeks_after (0 to
         the horizon), unit (points, or the KPI), median, q05, q95.
     """
-    horizon, units = found.rule.horizon, _units(found)
-    media = found.draws["media"]
-    ran = media.where(media > 0).mean("media_week")
-    once = dynamic_multipliers(found.draws, horizon) * ran
-    shocks = impulse_responses(found.draws, horizon)
-    size = np.sqrt(np.diagonal(found.draws["covariance"].to_numpy(), axis1=1, axis2=2)).mean(0)
-    sizes = {
-        str(name): value * units[str(name)][1]
-        for name, value in zip(found.draws["variable"].to_numpy(), size, strict=True)
-    }
-    of_media = _by_week(
-        once.rename(channel="cause"),
-        units,
-        "media",
-        {str(c): float(ran.sel(channel=c)) for c in ran["channel"].to_numpy()},
-    )
-    of_shocks = _by_week(shocks.rename(shock="cause"), units, "shock", sizes)
-    return pd.concat([of_media, of_shocks], ignore_index=True)
+    return responses_of(found.draws, found.rule.horizon, _units(found))
+
+
+def responses_of(draws: xr.Dataset, horizon: int, units: Units) -> pd.DataFrame:
+    """The same of draws of any autoregression; without media only shocks.
+
+    Args:
+        units: of each variable, and what its effects are multiplied with to be shown in them.
+    """
+    size = np.sqrt(np.diagonal(draws["covariance"].to_numpy(), axis1=1, axis2=2)).mean(0)
+    names = [str(name) for name in draws["variable"].to_numpy()]
+    sizes = {name: float(value) * units[name][1] for name, value in zip(names, size, strict=True)}
+    shocks = impulse_responses(draws, horizon)
+    parts = [_by_week(shocks.rename(shock="cause"), units, "shock", sizes)]
+    if draws.sizes["channel"]:
+        media = draws["media"]
+        ran = media.where(media != 0).mean("media_week")
+        once = dynamic_multipliers(draws, horizon) * ran
+        weeks = {str(name): float(ran.sel(channel=name)) for name in ran["channel"].to_numpy()}
+        parts.insert(0, _by_week(once.rename(channel="cause"), units, "media", weeks))
+    return pd.concat(parts, ignore_index=True)
 
 
 def multipliers(found: LongTerm) -> pd.DataFrame:
@@ -109,11 +113,21 @@ def multipliers(found: LongTerm) -> pd.DataFrame:
         median, q05, q95, half_life_weeks (median weeks until half of the long-run effect has come; nan elsewhere, and
         where it changes its sign on the way). Not discounted.
     """
-    units = _units(found)
     horizons = tuple(sorted({*found.rule.horizons, found.rule.horizon}))
-    sums = cumulative_multipliers(found.draws, horizons)
+    return multipliers_of(found.draws, horizons, _units(found), not found.long_run_refused)
+
+
+def multipliers_of(
+    draws: xr.Dataset, horizons: tuple[int, ...], units: Units, long_run: bool
+) -> pd.DataFrame:
+    """The same of draws of any autoregression with media.
+
+    Args:
+        long_run: whether there are figures over all weeks to come.
+    """
+    sums = cumulative_multipliers(draws, horizons)
+    forever = long_run_multipliers(draws) if long_run else None
     rows: list[dict[str, Any]] = []
-    long_run = None if found.long_run_refused else long_run_multipliers(found.draws)
     for channel in sums["channel"].to_numpy():
         for response in sums["response"].to_numpy():
             unit, factor = units[str(response)]
@@ -122,8 +136,8 @@ def multipliers(found: LongTerm) -> pd.DataFrame:
             for horizon in horizons:
                 values = one.sel(horizon=horizon).to_numpy()
                 rows.append({**known, "horizon_weeks": horizon, "unit": unit, **_quantiles(values)})
-            if long_run is not None:
-                this = long_run.sel(channel=channel, response=response)
+            if forever is not None:
+                this = forever.sel(channel=channel, response=response)
                 values = this["long_run"].to_numpy() * factor
                 half = this["half_life"].to_numpy()
                 half_life = float(np.nanmedian(half)) if np.isfinite(half).any() else np.nan
@@ -139,8 +153,12 @@ def decomposition(found: LongTerm) -> pd.DataFrame:
     Returns:
         A row a response, shock and horizon: response, shock, horizon_weeks, median, q05, q95.
     """
-    horizons = sorted({4, 13, *found.rule.horizons, found.rule.horizon})
-    shares = variance_decomposition(found.draws, max(horizons)).sel(horizon=horizons)
+    return decomposition_of(found.draws, sorted({4, 13, *found.rule.horizons, found.rule.horizon}))
+
+
+def decomposition_of(draws: xr.Dataset, horizons: list[int]) -> pd.DataFrame:
+    """The same of draws of any autoregression."""
+    shares = variance_decomposition(draws, max(horizons)).sel(horizon=horizons)
     spread = shares.quantile(list(QUANTILES.values()), dim="draw").to_numpy()
     grid = [
         {"horizon_weeks": horizon, "response": str(response), "shock": str(shock)}
@@ -198,9 +216,7 @@ def _by_metric(
     return pd.concat(parts, ignore_index=True)
 
 
-def _by_week(
-    draws: xr.DataArray, units: Mapping[str, tuple[str, float]], kind: str, sizes: Mapping[str, float]
-) -> pd.DataFrame:
+def _by_week(draws: xr.DataArray, units: Units, kind: str, sizes: Mapping[str, float]) -> pd.DataFrame:
     """Of (draw, horizon, response, cause)."""
     parts = []
     for cause in draws["cause"].to_numpy():

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,7 @@ from mmm_core.long_term.minnesota import (
     Start,
     Tightness,
     dummies,
+    dummy_sets,
     log_likelihood_of_dummies,
     precision,
 )
@@ -77,22 +79,28 @@ class Hierarchy:
         """All hyperparameters, of the free ones' values (..., free)."""
         return self.prior.tightness(self.layout, values)
 
+    @cached_property
+    def dummy_sets(self) -> tuple[Moments, Moments]:
+        """Both sets of dummy observations at a tightness of 1."""
+        return dummy_sets(self.layout, self.start, self.own_lags)
+
     def precision(self, values: np.ndarray) -> np.ndarray:
         """Prior precision of the coefficients, (..., K)."""
         return precision(self.prior, self.layout, self.tightness(values))
 
     def dummies(self, values: np.ndarray) -> Moments:
         """Moments of the dummy observations."""
-        return dummies(self.layout, self.start, self.own_lags, self.tightness(values))
+        return dummies(self.dummy_sets, self.tightness(values))
 
     def log_likelihood(self, values: np.ndarray, known: Moments | None = None) -> np.ndarray:
         """log p(Y | theta), (...), in the prior's units."""
-        strength, added = self.precision(values), self.dummies(values)
+        tight = self.tightness(values)
+        strength, added = precision(self.prior, self.layout, tight), dummies(self.dummy_sets, tight)
         with_data = (self.known if known is None else known) + added
         found = log_marginal_likelihood(with_data, strength, self.degrees)
         if added.rows:
             found = found - log_likelihood_of_dummies(
-                self.prior, self.layout, self.start, self.own_lags, self.tightness(values), self.degrees
+                self.prior, self.layout, self.start, self.own_lags, tight, self.degrees
             )
         return found
 

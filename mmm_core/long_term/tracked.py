@@ -15,7 +15,7 @@ kept draws let the chain settle on it: the surveys do not change what the first 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -27,9 +27,10 @@ from mmm_core.errors import InputError
 from mmm_core.long_term.coefficients import Coefficients, labelled
 from mmm_core.long_term.conjugate import Moments, draw, moments, posterior
 from mmm_core.long_term.fit import Prepared, prepare
+from mmm_core.long_term.independent import Equations, Restrictions, restricted_step, restrictions, strengths
 from mmm_core.long_term.minnesota import Minnesota, centre, scales
 from mmm_core.long_term.series import Series, series
-from mmm_core.long_term.states import Waves, band_of, draw_states, of_waves
+from mmm_core.long_term.states import Start, Waves, band_of, draw_states, of_waves
 from mmm_core.long_term.survey import START_SD, Observations, observations, weekly_noise, weekly_states
 from mmm_core.long_term.tightness import Hierarchy, optimum
 from mmm_core.posterior.mixing import statistics
@@ -41,6 +42,8 @@ STEPS = 20
 WARMUP = 500
 BEGIN = 20
 """Draws of the states from which chains start."""
+START_STEP = 2.0
+"""Sd of a week's change before the first row, in units of the weekly noise."""
 STRIDE = 0.35
 """Sd of a Metropolis step in the logarithm of the hyperparameters."""
 
@@ -52,8 +55,7 @@ class _Given(NamedTuple):
     given: Series  # in the prior's units
     waves: Waves
     latent: np.ndarray  # positions of the metrics
-    start: np.ndarray  # (latent,), mean of the states in the first weeks
-    start_sd: float
+    start: Start
 
 
 @one_blas_thread
@@ -67,6 +69,9 @@ def fit_tracked_bvar(
     media_lags: int = 0,
     prior: Minnesota | None = None,
     differenced: tuple[str, ...] = (),
+    enters: Mapping[str, Sequence[str]] | None = None,
+    signs: Mapping[str, Mapping[str, int]] | None = None,
+    cross: float = 1.0,
     chains: int = CHAINS,
     draws: int = DRAWS,
     steps: int = STEPS,
@@ -81,6 +86,9 @@ def fit_tracked_bvar(
             and stand before the known ones.
         media, terms, lags, media_lags, prior, seed: as of `fit_bvar`.
         differenced: of the known variables.
+        enters, signs, cross: as of `mmm_core.long_term.independent.fit_restricted_bvar`. With any of them the prior is
+            that of the restricted model, its tightness what the unrestricted one settles on in the first half of the
+            warm-up.
         chains: how many. draws: kept ones of all chains together; of a known variable that is draws, as many as
             those.
         steps: of the sampler between two kept draws. warmup: steps before the first.
@@ -120,7 +128,10 @@ def fit_tracked_bvar(
     places = np.arange(rounds * chains) % len(of_base)
     paths = _known_paths(of_base, given, ready)[places].reshape(rounds, chains, len(given.weeks), -1)
     begin = given.modelled[np.arange(chains) % BEGIN] / ready.units.variables
-    found = _chains(work, begin, paths, (steps, warmup), rng)
+    rules = None
+    if enters or signs or cross != 1.0:
+        rules = _Rules(restrictions(given, ready.layout, enters or {}, signs or {}), cross)
+    found = _chains(work, begin, paths, (steps, warmup), rng, rules)
     rhat, ess = _mixed(found.coefficients)
     out = _labelled(found, kept, given, ready, of_base)
     out = out.assign_coords(draw=base["draw"].to_numpy() if len(of_base) > 1 else np.arange(kept))
@@ -133,7 +144,10 @@ def _with_draws(known: pd.DataFrame | xr.DataArray) -> xr.DataArray:
         known = xr.DataArray(
             known.to_numpy(dtype=float),
             dims=("week", "variable"),
-            coords={"week": pd.DatetimeIndex(known.index), "variable": [str(name) for name in known.columns]},
+            coords={
+                "week": pd.DatetimeIndex(known.index).to_numpy(),
+                "variable": [str(name) for name in known.columns],
+            },
         )
     if "draw" not in known.dims:
         known = known.expand_dims("draw")
@@ -171,7 +185,7 @@ def _in_units(given: Series, ready: Prepared, seen: list[Observations]) -> _Give
         deterministic=given.deterministic / units.terms[1:],
     )
     middle = np.array([each.measured.mean() for each in seen]) / scale
-    return _Given(ready, scaled, waves, latent, middle, START_SD / float(scale.min()))
+    return _Given(ready, scaled, waves, latent, Start(middle, START_SD / float(scale.min()), START_STEP))
 
 
 def _known_paths(of_base: np.ndarray, given: Series, ready: Prepared) -> np.ndarray:
@@ -187,6 +201,13 @@ def _changes(of_base: np.ndarray, given: Series) -> np.ndarray:
     return np.where(moved, np.diff(of_base, axis=1), of_base[:, 1:])
 
 
+class _Rules(NamedTuple):
+    """A prior that differs between equations."""
+
+    restrictions: Restrictions
+    cross: float
+
+
 class _Chains(NamedTuple):
     """Kept draws in the prior's units, (round, chain, ...)."""
 
@@ -197,7 +218,12 @@ class _Chains(NamedTuple):
 
 
 def _chains(
-    work: _Given, begin: np.ndarray, paths: np.ndarray, length: tuple[int, int], rng: np.random.Generator
+    work: _Given,
+    begin: np.ndarray,
+    paths: np.ndarray,
+    length: tuple[int, int],
+    rng: np.random.Generator,
+    rules: _Rules | None,
 ) -> _Chains:
     """All chains at once.
 
@@ -213,24 +239,54 @@ def _chains(
     chains, variables = len(begin), layout.variables
     values = begin.copy()
     logs = np.tile(np.log(np.clip(optimum(problem), 2e-3, 5e2)), (chains, 1))
+    restricted: _Restricted | None = None
     rounds: list[tuple[np.ndarray, ...]] = []
     for number, path in enumerate(paths):
         values[..., len(latent) :] = path
-        for _ in range(steps + (warmup if number == 0 else 0)):
+        for step in range(steps + (warmup if number == 0 else 0)):
             rows = replace(work.given, modelled=values).regression(layout.lags, layout.media_lags)
             about = moments(rows.outcome, rows.regressors, middle)
-            logs = _moved(problem, logs, about, rng)
-            theta = np.exp(logs) if logs.size else np.zeros(0)
-            exact = posterior(about + problem.dummies(theta), problem.precision(theta), problem.degrees)
-            drawn = draw(exact, chains, rng)
-            coefficients, sigma = drawn.coefficients + middle, drawn.root @ drawn.root.swapaxes(1, 2)
+            if rules is not None and restricted is None and step >= warmup // 2:
+                logs[:] = logs.mean(0)  # the tightness of all chains together, from here on
+                restricted = _Restricted.of(problem, np.exp(logs[0]), rules, chains)
+            if restricted is None:
+                logs = _moved(problem, logs, about, rng)
+                theta = np.exp(logs) if logs.size else np.zeros(0)
+                exact = posterior(about + problem.dummies(theta), problem.precision(theta), problem.degrees)
+                drawn = draw(exact, chains, rng)
+                coefficients, sigma = drawn.coefficients + middle, drawn.root @ drawn.root.swapaxes(1, 2)
+            else:
+                coefficients, sigma = restricted.step(about, problem.degrees, rng)
+                coefficients = coefficients + middle
             expected = rows.regressors[..., layout.media.start :] @ coefficients[:, layout.media.start :]
             lags = coefficients[:, : layout.media.start].reshape(chains, layout.lags, variables, variables)
-            start = (work.start, work.start_sd)
-            band = band_of(lags.swapaxes(2, 3), sigma, expected, values, latent, work.waves, start)
+            band = band_of(lags.swapaxes(2, 3), sigma, expected, values, latent, work.waves, work.start)
             values[..., latent] = draw_states(band, rng).reshape(chains, -1, len(latent))
         rounds.append((coefficients, sigma, values[..., latent].copy(), np.exp(logs)))
     return _Chains(*(np.stack(part) for part in zip(*rounds, strict=True)))
+
+
+class _Restricted:
+    """The chains' coefficients and covariances under restrictions."""
+
+    def __init__(self, equations: Equations, added: Moments, chains: int) -> None:
+        self.equations, self.added = equations, added
+        self.beta = equations.begin(chains)
+        variables = equations.shape[1]
+        self.inverse = np.broadcast_to(np.eye(variables), (chains, variables, variables))
+
+    @classmethod
+    def of(cls, problem: Hierarchy, tightness: np.ndarray, rules: _Rules, chains: int) -> _Restricted:
+        """At a tightness, (free,)."""
+        strength = strengths(problem.precision(tightness), problem.layout, rules.cross)
+        return cls(Equations.of(strength, rules.restrictions), problem.dummies(tightness), chains)
+
+    def step(self, about: Moments, degrees: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Deviations of the coefficients (chain, K, n), and Sigma (chain, n, n)."""
+        now, self.inverse = restricted_step(
+            self.equations, about + self.added, self.beta, self.inverse, degrees, rng
+        )
+        return now, np.linalg.inv(self.inverse)
 
 
 def _moved(problem: Hierarchy, logs: np.ndarray, about: Moments, rng: np.random.Generator) -> np.ndarray:
@@ -277,5 +333,6 @@ def _mixed(stacked: np.ndarray) -> tuple[float, float]:
     if len(stacked) < 4:
         return float("nan"), float("nan")
     flat = stacked.reshape(*stacked.shape[:2], -1)
+    flat = flat[..., np.ptp(flat, axis=(0, 1)) > 0]  # a coefficient that is left out never moves
     rhat, ess, _ = statistics(flat.transpose(2, 1, 0))
     return float(rhat.max()), float(ess.min())

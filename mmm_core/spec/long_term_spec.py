@@ -140,6 +140,19 @@ class LongTermRule(Strict):
         description="prior mean of a variable's own first lag, for all or by name (`base`: base sales)",
     )
     tightness: Tightness = Tightness()
+    enters: dict[str, tuple[str, ...]] = Field(
+        default={},
+        description="for a channel or variable the variables in whose equations it stands; in all of them if not named",
+    )
+    signs: dict[str, dict[str, Sign]] = Field(
+        default={}, description="for a channel the sign of its direct effect on some variables"
+    )
+    cross: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="factor on the prior sd of lags of other variables: below 1 is tighter",
+    )
     draws: int = Field(
         default=1000, ge=100, le=20_000, description="draws of the short-term posterior, one of this each"
     )
@@ -180,6 +193,9 @@ class LongTermRule(Strict):
             raise ValueError("metrics: a metric is there twice: name each once")
         refuse_names_alike(self.metrics)
         self._known("centre", self.centre, (*self.variables, DEFAULT))
+        for key, stated in (("enters", self.enters), ("signs", self.signs)):
+            for name, equations in stated.items():
+                self._known(f"{key}.{name}", equations, self.variables)
         return self
 
     @staticmethod
@@ -204,6 +220,16 @@ class LongTermRule(Strict):
         for name in self.channels:
             if name not in paid:
                 raise ValueError(f"long_term.channels names '{name}', no paid channel: {nearest(name, paid)}")
+        channels = self.channels_of(paid)
+        for key, names, known in (
+            ("enters", self.enters, (*channels, *self.variables)),
+            ("signs", self.signs, channels),
+        ):
+            for name in names:
+                if name not in known:
+                    raise ValueError(
+                        f"long_term.{key} names '{name}', which is not there: {nearest(name, known)}"
+                    )
         for name in self.metrics:
             if name in paid:
                 raise ValueError(

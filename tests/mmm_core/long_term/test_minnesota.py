@@ -13,6 +13,7 @@ from mmm_core.long_term.minnesota import (
     Tightness,
     centre,
     dummies,
+    dummy_sets,
     precision,
     scales,
     start,
@@ -61,7 +62,7 @@ def test_dummies_are_the_rows_they_stand_for():
     outcome = np.concatenate([np.diag(y0) / mu, y0[None] / theta])
     expected = moments(outcome, rows, centre(LAYOUT, own))
     tight = Tightness(np.array(0.2), np.array(0.2), np.array(mu), np.array(theta))
-    found = dummies(LAYOUT, first, own, tight)
+    found = dummies(dummy_sets(LAYOUT, first, own), tight)
     assert found.rows == expected.rows
     for ours, theirs in zip(found[1:], expected[1:], strict=True):
         assert np.allclose(ours, theirs)
@@ -71,7 +72,7 @@ def test_without_dummies_there_are_no_rows():
     tight = Minnesota(sum_of_coefficients=None, initial_observation=None).tightness(
         LAYOUT, np.zeros((5, 2)) + 0.3
     )
-    found = dummies(LAYOUT, start(GIVEN, LAYOUT, scales(GIVEN), 2), np.ones(3), tight)
+    found = dummies(dummy_sets(LAYOUT, start(GIVEN, LAYOUT, scales(GIVEN), 2), np.ones(3)), tight)
     assert found.rows == 0
     assert not found.gram.any()
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmm_core.long_term.states import Band, band_of, draw_states, of_waves
+from mmm_core.long_term.states import Band, Start, band_of, draw_states, of_waves
 from tests.mmm_core.long_term.worlds import path, three_variables
 
 WEEKS = 14
@@ -32,12 +32,12 @@ def test_states_are_the_dense_normal_given_waves_and_what_is_known(latent):
     rng = np.random.default_rng(0)
     spend = rng.gamma(2, 1, (WEEKS, 2))
     expected = INTERCEPT + spend[2:] @ MEDIA[0].T + spend[1:-1] @ MEDIA[1].T
-    mean_start, sd_start = np.array([1.0, -0.5]), 3.0
+    mean_start, sd_start, step_start = np.array([1.0, -0.5]), 3.0, 0.7
     others = [i for i in range(3) if i not in latent]
     known = np.zeros((WEEKS, 3))
     known[:, others] = rng.normal(2, 1, (WEEKS, len(others)))
 
-    # the prior: the first two weeks are wide, the others follow; the known variable's first weeks are as they are
+    # the prior: the first week is wide, the second one step away; the known variable's first weeks are as they are
     begin = np.zeros((2, 3))
     begin[:, latent], begin[:, others] = mean_start, known[:2, others]
 
@@ -52,7 +52,7 @@ def test_states_are_the_dense_normal_given_waves_and_what_is_known(latent):
     for week in range(2):
         for i in latent:
             moved = begin.copy()
-            moved[week, i] += sd_start
+            moved[week:, i] += step_start if week else sd_start
             columns.append(run(moved, nothing) - middle)
     for week in range(WEEKS - 2):
         for column in np.linalg.cholesky(COVARIANCE).T:
@@ -86,7 +86,14 @@ def test_states_are_the_dense_normal_given_waves_and_what_is_known(latent):
     # three chains at once, of which the last is that of the prior above
     lags, sigma = np.stack([LAGS * 0.5, LAGS * 0.1, LAGS]), np.stack([COVARIANCE * 2, COVARIANCE, COVARIANCE])
     many = np.broadcast_to(expected, (3, *expected.shape)), np.broadcast_to(known, (3, *known.shape))
-    found = band_of(lags, sigma, *many, latent, of_waves(days, measured, variance), (mean_start, sd_start))
+    found = band_of(
+        lags,
+        sigma,
+        *many,
+        latent,
+        of_waves(days, measured, variance),
+        Start(mean_start, sd_start, step_start),
+    )
     precision = dense_of(found.precision[2])
     assert np.allclose(np.linalg.solve(precision, found.information[2]), mean, atol=1e-8)
     assert np.allclose(np.linalg.inv(precision), left, atol=1e-8)

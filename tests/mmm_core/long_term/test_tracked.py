@@ -10,6 +10,7 @@ from mmm_core.errors import InputError
 from mmm_core.long_term.base import with_metrics
 from mmm_core.long_term.fit import fit_bvar
 from mmm_core.long_term.forecast import forecast
+from mmm_core.long_term.independent import fit_restricted_bvar
 from mmm_core.long_term.minnesota import Minnesota
 from mmm_core.long_term.multipliers import cumulative_multipliers
 from mmm_core.long_term.residuals import residuals
@@ -108,6 +109,29 @@ def test_every_draw_of_the_base_is_used_once_and_what_follows_works():
     assert changes.sizes["hyperparameter"] == 0
     assert np.allclose(changes["modelled"].sel(equation="base"), np.diff(base, axis=1))
     assert np.isfinite(changes["modelled"]).all()
+
+
+def test_with_sure_answers_restrictions_are_those_of_the_restricted_autoregression():
+    variables, media = brand()
+    asked = waves(variables["awareness"], 10**9, 1)
+    prior = Minnesota(5.0, 5.0, None, None)  # wide: the two state it in units that differ a little
+    rules = {
+        "enters": {"tv": ["awareness"]},
+        "signs": {"tv": {"awareness": 1}},
+        "cross": 0.5,
+        "lags": 1,
+        "prior": prior,
+    }
+    found = fit_tracked_bvar(
+        variables[["base"]], {"awareness": asked}, media, **rules, draws=800, warmup=100, steps=2
+    )
+    exact = fit_restricted_bvar(variables, media, **rules, draws=800)
+    assert float(abs(found["media_coefficient"].sel(equation="base")).max()) == 0.0
+    assert float(found["media_coefficient"].sel(equation="awareness").min()) >= 0.0
+    assert found.attrs["rhat"] < 1.05
+    for name in ("lag_coefficient", "media_coefficient", "covariance"):
+        error = exact[name].std("draw") / np.sqrt(min(found.attrs["ess"], exact.attrs["ess"])) + 1e-12
+        assert (abs(found[name].mean("draw") - exact[name].mean("draw")) < 6 * error).all(), name
 
 
 def test_what_it_cannot_be_given():

@@ -69,6 +69,16 @@ def test_it_refits_no_short_term_model_and_has_a_hash_of_its_own():
         ({"metrics": ["awareness", "awareness"]}, "name each once"),
         ({"channels": ["tvv"]}, "long_term.channels names 'tvv', no paid channel: did you mean 'tv'?"),
         ({"horizons": [24, 24]}, "name each once"),
+        (
+            {"enters": {"tvv": ["awareness"]}},
+            "long_term.enters names 'tvv', which is not there: did you mean 'tv'?",
+        ),
+        ({"enters": {"tv": ["fame"]}}, "enters.tv names 'fame', no variable: known: awareness, base"),
+        (
+            {"signs": {"awareness": {"base": "positive"}}},
+            "long_term.signs names 'awareness', which is not there",
+        ),
+        ({"signs": {"tv": {"base": "up"}}}, "long_term.signs.tv.base"),
         ({"discount": 5}, "long_term.discount: write a number from 0 to 1"),
     ],
 )

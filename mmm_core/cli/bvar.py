@@ -1,0 +1,218 @@
+"""`mmm bvar`: the long term of a model from its posterior and a brand survey; or a vector autoregression of a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmm_core.cli.contents import keep, posterior_origin, record, refuse_another
+from mmm_core.cli.terminal import Folder, busy, label, marked, read_posterior, reported, wrote
+from mmm_core.cli.terminal import out as screen
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.plain import Plain
+    from mmm_core.spec.model_spec import ModelSpec
+
+LONG_TERM = "long_term.nc"
+
+
+@reported
+def bvar(
+    posterior: Annotated[
+        Path | None,
+        typer.Option("--posterior", help="a posterior.nc of `mmm fit`, whose base sales are explained"),
+    ] = None,
+    brand: Annotated[
+        Path | None,
+        typer.Option(
+            "--brand",
+            help="waves of the brand survey, CSV or Parquet: metric, start, end, share, sample; or metric, "
+            "month_start, value, sample_size",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="the model's YAML as it is now; default the posterior's")
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--table", help="weekly table: the posterior's, or, without one, the columns to be explained"
+        ),
+    ] = None,
+    variables: Annotated[
+        str,
+        typer.Option(
+            "--variables", help="columns to be explained, causes before effects: a,b,c; without --posterior"
+        ),
+    ] = "",
+    media: Annotated[
+        str, typer.Option("--media", help="columns that drive them from outside: tv,search")
+    ] = "",
+    terms: Annotated[str, typer.Option("--terms", help="further columns, such as a trend")] = "",
+    week: Annotated[str, typer.Option("--week", help="column of the weeks")] = "week_start",
+    unit_root: Annotated[
+        str, typer.Option("--unit-root", help="variables that wander: their weekly change is modelled")
+    ] = "",
+    lags: Annotated[
+        str, typer.Option("--lags", help="weeks back; of 1,2,4 the one with the most evidence")
+    ] = "2",
+    media_lags: Annotated[
+        int, typer.Option("--media-lags", min=0, max=26, help="weeks that media act directly")
+    ] = 0,
+    centre: Annotated[
+        float, typer.Option("--centre", min=-1, max=1, help="prior mean of a variable's own first lag")
+    ] = 1.0,
+    horizon: Annotated[int, typer.Option("--horizon", min=1, max=520, help="weeks that are followed")] = 52,
+    draws: Annotated[int, typer.Option("--draws", min=100, max=20_000, help="draws of the posterior")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="of the draws")] = 7,
+    out: Folder = None,
+) -> None:
+    """Say what media bring in the long term, by way of the brand; or fit a vector autoregression to a table."""
+    if posterior is not None:
+        _of_model(posterior, brand, model, table, out)
+        return
+    from mmm_core.errors import InputError
+    from mmm_core.long_term.plain import Columns
+
+    if table is None:
+        raise InputError(
+            "name --posterior and --brand for the long term of a model, or --table and --variables for a vector "
+            "autoregression of a table's own columns"
+        )
+    columns = Columns(_names(variables), _names(media), _names(terms), week, _names(unit_root))
+    _of_table(table, columns, _whole(lags), media_lags, centre, horizon, draws, seed, out)
+
+
+def _of_model(
+    posterior: Path, brand: Path | None, model: Path | None, table: Path | None, out: Path | None
+) -> None:
+    from mmm_core.errors import InputError
+    from mmm_core.spec.model_spec import load_spec
+
+    if brand is None:
+        raise InputError("name the brand survey with --brand: metric, start, end, share, sample")
+    with busy("Fitting the long term"):
+        from mmm_core.data.table import check_table, fingerprint, read_table
+        from mmm_core.diagnostics.convergence import unconverged
+        from mmm_core.long_term.stage import fit_long_term, skip_reason
+        from mmm_core.long_term.waves import read_waves
+
+        read = read_posterior(posterior)
+        refuse_another(out, read.model)
+        spec = load_spec(model) if model else read.spec
+        _refuse_another_model(spec, read.model)
+        if table is not None:
+            rows = check_table(read_table(table), read.spec, str(table))
+            read.refuse_another_table(fingerprint(rows), str(table), str(posterior))
+        if reason := skip_reason(spec):
+            raise InputError(reason)
+        found = fit_long_term(read, read_waves(brand), spec.long_term, origin=str(posterior))
+        doubts = unconverged(read)
+    from mmm_core.cli import console_bvar
+
+    label(read.approximate, doubts)
+    screen.print(console_bvar.long_term(found))
+
+    def picture(name: str) -> Any:
+        def draw() -> Any:
+            from mmm_core.plots import long_term
+
+            if name == "returns":
+                return long_term.returns(found.roi(), read.model, found.attrs["returns"])
+            if name == "responses":
+                return long_term.responses(found.responses(), read.model)
+            return long_term.brand(found.brand(), read.model)
+
+        return draw
+
+    keep(
+        out,
+        {
+            "long_term_roi.csv": marked(found.roi(), read.approximate),
+            "long_term_multipliers.csv": marked(found.multipliers(), read.approximate),
+            "impulse_responses.csv": marked(found.responses(), read.approximate),
+            "variance_decomposition.csv": found.decomposition(),
+            "brand_metrics.csv": found.brand(),
+            "long_term_checks.csv": found.checks(),
+            "long_term_roi.png": picture("returns"),
+            "impulse_responses.png": picture("responses"),
+            "brand_metrics.png": picture("brand"),
+        },
+        posterior_origin(read),
+    )
+    if out is not None:
+        from mmm_core.long_term.stored import save_long_term
+
+        wrote([save_long_term(found.tree, out / LONG_TERM)])
+        record(out, posterior_origin(read), [out / LONG_TERM])
+
+
+def _of_table(
+    path: Path,
+    columns: Any,
+    lags: tuple[int, ...],
+    media_lags: int,
+    centre: float,
+    horizon: int,
+    draws: int,
+    seed: int,
+    out: Path | None,
+) -> None:
+    with busy("Fitting the autoregression"):
+        from mmm_core.data.table import read_table
+        from mmm_core.long_term.plain import fit_table
+
+        found = fit_table(
+            read_table(path), columns, lags=lags, media_lags=media_lags, centre=centre, horizon=horizon, draws=draws,
+            seed=seed, source=str(path),
+        )  # fmt: skip
+    from mmm_core.cli import console_bvar
+
+    screen.print(console_bvar.plain(found))
+    keep(out, _files(found, path.stem))
+
+
+def _files(found: Plain, name: str) -> dict[str, Any]:
+    def picture() -> Any:
+        from mmm_core.plots import long_term
+
+        return long_term.responses(found.responses, name)
+
+    files: dict[str, Any] = {
+        "impulse_responses.csv": found.responses,
+        "variance_decomposition.csv": found.decomposition,
+        "impulse_responses.png": picture,
+        "bvar.json": {**found.draws.attrs, "notes": list(found.notes)},
+    }
+    if found.multipliers is not None:
+        files["multipliers.csv"] = found.multipliers
+    if found.forecast is not None:
+        files["forecast_against_random_walk.csv"] = found.forecast
+    return files
+
+
+def _refuse_another_model(spec: ModelSpec, name: str) -> None:
+    from mmm_core.errors import InputError
+
+    if spec.model != name:
+        raise InputError(
+            f"--model is of {spec.model}, the posterior of {name}: name the YAML that it was fitted with"
+        )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _whole(text: str) -> tuple[int, ...]:
+    from mmm_core.errors import InputError
+
+    try:
+        found = tuple(int(part) for part in _names(text))
+    except ValueError:
+        found = ()
+    if not found or not all(1 <= lag <= 26 for lag in found):
+        raise InputError(f"--lags {text}: write a whole number from 1 to 26, or several with commas between")
+    return found

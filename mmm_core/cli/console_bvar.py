@@ -1,0 +1,93 @@
+"""What `mmm bvar` prints: returns of short and long term by channel, and whether to believe them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from mmm_core.cli.console import INTERVAL, _Figures
+from mmm_core.long_term.checks import SEVERE
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.plain import Plain
+    from mmm_core.long_term.stage import LongTerm
+
+
+def long_term(found: LongTerm) -> RenderableType:
+    """Returns of every channel, by which way they come, and what to keep in mind."""
+    table, rule = found.roi(), found.rule
+    discount = f", discounted by {rule.discount:.0%} a year" if rule.discount else ""
+    title = (
+        f"\n{escape(str(found.attrs['model']))}: {found.attrs['returns']}; long term: {rule.horizon} weeks after the "
+        f"spend{discount}"
+    )
+    by_way = [*rule.metrics, "direct"]
+    figures = _Figures(title, "channel", "short", INTERVAL, "long", INTERVAL, "total", INTERVAL, *by_way)
+    for channel, rows in table.groupby("channel", sort=False):
+        cells = [escape(str(channel))]
+        for effect in ("short", "long", "total"):
+            row = rows[(rows["effect"] == effect) & (rows["path"] == "all")].iloc[0]
+            cells += [f"{row['median']:.2f}", f"{row['q05']:.2f} to {row['q95']:.2f}"]
+        long = rows[rows["effect"] == "long"].set_index("path")
+        cells += [f"{long.loc[path, 'median']:.2f}" for path in by_way]
+        figures.add_row(*cells)
+    said = Text(
+        "medians, 90 % intervals; the last columns: by way of which the long-term effect enters base sales",
+        "dim",
+    )
+    return Group(figures, said, *_remarks(found))
+
+
+def _remarks(found: LongTerm) -> list[Text]:
+    table = found.checks()
+    severe = set(table.loc[table["check"].isin(SEVERE) & ~table["passed"].astype(bool), "words"])
+    return [Text(note, style="yellow" if note in severe else "") for note in found.notes]
+
+
+def plain(found: Plain) -> RenderableType:
+    """Sums of what media bring, or what shocks explain, and the notes."""
+    parts: list[RenderableType] = []
+    if found.multipliers is not None:
+        parts.append(_multipliers(found.multipliers))
+    parts.append(_decomposition(found.decomposition))
+    if found.forecast is not None:
+        parts.append(_forecast(found.forecast))
+    return Group(*parts, *(Text(note) for note in found.notes))
+
+
+def _multipliers(table: pd.DataFrame) -> RenderableType:
+    figures = _Figures("What one unit of media brings in sum", "media", "variable", "weeks", "median", INTERVAL,
+                       text=("variable", "weeks"))  # fmt: skip
+    for row in table.to_dict("records"):
+        weeks = "all to come" if pd.isna(row["horizon_weeks"]) else f"{row['horizon_weeks']}"
+        interval = f"{row['q05']:.3g} to {row['q95']:.3g}"
+        figures.add_row(
+            escape(row["channel"]), escape(row["response"]), weeks, f"{row['median']:.3g}", interval
+        )
+    return figures
+
+
+def _decomposition(table: pd.DataFrame) -> RenderableType:
+    last = table[table["horizon_weeks"] == table["horizon_weeks"].max()]
+    shocks = list(dict.fromkeys(last["shock"]))
+    weeks = int(last["horizon_weeks"].iloc[0])
+    figures = _Figures(f"Share of each variable's forecast error {weeks} weeks ahead", "variable",
+                       *(f"by {escape(name)}" for name in shocks))  # fmt: skip
+    for response, rows in last.groupby("response", sort=False):
+        shares = rows.set_index("shock")["median"]
+        figures.add_row(escape(str(response)), *(f"{shares[name]:.0%}" for name in shocks))
+    return figures
+
+
+def _forecast(table: pd.DataFrame) -> RenderableType:
+    figures = _Figures(
+        'Forecasts of past weeks beside "as last week"', "variable", "rmse", "as last week", "ratio"
+    )
+    for row in table.to_dict("records"):
+        cells = (f"{row['rmse']:.3g}", f"{row['rmse_random_walk']:.3g}", f"{row['ratio']:.2f}")
+        figures.add_row(escape(row["variable"]), *cells)
+    return figures

@@ -1,0 +1,142 @@
+"""A vector autoregression of a table's own columns: for who wants just that, without a model or a survey."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmm_core.data.cells import day_column, number_column
+from mmm_core.errors import InputError, nearest
+from mmm_core.long_term import tables
+from mmm_core.long_term.fit import fit_bvar
+from mmm_core.long_term.identification import contractions, stability_words
+from mmm_core.long_term.minnesota import Minnesota
+from mmm_core.long_term.multipliers import long_run_multipliers
+from mmm_core.long_term.residuals import LAGS, portmanteau
+from mmm_core.long_term.rolling import against_random_walk
+from mmm_core.long_term.stationarity import stationarity
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table are what.
+
+    Attributes:
+        variables: explained, causes before effects. media: what drives them from outside. terms: deterministic ones.
+        week: of the weeks. unit_root: variables whose weekly change is modelled.
+    """
+
+    variables: tuple[str, ...]
+    media: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    week: str = "week_start"
+    unit_root: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A fit and the tables that are read from it.
+
+    Attributes:
+        draws: of `fit_bvar`.
+        responses, decomposition, multipliers: as in `mmm_core.long_term.tables`, in the columns' own units; multipliers
+            are None without media.
+        forecast: of `against_random_walk`, None where there are too few weeks.
+        notes: in words, whether to believe it.
+    """
+
+    draws: xr.Dataset
+    responses: pd.DataFrame
+    decomposition: pd.DataFrame
+    multipliers: pd.DataFrame | None
+    forecast: pd.DataFrame | None
+    notes: tuple[str, ...]
+
+
+def fit_table(
+    table: pd.DataFrame,
+    columns: Columns,
+    *,
+    lags: Sequence[int] = (2,),
+    media_lags: int = 0,
+    centre: float = 1.0,
+    horizon: int = 52,
+    draws: int = 2000,
+    seed: int = 7,
+    source: str = "table",
+) -> Plain:
+    """Fit columns of a weekly table and read off what there is to read.
+
+    Raises:
+        InputError: a column is missing or named twice, a cell is no number or blank, or as `fit_bvar`.
+    """
+    variables, media, terms = frames(table, columns, source)
+    prior = Minnesota(centre=centre)
+    settings: dict[str, Any] = {
+        "media_lags": media_lags, "prior": prior, "differenced": columns.unit_root, "seed": seed
+    }  # fmt: skip
+    found = fit_bvar(
+        variables, media, terms, lags=lags[0] if len(lags) == 1 else lags, draws=draws, **settings
+    )
+    units = {name: (name, 1.0) for name in columns.variables}
+    notes = [stability_words(found), portmanteau(found, max(LAGS, found.attrs["lags"] + 4)).sentence]
+    notes += [one.sentence for one in stationarity(variables)]
+    multipliers = None
+    if media is not None:
+        refused = ""
+        try:
+            long_run_multipliers(found)
+        except InputError as error:
+            refused = str(error)
+            notes.append(f"no long-run figures: {refused}")
+        multipliers = tables.multipliers_of(found, tuple(sorted({24, horizon})), units, not refused)
+        notes += [one.sentence for one in contractions(found, prior)]
+    forecast = None
+    try:
+        forecast = against_random_walk(variables, media, terms, lags=int(found.attrs["lags"]), **settings)
+    except InputError as error:
+        notes.append(f"no forecasts were compared: {error}")
+    return Plain(
+        draws=found,
+        responses=tables.responses_of(found, horizon, units),
+        decomposition=tables.decomposition_of(found, sorted({4, 13, horizon})),
+        multipliers=multipliers,
+        forecast=forecast,
+        notes=tuple(notes),
+    )
+
+
+def frames(
+    table: pd.DataFrame, columns: Columns, source: str
+) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame | None]:
+    """Variables, media and terms of a table, indexed by week."""
+    named = [columns.week, *columns.variables, *columns.media, *columns.terms]
+    for name in named:
+        if name not in table.columns:
+            raise InputError(f"{source}: no column '{name}': {nearest(name, map(str, table.columns))}")
+        if named.count(name) > 1:
+            raise InputError(f"column '{name}' is named more than once: a column has one role")
+    if not columns.variables:
+        raise InputError("no variable is named: name the columns to be explained")
+    weeks = day_column(table, columns.week, source)
+    if weeks.isna().any():
+        raise InputError(f"{source}: column {columns.week} is blank in {int(weeks.isna().sum())} rows")
+    index = pd.DatetimeIndex(weeks)
+
+    def part(names: tuple[str, ...]) -> pd.DataFrame | None:
+        if not names:
+            return None
+        values = {name: number_column(table, name, source).to_numpy(dtype=float) for name in names}
+        return pd.DataFrame(values, index=index).sort_index()
+
+    variables = part(columns.variables)
+    assert variables is not None
+    # weeks before the variables begin, where media are known, serve as lags
+    known = variables.notna().all(axis=1).to_numpy()
+    begin = int(np.argmax(known)) if known.any() else 0
+    return variables.iloc[begin:], part(columns.media), part(columns.terms)

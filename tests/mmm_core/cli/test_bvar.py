@@ -1,0 +1,127 @@
+"""`mmm bvar`: the long term of a model from files, and a vector autoregression of a table alone."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from mmm_core.cli.cli import app
+from mmm_core.long_term.stage import LongTerm
+from mmm_core.long_term.stored import load_long_term
+from mmm_core.posterior.schema import save_posterior
+from tests.mmm_core.long_term.surveyed import monthly
+from tests.mmm_core.long_term.worlds import world
+from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
+
+RULE = {"metrics": ["awareness"], "draws": 100, "lags": 1, "horizon": 13, "horizons": [13]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("bvar")
+    table, spec = weekly_table(weeks=80), {**SPEC, "long_term": RULE}
+    table.to_csv(root / "weekly.csv", index=False)
+    (root / "small.yaml").write_text(yaml.safe_dump(spec))
+    save_posterior(posterior(SPEC, table, draws=50), root / "posterior.nc")
+    monthly(pd.DatetimeIndex(table["week_start"])[4:]).to_csv(root / "brand.csv", index=False)
+    made = world(120, seed=3)
+    both = made.variables.join(made.spend).rename_axis("week_start").reset_index()
+    both.to_csv(root / "series.csv", index=False)
+    return root
+
+
+def bvar(*more):
+    """In this process: most of what is tried here is refused before there is anything to compute."""
+    return CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, ["bvar", *map(str, more)])
+
+
+def test_posterior_and_survey_give_tables_pictures_and_a_file_that_is_read_again(folder, tmp_path):
+    said = bvar(
+        "--posterior", folder / "posterior.nc", "--brand", folder / "brand.csv", "--model",
+        folder / "small.yaml", "--table", folder / "weekly.csv", "--out", tmp_path,
+    )  # fmt: skip
+    assert said.exit_code == 0, said.stderr
+    assert "revenue per unit of spend; long term: 13 weeks after the spend" in said.stdout
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {
+        "long_term.nc", "long_term_roi.csv", "long_term_multipliers.csv", "impulse_responses.csv", "brand_metrics.csv",
+        "variance_decomposition.csv", "long_term_checks.csv", "long_term_roi.png", "impulse_responses.png",
+        "brand_metrics.png", "contents.json",
+    } == names  # fmt: skip
+    found = LongTerm.of(load_long_term(tmp_path / "long_term.nc"))
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "long_term_roi.csv"), found.roi(), check_dtype=False, check_exact=False
+    )
+    assert "long_term.nc" in json.loads((tmp_path / "contents.json").read_text())["files"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--posterior", "posterior.nc"], "name the brand survey with --brand"),
+        (["--posterior", "posterior.nc", "--brand", "brand.csv"], "long_term.metrics names no brand metric"),
+        (["--posterior", "posterior.nc", "--brand", "none.csv", "--model", "small.yaml"], "none.csv: no such file"),
+        (["--posterior", "posterior.nc", "--brand", "brand.csv", "--model", "fame.yaml"], "did you mean 'awareness'?"),
+        (["--posterior", "posterior.nc", "--brand", "percent.csv", "--model", "small.yaml"], "percentages are divided"),
+        (["--posterior", "posterior.nc", "--brand", "later.csv", "--model", "small.yaml"], "after the as-of week"),
+        (["--table", "weekly.csv"], "no variable is named"),
+        (["--table", "weekly.csv", "--variables", "revenu"], "did you mean 'revenue'?"),
+        (["--table", "weekly.csv", "--variables", "revenue", "--media", "revenue"], "named more than once"),
+        (["--table", "weekly.csv", "--variables", "revenue", "--lags", "two"], "--lags two: write a whole number"),
+        (["--table", "weekly.csv", "--variables", "revenue,copy"], "a copy of 'revenue'"),
+        (["--table", "weekly.csv", "--variables", "zeros"], "zeros in the place of an unknown past"),
+        (["--table", "gap.csv", "--variables", "revenue"], "weeks of the variables are not seven days apart before"),
+        (["--table", "weekly.csv", "--variables", "revenue,price", "--lags", "26", "--media-lags", "26"], ""),
+        ([], "name --posterior and --brand for the long term of a model, or --table and --variables"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_says_what_to_do(folder, arguments, says):
+    brand, weekly = pd.read_csv(folder / "brand.csv"), pd.read_csv(folder / "weekly.csv")
+    brand.assign(value=100 * brand["value"]).to_csv(folder / "percent.csv", index=False)
+    later = brand.tail(1).assign(month_start="2029-01-01")
+    pd.concat([brand, later.assign(metric="awareness")]).to_csv(folder / "later.csv", index=False)
+    spoilt = {**SPEC, "long_term": {**RULE, "metrics": ["awarenes"]}}
+    (folder / "fame.yaml").write_text(yaml.safe_dump(spoilt))
+    zeros = np.where(np.arange(len(weekly)) < 2, 0.0, weekly["revenue"])
+    weekly.assign(copy=2 * weekly["revenue"], zeros=zeros).to_csv(folder / "weekly2.csv", index=False)
+    weekly.drop(index=7).to_csv(folder / "gap.csv", index=False)
+    if not says:
+        arguments, says = [*arguments, "--media", "tv_spend"], "coefficients an equation"
+    named = {
+        "posterior.nc",
+        "brand.csv",
+        "none.csv",
+        "fame.yaml",
+        "small.yaml",
+        "percent.csv",
+        "later.csv",
+        "gap.csv",
+    }
+    arguments = [folder / "weekly2.csv" if word == "weekly.csv" else word for word in arguments]
+    said = bvar(*(folder / word if word in named else word for word in arguments))
+    assert said.exit_code == 2, said.stdout
+    assert says in said.stderr
+
+
+def test_a_table_alone_gives_multipliers_that_are_those_of_its_columns(folder, tmp_path):
+    said = bvar(
+        "--table", folder / "series.csv", "--variables", "awareness,consideration,base", "--media",
+        "tv,search", "--lags", "1,2", "--draws", "500", "--horizon", "26", "--out", tmp_path,
+    )  # fmt: skip
+    assert said.exit_code == 0, said.stderr
+    table = pd.read_csv(tmp_path / "multipliers.csv")
+    assert set(table["horizon_weeks"].dropna()) == {24, 26}
+    assert set(table["unit"]) == {"awareness", "consideration", "base"}
+    assert "of the draws are stable" in said.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "impulse_responses.csv", "impulse_responses.png", "variance_decomposition.csv", "multipliers.csv", "bvar.json",
+        "forecast_against_random_walk.csv",
+    }  # fmt: skip
+    facts = json.loads((tmp_path / "bvar.json").read_text())
+    assert facts["lags"] in (1, 2)
+    without = bvar("--table", folder / "series.csv", "--variables", "awareness,base", "--draws", "100")
+    assert without.exit_code == 0
+    assert "What one unit of media brings" not in without.stdout
