@@ -83,6 +83,34 @@ def test_draws_have_the_moments_of_the_closed_form():
     assert kstest(sigma[:4000, 0, 0], marginal).pvalue > 1e-3
 
 
+def test_exact_draws_have_the_moments_of_a_long_gibbs_run():
+    """The same posterior in turns: coefficients given Sigma, Sigma given coefficients; nothing shared but the data."""
+    rng, count = np.random.default_rng(5), 20_000
+    after = np.linalg.inv(X.T @ X + np.diag(PRECISION))
+    mean = after @ (X.T @ Y + PRECISION[:, None] * CENTRE)
+    root, sigma = np.linalg.cholesky(after), np.eye(VARIABLES)
+    chain, variances = np.empty((count, SIZE, VARIABLES)), np.empty((count, VARIABLES, VARIABLES))
+    for step in range(-200, count):
+        beta = mean + root @ rng.normal(size=(SIZE, VARIABLES)) @ np.linalg.cholesky(sigma).T
+        left, away = Y - X @ beta, beta - CENTRE
+        scale = np.eye(VARIABLES) + left.T @ left + away.T @ (PRECISION[:, None] * away)
+        # an inverse Wishart of two variables as the inverse of a sum of outer products
+        normal = (
+            rng.normal(size=(int(DEGREES) + ROWS + SIZE, VARIABLES))
+            @ np.linalg.cholesky(np.linalg.inv(scale)).T
+        )
+        sigma = np.linalg.inv(normal.T @ normal)
+        if step >= 0:
+            chain[step], variances[step] = beta, sigma
+    found = draw(posterior(moments(Y, X, CENTRE), PRECISION, DEGREES), count, np.random.default_rng(6))
+    exact, covariance = found.coefficients + CENTRE, found.root @ found.root.swapaxes(1, 2)
+    for theirs, ours in ((chain, exact), (variances, covariance)):
+        # a chain of a few percent autocorrelation counts for half of its steps, to be safe
+        error = np.sqrt(ours.var(0) / count + theirs.var(0) / (count / 2))
+        assert (np.abs(ours.mean(0) - theirs.mean(0)) < 4.5 * error).all()
+        assert np.allclose(ours.std(0) / theirs.std(0), 1, atol=0.06)
+
+
 def test_many_posteriors_at_once_are_each_their_own():
     outcomes = Y + RNG.normal(size=(3, ROWS, VARIABLES))
     strengths = PRECISION * np.array([[1.0], [2.0], [0.3]])
