@@ -22,6 +22,7 @@ HOMES: dict[str, str] = {
     "effects.roi": "roi_draws roi_table",
     "long_term.base": "base_draws with_metrics",
     "long_term.fit": "fit_bvar",
+    "long_term.stage": "fit_long_term",
     "long_term.tracked": "fit_tracked_bvar",
     "long_term.responses": "impulse_responses",
     "long_term.multipliers": "cumulative_multipliers long_run_multipliers",
