@@ -31,6 +31,7 @@ HOMES: dict[str, str] = {
     "forecast.predictive": "posterior_predictive prior_predictive prior_words",
     "forecast.backtest": "backtest",
     "budget.allocation": "allocate",
+    "budget.decide": "decide",
     "experiments.plan": "plan_experiments",
     "selection.select": "climb select",
     "diagnostics.identifiability": "identify",

@@ -53,6 +53,9 @@ class Allocation:
         kkt_residual: the most that moving one unit of spend between channels would gain, relative to mroi.
         outcome: what `revenue` and `gain` are counted in: revenue, or the KPI.
         approximate: "" or "approximate: " and why, where the posterior is not exact.
+        words: what was asked, the certificate and what holds the plan back, where more than the plain question was
+            asked (`Budget.asks_more`): the plan is then that of `mmm_core.budget.decide`, `gain` is over the current
+            plan as it was, whatever the two cost, and `bound`, `gap` and `mroi` are of what the words say is maximised.
     """
 
     channels: pd.DataFrame
@@ -70,6 +73,7 @@ class Allocation:
     kkt_residual: float
     outcome: str = "revenue"
     approximate: str = ""
+    words: tuple[str, ...] = ()
 
 
 def allocate(
@@ -77,7 +81,7 @@ def allocate(
     budget: Budget | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Allocation:
-    """Maximise expected outcome of the next period under the total and the bounds.
+    """Maximise expected outcome of the next period under the total and the bounds, or answer what else is asked.
 
     Args:
         tree: a posterior.
@@ -89,6 +93,9 @@ def allocate(
             conflict with it), a total that is not stated where nothing was spent in the last comparable period, or a
             horizon longer than the data.
     """
+    question = budget or Posterior.of(tree).spec.budget
+    if question.asks_more:
+        return _of_decision(tree, question, progress)
     with jax.enable_x64(True):
         asked = posed(tree, budget)
         response, arrays, unit = asked.response, asked.response.arrays, asked.response.unit
@@ -135,6 +142,43 @@ def allocate(
     )
 
 
+def _of_decision(
+    tree: xr.DataTree | Posterior, budget: Budget, progress: Callable[[int, int], None] | None
+) -> Allocation:
+    """The answer to a question beyond the plain one, by channel."""
+    from mmm_core.budget.decide import decide
+
+    found = decide(tree, budget, progress)
+    names = {
+        "current_outcome": "current_revenue",
+        "recommended_outcome": "recommended_revenue",
+        "recommended_outcome_q05": "recommended_revenue_q05",
+        "recommended_outcome_q95": "recommended_revenue_q95",
+        "marginal": "mroi",
+    }
+    table = found.channels.rename(columns=names).drop(columns="pattern")
+    table.insert(len(table.columns) - 1, "gap", found.certificate.gap)
+    certificate = found.certificate
+    return Allocation(
+        channels=labelled(table, tree),
+        weeks=found.weeks,
+        total=found.total,
+        current_total=found.current_total,
+        current_revenue=found.current_outcome,
+        recommended_revenue=found.recommended_outcome,
+        gain=found.gain,
+        gain_q05=found.gain_q05,
+        gain_q95=found.gain_q95,
+        probability_better=found.probability_better,
+        bound=certificate.bound,
+        gap=certificate.gap,
+        kkt_residual=certificate.kkt_residual,
+        outcome=found.outcome,
+        approximate=found.approximate,
+        words=found.words,
+    )
+
+
 @dataclass(frozen=True)
 class Question:
     """A budget question put to a posterior.
@@ -165,9 +209,13 @@ class Question:
 
 
 def posed(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> Question:
-    """The question that `allocate` answers; call inside `jax.enable_x64(True)`. Raises as `allocate`."""
+    """The plain question: expected outcome of a fixed total by channel; inside `jax.enable_x64(True)`.
+
+    What else the budget asks is left out (`Budget.plain`). Raises as `allocate`.
+    """
     spec = Posterior.of(tree).spec
     budget = budget or spec.budget
+    budget = budget.plain() if budget.asks_more else budget
     response = spend_response(tree, budget.weeks)
     total = budget.total if budget.total is not None else float(response.current.sum())
     lower, upper = spend_bounds(budget, response, spec.model)

@@ -81,7 +81,7 @@ class Envelope:
         """Corners (corner, 2) of the least concave function on or above the roofs from `low` to `high`, both points."""
         if (low, high) not in self._hulls:
             inside = (self.rows[:, 0] >= low) & (self.rows[:, 1] <= high)
-            self._hulls[low, high] = _concave(*_roofs(self.rows[inside]))
+            self._hulls[low, high] = concave(*_roofs(self.rows[inside]))
         return self._hulls[low, high]
 
 
@@ -102,7 +102,7 @@ def _roofs(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def _concave(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def concave(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Corners of the least concave function on or above points that ascend in x, of several at one x the highest."""
     corners: list[tuple[float, float]] = []
     for point in zip(x.tolist(), y.tolist(), strict=True):

@@ -251,7 +251,11 @@ def allocate(
 
     label(read.approximate, doubts)
     screen.print(console.allocation(allocation))
-    figures = [name for name in allocation.__dataclass_fields__ if name != "channels"]
+    figures = [
+        name
+        for name in allocation.__dataclass_fields__
+        if name != "channels" and (name != "words" or allocation.words)
+    ]
     facts = {name: getattr(allocation, name) for name in figures}
     facts |= {"channels": allocation.channels.to_dict("records"), "not_converged": doubts}
     keep(

@@ -210,6 +210,13 @@ def allocation(found: Allocation) -> RenderableType:
         change_in_words(found.current_total, found.total),
         f"{found.recommended_revenue:,.0f}", "", "",
     )  # fmt: skip
+    if found.words:
+        gain = (
+            f"gain over the current plan as it was: {found.gain:,.0f} (90 % interval {found.gain_q05:,.0f} to "
+            f"{found.gain_q95:,.0f}; better with probability {found.probability_better:.0%})"
+        )
+        remarks = [Text(note, style="yellow") for note in found.channels["note"] if note]
+        return Group(table, *remarks, *(Text(line) for line in (gain, *found.words)))
     within = f"{found.gap:.2%}" if found.gap >= 1e-4 else "0.01%"
     lines = [
         f"gain over the current mix at this total: [bold]{found.gain:,.0f}[/] "

@@ -38,6 +38,23 @@ def _one_channel(
     channel: ChannelResponse, ceiling: Any, worth: Any, log: bool, low: Any, high: Any
 ) -> tuple[Any, ...]:
     """`cell_bounds` of one channel; `ceiling` (draw, geo, 1), `worth` (draw or 1, geo, week)."""
+
+    def expected(terms: Any) -> Any:
+        return jnp.sum(terms, axis=(1, 2)).mean()
+
+    first, last, lowest, highest = term_bounds(channel, ceiling, worth, log, low, high)
+    return tuple(expected(terms) for terms in (first, last, lowest, highest, jnp.maximum(first, last)))
+
+
+def term_bounds(
+    channel: ChannelResponse, ceiling: Any, worth: Any, log: bool, low: Any, high: Any
+) -> tuple[Any, Any, Any, Any]:
+    """Outcome at two multipliers, and its least and greatest slope between them, each (draw, geo, week).
+
+    Args:
+        ceiling: (draw, geo, 1). worth: (draw or 1, geo, week).
+        low, high: multipliers, or (geo, 1) of them.
+    """
     nothing = channel.response(0.0)
     first = (channel.response(low) - nothing) * ceiling
     last = (channel.response(high) - nothing) * ceiling
@@ -51,12 +68,7 @@ def _one_channel(
     flat, steep = weight_least * least, jnp.where(weight_most > 0, weight_most * most, 0.0)
     falls = ceiling * worth < 0  # a geo's own effect may be negative in some draws
     lowest, highest = jnp.where(falls, -steep, flat), jnp.where(falls, -flat, steep)
-
-    def expected(terms: Any) -> Any:
-        return jnp.sum(terms, axis=(1, 2)).mean()
-
-    figures = (first, last, lowest, highest, jnp.maximum(first, last))
-    return tuple(expected(terms) for terms in figures)
+    return first, last, lowest, highest
 
 
 def response_slopes(channel: ChannelResponse, low: Any, high: Any) -> tuple[Any, Any]:

@@ -148,6 +148,11 @@ def plan_experiments(
     candidates, passed_over = _candidates(posterior, ahead, asked)
     trials, short = _trials(posterior, predictor, ahead, candidates, asked)
     passed_over += short
+    if extra := (budget or spec.budget).asks_more:
+        passed_over.append(
+            "the decision that experiments inform is the plain one, expected outcome of a fixed total by channel: "
+            f"budget.{', budget.'.join(extra)} left out"
+        )
     if not trials:
         raise InputError(f"model {spec.model}: no experiment can be planned: {'; '.join(passed_over)}")
     periods = asked.horizon_weeks / question.budget.weeks

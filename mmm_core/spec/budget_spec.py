@@ -1,4 +1,7 @@
-"""What the `budget:` section of a model's YAML may say: the question put to its posterior."""
+"""What the `budget:` section of a model's YAML may say: the question put to its posterior.
+
+Nothing of it is read by a fit.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from mmm_core.priors import Prior
 from mmm_core.spec.media_spec import Strict
 
 DEFAULT = "default"
@@ -14,6 +18,8 @@ DEFAULT = "default"
 AS_LIST, AS_MAPPING = "bounds as a list", "bounds as a mapping"
 
 Amount = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Range = tuple[Amount, Amount]
 
 
@@ -54,12 +60,131 @@ def _form(value: Any) -> str:
     return AS_MAPPING if isinstance(value, dict | Bounds) else AS_LIST
 
 
+class Group(Strict):
+    """Least and most spend of several channels together."""
+
+    channels: tuple[str, ...] = Field(min_length=1, description="paid channels")
+    relative: Range | None = Field(
+        default=None, description="multiples of what they cost together in the last comparable period"
+    )
+    spend: Range | None = Field(default=None, description="money over the period")
+
+    @model_validator(mode="after")
+    def _either(self) -> Group:
+        Bounds(relative=self.relative, spend=self.spend)
+        return self
+
+    @property
+    def bounds(self) -> Bounds:
+        """Of the sum."""
+        return Bounds(relative=self.relative, spend=self.spend)
+
+
+class Cvar(Strict):
+    """The mean outcome of the worst draws."""
+
+    level: float = Field(
+        default=0.8, ge=0, lt=1, description="0.8: the mean of the worst fifth; 0: of all of them"
+    )
+
+
+class MeanRisk(Strict):
+    """The mean outcome less so many times its risk."""
+
+    weight: float = Field(default=1.0, ge=0, le=100, description="of the risk")
+    risk: Literal["sd", "shortfall"] = Field(
+        default="sd",
+        description="standard deviation, or how far the mean of the worst draws lies below the mean",
+    )
+    level: float = Field(default=0.8, ge=0, lt=1, description="which draws are the worst, of a shortfall")
+
+
+class Probability(Strict):
+    """The probability of bringing more than the current plan, or than a figure."""
+
+    of: Literal["current"] | float = Field(
+        default="current", description="current: the last period's plan; or an outcome"
+    )
+
+
+class ObjectiveRule(Strict):
+    """What plans are judged by: exactly one of its keys."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    cvar: Cvar | None = None
+    mean_risk: MeanRisk | None = None
+    probability: Probability | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> ObjectiveRule:
+        if [self.cvar, self.mean_risk, self.probability].count(None) != 2:
+            raise ValueError("state exactly one of cvar, mean_risk, probability")
+        return self
+
+
+class Profit(Strict):
+    """Spend as much as pays: gross margin of the outcome less what media cost."""
+
+    margin: float = Field(
+        gt=0, le=1e9, allow_inf_nan=False, description="money that one unit of the outcome leaves"
+    )
+
+
+class GoalRule(Strict):
+    """Which budget: exactly one of its keys. The total then follows, and `total` is the most it may be."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    profit: Profit | None = Field(default=None, description="the profit maximum")
+    roi: Positive | None = Field(
+        default=None, description="the most outcome whose return per unit of spend is this at least"
+    )
+    mroi: Positive | None = Field(default=None, description="spend until one more unit returns this")
+    outcome: Positive | None = Field(
+        default=None, description="the least spend that brings this incremental outcome"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> GoalRule:
+        if [self.profit, self.roi, self.mroi, self.outcome].count(None) != 3:
+            raise ValueError("state exactly one of profit, roi, mroi, outcome")
+        return self
+
+
+class NewChannel(Strict):
+    """A channel without history, whose curve is believed: a Hill curve through a return at a spend."""
+
+    spend: Positive = Field(description="a spend over the period at which the return is believed")
+    roi: Prior = Field(description="outcome per unit of spend at that spend")
+    half_saturation: Prior = Field(
+        default=Prior.model_validate({"lognormal": [0.4, 0.7]}),
+        description="spend at half of the ceiling, as a multiple of `spend`",
+    )
+    slope: Prior = Field(default=Prior.model_validate({"lognormal": [0, 0.25]}), description="Hill exponent")
+    bounds: Bounds = Field(description="in money, `{spend: [0, 50000]}`")
+
+    @model_validator(mode="after")
+    def _in_money(self) -> NewChannel:
+        if self.bounds.spend is None:
+            raise ValueError(
+                "a new channel has no last period: state its bounds in money, {spend: [0, 50000]}"
+            )
+        return self
+
+
+Pattern = Literal["even", "past", "pulsed", "front_loaded"]
+
+
 class Budget(Strict):
     """The next period's budget question."""
 
     weeks: int = Field(default=13, ge=1, le=104)
     total: float | None = Field(
-        default=None, gt=0, description="in the currency of spend; default: the last period's"
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="in the currency of spend; default: the last period's. With a goal: the most it may be",
     )
     bounds: dict[
         str,
@@ -69,7 +194,45 @@ class Budget(Strict):
         description="channel -> [least, most] relative to the last comparable period, or {spend: [least, most]} in "
         "money; `default` for the channels that are not named",
     )
-    objective: Literal["expected"] = "expected"
+    objective: Literal["expected"] | ObjectiveRule = Field(
+        default="expected",
+        description="expected outcome; {cvar: ...}, {mean_risk: ...} or {probability: ...}",
+    )
+    by: Literal["channel", "geo", "week"] = Field(
+        default="channel",
+        description="what is decided: spend by channel, by geo and channel, by week and channel",
+    )
+    goal: GoalRule | None = Field(
+        default=None, description="a budget that follows from a target; else the total is fixed"
+    )
+    patterns: tuple[Pattern, ...] = Field(
+        default=(), description="flightings to choose from for each channel; the last period's where empty"
+    )
+    groups: dict[str, Group] = Field(default={}, description="limits on the sum of some channels")
+    geos: dict[str, Bounds] = Field(default={}, description="limits on a geo's spend, with `by: geo`")
+    weekly: Bounds | None = Field(default=None, description="limits on each week's spend, with `by: week`")
+    commitments: dict[str, NotNegative] = Field(
+        default={}, description="channel -> money that is spent in any case"
+    )
+    locked: tuple[str, ...] = Field(default=(), description="channels whose spend stays as it was")
+    change_limit: float | None = Field(
+        default=None, ge=0, le=10, description="no channel changes by more than this share of its last spend"
+    )
+    all_or_nothing: dict[str, Positive] = Field(
+        default={}, description="channel -> least spend where it has any; it may have none"
+    )
+    new_channels: dict[str, NewChannel] = Field(default={}, description="channels without history")
+    price_rise: dict[str, NotNegative] = Field(
+        default={},
+        description="channel -> by how much its price rises, in per cent for each per cent of media bought above the "
+        "last period's",
+    )
+    discount: float = Field(
+        default=0.0, ge=0, lt=1, description="annual rate at which later outcome counts less"
+    )
+    currency: str | None = Field(
+        default=None, description="of total and bounds; refused where it is not that of the table"
+    )
 
     @field_validator("bounds")
     @classmethod
@@ -82,7 +245,52 @@ class Budget(Strict):
                     raise ValueError(f"{name}: {error}") from None
         return {DEFAULT: (0.7, 1.3), **bounds}
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Budget:
+        if self.geos and self.by != "geo":
+            raise ValueError("geos: limits of geos need `by: geo`")
+        if self.weekly and self.by != "week":
+            raise ValueError("weekly: limits of weeks need `by: week`")
+        if self.patterns and self.by != "channel":
+            raise ValueError(
+                "patterns: a flighting is chosen with `by: channel`; with `by: week` every week is free"
+            )
+        if self.by == "week" and self.goal is not None:
+            raise ValueError("goal: with `by: week` the total is fixed; find it with `by: channel` first")
+        if self.by == "week" and self.new_channels:
+            raise ValueError("new_channels: a curve over the period says nothing of weeks; use `by: channel`")
+        if len(set(self.patterns)) < len(self.patterns):
+            raise ValueError("patterns: one is there twice: name each once")
+        return self
+
     def bounds_of(self, channel: str) -> Bounds:
         """Least and most spend of a channel."""
         bounds = self.bounds.get(channel, self.bounds[DEFAULT])
         return bounds if isinstance(bounds, Bounds) else Bounds(relative=bounds)
+
+    @property
+    def named_channels(self) -> dict[str, tuple[str, ...]]:
+        """Channels that each key names."""
+        return {
+            "bounds": tuple(name for name in self.bounds if name != DEFAULT),
+            **{f"groups.{name}.channels": group.channels for name, group in self.groups.items()},
+            "commitments": tuple(self.commitments),
+            "locked": self.locked,
+            "all_or_nothing": tuple(self.all_or_nothing),
+            "price_rise": tuple(self.price_rise),
+        }
+
+    @property
+    def asks_more(self) -> tuple[str, ...]:
+        """Keys beyond total, weeks and bounds that are not at their defaults."""
+        plain = {"weeks", "total", "bounds", "currency"}
+        return tuple(
+            name
+            for name, field in type(self).model_fields.items()
+            if name not in plain and getattr(self, name) != field.get_default()
+        )
+
+    def plain(self) -> Budget:
+        """The same total, weeks and bounds, and expected outcome by channel."""
+        known = {name: bounds for name, bounds in self.bounds.items() if name not in self.new_channels}
+        return Budget(weeks=self.weeks, total=self.total, bounds=known, currency=self.currency)

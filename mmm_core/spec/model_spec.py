@@ -298,11 +298,14 @@ class ModelSpec(Strict):
                 f"media.channels: a channel cannot be called '{DEFAULT}', which in `budget: bounds` stands for every "
                 "channel that is not named: call it otherwise (its column may keep the name)"
             )
-        unknown = set(self.budget.bounds) - set(self.media.channels) - {DEFAULT}
-        for name in sorted(unknown):
-            raise ValueError(
-                f"budget.bounds names '{name}', no paid channel: {nearest(name, self.media.channels)}"
-            )
+        planned = (*self.media.channels, *self.budget.new_channels)
+        for key, names in self.budget.named_channels.items():
+            for name in sorted(set(names) - set(planned)):
+                raise ValueError(f"budget.{key} names '{name}', no paid channel: {nearest(name, planned)}")
+        for name in sorted(set(self.budget.new_channels) & set(self.channels)):
+            raise ValueError(f"budget.new_channels: '{name}' is a channel of the model, and has a history")
+        if self.budget.geos and self.geo is None:
+            raise ValueError("budget.geos: the model has no geos: leave it out, or state `geo:`")
         for name in self.experiments.channels:
             if name not in self.media.channels:
                 raise ValueError(

@@ -1,0 +1,187 @@
+"""The recommended plan of a model's budget question, whatever it asks: `decide`.
+
+    question   the YAML and the posterior as a problem          mmm_core.budget.question
+    solve      cells that add up: envelopes, MILP               mmm_core.budget.solve, .target, .relaxation
+    solve_weeks  weeks that carry over: concave majorant        mmm_core.budget.solve_weeks, .majorant, .flighting
+    Decision   the plan in tables, its certificate, in words
+
+`mmm_core.budget.allocation.allocate` answers the plain question, expected outcome of a fixed total by channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmm_core.budget.flighting import Flight
+from mmm_core.budget.problem import Answer, PlanCertificate, Progress
+from mmm_core.budget.question import Question, question
+from mmm_core.budget.response import cell_outcomes
+from mmm_core.budget.solve import solve
+from mmm_core.budget.solve_weeks import solve_weeks
+from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.labels import approximation
+from mmm_core.spec.budget_spec import Budget
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A recommended plan with its certificate.
+
+    Attributes:
+        question: what was asked. answer: the plan by cell, its draws, its certificate.
+        channels: a row a channel: channel, current_spend, recommended_spend, lower, upper, current_outcome,
+            recommended_outcome (expected), recommended_outcome_q05, recommended_outcome_q95, marginal (what one more
+            unit of spend adds to what is maximised; of the cell of the channel where it adds the most), pattern (of its
+            flighting, "" where none was chosen), note.
+        cells: a row a cell: channel, geo, week (from 1; nan where weeks are not decided), pattern, current_spend,
+            recommended_spend.
+        total, current_total: spend.
+        current_outcome, recommended_outcome: expected. gain, gain_q05, gain_q95, probability_better: of the plan's
+            draws less those of the current plan, whatever the two cost.
+        certificate: of the plan.
+        words: what was asked and what holds the plan back, sentences.
+    """
+
+    question: Question
+    answer: Answer
+    channels: pd.DataFrame
+    cells: pd.DataFrame
+    weeks: int
+    total: float
+    current_total: float
+    current_outcome: float
+    recommended_outcome: float
+    gain: float
+    gain_q05: float
+    gain_q95: float
+    probability_better: float
+    certificate: PlanCertificate
+    words: tuple[str, ...]
+    outcome: str
+    approximate: str = ""
+
+
+def decide(
+    tree: xr.DataTree | Posterior, budget: Budget | None = None, progress: Progress | None = None
+) -> Decision:
+    """The plan that a budget asks for, with its certificate.
+
+    Args:
+        tree: a posterior.
+        budget: the question; default the model's own.
+        progress: told (steps done, steps).
+
+    Raises:
+        InputError: what the model does not have, or constraints that no plan meets: the fewest that conflict are named,
+            with the nearest figure; a target that no plan reaches, with the nearest that one does.
+    """
+    with jax.enable_x64(True):
+        asked = question(tree, budget)
+        problem = asked.problem
+        flight = isinstance(problem.response, Flight)
+        answer = solve_weeks(problem, progress) if flight else solve(problem, progress=progress)
+        current = problem.draws(asked.current)
+        by_channel = [_by_channel(asked, plan) for plan in (asked.current, answer.spend)]
+    gain = answer.draws - current
+    return Decision(
+        question=asked,
+        answer=answer,
+        channels=_channel_table(asked, answer, *by_channel),
+        cells=_cell_table(asked, answer),
+        weeks=asked.weeks,
+        total=float(answer.spend.sum()),
+        current_total=float(asked.current.sum()),
+        current_outcome=float(current.mean()),
+        recommended_outcome=float(answer.draws.mean()),
+        gain=float(gain.mean()),
+        gain_q05=float(np.quantile(gain, 0.05)),
+        gain_q95=float(np.quantile(gain, 0.95)),
+        probability_better=float((gain > 0).mean()),
+        certificate=answer.certificate,
+        words=tuple(_words(asked, answer)),
+        outcome=asked.outcome,
+        approximate=approximation(tree),
+    )
+
+
+def _by_channel(asked: Question, plan: np.ndarray) -> np.ndarray:
+    """Outcome (draw, channel) of a plan (cell,)."""
+    response = asked.problem.response
+    if isinstance(response, Flight):
+        return np.asarray(jax.jit(Flight.by_channel)(response, jnp.asarray(plan)))
+    return asked.by_channel(np.asarray(cell_outcomes(response, jnp.asarray(plan)[None]))[0])
+
+
+def _channel_table(
+    asked: Question, answer: Answer, current: np.ndarray, recommended: np.ndarray
+) -> pd.DataFrame:
+    constraints, names = asked.problem.constraints, [cell.channel for cell in asked.cells]
+    rows = []
+    spent, planned = asked.by_channel(asked.current), asked.by_channel(answer.spend)
+    low, high = np.quantile(recommended, [0.05, 0.95], axis=0)
+    for i, channel in enumerate(asked.channels):
+        cells = [k for k, name in enumerate(names) if name == channel]
+        lower, upper = float(constraints.lower[cells].sum()), float(constraints.upper[cells].sum())
+        for limit in constraints.limits:
+            if set(np.flatnonzero(limit.coefficients)) == set(cells) and len(cells) > 1:
+                lower, upper = max(lower, limit.low), min(upper, limit.high)
+        chosen = [asked.cells[k].pattern for k in cells if answer.spend[k] > 0]
+        rows.append(
+            {
+                "channel": channel,
+                "current_spend": float(spent[i]),
+                "recommended_spend": float(planned[i]),
+                "lower": lower,
+                "upper": upper,
+                "current_outcome": float(current[:, i].mean()),
+                "recommended_outcome": float(recommended[:, i].mean()),
+                "recommended_outcome_q05": float(low[i]),
+                "recommended_outcome_q95": float(high[i]),
+                "marginal": float(answer.certificate.marginal[cells].max()) if upper > 0 else np.nan,
+                "pattern": chosen[0] if chosen else "",
+                "note": asked.notes[i],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _cell_table(asked: Question, answer: Answer) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "channel": [cell.channel for cell in asked.cells],
+            "geo": [cell.geo for cell in asked.cells],
+            "week": [np.nan if cell.week is None else cell.week + 1 for cell in asked.cells],
+            "pattern": [cell.pattern for cell in asked.cells],
+            "current_spend": asked.current,
+            "recommended_spend": answer.spend,
+        }
+    )
+
+
+def _words(asked: Question, answer: Answer) -> list[str]:
+    problem, certificate = asked.problem, answer.certificate
+    goal = {
+        "outcome": f"maximised: {problem.objective.words}",
+        "net": f"maximised: {problem.objective.words} x {problem.scale:g}, less the price of spend",
+        "return": f"maximised: {problem.objective.words}, with a return of {problem.goal.target:g} at least",
+        "least_spend": f"minimised: spend, with {problem.objective.words} of {problem.goal.target:,.6g} at least",
+    }[problem.goal.kind]
+    better = "needs less spend" if problem.goal.kind == "least_spend" else "does better"
+    small = problem.objective.kind == "probability"
+    value, bound = (
+        f"{figure:.3f}" if small else f"{figure:,.0f}" for figure in (certificate.value, certificate.bound)
+    )
+    out = [
+        goal,
+        f"certificate: no plan within the constraints {better} than {bound}; this one has {value}, a gap of "
+        f"{certificate.gap:.2%}. It rests on {certificate.rests_on}",
+    ]
+    if certificate.stopped_early:
+        out.append(f"stopped early: {certificate.stopped_early}; the certificate holds for the plan as it is")
+    return [*out, *(binding.words for binding in certificate.binding)]

@@ -1,0 +1,401 @@
+"""A model's `budget:` section and its posterior as a `Problem`: cells, constraints, objective, goal.
+
+Cells lie channel after channel; with `by: geo` a channel has one for each geo, with `patterns` one for each flighting
+to choose from, with `by: week` one for each week. New channels come last. Everything is spend over the period, in the
+currency of the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from mmm_core.budget.bounds import notes, spend_bounds
+from mmm_core.budget.constraints import Constraints, Limit
+from mmm_core.budget.flighting import Flight, flight_of, pattern_curves
+from mmm_core.budget.new_channel import with_new_channels
+from mmm_core.budget.objective import Objective
+from mmm_core.budget.problem import Goal, Problem
+from mmm_core.budget.response import Curves
+from mmm_core.effects.curves import SpendResponse, spend_response
+from mmm_core.errors import InputError, nearest
+from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.labels import outcome_name
+from mmm_core.spec.budget_spec import Budget, ObjectiveRule
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one number of a plan is the spend of: "" or None where that is not decided."""
+
+    channel: str
+    geo: str = ""
+    week: int | None = None
+    pattern: str = ""
+
+    @property
+    def name(self) -> str:
+        """In messages and tables."""
+        parts = [
+            self.channel,
+            self.geo,
+            f"week {self.week + 1}" if self.week is not None else "",
+            self.pattern,
+        ]
+        return " ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A budget question put to a posterior.
+
+    Attributes:
+        budget: as it was asked. problem: what is solved. cells: what each number is of.
+        channels: paid channels and new ones. weeks: of the period. outcome: what responses are counted in.
+        current: (cell,) spend of the last period. notes: what to know of channels that were off.
+        spent: (channel,) spend of the last period.
+    """
+
+    budget: Budget
+    problem: Problem
+    cells: tuple[Cell, ...]
+    channels: tuple[str, ...]
+    weeks: int
+    outcome: str
+    current: np.ndarray
+    spent: np.ndarray
+    notes: tuple[str, ...]
+
+    def by_channel(self, values: np.ndarray) -> np.ndarray:
+        """Values of cells summed by channel; cells on the last axis."""
+        columns = [
+            values[..., [i for i, cell in enumerate(self.cells) if cell.channel == channel]].sum(axis=-1)
+            for channel in self.channels
+        ]
+        return np.stack(columns, axis=-1)
+
+
+def question(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> Question:
+    """The problem that a budget asks of a posterior; call inside `jax.enable_x64(True)`.
+
+    Raises:
+        InputError: a channel or geo that the model does not have, another currency, a horizon longer than the data, or
+            nothing to scale.
+    """
+    posterior = Posterior.of(tree)
+    spec = posterior.spec
+    budget = budget or spec.budget
+    _refuse(budget, posterior)
+    response = spend_response(posterior, budget.weeks)
+    new = tuple(budget.new_channels)
+    channels = (*response.channels, *new)
+    geos = [str(geo) for geo in posterior.data["geo"].to_numpy()]
+    spent = np.concatenate([response.current, np.zeros(len(new))])
+    lower, upper, floor = _channel_bounds(budget, response, spec.model)
+    total = budget.total if budget.total is not None else float(response.current.sum())
+    if total <= 0:
+        raise InputError(
+            f"model {spec.model}: no paid channel has spend in the last {response.weeks} weeks: there is nothing to "
+            "scale; state `budget: total` and bounds in money"
+        )
+    rise = np.array([budget.price_rise.get(channel, 0.0) for channel in channels])
+    curves: Any
+    exclusive: tuple[tuple[int, ...], ...] = ()
+    discount = (1.0 + budget.discount) ** (
+        -np.arange(budget.weeks + max(posterior.media.layout.l_max)) / 52.0
+    )
+    response = replace(response, worth=response.worth * discount) if budget.discount else response
+    if budget.by == "week":
+        cells, curves, current, lower, upper, floor, limits = _by_week(
+            budget, response, posterior, lower, upper, floor
+        )
+    elif budget.by == "geo":
+        cells, curves, current, lower, upper, limits = _by_geo(
+            budget, response, posterior, geos, lower, upper, rise
+        )
+        floor = np.repeat(floor, len(geos)) if floor.any() else np.zeros(len(cells))
+    elif budget.patterns:
+        cells, curves, current, exclusive, limits = _by_pattern(
+            budget, response, posterior, lower, upper, rise
+        )
+        count = len(budget.patterns)
+        floor = np.concatenate(
+            [np.repeat(floor[: len(response.channels)], count), floor[len(response.channels) :]]
+        )
+        lower = np.concatenate([np.zeros(len(response.channels) * count), lower[len(response.channels) :]])
+        upper = np.concatenate(
+            [np.repeat(upper[: len(response.channels)], count), upper[len(response.channels) :]]
+        )
+    else:
+        cells = tuple(Cell(channel) for channel in channels)
+        curves = _curves(budget, response, rise, spec.fit.seed)
+        current, limits = spent, []
+    limits = [_total(budget, total, len(cells)), *limits, *_groups(budget, cells, channels, spent)]
+    constraints = Constraints(
+        tuple(cell.name for cell in cells), lower, upper, tuple(limits), floor, exclusive
+    )
+    draws = np.asarray(curves.outcome(jnp.asarray(current)))
+    problem = Problem(curves, constraints, _objective(budget, draws), _goal(budget, len(cells)), current)
+    return Question(
+        budget, problem, cells, channels, response.weeks, outcome_name(spec), current, spent,
+        (*notes(budget, response), *[""] * len(new)),
+    )  # fmt: skip
+
+
+def _refuse(budget: Budget, posterior: Posterior) -> None:
+    """Raise InputError for what the model does not have."""
+    spec = posterior.spec
+    planned = (*spec.paid, *budget.new_channels)
+    for key, names in budget.named_channels.items():
+        for name in sorted(set(names) - set(planned)):
+            raise InputError(
+                f"model {spec.model}: budget.{key} names '{name}', no paid channel: {nearest(name, planned)}"
+            )
+    geos = [str(geo) for geo in posterior.data["geo"].to_numpy()]
+    for name in budget.geos:
+        if name not in geos:
+            raise InputError(
+                f"model {spec.model}: budget.geos names '{name}', no geo of the model: {nearest(name, geos)}"
+            )
+    if budget.by == "geo" and len(geos) < 2:
+        raise InputError(
+            f"model {spec.model}: `budget: {{by: geo}}` needs a model of several geos: it has one"
+        )
+    if budget.by == "geo" and budget.new_channels:
+        raise InputError(
+            f"model {spec.model}: new_channels have no geos to be planned in: use `by: channel`, or leave them out"
+        )
+    refuse_currency(budget.currency, posterior, "budget.currency")
+
+
+def refuse_currency(currency: str | None, posterior: Posterior, key: str) -> None:
+    """Raise InputError where money is in another currency than the table's."""
+    known = posterior.spec.calibration.rule.currency
+    if currency is not None and currency != known:
+        raise InputError(
+            f"model {posterior.spec.model}: {key} is {currency}, and the table's money is {known} (`calibration: "
+            "rule: currency`): convert the amounts, nothing here knows a rate"
+        )
+
+
+def _channel_bounds(
+    budget: Budget, response: SpendResponse, model: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Least and most spend of each channel and new channel, and the least where it has any, (channel,) each."""
+    known = [name for name in budget.bounds if name not in budget.new_channels]
+    lower, upper = spend_bounds(
+        budget.model_copy(update={"bounds": {name: budget.bounds[name] for name in known}}), response, model
+    )
+    limit = budget.change_limit
+    floor = np.zeros(len(lower))
+    for i, channel in enumerate(response.channels):
+        if limit is not None and channel not in budget.locked:
+            lower[i] = max(lower[i], (1 - limit) * response.current[i])
+            upper[i] = min(upper[i], (1 + limit) * response.current[i])
+        lower[i] = max(lower[i], budget.commitments.get(channel, 0.0))
+        if channel in budget.locked:
+            lower[i] = upper[i] = response.current[i]
+        if channel in budget.all_or_nothing:
+            floor[i] = budget.all_or_nothing[channel]
+            lower[i] = budget.commitments.get(channel, 0.0)
+    new = [rule.bounds.stated[1] for rule in budget.new_channels.values()]
+    floors = [budget.all_or_nothing.get(name, 0.0) for name in budget.new_channels]
+    commitments = [budget.commitments.get(name, 0.0) for name in budget.new_channels]
+    lower = np.concatenate([lower, [max(low, paid) for (low, _), paid in zip(new, commitments, strict=True)]])
+    upper, floor = np.concatenate([upper, [high for _, high in new]]), np.concatenate([floor, floors])
+    names = (*response.channels, *budget.new_channels)
+    for i, name in enumerate(names):
+        if max(lower[i], floor[i]) > upper[i] * (1 + 1e-12):
+            raise InputError(_conflict_of(budget, name, lower[i], floor[i], upper[i], model))
+    return lower, np.maximum(upper, lower), floor
+
+
+def _conflict_of(budget: Budget, name: str, lower: float, floor: float, upper: float, model: str) -> str:
+    reasons = [
+        f"`all_or_nothing` {floor:,.0f}" if floor > upper else "",
+        f"`commitments` {budget.commitments[name]:,.0f}" if budget.commitments.get(name, 0.0) > upper else "",
+    ]
+    low = " and ".join(reason for reason in reasons if reason) or f"its lower bound of {lower:,.0f}"
+    of_change = f" (`change_limit` {budget.change_limit:g})" if budget.change_limit is not None else ""
+    return (
+        f"model {model}: budget: {low} of {name} is above the most it may have, {upper:,.0f}{of_change}: the nearest "
+        f"feasible figure is {upper:,.0f}"
+    )
+
+
+def _curves(budget: Budget, response: SpendResponse, rise: np.ndarray, seed: int) -> Curves:
+    paid = len(response.channels)
+    base = Curves(response.arrays, jnp.asarray(response.unit), jnp.asarray(rise[:paid]))
+    return with_new_channels(base, budget.new_channels, rise[paid:], seed)
+
+
+def _total(budget: Budget, total: float, cells: int) -> Limit:
+    name = f"the total of {total:,.0f}"
+    if budget.goal is None:
+        return Limit(name, np.ones(cells), total, total)
+    return Limit("the total", np.ones(cells), 0.0, total if budget.total is not None else np.inf)
+
+
+def _groups(
+    budget: Budget, cells: tuple[Cell, ...], channels: tuple[str, ...], spent: np.ndarray
+) -> list[Limit]:
+    out = []
+    now = dict(zip(channels, spent, strict=True))
+    for name, group in budget.groups.items():
+        form, (low, high) = group.bounds.stated
+        unit = sum(now[channel] for channel in group.channels) if form == "relative" else 1.0
+        members = np.array([float(cell.channel in group.channels) for cell in cells])
+        out.append(Limit(f"group {name}", members, low * unit, high * unit))
+    return out
+
+
+def _by_geo(
+    budget: Budget,
+    response: SpendResponse,
+    posterior: Posterior,
+    geos: list[str],
+    lower: np.ndarray,
+    upper: np.ndarray,
+    rise: np.ndarray,
+) -> tuple[tuple[Cell, ...], Curves, np.ndarray, np.ndarray, np.ndarray, list[Limit]]:
+    """A cell a channel and geo: relative bounds hold for each, those in money for the channel's sum."""
+    spend = posterior.data["spend"].to_numpy()
+    length = spend.shape[1]
+    first = length - response.weeks
+    ends = np.searchsorted(posterior.data["media_week"].to_numpy(), response.last_week)
+    unit = np.stack(
+        [spend[:, end - response.weeks + 1 : end + 1, i].sum(axis=1) for i, end in enumerate(ends)]
+    )
+    current = spend[:, first:, :].sum(axis=1).T
+    cells = tuple(Cell(channel, geo) for channel in response.channels for geo in geos)
+    low, high, limits = np.zeros(current.shape), np.zeros(current.shape), []
+    for i, channel in enumerate(response.channels):
+        members = np.array([float(cell.channel == channel) for cell in cells])
+        form = budget.bounds_of(channel).stated[0]
+        if form == "relative" and response.current[i] > 0:
+            low[i] = lower[i] * current[i] / response.current[i]
+            high[i] = upper[i] * current[i] / response.current[i]
+        else:
+            high[i] = np.where(unit[i] > 0, upper[i], 0.0)
+        limits.append(Limit(f"spend of {channel} over all geos", members, lower[i], upper[i]))
+    for geo, bounds in budget.geos.items():
+        members = np.array([float(cell.geo == geo) for cell in cells])
+        form, (least, most) = bounds.stated
+        size = float(current[:, geos.index(geo)].sum()) if form == "relative" else 1.0
+        limits.append(Limit(f"spend of geo {geo}", members, least * size, most * size))
+    curves = Curves(
+        response.arrays,
+        jnp.asarray(np.where(unit > 0, unit, 1.0).ravel()),
+        jnp.asarray(np.repeat(rise, len(geos))),
+        by_geo=True,
+    )
+    return cells, curves, current.ravel(), low.ravel(), high.ravel(), limits
+
+
+def _by_pattern(
+    budget: Budget,
+    response: SpendResponse,
+    posterior: Posterior,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    rise: np.ndarray,
+) -> tuple[tuple[Cell, ...], Curves, np.ndarray, tuple[tuple[int, ...], ...], list[Limit]]:
+    """A cell a channel and pattern, one of which has spend; new channels have a cell of their own."""
+    count, paid = len(budget.patterns), len(response.channels)
+    curves = pattern_curves(posterior, response, budget.patterns, rise[:paid])
+    curves = with_new_channels(curves, budget.new_channels, rise[paid:], posterior.spec.fit.seed)
+    cells = (
+        *(Cell(channel, pattern=pattern) for channel in response.channels for pattern in budget.patterns),
+        *(Cell(channel) for channel in budget.new_channels),
+    )
+    exclusive = tuple(tuple(range(i * count, (i + 1) * count)) for i in range(paid))
+    current = np.zeros(len(cells))
+    chosen = budget.patterns.index("past") if "past" in budget.patterns else 0
+    current[[i * count + chosen for i in range(paid)]] = response.current
+    limits = [
+        Limit(
+            f"spend of {channel}",
+            np.array([float(cell.channel == channel) for cell in cells]),
+            lower[i],
+            upper[i],
+        )
+        for i, channel in enumerate(response.channels)
+        if channel not in budget.all_or_nothing
+    ]
+    return cells, curves, current, exclusive, limits
+
+
+def _by_week(
+    budget: Budget,
+    response: SpendResponse,
+    posterior: Posterior,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    floor: np.ndarray,
+) -> tuple[tuple[Cell, ...], Flight, np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[Limit]]:
+    """A cell a channel and week. A channel's bounds hold for its sum; a week may have any of it."""
+    flight = flight_of(posterior, response)
+    weeks = budget.weeks
+    current = np.asarray(flight.spent).T.ravel()
+    cells = tuple(Cell(channel, week=week) for channel in response.channels for week in range(weeks))
+    on = np.asarray(response.current > 0)
+    high = np.repeat(upper, weeks) * np.repeat(on, weeks)
+    limits = []
+    for i, channel in enumerate(response.channels):
+        members = np.array([float(cell.channel == channel) for cell in cells])
+        if channel in budget.locked:
+            high[members > 0] = current[members > 0]
+        if channel in budget.all_or_nothing:
+            raise InputError(
+                f"budget.all_or_nothing: {channel} by week: state it with `by: channel` and lay out the weeks after"
+            )
+        limits.append(
+            Limit(
+                f"spend of {channel} over all weeks",
+                members,
+                min(lower[i], high[members > 0].sum()),
+                upper[i],
+            )
+        )
+    low = np.zeros(len(cells))
+    for i, channel in enumerate(response.channels):
+        if channel in budget.locked:
+            low[i * weeks : (i + 1) * weeks] = current[i * weeks : (i + 1) * weeks]
+    if budget.weekly is not None:
+        form, (least, most) = budget.weekly.stated
+        for week in range(weeks):
+            members = np.array([float(cell.week == week) for cell in cells])
+            size = float(current[members > 0].sum()) if form == "relative" else 1.0
+            limits.append(Limit(f"spend of week {week + 1}", members, least * size, most * size))
+    return cells, flight, current, low, high, np.zeros(len(cells)), limits
+
+
+def _objective(budget: Budget, current: np.ndarray) -> Objective:
+    rule = budget.objective
+    if not isinstance(rule, ObjectiveRule):
+        return Objective()
+    if rule.cvar is not None:
+        return Objective("cvar", level=rule.cvar.level)
+    if rule.mean_risk is not None:
+        return Objective("mean_risk", rule.mean_risk.level, rule.mean_risk.weight, rule.mean_risk.risk)
+    assert rule.probability is not None
+    of = rule.probability.of
+    return Objective("probability", reference=current if of == "current" else float(of))
+
+
+def _goal(budget: Budget, cells: int) -> Goal:
+    rule, price = budget.goal, np.ones(cells)
+    if rule is None:
+        return Goal()
+    if rule.profit is not None:
+        return Goal("net", scale=rule.profit.margin, price=price)
+    if rule.mroi is not None:
+        return Goal("net", price=rule.mroi * price)
+    if rule.roi is not None:
+        return Goal("return", target=rule.roi, price=price)
+    assert rule.outcome is not None
+    return Goal("least_spend", target=rule.outcome, price=price)

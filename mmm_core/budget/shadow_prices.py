@@ -1,0 +1,122 @@
+"""What holds a plan back: multipliers of the constraints that bind, and how far the plan is from stationary.
+
+At an optimum the slope of what is maximised is a sum of binding constraints' gradients, each times its shadow price:
+what one more unit of room would add. The prices are the least-squares solution over the cells that are free to move;
+what is left of the slopes is the residual.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import lsq_linear
+
+from mmm_core.budget.constraints import Constraints
+from mmm_core.budget.problem import Binding
+
+MOST_WORDS = 12
+"""Binding constraints that are said in words."""
+NEAR = 1e-6
+"""Share of a bound within which a plan lies on it."""
+
+
+def shadow_prices(
+    slopes: np.ndarray, spend: np.ndarray, constraints: Constraints, what: str
+) -> tuple[tuple[Binding, ...], float]:
+    """Constraints that bind at a plan, those of the highest price first, and the relative KKT residual.
+
+    Args:
+        slopes: (cell,) of what is maximised. what: its name, for the words.
+        constraints: with every switch set.
+    """
+    near = NEAR * np.maximum(np.maximum(np.abs(constraints.upper), np.abs(spend)), 1e-12)
+    at_lower = spend <= constraints.lower + near
+    at_upper = spend >= constraints.upper - near
+    sums = constraints.matrix @ spend
+    size = np.maximum(np.abs(constraints.matrix) @ np.maximum(np.abs(spend), 1e-12), 1e-12)
+    low_binds = constraints.low >= sums - NEAR * size
+    high_binds = constraints.high <= sums + NEAR * size
+    binds = np.flatnonzero(low_binds | high_binds)
+    prices = _prices(
+        slopes, at_lower, at_upper, constraints.matrix[binds], low_binds[binds], high_binds[binds]
+    )
+    left = slopes - (prices @ constraints.matrix[binds] if len(binds) else 0.0)
+    fixed = at_lower & at_upper
+    residual = np.where(
+        fixed, 0.0, np.where(at_upper, np.minimum(left, 0), np.where(at_lower, np.maximum(left, 0), left))
+    )
+    steepest = max(float(np.abs(slopes).max(initial=0.0)), 1e-300)
+    found = [
+        Binding(
+            constraints.limits[i].name,
+            float(price),
+            _of_limit(
+                constraints.limits[i].name, float(price), bool(low_binds[i] and not high_binds[i]), what
+            ),
+        )
+        for i, price in zip(binds, prices, strict=True)
+        if abs(price) > 1e-9 * steepest
+    ]
+    for cell in np.flatnonzero(
+        (at_lower | at_upper) & (constraints.upper > 0) & (np.abs(left) > 1e-6 * steepest)
+    ):
+        name, gain = constraints.names[cell], float(left[cell])
+        if (gain > 0 and not at_upper[cell]) or (gain < 0 and not at_lower[cell]):
+            continue
+        bound = constraints.upper[cell] if gain > 0 else constraints.lower[cell]
+        found.append(
+            Binding(f"bounds of {name}", gain, _of_bound(name, float(slopes[cell]), gain, bound, what))
+        )
+    found.sort(key=lambda binding: -abs(binding.price))
+    return tuple(found[:MOST_WORDS]), float(np.abs(residual).max(initial=0.0) / steepest)
+
+
+def _prices(
+    slopes: np.ndarray,
+    at_lower: np.ndarray,
+    at_upper: np.ndarray,
+    rows: np.ndarray,
+    low_binds: np.ndarray,
+    high_binds: np.ndarray,
+) -> np.ndarray:
+    """Multipliers of the binding limits; cells on a bound may have slopes beyond it."""
+    if not len(rows):
+        return np.zeros(0)
+    free = ~at_lower & ~at_upper
+    least = np.where(low_binds, -np.inf, 0.0)
+    most = np.where(high_binds, np.inf, 0.0)
+    bounded = np.flatnonzero((at_lower | at_upper) & ~(at_lower & at_upper))
+    # unknowns: a price of each limit, and how far the slope of each cell on a bound lies beyond it
+    matrix = np.zeros((len(slopes), len(rows) + len(bounded)))
+    matrix[:, : len(rows)] = rows.T
+    matrix[bounded, len(rows) + np.arange(len(bounded))] = np.where(at_upper[bounded], 1.0, -1.0)
+    kept = free.copy()
+    kept[bounded] = True
+    if not kept.any():
+        kept = at_lower | at_upper
+    if free.any() and np.linalg.matrix_rank(rows[:, free]) == len(rows):
+        solved = np.linalg.lstsq(rows[:, free].T, slopes[free], rcond=None)[0]
+        return np.asarray(np.clip(solved, least, most))
+    scale = max(float(np.abs(slopes).max(initial=0.0)), 1e-300)
+    beyond = np.zeros(len(bounded)), np.full(len(bounded), np.inf)
+    bounds = np.concatenate([least - 1e-12, beyond[0]]), np.concatenate([most + 1e-12, beyond[1]])
+    found = lsq_linear(matrix[kept], slopes[kept] / scale, bounds=bounds)
+    return np.asarray(found.x[: len(rows)] * scale)
+
+
+def _of_limit(name: str, price: float, at_least: bool, what: str) -> str:
+    if at_least and price < 0:
+        return f"{name} binds from below: asking for one unit of spend less would return {-price:.3g} more {what}"
+    change = "one more unit of spend" if price >= 0 else "one unit of spend less"
+    return f"{name} binds: {change} would return {abs(price):.3g} more {what}"
+
+
+def _of_bound(name: str, slope: float, gain: float, bound: float, what: str) -> str:
+    if gain > 0:
+        return (
+            f"one more unit of spend on {name} would return {slope:.3g} {what}, {gain:.3g} more than where it is "
+            f"spent: its upper bound of {bound:,.0f} binds"
+        )
+    return (
+        f"the last unit of spend on {name} returns {slope:.3g} {what}, {-gain:.3g} less than elsewhere: its lower "
+        f"bound of {bound:,.0f} binds"
+    )

@@ -1,0 +1,96 @@
+"""The best flighting of a problem whose cells are weeks, with a bound from a concave majorant.
+
+Plans come from climbing from several flightings: the last period's, an even one, a pulsed one. The bound: let M be the
+concave majorant (`mmm_core.budget.majorant`) of what is maximised, and g its gradient at any plan x0. Then no plan
+exceeds M(x0) + max over plans x of g . (x - x0), a linear programme; x0 is where M is greatest. Where every curve is
+concave M is what is maximised, and the bound meets the plan. A mean less its standard deviation is not bounded by a
+majorant, as outcome may count against it: the bound is then that of the mean, which lies above. A probability is
+bounded by 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mmm_core.budget.climb import climb, feasible
+from mmm_core.budget.constraints import extreme
+from mmm_core.budget.flighting import Flight, shares
+from mmm_core.budget.majorant import majorant
+from mmm_core.budget.objective import Objective
+from mmm_core.budget.problem import Answer, Problem, Progress
+from mmm_core.budget.solve import Best, certified, refuse_conflict
+
+
+def solve_weeks(problem: Problem, progress: Progress | None = None) -> Answer:
+    """The best flighting found and its certificate; call inside `jax.enable_x64(True)`. Raises as `solve`."""
+    assert isinstance(problem.response, Flight)
+    refuse_conflict(problem)
+    starts = _starts(problem)
+    best = Best(problem)
+    for number, start in enumerate(starts):
+        near = feasible(start, problem.constraints)
+        if near is not None:
+            best.offer(near)
+            best.offer(*climb(problem, near))
+        if progress:
+            progress(number + 1, len(starts) + 1)
+    bound, rests_on, words = upper_bound(problem, best.spend)
+    if progress:
+        progress(len(starts) + 1, len(starts) + 1)
+    early = "; ".join(part for part in (best.words, words) if part)
+    return certified(problem, best.spend, best.worth, bound, rests_on, early)
+
+
+def _starts(problem: Problem) -> list[np.ndarray]:
+    """Flightings of the channels' current spend: the last period's, even, pulsed."""
+    flight = problem.response
+    assert isinstance(flight, Flight)
+    count = len(flight.channels)
+    weeks = problem.constraints.cells // count
+    each = problem.start.reshape(count, weeks).sum(axis=1)
+    others = [np.outer(each, shares(pattern, weeks)).ravel() for pattern in ("even", "pulsed")]
+    return [problem.start, *others]
+
+
+def upper_bound(problem: Problem, plan: np.ndarray) -> tuple[float, str, str]:
+    """What no flighting exceeds, what that rests on, and what ended early."""
+    objective, words = problem.objective, "the concave majorant of every week's saturation, draw by draw"
+    if objective.kind == "probability":
+        return 1.0, "no probability being more than 1", ""
+    if (
+        objective.kind == "mean_risk"
+        and not objective.is_mean
+        and (objective.risk == "sd" or objective.weight > 1)
+    ):
+        objective, words = Objective(), f"{words}; of the mean, above which the mean less its risk cannot be"
+    flight, constraints = problem.response, problem.constraints
+    assert isinstance(flight, Flight)
+    above = replace(
+        problem,
+        response=majorant(flight, constraints.lower, reachable(problem)),
+        objective=objective,
+    )
+    highest, early = climb(above, plan)
+    bound = np.inf
+    for spend in (plan, highest):
+        value, slopes = above.worth_and_slopes(np.maximum(spend, 1e-9 * constraints.upper))
+        furthest = extreme(constraints, -slopes)
+        if furthest is not None:
+            start = np.maximum(spend, 1e-9 * constraints.upper)
+            bound = min(bound, value + float(slopes @ (furthest - start)))
+    return bound, words, f"of the majorant, {early}" if early else ""
+
+
+def reachable(problem: Problem) -> np.ndarray:
+    """(cell,) the most spend that limits leave to each week."""
+    constraints = problem.constraints
+    upper = constraints.upper.copy()
+    for limit in constraints.limits:
+        if (limit.coefficients >= 0).all() and np.isfinite(limit.high):
+            others = float(limit.coefficients @ constraints.lower)
+            of_cells = limit.coefficients > 0
+            room = (limit.high - others) / np.where(of_cells, limit.coefficients, 1.0) + constraints.lower
+            upper = np.where(of_cells, np.minimum(upper, room), upper)
+    return np.maximum(upper, constraints.lower)

@@ -1,0 +1,230 @@
+"""What a budget asks of a posterior: plans, claims and certificates against the engine's own counterfactuals."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mmm_core.budget.allocation import allocate
+from mmm_core.budget.decide import decide
+from mmm_core.budget.flighting import shares
+from mmm_core.budget.majorant import majorant
+from mmm_core.budget.question import question
+from mmm_core.budget.response import outcomes
+from mmm_core.errors import InputError
+from mmm_core.posterior.handle import Posterior
+from mmm_core.spec.budget_spec import Budget
+from mmm_core.spec.model_spec import parse_spec
+from tests.mmm_core.posteriors import SPEC, adstocked, hill, panel_spec, posterior, weekly_table
+
+LAST_6 = {"weeks": 6, "bounds": {"default": (0.5, 1.5)}}
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return posterior(draws=5)
+
+
+@pytest.fixture(scope="module")
+def geo_tree():
+    return posterior(panel_spec(), weekly_table(geos=("north", "south", "west")), draws=5, geo_spread=0.1)
+
+
+def asked(**keys):
+    return Budget(**{**LAST_6, **keys})
+
+
+def replayed(tree, multipliers, weeks=6, geo=slice(None)):
+    """What the model's own replay of the weeks ahead says that a scaled last period brings more than none, (draw,)."""
+    handle = Posterior.of(tree)
+    predictor = handle.predictor(handle.thinned(1000))
+    tail = max(predictor.media.layout.l_max)
+    ahead = np.pad(predictor.exposure[:, -weeks:], ((0, 0), (0, tail), (0, 0)))
+    terms = []
+    for factors in (multipliers, (0.0, 0.0)):
+        path = ahead.copy()
+        path[geo, :, :2] *= np.array(factors)
+        terms.append(predictor.media_terms_ahead(slice(None), path)[..., :2].sum(axis=-1))
+    return (terms[0] - terms[1]).sum(axis=(1, 2))
+
+
+@pytest.mark.slow
+def test_the_plain_question_is_answered_as_allocate_does(tree):
+    plain, found = allocate(tree, asked()), decide(tree, asked())
+    np.testing.assert_allclose(
+        found.channels["recommended_spend"], plain.channels["recommended_spend"], rtol=1e-4
+    )
+    assert found.recommended_outcome == pytest.approx(plain.recommended_revenue, rel=1e-6)
+    assert found.certificate.bound >= plain.recommended_revenue * (1 - 1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["channel", "week"])
+def test_a_plan_brings_what_the_engine_says_of_the_same_spend(tree, by):
+    with jax.enable_x64(True):
+        problem = question(tree, asked(by=by, bounds={"default": (0.0, 3.0)})).problem
+        factors = np.repeat([1.3, 0.6], len(problem.start) // 2)
+        claimed = problem.draws(problem.start * factors)
+    np.testing.assert_allclose(claimed, replayed(tree, (1.3, 0.6)), rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_a_plan_by_geo_brings_what_the_engine_says(geo_tree):
+    with jax.enable_x64(True):
+        asks = question(geo_tree, asked(by="geo"))
+        spend = asks.problem.start.copy()
+        spend[[cell.channel == "tv" and cell.geo == "south" for cell in asks.cells]] = 0.0
+        claimed = asks.problem.draws(asks.problem.start) - asks.problem.draws(spend)
+    whole = replayed(geo_tree, (1.0, 1.0), geo=1)
+    np.testing.assert_allclose(claimed, whole - replayed(geo_tree, (0.0, 1.0), geo=1), rtol=1e-8)
+
+
+def test_two_weeks_with_carry_over_by_hand():
+    # One draw, geometric adstock and a concave Hill curve written out: the best split of two weeks on a fine grid.
+    spec = {**SPEC, "media": {**SPEC["media"], "channels": {"tv": {"spend": "tv_spend"}}, "organic": {}}}
+    table = weekly_table()
+    table.loc[len(table) - 2 :, "tv_spend"] = [150.0, 50.0]
+    tree = posterior(spec, table, draws=1, chains=1, alpha=0.6, half_saturation=0.7, slope=1.0)
+    found = decide(tree, Budget(weeks=2, by="week", bounds={"tv": {"relative": [0, 1]}}))
+    data = tree["constant_data"].to_dataset()
+    media = data["exposure"].to_numpy()[0, :, 0] / float(data["media_scale"][0])
+    scale = float(data["media_scale"][0])
+    ceiling = float(tree["posterior"]["coefficient"].to_numpy().ravel()[0]) * float(data["kpi_scale"])
+
+    def brought(first, second):
+        path = np.concatenate([media, [first / scale, second / scale], np.zeros(4)])
+        nothing = np.concatenate([media, np.zeros(6)])
+        with_it, without = (hill(adstocked(p, 0.6, 4), 0.7, 1.0)[-6:] for p in (path, nothing))
+        return ceiling * (with_it - without).sum()
+
+    grid = [(x, brought(x, 200.0 - x)) for x in np.linspace(0, 200, 2001)]
+    best, most = max(grid, key=lambda pair: pair[1])
+    assert found.recommended_outcome == pytest.approx(most, rel=1e-6)
+    assert found.cells["recommended_spend"].iloc[0] == pytest.approx(best, abs=0.5)
+    assert found.certificate.bound >= most
+    assert found.certificate.gap < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slope", [0.9, 3.0])
+def test_no_flighting_exceeds_the_majorant_or_the_bound(slope):
+    tree = posterior(draws=3, slope=slope)
+    with jax.enable_x64(True):
+        asks = question(tree, asked(by="week"))
+        problem = asks.problem
+        above = majorant(problem.response, problem.constraints.lower, problem.constraints.upper)
+        rng = np.random.default_rng(1)
+        weekly = problem.start.reshape(2, 6).sum(axis=1)[:, None] * rng.dirichlet(np.ones(6), (40, 2))
+        plans = jnp.asarray(np.concatenate([weekly.reshape(40, 12), problem.start[None]]))
+        brought, most = (np.asarray(outcomes(r, plans)) for r in (problem.response, above))
+        assert (brought <= most + 1e-9 * np.abs(most)).all()
+        if slope < 1:
+            np.testing.assert_allclose(brought, most)
+        found = decide(tree, asked(by="week"))
+    assert brought.mean(axis=1).max() <= found.recommended_outcome <= found.certificate.bound
+    assert found.certificate.gap < (2e-3 if slope < 1 else 0.5)
+
+
+@pytest.mark.slow
+def test_a_free_flighting_is_no_worse_than_the_best_pattern_and_that_than_the_past(tree):
+    past = decide(tree, asked())
+    pattern = decide(tree, asked(patterns=["even", "past", "pulsed", "front_loaded"]))
+    free = decide(tree, asked(by="week"))
+    assert past.recommended_outcome <= pattern.recommended_outcome * (1 + 1e-6)
+    assert pattern.recommended_outcome <= free.recommended_outcome * (1 + 1e-4)
+    assert set(pattern.channels["pattern"]) <= {"even", "past", "pulsed", "front_loaded"}
+    on = pattern.cells[pattern.cells["recommended_spend"] > 0]
+    assert on.groupby("channel").size().eq(1).all()
+
+
+def test_shares_of_patterns_add_up():
+    for pattern in ("even", "pulsed", "front_loaded"):
+        assert shares(pattern, 7).sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(shares("pulsed", 4), [0.5, 0, 0.5, 0])
+
+
+@pytest.mark.slow
+def test_geos_move_money_between_them_and_keep_their_limits(geo_tree):
+    found = decide(geo_tree, asked(by="geo", geos={"south": {"relative": [0.9, 1.0]}}, change_limit=0.4))
+    together = decide(geo_tree, asked(change_limit=0.4))
+    south = found.cells[found.cells["geo"] == "south"]
+    now, then = south["current_spend"].sum(), south["recommended_spend"].sum()
+    assert 0.9 * now - 1e-6 <= then <= now + 1e-6
+    free = decide(geo_tree, asked(by="geo", change_limit=0.4))
+    assert free.recommended_outcome >= together.recommended_outcome * (1 - 1e-6)
+    assert free.certificate.gap < 2e-3
+    for channel, rows in free.cells.groupby("channel"):
+        change = rows["recommended_spend"].sum() / rows["current_spend"].sum()
+        assert 0.6 - 1e-6 <= change <= 1.4 + 1e-6, channel
+
+
+def test_locked_committed_and_limited_channels(tree):
+    found = decide(tree, asked(locked=["search"], commitments={"tv": 100.0}))
+    search = found.channels.set_index("channel").loc["search"]
+    assert search["recommended_spend"] == pytest.approx(search["current_spend"])
+    limited = decide(tree, asked(change_limit=0.1)).channels
+    change = limited["recommended_spend"] / limited["current_spend"] - 1
+    assert change.abs().max() <= 0.1 + 1e-9
+
+
+def test_a_new_channel_enters_with_the_curve_that_is_believed(tree):
+    radio = {
+        "spend": 300.0, "roi": 1.5, "half_saturation": 1.0, "slope": 1.0, "bounds": {"spend": [0, 600]},
+    }  # fmt: skip
+    with jax.enable_x64(True):
+        asks = question(tree, asked(new_channels={"radio": radio}))
+        plan = np.array([0.0, 0.0, 300.0])
+        np.testing.assert_allclose(asks.problem.draws(plan), 450.0, rtol=1e-9)
+        np.testing.assert_allclose(asks.problem.draws(2 * plan), 450.0 * (2 / 3) / 0.5, rtol=1e-9)
+    found = decide(tree, asked(new_channels={"radio": radio}))
+    assert found.channels.set_index("channel").loc["radio", "recommended_spend"] > 0
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"commitments": {"tv": 5e6}}, "`commitments` 5,000,000 of tv is above the most it may have"),
+        ({"total": 10.0}, "without the total of 10, the others allow .*: the nearest is"),
+        ({"groups": {"all": {"channels": ["tv", "search"], "spend": [0, 5]}}}, "group all, at most 5"),
+        ({"locked": ["radio"]}, "budget.locked names 'radio', no paid channel"),
+        ({"currency": "EUR"}, "budget.currency is EUR, and the table's money is USD"),
+        ({"by": "geo"}, "needs a model of several geos"),
+        ({"weeks": 104}, "a horizon of 104 weeks repeats the last 104 weeks of the data, which hold 60"),
+        ({"goal": {"roi": 99.0}}, "returns 99 per unit of spend: the highest is"),
+        ({"goal": {"outcome": 1e9}}, "no plan within the constraints reaches .*: the most is"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named_with_the_nearest_feasible_figure(tree, keys, words):
+    with pytest.raises(InputError, match=words):
+        decide(tree, asked(**keys))
+
+
+def test_a_channel_without_spend_in_history_says_how_to_plan_it():
+    table = weekly_table()
+    table.loc[len(table) - 6 :, "tv_spend"] = 0.0
+    off = posterior(table=table, draws=5)
+    found = decide(off, asked(objective={"cvar": {"level": 0.5}}))
+    note = found.channels.set_index("channel").loc["tv", "note"]
+    assert "tv had no spend in the last 6 weeks" in note
+    assert "bound it in money" in note
+
+
+@pytest.mark.parametrize("margin", [-0.5, 0.0])
+def test_a_margin_that_is_not_positive_is_refused(margin):
+    with pytest.raises(ValueError, match="greater than 0"):
+        Budget(goal={"profit": {"margin": margin}})
+
+
+def test_allocate_answers_what_else_is_asked_and_says_it(tree):
+    found = allocate(tree, asked(objective={"cvar": {"level": 0.8}}))
+    same = decide(tree, asked(objective={"cvar": {"level": 0.8}}))
+    np.testing.assert_allclose(found.channels["recommended_spend"], same.channels["recommended_spend"])
+    assert found.words[0] == "maximised: mean outcome of the worst 20% of draws (CVaR at 0.8)"
+    assert allocate(tree, asked()).words == ()
+
+
+def test_no_key_of_the_budget_changes_what_a_fit_reads():
+    spec = parse_spec(SPEC)
+    asks = {**SPEC["budget"], "objective": {"cvar": {}}, "goal": {"profit": {"margin": 0.4}}}
+    assert parse_spec({**SPEC, "budget": asks}).spec_hash == spec.spec_hash
+    assert spec.budget.asks_more == ()
