@@ -25,7 +25,10 @@ LISTS = ("tests", "experiments")
 """Of lift tests and geo experiments: `<model>.tests.yaml` beside `<model>.yaml` is a part of it and no model."""
 
 ANSWERS = ("curves", "budget")
-"""What is registered beside a model, as `mmm_<model>_<answer>`."""
+"""What is registered beside every model, as `mmm_<model>_<answer>`."""
+
+LONG_TERM = "long_term"
+"""What is registered beside a model that has brand metrics."""
 
 
 def model_names() -> list[str]:
@@ -73,7 +76,7 @@ def load_model(model: str) -> "ModelSpec":
         raise SpecError(
             f"{spec_path(model)}: it says `model: {spec.model}`; the file must be named {spec.model}.yaml"
         )
-    for answer in ANSWERS:
+    for answer in (*ANSWERS, LONG_TERM):
         other = model.removesuffix(f"_{answer}")
         if other != model and other in model_names():
             raise SpecError(

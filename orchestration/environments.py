@@ -68,6 +68,14 @@ class Paths:
         return self.root / "evidence"
 
     @property
+    def surveys(self) -> Path:
+        return self.root / "surveys"
+
+    @property
+    def long_term(self) -> Path:
+        return self.root / "long_term"
+
+    @property
     def posteriors(self) -> Path:
         return self.root / "posteriors"
 

@@ -47,7 +47,8 @@ def prepare(warehouse: Warehouse, tracking: Tracking) -> dg.DagsterInstance:
         instance = dg.DagsterInstance.get()
         end_dead_runs(instance)
     kept = paths()
-    for folder in (kept.vintages, kept.evidence, kept.posteriors, kept.results, kept.published):
+    stored = (kept.vintages, kept.evidence, kept.surveys, kept.posteriors, kept.long_term, kept.results)
+    for folder in (*stored, kept.published):
         for left in abandoned(folder):
             remove(left)
     return instance

@@ -11,6 +11,7 @@ JOB_OF_GROUP = {
     "evidence": "refresh_model",
     "transforms": "refresh_model",
     "posteriors": "refresh_model",
+    "long_term": "refresh_model",
     "registry": "refresh_model",
     "curves": "refresh_model",
     "allocation": "refresh_model",

@@ -18,6 +18,7 @@ OWNER_OF_GROUP = {
     "evidence": MARKETING_SCIENCE,
     "transforms": MARKETING_SCIENCE,
     "posteriors": MARKETING_SCIENCE,
+    "long_term": MARKETING_SCIENCE,
     "registry": MARKETING_SCIENCE,
     "curves": MARKETING_SCIENCE,
     "allocation": MARKETING_SCIENCE,

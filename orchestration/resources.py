@@ -5,6 +5,7 @@ from typing import Any
 
 from assets.resources.fitting import FitProcess
 from assets.resources.landing import Landing
+from assets.resources.long_term_stores import LongTermStore, SurveyStore
 from assets.resources.published import Published
 from assets.resources.settings import REPOSITORY
 from assets.resources.stores import (
@@ -39,6 +40,8 @@ def build() -> dict[str, Any]:
         "posteriors": PosteriorStore(
             folder=str(paths.posteriors), compilation_cache=str(env.compilation_cache())
         ),
+        "surveys": SurveyStore(folder=str(paths.surveys)),
+        "long_terms": LongTermStore(folder=str(paths.long_term)),
         "results": ResultStore(folder=str(paths.results)),
         "landing": Landing(folder=str(paths.landing), dlt_folder=str(paths.dlt)),
         "warehouse": warehouse(),

@@ -18,6 +18,8 @@ from orchestration import environments as env
 SHOWN = {
     "roi": "Return on investment",
     "calibration_report": "What the lift tests moved",
+    "long_term_roi": "Long term",
+    "total_roi": "Short and long term",
     "budget_allocation": "Recommended budget",
     "model_review": "Review",
 }
@@ -39,6 +41,10 @@ def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any
     tables = _of_one_posterior(vintage, version, made)
     if "roi" in tables:
         console.print(roi_table(tables["roi"]))
+    if len(tables.get("long_term_roi", ())) and len(tables.get("total_roi", ())):
+        console.print(long_term_table(tables["long_term_roi"], tables["total_roi"]))
+    else:
+        show_no_long_term(console, made)
     if "calibration_report" in tables:
         show_moves(console, tables["calibration_report"])
     if "budget_allocation" in tables:
@@ -102,6 +108,43 @@ def roi_table(roi: pd.DataFrame) -> Table:
             f"{row.at['mroi', 'mean']:.2f}",
         )
     return table
+
+
+def long_term_table(long: pd.DataFrame, total: pd.DataFrame) -> Table:
+    """A line a channel: what a unit of spend brings by way of the brand, and with its short-term return."""
+    long = long[(long["effect"] == "long") & (long["path"] == "all")].set_index("channel")
+    total = total[total["effect"] == "total"].set_index("channel")
+    weeks, discount = int(long["horizon_weeks"].iloc[0]), float(long["discount"].iloc[0])
+    discounted = f", discounted by {discount:.0%} a year" if discount else ""
+    table = Table(
+        title=f"ROI by way of the brand, within {weeks} weeks of the spend{discounted}, with 90 % intervals",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
+    table.add_column("channel", no_wrap=True)
+    for heading in ("long term", "90 %", "above 0", "total", "90 %"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for channel, row in long.iterrows():
+        both = total.loc[channel]
+        table.add_row(
+            str(channel),
+            f"{row['mean']:.2f}",
+            f"{row['q05']:.2f} to {row['q95']:.2f}",
+            f"{row['positive']:.0%}",
+            f"{both['mean']:.2f}",
+            f"{both['q05']:.2f} to {both['q95']:.2f}",
+        )
+    return table
+
+
+def show_no_long_term(console: Console, made: Mapping[str, Mapping[str, Any]]) -> None:
+    """Why this run has no long-term returns: the surveys or the fit were refused, or there is nothing to do."""
+    for asset in ("brand_state", "bvar_posterior"):
+        if why := made.get(asset, {}).get("refused"):
+            console.print(f"Long term: {why}", style="yellow", markup=False)
+            return
+    if why := made.get("bvar_posterior", {}).get("skipped"):
+        console.print(f"Long term: {why}", style="dim", markup=False)
 
 
 def budget_table(budget: pd.DataFrame, weeks: int) -> Table:

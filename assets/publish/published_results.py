@@ -1,26 +1,36 @@
 """`published_results`: a promoted model's results in the warehouse, where the reporting marts read them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from assets.code import code_version
 from assets.models import Vintage, load_model, vintage_of
 from assets.resources.damage import met
+from assets.resources.results import ASSET_OF_TABLE, LONG_TERM_STATES
 from assets.resources.stores import PosteriorStore, ResultStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check, model_asset, stage
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+LONG_TERM = ("long_term_roi", "total_roi", "impulse_responses", LONG_TERM_STATES)
+MAY_BE_EMPTY = ("calibration_report", *LONG_TERM)
+"""Of a model that no lift test calibrates, and of one without brand metrics."""
+
 
 @model_asset(
     "publish",
     "published_results",
-    deps=["champion"],
+    deps=["champion", "bvar_posterior"],
     description=(
-        "Contributions, ROI, response curves, budget, review and what the lift tests moved of a model that passed its "
-        "review, kept as files and written to the schema `results` in one transaction in place of what was there for "
-        "this vintage.\n\n"
+        "Contributions, ROI, response curves, budget, review, what the lift tests moved and the long term of a model "
+        "that passed its review, kept as files and written to the schema `results` in one transaction in place of "
+        "what was there for this vintage.\n\n"
         "Grain: the rows of one vintage in each table of `results`."
     ),
     kinds={"duckdb"},
@@ -39,6 +49,9 @@ def published_results(
     budget_allocation,
     model_review,
     calibration_report,
+    long_term_roi,
+    total_roi,
+    impulse_responses,
     posteriors: dg.ResourceParam[PosteriorStore],
     results: dg.ResourceParam[ResultStore],
     tracking: Tracking,
@@ -46,22 +59,27 @@ def published_results(
 ) -> dg.MaterializeResult:
     from mmm_core.data.table import fingerprint
 
+    vintage = vintage_of(context.partition_key)
     tables = {
         "contributions_weekly": contributions,
         "channel_roi": roi,
         "response_curves": response_curves,
         "budget_allocation": budget_allocation,
         "model_review": model_review,
-        "calibration_report": calibration_report,  # empty where no lift test calibrates the model
+        "calibration_report": calibration_report,
+        "long_term_roi": long_term_roi,
+        "total_roi": total_roi,
+        "impulse_responses": impulse_responses,
+        LONG_TERM_STATES: results.stored(ASSET_OF_TABLE[LONG_TERM_STATES], vintage),
     }
-    vintage = vintage_of(context.partition_key)
     with stage(context, tracking, posteriors) as run:
         stale = sorted(
             name
             for name, table in tables.items()
             if set(table["posterior_version"]) != {run.posterior_version}
-            and not (name == "calibration_report" and table.empty)
+            and not (name in MAY_BE_EMPTY and table.empty)
         )
+        stale += _of_another_long_term(tables)
         if stale:
             raise dg.Failure(
                 f"{', '.join(stale)} come from another posterior than {run.posterior_version}: materialize them again",
@@ -97,6 +115,12 @@ def published_results(
                 ),
             ],
         )
+
+
+def _of_another_long_term(tables: "Mapping[str, pd.DataFrame]") -> list[str]:
+    """Tables of the long term that come from other draws than the metrics' own, which are written with the draws."""
+    of = {name: set(tables[name]["long_term_version"]) for name in LONG_TERM}
+    return [name for name in LONG_TERM if of[name] != of[LONG_TERM_STATES]]
 
 
 def in_the_warehouse(

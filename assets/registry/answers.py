@@ -1,15 +1,18 @@
-"""Response curves and budgets as registered MLflow models of their own: `mmm_<model>_curves` and `mmm_<model>_budget`.
+"""Registered MLflow models beside a model: `mmm_<model>_curves`, `mmm_<model>_budget` and `mmm_<model>_long_term`.
 
 A version holds one table, made from one posterior, and answers from it with pandas alone: whoever plans a budget needs
-neither JAX nor the posterior's draws. The same table of the same posterior is the same version.
+neither JAX nor the posterior's draws. The same table of the same posterior is the same version. The long term's version
+holds its own draws beside the table of returns.
 """
 
 import tempfile
+from collections.abc import Mapping
 from importlib.metadata import version as package_version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from assets.models import ANSWERS
+from assets.models import ANSWERS, LONG_TERM
 from assets.resources.tracking import Tracking, registered_name
 from assets.stage import Stage
 
@@ -17,17 +20,33 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.models import ModelSignature
 
-Kind = Literal["curves", "budget"]
-PREDICTORS = {kind: Path(__file__).parent / "predictor" / f"{kind}.py" for kind in ANSWERS}
+Kind = Literal["curves", "budget", "long_term"]
+PREDICTORS = {kind: Path(__file__).parent / "predictor" / f"{kind}.py" for kind in (*ANSWERS, LONG_TERM)}
 REQUIRED = ("numpy", "pandas", "pyarrow")
-QUESTIONS = {"curves": {"channel": "string", "spend": "double"}, "budget": {"channel": "string"}}
+QUESTIONS = {
+    "curves": {"channel": "string", "spend": "double"},
+    "budget": {"channel": "string"},
+    "long_term": {"channel": "string"},
+}
 """Columns of what each is asked, with MLflow's names of their types."""
-OPTIONAL = {"budget"}
+OPTIONAL = {"budget", "long_term"}
 """Those that answer an empty table too, with everything they hold."""
 
 
-def register_answer(kind: Kind, table: "pd.DataFrame", stage: Stage, tracking: Tracking) -> str:
-    """Register a table in the stage's MLflow run, alias `challenger` with it; the number of its version."""
+def register_answer(
+    kind: Kind,
+    table: "pd.DataFrame",
+    stage: Stage,
+    tracking: Tracking,
+    files: Mapping[str, Path] = MappingProxyType({}),
+    tags: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Register a table in the stage's MLflow run, alias `challenger` with it; the number of its version.
+
+    Args:
+        files: what else the version holds, by the name of the artifact.
+        tags: of the version, beside those that say where it came from.
+    """
     import mlflow
 
     from mmm_core.data.table import fingerprint
@@ -38,6 +57,7 @@ def register_answer(kind: Kind, table: "pd.DataFrame", stage: Stage, tracking: T
         "model_version": stage.model_version,
         "data_version": fingerprint(table),
         "as_of_week": stage.vintage.as_of_week,
+        **tags,
     }
     client = tracking.client()
     same = {key: origin[key] for key in ("posterior_version", "data_version")}
@@ -49,7 +69,7 @@ def register_answer(kind: Kind, table: "pd.DataFrame", stage: Stage, tracking: T
             logged = mlflow.pyfunc.log_model(
                 name=kind,
                 python_model=str(PREDICTORS[kind]),
-                artifacts={"table": str(file)},
+                artifacts={"table": str(file)} | {name: str(path) for name, path in files.items()},
                 pip_requirements=[f"{package}=={package_version(package)}" for package in REQUIRED],
                 metadata=origin,
                 signature=signature_of(kind, table),

@@ -3,7 +3,8 @@
 import dagster as dg
 
 from assets.code import code_version
-from assets.models import ANSWERS, vintage_of
+from assets.models import ANSWERS, LONG_TERM, vintage_of
+from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking, registered_name
 from assets.stage import check, model_asset, stage
@@ -15,11 +16,11 @@ ANSWERED_BY = {"curves": "response_curves", "budget": "budget_allocation"}
 @model_asset(
     "registry",
     "champion",
-    deps=["registered_model", "response_curves", "budget_allocation"],
+    deps=["registered_model", "response_curves", "budget_allocation", "bvar_posterior"],
     description=(
         "The live version of the model: alias `champion` moves to the version that passed the review, `previous` "
-        "to the one it replaces, and those of its response curves and budget with them. A past week's backfill leaves "
-        "them where they are.\n\nGrain: one promotion a vintage."
+        "to the one it replaces, and those of its response curves, budget and long term with them. A past week's "
+        "backfill leaves them where they are.\n\nGrain: one promotion a vintage."
     ),
     kinds={"mlflow"},
     code_version=code_version(__name__),
@@ -29,6 +30,7 @@ def champion(
     context: dg.AssetExecutionContext,
     model_review,
     posteriors: dg.ResourceParam[PosteriorStore],
+    long_terms: dg.ResourceParam[LongTermStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     vintage = vintage_of(context.partition_key)
@@ -51,6 +53,7 @@ def champion(
                         allow_retries=False,
                     )
                 _promote(tracking, vintage.model, version, kind)
+            _promote_long_term(tracking, vintage.model, long_terms.held(vintage), run.posterior_version)
             _promote(tracking, vintage.model, run.model_version)
         after = tracking.aliases(vintage.model)
         live = after["champion"]
@@ -82,6 +85,23 @@ def _promote(tracking: Tracking, model: str, version: str, kind: str = "") -> No
     if before is not None:
         client.set_registered_model_alias(name, "previous", before)
     client.set_registered_model_alias(name, "champion", version)
+
+
+def _promote_long_term(
+    tracking: Tracking, model: str, long_term_version: str | None, posterior_version: str
+) -> None:
+    """The long term of the same posterior; a champion without one leaves none that is another posterior's."""
+    name = registered_name(model, LONG_TERM)
+    version = None
+    if long_term_version:
+        wanted = {"posterior_version": posterior_version, "long_term_version": long_term_version}
+        version = tracking.version_with(name, wanted)
+    if version is not None:
+        _promote(tracking, model, version, LONG_TERM)
+    elif before := tracking.aliases(model, LONG_TERM).get("champion"):
+        client = tracking.client()
+        client.set_registered_model_alias(name, "previous", before)
+        client.delete_registered_model_alias(name, "champion")
 
 
 def _refuse_unreviewed(review, posterior_version: str) -> None:

@@ -6,6 +6,22 @@ Every table holds one row set a model and as-of week; `Warehouse.replace_results
 _VINTAGE = {"model": "VARCHAR", "as_of_week": "DATE"}
 _KEYS = {**_VINTAGE, "posterior_version": "VARCHAR", "model_version": "VARCHAR"}
 _INTERVAL = {"mean": "DOUBLE", "q05": "DOUBLE", "q95": "DOUBLE"}
+_LONG_TERM_KEYS = {**_KEYS, "long_term_version": "VARCHAR"}
+_MEDIAN = {"median": "DOUBLE", "q05": "DOUBLE", "q95": "DOUBLE"}
+_RETURNS = {
+    **_LONG_TERM_KEYS,
+    "channel": "VARCHAR",
+    "effect": "VARCHAR",
+    "path": "VARCHAR",
+    "horizon_weeks": "BIGINT",
+    "discount": "DOUBLE",
+    "mean": "DOUBLE",
+    "median": "DOUBLE",
+    "sd": "DOUBLE",
+    "q05": "DOUBLE",
+    "q95": "DOUBLE",
+    "positive": "DOUBLE",
+}
 
 RESULT_TABLES: dict[str, dict[str, str]] = {
     "channel_roi": {
@@ -227,7 +243,30 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "sources_disagree": "BOOLEAN",
         "verdict": "VARCHAR",
     },
+    "long_term_roi": _RETURNS,
+    "total_roi": _RETURNS,
+    "impulse_responses": {
+        **_LONG_TERM_KEYS,
+        "kind": "VARCHAR",
+        "cause": "VARCHAR",
+        "size": "DOUBLE",
+        "response": "VARCHAR",
+        "weeks_after": "BIGINT",
+        "unit": "VARCHAR",
+        **_MEDIAN,
+    },
+    "brand_metrics": {
+        **_LONG_TERM_KEYS,
+        "metric": "VARCHAR",
+        "week_start": "DATE",
+        **_MEDIAN,
+        "surveyed": "DOUBLE",
+        "sample": "DOUBLE",
+    },
 }
+
+LONG_TERM_STATES = "brand_metrics"
+"""The table of the brand metrics week by week, which the asset `bvar_posterior` keeps beside its draws."""
 
 ASSET_OF_TABLE = {
     "channel_roi": "roi",
@@ -236,6 +275,10 @@ ASSET_OF_TABLE = {
     "budget_allocation": "budget_allocation",
     "model_review": "model_review",
     "calibration_report": "calibration_report",
+    "long_term_roi": "long_term_roi",
+    "total_roi": "total_roi",
+    "impulse_responses": "impulse_responses",
+    LONG_TERM_STATES: "bvar_posterior",
 }
 """The asset that computes each table of a posterior, under whose name its rows are kept as files too."""
 

@@ -13,6 +13,7 @@ from assets.posteriors.mmm_posterior import mmm_posterior
 from assets.registry.registered_model import registered_model
 from assets.resources.fitting import FitProcess
 from assets.resources.landing import Landing
+from assets.resources.long_term_stores import LongTermStore, SurveyStore
 from assets.resources.stores import (
     EvidenceStore,
     PosteriorStore,
@@ -50,6 +51,14 @@ class ModelStages:
     @property
     def posteriors(self) -> PosteriorStore:
         return PosteriorStore(folder=str(self.folder / "posteriors"))
+
+    @property
+    def surveys(self) -> SurveyStore:
+        return SurveyStore(folder=str(self.folder / "surveys"))
+
+    @property
+    def long_terms(self) -> LongTermStore:
+        return LongTermStore(folder=str(self.folder / "long_term"))
 
     @property
     def results(self) -> ResultStore:
@@ -112,6 +121,8 @@ class ModelStages:
             "vintages": self.vintages,
             "evidence": self.evidence,
             "posteriors": self.posteriors,
+            "surveys": self.surveys,
+            "long_terms": self.long_terms,
             "results": self.results,
             "warehouse": self.warehouse,
             "tracking": self.tracking,

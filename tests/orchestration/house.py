@@ -79,7 +79,7 @@ class House:
             connection.execute("create or replace table marts.mmm_model_table as select * from incoming")
             connection.execute(f"create or replace table marts.fct_weekly_tables ({WEEKLY_TABLES})")
 
-    def calibrate(self) -> None:
+    def calibrate(self, **changes) -> None:
         """Four weeks without search, and without television, measured, approved and asked for by the model's YAML."""
         from mmm_core.evidence.columns import NAMES
 
@@ -101,7 +101,21 @@ class House:
         approved = [f"{channel}-test,team:marketing-science,{LAST_WEEK}" for channel in ("search", "tv")]
         (models / "house.approvals.csv").write_text("\n".join(["test_id,by,on", *approved]) + "\n")
         files = {"tests": "house.tests.csv", "approvals": "house.approvals.csv"}
-        self.write_spec(calibration={"lift_tests": "approved", **files})
+        self.write_spec(calibration={"lift_tests": "approved", **files}, **changes)
+
+    def track_brand(self) -> None:
+        """The brand survey of the mart's market, by month."""
+        from mmm_core.simulate import simulate_market
+        from mmm_core.simulate.exports import brand_tracker
+
+        end = LAST_WEEK + dt.timedelta(days=7)
+        rows = brand_tracker(simulate_market("us", 7, weeks=110, end=end)).rows
+        with self.warehouse.connect() as connection:
+            connection.register("incoming", rows)
+            connection.execute(
+                "create table marts.fct_brand_metrics as "
+                "select market, metric, cast(month || '-01' as date) as month_start, value, sample_size from incoming"
+            )
 
     def refresh(self, week: dt.date = LAST_WEEK, only: str = "") -> dg.ExecuteInProcessResult:
         """A run of `refresh_model` for one vintage; `only` names the assets, all of them by default."""

@@ -62,6 +62,8 @@ def test_everything_that_fits_or_writes_the_warehouse_has_its_pool(defs):
     for asset, pool in (
         ("mmm_posterior", "mcmc"),
         ("model_selection", "mcmc"),
+        ("bvar_posterior", "mcmc"),
+        ("brand_state", "duckdb"),
         ("model_table", "duckdb"),
         ("model_review", "duckdb"),
         ("lift_evidence", "duckdb"),

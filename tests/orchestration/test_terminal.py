@@ -107,12 +107,25 @@ def results(tmp_path, monkeypatch):
             **{f"roi_{which}{end}": 2.0 for which in ("without", "with") for end in ("", "_q05", "_q95")},
         }
     )
+    returns = pd.DataFrame(
+        {
+            "channel": ["search [brand]"],
+            "path": "all",
+            "horizon_weeks": 52,
+            "discount": 0.1,
+            "q05": -0.11,
+            "q95": 0.99,
+            "positive": 0.9,
+        }
+    )
     tables = {
         "roi": roi,
         "budget_allocation": budget,
         "model_review": review,
         "calibration_report": moved,
         "no tests": moved[:0],
+        "long_term_roi": returns.assign(effect="long", mean=0.44),
+        "total_roi": returns.assign(effect="total", mean=1.66),
     }
 
     def write(version: str, *names: str) -> None:
@@ -152,6 +165,23 @@ def test_a_model_without_lift_tests_says_so_and_a_report_of_an_earlier_run_does_
     results("new", "roi", "no tests")
     assert "no lift test calibrates this model" in shown({**NEW, "calibration_report": {"tests": 0}})
     assert "What the lift tests moved: none of posterior new" in shown(NEW)
+
+
+def test_a_line_a_channel_says_what_comes_by_way_of_the_brand_and_in_total(results):
+    results("new", "roi", "long_term_roi", "total_roi")
+    lines = [" ".join(line.split()) for line in shown(NEW).splitlines()]
+    assert "ROI by way of the brand, within 52 weeks of the spend, discounted by 10% a year," in " ".join(
+        lines
+    )
+    assert "search [brand] 0.44 -0.11 to 0.99 90% 1.66 -0.11 to 0.99" in lines
+
+
+def test_why_there_is_no_long_term_is_said(results):
+    results("new", "roi")
+    refused = {**NEW, "brand_state": {"refused": "no wave of [us]"}, "bvar_posterior": {"refused": "none"}}
+    assert "Long term: no wave of [us]" in shown(refused)
+    skipped = {**NEW, "bvar_posterior": {"skipped": "names no brand metric"}}
+    assert "Long term: names no brand metric" in shown(skipped)
 
 
 def test_a_verdict_on_the_posterior_before_is_not_printed_under_the_new_roi(results):

@@ -21,6 +21,12 @@ MODELS = ("us_revenue", "uk_geo_revenue")
 REVIEWED_ONLY = Vintage("us_revenue", "2026-11-16")  # it failed its review
 SELECTED = Vintage("uk_geo_revenue", "2026-11-02")  # somebody asked which specification it should have
 
+LONG_TERM_WORDS = {
+    "long_term_roi": {"effect": "long"},
+    "total_roi": {"effect": "total"},
+    "impulse_responses": {"kind": "media"},
+}
+
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
@@ -39,11 +45,19 @@ def tables(posterior: str, mean: float) -> dict[str, pd.DataFrame]:
     for table in ASSET_OF_TABLE:
         columns = RESULT_TABLES[table].items()
         kinds = {name: kind for name, kind in columns if name not in ("model", "as_of_week")}
-        row = {"VARCHAR": "tv", "DOUBLE": mean, "BOOLEAN": True, "DATE": pd.Timestamp("2026-10-26")}
+        row = {
+            "VARCHAR": "tv",
+            "DOUBLE": mean,
+            "BOOLEAN": True,
+            "DATE": pd.Timestamp("2026-10-26"),
+            "BIGINT": 13,
+        }
         frame = pd.DataFrame([{name: row[kind] for name, kind in kinds.items()}])
         methods = [name for name in kinds if name.endswith("method")]  # the marts know their words
         versions = {"posterior_version": posterior, "model_version": "1"}
         rows[table] = frame.assign(**dict.fromkeys(methods, "refit"), **versions)
+    for table, words in LONG_TERM_WORDS.items():
+        rows[table] = rows[table].assign(**words)
     rows["model_review"] = rows["model_review"].assign(severity="WARN")
     rows["channel_roi"] = pd.concat(
         [rows["channel_roi"].assign(metric=metric) for metric in ("roi", "mroi", "spend")], ignore_index=True
@@ -155,14 +169,8 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
     assert platform.run(dbt_reporting, published_marts).success
     published = tmp_path / "published" / "current" / "marts.duckdb"
     before = rows(published)
-    assert {len(found) for found in before.values()} == {
-        2,
-        3,
-        4,
-        5,
-        6,
-        7,
-    }  # 2 lift tests, 3 specifications, 4 experiments, 5 reconciled channels, 7 reviews
+    # lift tests, specifications, experiments, reconciled channels, vintages (6, or 7 with a review), returns
+    assert {len(found) for found in before.values()} == {2, 3, 4, 5, 6, 7, 12}
 
     shutil.copyfile(
         built_warehouse.warehouse.path, platform.warehouse.path
@@ -180,7 +188,8 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
     shutil.rmtree(tmp_path / "results")
     lost = platform.run(published_marts)
     assert not lost.success
-    assert "reporting.rpt_lift_evidence: 1 of 1 weeks of uk_geo_revenue (2026-11-02)" in failure(lost)
+    weeks = "3 of 3 weeks of uk_geo_revenue (2026-10-26 to 2026-11-09)"
+    assert f"reporting.rpt_brand_metrics: {weeks}" in failure(lost)
     assert "holds 2 models in 7 vintages" in failure(lost)
     assert "would hold 0 models in 0 vintages" in failure(lost)
     assert published.resolve().parent.name == version

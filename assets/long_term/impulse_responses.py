@@ -1,0 +1,61 @@
+"""`impulse_responses`: what follows a week of a channel's media, and a shock of each variable."""
+
+import dagster as dg
+
+from assets.code import code_version
+from assets.long_term.outcome import read_from, skipped
+from assets.models import vintage_of
+from assets.resources.long_term_stores import LongTermStore
+from assets.resources.stores import PosteriorStore
+from assets.resources.tracking import Tracking
+from assets.stage import check, model_asset, stage
+
+REACH = "media_reach_base_sales"
+
+
+@model_asset(
+    "long_term",
+    "impulse_responses",
+    deps=["registered_model"],
+    description=(
+        "What follows an average week of each channel's spend, and a shock of each variable, in the metrics and in "
+        "base sales, week by week (`mmm_core.long_term.stage.LongTerm.responses`). Empty for a model without brand "
+        "metrics.\n\n"
+        "Grain: one row a kind, cause, response and week after it."
+    ),
+    kinds={"numpy", "parquet"},
+    code_version=code_version(__name__, "long_term.stage", "plots.long_term"),
+    io_manager_key="results",
+    checks={REACH: "Of at least one channel the response of base sales is above 0 in most draws."},
+)
+def impulse_responses(
+    context: dg.AssetExecutionContext,
+    bvar_posterior,
+    posteriors: dg.ResourceParam[PosteriorStore],
+    long_terms: dg.ResourceParam[LongTermStore],
+    tracking: Tracking,
+) -> dg.MaterializeResult:
+    vintage = vintage_of(context.partition_key)
+    with stage(context, tracking, posteriors) as run:
+        if bvar_posterior is None:
+            return skipped(run, "impulse_responses", [REACH])
+        from mmm_core.plots.long_term import responses as drawn
+
+        table = bvar_posterior.responses()
+        media = table[(table["kind"] == "media") & (table["response"] == "base")]
+        peaks = media.loc[media.groupby("cause")["median"].idxmax()]
+        reached = peaks[peaks["median"] > 0]
+        lines = [
+            f"{row.cause}: most after {row.weeks_after} weeks, {row.median:,.0f} "
+            f"({row.q05:,.0f} to {row.q95:,.0f}) {row.unit} from a spend of {row.size:,.0f}"
+            for row in peaks.itertuples()
+        ]
+        return read_from(
+            run,
+            bvar_posterior,
+            long_terms.current(vintage),
+            table,
+            [check(REACH, not reached.empty, "\n".join(lines), severity=dg.AssetCheckSeverity.WARN)],
+            {"impulse_responses": drawn(table, vintage.model)},
+            peaks[["cause", "size", "weeks_after", "unit", "median", "q05", "q95"]],
+        )

@@ -1,0 +1,40 @@
+with latest as (
+    select
+        model,
+        max(as_of_week) as as_of_week
+    from {{ source('results', 'channel_roi') }}
+    group by model
+),
+
+returns as (
+    select * from {{ source('results', 'long_term_roi') }}
+    union all by name
+    select * from {{ source('results', 'total_roi') }}
+),
+
+channels as (
+    select * from {{ ref('dim_channel') }}
+)
+
+select
+    returns.model,
+    returns.as_of_week,
+    coalesce(returns.as_of_week = latest.as_of_week, false) as is_latest,
+    returns.channel,
+    coalesce(channels.label, returns.channel) as label,
+    returns.effect,
+    returns.path,
+    returns.horizon_weeks,
+    returns.discount,
+    returns.mean as roi,
+    returns.median as roi_median,
+    returns.sd as roi_sd,
+    returns.q05 as roi_q05,
+    returns.q95 as roi_q95,
+    returns.positive as positive_share,
+    returns.long_term_version,
+    returns.model_version,
+    returns.posterior_version
+from returns
+left join latest on returns.model = latest.model
+left join channels on returns.channel = channels.channel
