@@ -26,6 +26,7 @@ from mmm_core.spec.faults import explained
 from mmm_core.spec.long_term_spec import LongTermRule
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 from mmm_core.spec.names import Column, Component, Day, FilterValue, refuse_names_alike
+from mmm_core.spec.readiness_spec import Readiness
 from mmm_core.spec.reconciliation_spec import ReconciliationRule
 from mmm_core.spec.review_spec import Review
 from mmm_core.spec.yaml_file import read_yaml, written_yaml
@@ -39,7 +40,7 @@ BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 # `media.defaults` is read, but where the channels took it over.
 NOT_READ_BY_A_FIT: Any = {
     "owner": True, "schedule": True, "review": True, "budget": True, "table": True, "media": {"defaults": True},
-    "reconciliation": True, "experiments": True, "long_term": True,
+    "reconciliation": True, "experiments": True, "long_term": True, "readiness": True,
     "calibration": {"lift_tests": True, "tests": True, "experiments": True, "approvals": True, "rule": True},
 }  # fmt: skip
 
@@ -264,6 +265,7 @@ class ModelSpec(Strict):
     budget: Budget = Budget()
     experiments: Experiments = Experiments()
     long_term: LongTermRule = LongTermRule()
+    readiness: Readiness = Readiness()
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,133 @@
+"""What a recommended budget would change: money, and what it brings draw by draw.
+
+The plan is held against repeating the last comparable period. A channel keeps its flighting, so its highest week grows
+with its spend; see `mmm_core.effects.curves` for what a response counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+from mmm_core.effects.curves import SpendResponse, draws_at, spend_response
+from mmm_core.errors import InputError, listed
+from mmm_core.posterior.handle import Posterior
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A plan beside the last comparable period.
+
+    Attributes:
+        channels: paid channels; current, recommended: (channel,) spend over the horizon.
+        seen_peak, planned_peak: (channel,) highest weekly spend over all geos, that was seen and that is planned.
+        more_outcome: (draw,) outcome of the plan less that of the last period's spend.
+        outcome: what that is counted in: revenue, or the KPI.
+        weeks: length of the horizon; history: modelled weeks.
+    """
+
+    channels: tuple[str, ...]
+    current: np.ndarray
+    recommended: np.ndarray
+    seen_peak: np.ndarray
+    planned_peak: np.ndarray
+    more_outcome: np.ndarray
+    outcome: str
+    weeks: int
+    history: int
+
+    @property
+    def moved(self) -> np.ndarray:
+        """(channel,) spend more or less than in the last period."""
+        return np.abs(self.recommended - self.current)
+
+    @property
+    def moved_share(self) -> float:
+        """Share of the last period's spend that is spent otherwise: what is added or taken, whichever is more."""
+        change = self.recommended - self.current
+        most = max(change.clip(min=0).sum(), -change.clip(max=0).sum())
+        return _ratio(most, self.current.sum())
+
+    @property
+    def channel_change(self) -> np.ndarray:
+        """(channel,) change against the last period; infinite where there was no spend and now is some."""
+        return np.array([_ratio(m, c) for m, c in zip(self.moved, self.current, strict=True)])
+
+    @property
+    def extrapolation(self) -> np.ndarray:
+        """(channel,) highest planned week as a multiple of the highest that was seen."""
+        return np.array([_ratio(p, s) for p, s in zip(self.planned_peak, self.seen_peak, strict=True)])
+
+    def more_profit(self, margin: float) -> np.ndarray:
+        """(draw,) profit more than with the last period's spend; of a KPI without revenue, outcome more."""
+        if self.outcome != "revenue":
+            return self.more_outcome
+        return margin * self.more_outcome - (self.recommended.sum() - self.current.sum())
+
+
+def propose(
+    tree: xr.DataTree | Posterior, recommended: Mapping[str, float], weeks: int | None = None
+) -> Proposal:
+    """A plan beside the last comparable period, evaluated at the posterior's draws.
+
+    Args:
+        recommended: spend of each paid channel over the horizon.
+        weeks: length of the horizon; default the model's `budget: weeks`.
+
+    Raises:
+        InputError: a paid channel without a figure, or a figure of none; spend that is negative or no number.
+    """
+    posterior = Posterior.of(tree)
+    with jax.enable_x64(True):
+        response = spend_response(posterior, weeks)
+        plan = _plan(response, recommended)
+        draws = np.asarray(
+            draws_at(response.arrays, jnp.asarray(np.stack([response.current, plan]) / response.unit))
+        )
+    weekly = posterior.data["spend"].to_numpy().sum(axis=0)
+    return Proposal(
+        channels=response.channels,
+        current=response.current,
+        recommended=plan,
+        seen_peak=weekly.max(axis=0),
+        planned_peak=_peaks(response, weekly, posterior) * plan / response.unit,
+        more_outcome=(draws[1] - draws[0]).sum(axis=1),
+        outcome=response.outcome,
+        weeks=response.weeks,
+        history=response.weeks_of_data,
+    )
+
+
+def _plan(response: SpendResponse, recommended: Mapping[str, float]) -> np.ndarray:
+    unknown = sorted(set(recommended) - set(response.channels))
+    absent = [channel for channel in response.channels if channel not in recommended]
+    if unknown or absent:
+        faults = [f"no paid channel is called {listed(unknown)}"] if unknown else []
+        faults += [f"no spend is stated for {listed(absent)}"] if absent else []
+        raise InputError(f"recommended budget: {'; '.join(faults)}")
+    plan = np.array([float(recommended[channel]) for channel in response.channels])
+    if not (np.isfinite(plan).all() and (plan >= 0).all()):
+        wrong = [
+            c
+            for c, spend in zip(response.channels, plan, strict=True)
+            if not (np.isfinite(spend) and spend >= 0)
+        ]
+        raise InputError(f"recommended budget: spend of {listed(wrong)} is no number of 0 or more")
+    return plan
+
+
+def _peaks(response: SpendResponse, weekly: np.ndarray, posterior: Posterior) -> np.ndarray:
+    """(channel,) highest week of the period that a multiplier of 1 repeats."""
+    ends = np.searchsorted(posterior.data["media_week"].to_numpy(), response.last_week) + 1
+    return np.array([weekly[end - response.weeks : end, i].max() for i, end in enumerate(ends)])
+
+
+def _ratio(part: float, whole: float) -> float:
+    if whole > 0:
+        return float(part / whole)
+    return float("inf") if part > 0 else 0.0

@@ -1,0 +1,128 @@
+"""The verdict: ready, or not and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+import xarray as xr
+
+from mmm_core.errors import listed
+from mmm_core.posterior.handle import Posterior
+from mmm_core.readiness.gates import Gate, Verdict, gates
+from mmm_core.readiness.overrides import Override, Overrides, override_of
+from mmm_core.readiness.proposal import Proposal, propose
+from mmm_core.spec.readiness_spec import Readiness
+
+TABLE = {
+    "gate": "name of the gate",
+    "question": "what it asks",
+    "passed": "whether the figure is within the threshold",
+    "figure": "what was found",
+    "threshold": "of the model's `readiness:`",
+    "message": "the finding in words",
+    "overridden": "whether a person lets it pass that has failed",
+    "decided_by": "who",
+    "decided_on": "when",
+    "decided_until": "last as-of week that it holds for",
+    "decided_why": "the reason given",
+}
+"""Columns of the table of gates."""
+
+
+@dataclass(frozen=True)
+class ReadinessReport:
+    """What the gates say of a recommended budget.
+
+    Attributes:
+        gates: every one; overrides: of those that failed and that somebody lets pass, by gate.
+    """
+
+    proposal: Proposal
+    gates: tuple[Gate, ...]
+    overrides: Mapping[str, Override]
+
+    @property
+    def ready(self) -> bool:
+        """Whether every gate is passed, or overridden."""
+        return not self.closed
+
+    @property
+    def closed(self) -> tuple[Gate, ...]:
+        """Gates that failed and that nobody lets pass."""
+        return tuple(gate for gate in self.gates if not gate.passed and gate.name not in self.overrides)
+
+    @property
+    def reasons(self) -> str:
+        """Why the budget is not ready, in words; of one that is, what was overridden, "" where nothing was."""
+        if self.closed:
+            return "; ".join(f"{gate.name}: {gate.message}" for gate in self.closed)
+        return "; ".join(
+            f"{name}: let pass by {override.by} on {override.on} until {override.until} ({override.why})"
+            for name, override in self.overrides.items()
+        )
+
+    @property
+    def verdict(self) -> str:
+        """One line."""
+        if self.closed:
+            return f"not ready: {listed([gate.name for gate in self.closed], 20)}"
+        return f"ready, {listed(list(self.overrides))} overridden" if self.overrides else "ready"
+
+    def table(self) -> pd.DataFrame:
+        """A row a gate, with the columns of `TABLE`."""
+        rows = []
+        for gate in self.gates:
+            override = self.overrides.get(gate.name)
+            rows.append(
+                {
+                    "gate": gate.name,
+                    "question": gate.question,
+                    "passed": gate.passed,
+                    "figure": gate.figure,
+                    "threshold": gate.threshold,
+                    "message": gate.message,
+                    "overridden": override is not None,
+                    "decided_by": override.by if override else "",
+                    "decided_on": override.on.isoformat() if override else "",
+                    "decided_until": override.until.isoformat() if override else "",
+                    "decided_why": override.why if override else "",
+                }
+            )
+        return pd.DataFrame(rows, columns=list(TABLE))
+
+
+def readiness(
+    tree: xr.DataTree | Posterior,
+    recommended: Mapping[str, float],
+    review: Sequence[Verdict],
+    as_of: date,
+    rule: Readiness | None = None,
+    overrides: Overrides | None = None,
+    weeks: int | None = None,
+) -> ReadinessReport:
+    """Put a recommended budget to the gates.
+
+    Args:
+        recommended: spend of each paid channel over the horizon.
+        review: results of `mmm_core.review.review` for the same posterior.
+        as_of: as-of week, for which overrides must hold.
+        rule: thresholds; default those of the posterior's specification.
+        overrides: of `mmm_core.readiness.overrides.read_overrides`.
+        weeks: length of the horizon; default the model's `budget: weeks`.
+
+    Raises:
+        InputError: spend that is not that of the model's paid channels.
+    """
+    posterior = Posterior.of(tree)
+    rule = rule or posterior.spec.readiness
+    proposal = propose(posterior, recommended, weeks)
+    found = gates(posterior, proposal, review, rule)
+    decided = {
+        gate.name: override
+        for gate in found
+        if not gate.passed and (override := override_of(gate.name, as_of, overrides or {}))
+    }
+    return ReadinessReport(proposal, found, decided)
