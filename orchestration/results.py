@@ -21,6 +21,7 @@ SHOWN = {
     "long_term_roi": "Long term",
     "total_roi": "Short and long term",
     "budget_allocation": "Recommended budget",
+    "budget_readiness": "Readiness of the budget",
     "model_review": "Review",
 }
 
@@ -52,6 +53,8 @@ def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any
         console.print(budget_table(budget, load_model(vintage.model).budget.weeks))
         for note in filter(None, budget.get("note", ())):
             console.print(note, style="yellow", markup=False)
+    if "budget_readiness" in tables:
+        show_readiness(console, tables["budget_readiness"])
     if "model_review" in tables:
         show_review(console, tables["model_review"], made)
     for name in SHOWN.keys() - tables.keys():
@@ -172,6 +175,19 @@ def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
             "" if pd.isna(row.mroi) else f"{row.mroi:.2f}",
         )
     return table
+
+
+def show_readiness(console: Console, gates: pd.DataFrame) -> None:
+    """Whether the budget may be acted on, and every gate that says no or was let pass."""
+    closed, overridden = gates[~gates["passed"] & ~gates["overridden"]], gates[gates["overridden"]]
+    verdict = Text("not ready", "red") if len(closed) else Text("ready", "green")
+    passed = (f" ({int(gates['passed'].sum())} of {len(gates)} gates passed)", "dim")
+    console.print(Text.assemble("Budget ", verdict, passed))
+    for row in closed.itertuples():
+        console.print(Text.assemble((f"  {row.gate}", "red"), f": {row.message}"))
+    for row in overridden.itertuples():
+        by = f"let pass by {row.decided_by} until {row.decided_until}, {row.decided_why}"
+        console.print(Text.assemble((f"  {row.gate}", "yellow"), f": {row.message} ({by})"))
 
 
 def show_review(console: Console, review: pd.DataFrame, made: Mapping[str, Mapping[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,20 +32,12 @@ GATES: dict[str, str] = {
 """Every gate by name, in the order in which they are told."""
 
 
-class Verdict(Protocol):
-    """What is read of a check of the review."""
+class Verdict(NamedTuple):
+    """A check of the review: its name, ERROR or WARN, and whether it passed."""
 
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def severity(self) -> str:
-        """ERROR or WARN."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether it passed."""
+    name: str
+    severity: str
+    passed: bool
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ def gates(
     """Every gate of a recommended budget.
 
     Args:
-        review: results of `mmm_core.review.review`, or rows that say the same.
+        review: every check of the posterior's review.
     """
     return (
         _checks("review", [check for check in review if check.name not in CONVERGENCE], "the review"),

@@ -13,6 +13,7 @@ from mmm_core.data.reader import read_table
 from mmm_core.errors import InputError, nearest, shown
 from mmm_core.inputs import name_of
 from mmm_core.readiness.gates import GATES
+from mmm_core.spec.model_spec import ModelSpec
 
 COLUMNS = (
     FileColumn("gate", "one of the gates", required=True, example="extrapolation"),
@@ -73,6 +74,27 @@ def read_overrides(path: str | Path) -> dict[str, tuple[Override, ...]]:
         )
         out[gate] = (*out.get(gate, ()), override)
     return out
+
+
+def overrides_beside(spec: ModelSpec, folder: Path) -> dict[str, tuple[Override, ...]]:
+    """The decisions of the file that `readiness: {overrides: ...}` names; none where it names none.
+
+    Args:
+        folder: of the model's YAML.
+
+    Raises:
+        InputError: the file is not there, or is refused by `read_overrides`.
+    """
+    name = spec.readiness.overrides
+    if name is None:
+        return {}
+    path = folder / name
+    if not path.is_file():
+        raise InputError(
+            f"model {spec.model}: readiness.overrides: {name_of(path)} is not there: put the file beside the model's "
+            "YAML"
+        )
+    return read_overrides(path)
 
 
 def override_of(gate: str, as_of: date, overrides: Overrides) -> Override | None:

@@ -107,7 +107,7 @@ def readiness(
 
     Args:
         recommended: spend of each paid channel over the horizon.
-        review: results of `mmm_core.review.review` for the same posterior.
+        review: the checks of the same posterior's review, by name, severity and whether they passed.
         as_of: as-of week, for which overrides must hold.
         rule: thresholds; default those of the posterior's specification.
         overrides: of `mmm_core.readiness.overrides.read_overrides`.

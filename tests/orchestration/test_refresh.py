@@ -21,9 +21,9 @@ pytestmark = pytest.mark.slow
 
 STAGES = {
     "model_table", "geo_lift", "lift_evidence", "mmm_posterior", "registered_model", "media_transforms",
-    "contributions", "roi",
-    "response_curves", "budget_allocation", "model_review", "calibration_report", "champion", "published_results",
-    "reconciliation", "brand_state", "bvar_posterior", "impulse_responses", "long_term_roi", "total_roi",
+    "contributions", "roi", "response_curves", "budget_allocation", "budget_readiness", "model_review",
+    "calibration_report", "champion", "published_results", "reconciliation", "brand_state", "bvar_posterior",
+    "impulse_responses", "long_term_roi", "total_roi",
 }  # fmt: skip
 LONG_TERM = {"metrics": ["awareness", "consideration"], "lags": 1, "draws": 100, "horizon": 26}
 
@@ -108,7 +108,12 @@ def test_a_posterior_of_an_earlier_source_is_fitted_again(house, forgotten):
 
 def published(house, version):
     with house.warehouse.connect(read_only=True) as connection:
-        for table, rows in (("channel_roi", 10), ("budget_allocation", 2), ("response_curves", 82)):
+        for table, rows in (
+            ("channel_roi", 10),
+            ("budget_allocation", 2),
+            ("budget_readiness", 9),
+            ("response_curves", 82),
+        ):
             found = connection.execute(
                 f"select count(*), min(posterior_version), max(posterior_version), min(model_version) "
                 f"from results.{table} where model = ? and as_of_week = ?",
@@ -211,7 +216,7 @@ def test_a_failed_review_blocks_promotion_and_publication_but_not_the_budget(hou
     house.write_spec(review=STRICT)
     result = house.refresh()
     assert not result.success
-    assert STAGES - materialized(result) == {"champion", "published_results"}
+    assert STAGES - materialized(result) == {"budget_readiness", "champion", "published_results"}
     assert "ess_bulk" in failure(result, "model_review")
     assert house.tracking.aliases(MODEL) == {"challenger": "1"}
     with house.warehouse.connect(read_only=True) as connection:
@@ -228,7 +233,7 @@ def test_a_failed_review_blocks_promotion_and_publication_but_not_the_budget(hou
 
     # Thresholds are no part of the posterior: a review that passes promotes the same version.
     house.write_spec(review=LENIENT)
-    later = house.refresh(only="model_review champion published_results")
+    later = house.refresh(only="model_review budget_readiness champion published_results")
     assert later.success
     assert house.tracking.aliases(MODEL) == {"challenger": "1", "champion": "1"}
 

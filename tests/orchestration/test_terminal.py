@@ -118,9 +118,21 @@ def results(tmp_path, monkeypatch):
             "positive": 0.9,
         }
     )
+    gates = pd.DataFrame(
+        {
+            "gate": ["moved", "profit", "history"],
+            "passed": [False, False, True],
+            "overridden": [False, True, False],
+            "message": ["45 % is spent [otherwise]", "less is earned", "104 weeks"],
+            "decided_by": ["", "team:finance", ""],
+            "decided_until": ["", "2025-02-03", ""],
+            "decided_why": ["", "agreed", ""],
+        }
+    )
     tables = {
         "roi": roi,
         "budget_allocation": budget,
+        "budget_readiness": gates,
         "model_review": review,
         "calibration_report": moved,
         "no tests": moved[:0],
@@ -148,7 +160,7 @@ LIVE = {**NEW, "champion": {"outcome": "live"}, "published_results": {}}
 
 
 def test_a_run_that_went_all_the_way_shows_all(results):
-    results("new", "roi", "calibration_report", "budget_allocation", "model_review")
+    results("new", "roi", "calibration_report", "budget_allocation", "budget_readiness", "model_review")
     text = shown(LIVE)
     (line,) = (line.split() for line in text.splitlines() if ") -> " in " ".join(line.split()))
     assert " ".join(line).startswith("search [brand] 2.00 (2.00 to 2.00) -> 2.00 (2.00 to 2.00) by test")
@@ -157,6 +169,9 @@ def test_a_run_that_went_all_the_way_shows_all(results):
         "Recommended budget",
         "passed: promoted and published",
         "R-hat of [tv] is 1.2",
+        "Budget not ready (1 of 3 gates passed)",
+        "moved: 45 % is spent [otherwise]",
+        "profit: less is earned (let pass by team:finance until 2025-02-03, agreed)",
     ):
         assert words in text
 

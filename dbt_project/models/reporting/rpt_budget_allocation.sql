@@ -7,6 +7,19 @@ with results as (
 
 channels as (
     select * from {{ ref('dim_channel') }}
+),
+
+-- nobody has put a budget of an earlier release to the gates: null, neither ready nor not
+readiness as (
+    select
+        model,
+        as_of_week,
+        bool_and(passed or overridden) as is_ready,
+        string_agg(
+            case when not passed and not overridden then gate || ': ' || message end, '; ' order by gate
+        ) as not_ready_because
+    from {{ source('results', 'budget_readiness') }}
+    group by all
 )
 
 select
@@ -35,7 +48,10 @@ select
     results.mroi,
     results.gap,
     nullif(results.note, '') as note,
+    readiness.is_ready,
+    readiness.not_ready_because,
     results.model_version,
     results.posterior_version
 from results
 left join channels on results.channel = channels.channel
+left join readiness on results.model = readiness.model and results.as_of_week = readiness.as_of_week

@@ -6,7 +6,9 @@ import pytest
 
 from mmm_core.data.file_columns import template_of
 from mmm_core.errors import InputError
-from mmm_core.readiness.overrides import COLUMNS, override_of, read_overrides
+from mmm_core.readiness.overrides import COLUMNS, override_of, overrides_beside, read_overrides
+from mmm_core.spec.model_spec import parse_spec
+from tests.mmm_core.posteriors import SPEC
 
 HEADER = "gate,by,on,until,why\n"
 LINE = "moved,team:finance,2026-03-02,2026-03-30,agreed with the board\n"
@@ -53,3 +55,14 @@ def test_the_latest_decision_that_still_holds_counts(tmp_path):
 def test_a_line_that_nobody_could_answer_for_is_refused(tmp_path, text, says):
     with pytest.raises(InputError, match=rf"overrides.csv: .*{says}"):
         read_overrides(written(tmp_path, text))
+
+
+def test_the_file_is_the_one_that_the_yaml_names(tmp_path):
+    assert overrides_beside(parse_spec(SPEC), tmp_path) == {}
+    spec = parse_spec({**SPEC, "readiness": {"overrides": "overrides.csv"}})
+    with pytest.raises(
+        InputError, match=r"readiness\.overrides: .*overrides\.csv is not there: put the file beside"
+    ):
+        overrides_beside(spec, tmp_path)
+    written(tmp_path, HEADER + LINE)
+    assert set(overrides_beside(spec, tmp_path)) == {"moved"}

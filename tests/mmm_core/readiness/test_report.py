@@ -1,6 +1,6 @@
 """Readiness of a recommended budget: every gate's figure by hand, both of its sides, and what an override does."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 from mmm_core.effects.curves import response_curves
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
-from mmm_core.readiness.gates import GATES, gates
+from mmm_core.readiness.gates import GATES, Verdict, gates
 from mmm_core.readiness.overrides import Override
 from mmm_core.readiness.proposal import propose
 from mmm_core.readiness.report import TABLE, readiness
@@ -25,14 +25,11 @@ LENIENT = Readiness(
 )
 
 
-@dataclass(frozen=True)
-class Check:
-    name: str
-    passed: bool
-    severity: str = "ERROR"
+def check(name, passed, severity="ERROR"):
+    return Verdict(name, severity, passed)
 
 
-PASSED = (Check("rhat", True), Check("ess_bulk", True), Check("holdout", True), Check("mape", False, "WARN"))
+PASSED = (check("rhat", True), check("ess_bulk", True), check("holdout", True), check("mape", False, "WARN"))
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +129,7 @@ def test_history_is_in_weeks_that_were_modelled(tree, spent):
 
 
 def test_checks_of_the_review_close_the_gate_they_belong_to_and_warnings_close_none(tree, spent):
-    review = (*PASSED, Check("holdout_of_all", False), Check("ess_tail", False))
+    review = (*PASSED, check("holdout_of_all", False), check("ess_tail", False))
     report = found(tree, spent, review)
     assert [closed.name for closed in report.closed] == ["review", "convergence"]
     assert report.verdict == "not ready: review, convergence"

@@ -1,0 +1,26 @@
+with results as (
+    select
+        *,
+        as_of_week = max(as_of_week) over (partition by model) as is_latest
+    from {{ source('results', 'budget_readiness') }}
+)
+
+select
+    model,
+    as_of_week,
+    is_latest,
+    gate,
+    question,
+    passed,
+    figure,
+    threshold,
+    message,
+    overridden,
+    passed or overridden as is_open,
+    nullif(decided_by, '') as decided_by,
+    cast(nullif(decided_on, '') as date) as decided_on,
+    cast(nullif(decided_until, '') as date) as decided_until,
+    nullif(decided_why, '') as decided_why,
+    model_version,
+    posterior_version
+from results

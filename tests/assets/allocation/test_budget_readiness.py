@@ -1,0 +1,78 @@
+"""`budget_readiness`: the budget's gates by the YAML as it is now, with what people signed; of one posterior alone."""
+
+import pandas as pd
+import pytest
+
+from assets.allocation.budget_allocation import budget_allocation
+from assets.allocation.budget_readiness import budget_readiness
+from assets.posteriors.model_review import model_review
+from tests.assets.vintage import VINTAGE, metadata
+from tests.fixtures_warehouse import checks, failure
+
+pytestmark = pytest.mark.slow
+
+LENIENT = {
+    "history_weeks": 52, "unproven": 1, "moved": 9, "channel_change": 9, "extrapolation": 9, "probability": 0,
+    "profit": -1e12,
+}  # fmt: skip
+
+
+def reviewed(stages, **changes):
+    """A review that was passed but for a warning, as `model_review` leaves it."""
+    version = stages.posteriors.current(VINTAGE)
+    table = pd.DataFrame(
+        {
+            "check_name": ["rhat", "holdout", "mape"],
+            "severity": ["ERROR", "ERROR", "WARN"],
+            "passed": [True, True, False],
+            "posterior_version": version,
+            "model_version": stages.tracking.model_version(VINTAGE.model, version),
+        }
+    ).assign(**changes)
+    stages.results.versions("model_review").point(
+        VINTAGE, stages.results.keep("model_review", VINTAGE, table)
+    )
+
+
+def decide(stages):
+    return stages.materialize(budget_readiness, budget_allocation, model_review)
+
+
+def test_gates_follow_the_yaml_and_an_override_is_a_line_of_a_file(stages):
+    stages.write_spec(readiness=LENIENT)
+    assert stages.materialize(budget_allocation).success
+    reviewed(stages)
+    result = decide(stages)
+    assert result.success
+    assert checks(result)["budget_is_ready"].passed
+    assert metadata(result, "budget_readiness")["verdict"] == "ready"
+
+    stages.write_spec(readiness={**LENIENT, "history_weeks": 500, "overrides": "signed.csv"})
+    line = f"history,team:finance,2025-03-10,{VINTAGE.as_of_week},young market"
+    signed = stages.folder / "models" / "signed.csv"
+    signed.write_text(f"gate,by,on,until,why\n{line.replace(VINTAGE.as_of_week, '2025-03-16')}\n")
+    result = decide(stages)
+    found = checks(result)["budget_is_ready"]
+    assert not found.passed
+    assert found.severity.value == "WARN"
+    assert "weeks modelled, at least 500 wanted" in found.description
+    assert metadata(result, "budget_readiness")["verdict"] == "not ready: history"
+
+    signed.write_text(f"gate,by,on,until,why\n{line}\n")
+    result = decide(stages)
+    assert checks(result)["budget_is_ready"].passed
+    kept = stages.results.read("budget_readiness", VINTAGE).set_index("gate")
+    assert not kept.loc["history", "passed"]
+    assert kept.loc["history", "overridden"]
+    assert kept.loc["history", "decided_why"] == "young market"
+    assert set(kept["posterior_version"]) == {stages.posteriors.current(VINTAGE)}
+
+
+def test_a_failed_review_of_this_posterior_closes_the_gate_and_that_of_another_is_none(stages):
+    stages.write_spec(readiness=LENIENT)
+    assert stages.materialize(budget_allocation).success
+    reviewed(stages, passed=[True, False, False])
+    result = decide(stages)
+    assert metadata(result, "budget_readiness")["verdict"] == "not ready: review"
+    reviewed(stages, posterior_version="another")
+    assert "model_review come from another posterior than" in failure(decide(stages))
