@@ -186,7 +186,7 @@ def show_readiness(console: Console, gates: pd.DataFrame) -> None:
     for row in closed.itertuples():
         console.print(Text.assemble((f"  {row.gate}", "red"), f": {row.message}"))
     for row in overridden.itertuples():
-        by = f"let pass by {row.decided_by} until {row.decided_until}, {row.decided_why}"
+        by = f"let pass by {row.decided_by} until {row.decided_until:%Y-%m-%d}, {row.decided_why}"
         console.print(Text.assemble((f"  {row.gate}", "yellow"), f": {row.message} ({by})"))
 
 

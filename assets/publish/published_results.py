@@ -29,8 +29,8 @@ MAY_BE_EMPTY = ("calibration_report", *LONG_TERM)
     deps=["champion", "bvar_posterior"],
     description=(
         "Contributions, ROI, response curves, budget and its readiness, review, what the lift tests moved and the long "
-        "term of a model that passed its review, kept as files and written to the schema `results` in one transaction in "
-        "place of what was there for this vintage.\n\n"
+        "term of a model that passed its review, kept as files and written to the schema `results` in one transaction "
+        "in place of what was there for this vintage.\n\n"
         "Grain: the rows of one vintage in each table of `results`."
     ),
     kinds={"duckdb"},

@@ -74,8 +74,8 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "message": "VARCHAR",
         "overridden": "BOOLEAN",
         "decided_by": "VARCHAR",
-        "decided_on": "VARCHAR",
-        "decided_until": "VARCHAR",
+        "decided_on": "DATE",
+        "decided_until": "DATE",
         "decided_why": "VARCHAR",
     },
     "model_review": {

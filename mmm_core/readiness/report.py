@@ -86,12 +86,13 @@ class ReadinessReport:
                     "message": gate.message,
                     "overridden": override is not None,
                     "decided_by": override.by if override else "",
-                    "decided_on": override.on.isoformat() if override else "",
-                    "decided_until": override.until.isoformat() if override else "",
+                    "decided_on": pd.Timestamp(override.on) if override else pd.NaT,
+                    "decided_until": pd.Timestamp(override.until) if override else pd.NaT,
                     "decided_why": override.why if override else "",
                 }
             )
-        return pd.DataFrame(rows, columns=list(TABLE))
+        days = {"decided_on": "datetime64[ns]", "decided_until": "datetime64[ns]"}
+        return pd.DataFrame(rows, columns=list(TABLE)).astype(days)
 
 
 def readiness(

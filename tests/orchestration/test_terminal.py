@@ -125,7 +125,7 @@ def results(tmp_path, monkeypatch):
             "overridden": [False, True, False],
             "message": ["45 % is spent [otherwise]", "less is earned", "104 weeks"],
             "decided_by": ["", "team:finance", ""],
-            "decided_until": ["", "2025-02-03", ""],
+            "decided_until": pd.to_datetime([None, "2025-02-03", None]),
             "decided_why": ["", "agreed", ""],
         }
     )

@@ -18,8 +18,8 @@ select
     overridden,
     passed or overridden as is_open,
     nullif(decided_by, '') as decided_by,
-    cast(nullif(decided_on, '') as date) as decided_on,
-    cast(nullif(decided_until, '') as date) as decided_until,
+    decided_on,
+    decided_until,
     nullif(decided_why, '') as decided_why,
     model_version,
     posterior_version
