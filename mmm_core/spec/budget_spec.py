@@ -259,8 +259,18 @@ class Budget(Strict):
             raise ValueError("goal: with `by: week` the total is fixed; find it with `by: channel` first")
         if self.by == "week" and self.new_channels:
             raise ValueError("new_channels: a curve over the period says nothing of weeks; use `by: channel`")
+        if self.by == "week" and self.price_rise:
+            raise ValueError(
+                "price_rise: it is a price of the whole period, which weeks do not have; use `by: channel`"
+            )
+        if self.by == "geo" and self.all_or_nothing:
+            raise ValueError(
+                "all_or_nothing: it is about a channel's whole spend, not that of a geo; use `by: channel`"
+            )
         if len(set(self.patterns)) < len(self.patterns):
             raise ValueError("patterns: one is there twice: name each once")
+        if self.patterns and "past" not in self.patterns:
+            raise ValueError("patterns: name `past` too, which plans are held against")
         return self
 
     def bounds_of(self, channel: str) -> Bounds:

@@ -527,3 +527,19 @@ def test_an_entry_of_a_list_is_refused_with_the_range_of_an_entry(section, says)
     with pytest.raises(SpecError) as error:
         parse_spec({**MINIMAL, "experiments": section})
     assert str(error.value).splitlines()[1:] == [f"  {says}"]
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ({"by": "week", "price_rise": {"tv": 0.1}}, "price_rise: it is a price of the whole period"),
+        (
+            {"by": "geo", "all_or_nothing": {"tv": 10.0}},
+            "all_or_nothing: it is about a channel's whole spend",
+        ),
+        ({"patterns": ["even", "pulsed"]}, "patterns: name `past` too, which plans are held against"),
+    ],
+)
+def test_a_budget_that_could_only_be_answered_wrongly_is_refused(section, says):
+    with pytest.raises(SpecError, match=rf"budget.*{says}"):
+        parse_spec({**MINIMAL, "budget": section})
