@@ -71,7 +71,7 @@ def test_a_model_without_experiments_says_so(unfitted):
         ({"treated": ["g00", "g0l"]}, "tv-two-geos: .*g0l"),
         ({"panel": "../sales.csv"}, "entry 1: panel: .*without"),
         ({"treatd": ["g00"]}, "entry 1: .*treated"),
-        ({"spend": {"tv": [5, 5]}}, "tv-two-geos: spend with and without the test is the same"),
+        ({"spend": {"tv": [5, 5]}}, "tv-two-geos: spend of tv with and without the test is the same"),
     ],
 )
 def test_a_list_that_cannot_be_read_is_refused_by_name(listed, change, message):
