@@ -91,6 +91,8 @@ def _of_model(
     from mmm_core.errors import InputError
     from mmm_core.spec.model_spec import load_spec
 
+    read = read_posterior(posterior)
+    refuse_another(out, read.model)
     if brand is None:
         raise InputError("name the brand survey with --brand: metric, start, end, share, sample")
     with busy("Fitting the long term"):
@@ -99,8 +101,6 @@ def _of_model(
         from mmm_core.long_term.stage import fit_long_term, skip_reason
         from mmm_core.long_term.waves import read_waves
 
-        read = read_posterior(posterior)
-        refuse_another(out, read.model)
         spec = load_spec(model) if model else read.spec
         _refuse_another_model(spec, read.model)
         if table is not None:

@@ -80,7 +80,7 @@ def test_states_are_those_of_a_kalman_smoother():
 
 def test_a_wave_counts_for_the_days_it_has_in_each_week():
     waves = pd.DataFrame({"start": ["2022-01-06"], "end": ["2022-01-18"], "share": [0.5], "sample": [10]})
-    days = survey._days_in_weeks(
+    days = survey.days_in_weeks(
         waves.assign(start=pd.to_datetime(waves["start"]), end=pd.to_datetime(waves["end"])), WEEKS
     )
     assert days[0, :4] == pytest.approx([4 / 13, 7 / 13, 2 / 13, 0])
