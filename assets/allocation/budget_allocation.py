@@ -21,14 +21,17 @@ FIGURES = (
     "gap",
 )
 
+PLAIN = "the most expected outcome of a fixed total, within the bounds of each channel"
+"""What is asked where the YAML asks nothing else."""
+
 
 @model_asset(
     "allocation",
     "budget_allocation",
     deps=["registered_model", "response_curves"],
     description=(
-        "The split of the next period's budget with the most expected revenue, within the bounds of the model's YAML "
-        "(`mmm_core.budget.allocation.allocate`), also as the MLflow model "
+        "The next period's budget that the model's YAML asks for: the split with the most expected revenue within its "
+        "bounds, where it asks nothing else (`mmm_core.budget.allocation.allocate`); also as the MLflow model "
         "`mmm_<model>_budget`.\n\nGrain: one row a paid channel."
     ),
     kinds={"jax", "parquet"},
@@ -36,7 +39,7 @@ FIGURES = (
     io_manager_key="results",
     checks={
         "keeps_total_and_bounds": "The plan spends the total, every channel within its bounds.",
-        "is_certified": "A bound on every plan's expected revenue shows that none beats this one by more than 0.1 %.",
+        "is_certified": "A bound on what any plan reaches shows that none beats this one by more than 0.1 %.",
     },
 )
 def budget_allocation(
@@ -70,7 +73,7 @@ def budget_allocation(
                 check(
                     "is_certified",
                     allocation.gap <= 1e-3,
-                    f"certificate leaves {allocation.gap:.2e} of the revenue",
+                    f"certificate leaves {allocation.gap:.2e} of what is maximised",
                     severity=dg.AssetCheckSeverity.WARN,
                 ),
             ],
@@ -80,6 +83,7 @@ def budget_allocation(
                 "weeks": allocation.weeks,
                 "outcome": allocation.outcome,
                 "approximate": allocation.approximate,
+                "answer": dg.MetadataValue.md("\n".join(f"* {line}" for line in allocation.words) or PLAIN),
                 "budget_version": register_answer("budget", table, run, tracking),
                 **rounded(figures),
             },

@@ -59,6 +59,7 @@ def budget_readiness(
             spec.readiness,
             overrides_beside(spec, spec_path(vintage.model).parent),
             spec.budget.weeks,
+            tuple(spec.budget.new_channels),
         )
         table = found.table()
         run.run.log(dict(zip(table["gate"], table["figure"], strict=True)))

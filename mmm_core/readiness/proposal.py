@@ -1,12 +1,13 @@
 """What a recommended budget would change: money, and what it brings draw by draw.
 
-The plan is held against repeating the last comparable period. A channel keeps its flighting, so its highest week grows
-with its spend; see `mmm_core.effects.curves` for what a response counts.
+The plan is held against repeating the last comparable period. A channel keeps its flighting and its split over geos,
+whatever the budget asks, so its highest week grows with its spend; see `mmm_core.effects.curves` for what a response
+counts. A channel without history has spend and no outcome here: nothing that was seen speaks for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -71,13 +72,17 @@ class Proposal:
 
 
 def propose(
-    tree: xr.DataTree | Posterior, recommended: Mapping[str, float], weeks: int | None = None
+    tree: xr.DataTree | Posterior,
+    recommended: Mapping[str, float],
+    weeks: int | None = None,
+    new_channels: Collection[str] = (),
 ) -> Proposal:
     """A plan beside the last comparable period, evaluated at the posterior's draws.
 
     Args:
         recommended: spend of each paid channel over the horizon.
         weeks: length of the horizon; default the model's `budget: weeks`.
+        new_channels: further channels of the plan, without history.
 
     Raises:
         InputError: a paid channel without a figure, or a figure of none; spend that is negative or no number.
@@ -85,17 +90,21 @@ def propose(
     posterior = Posterior.of(tree)
     with jax.enable_x64(True):
         response = spend_response(posterior, weeks)
-        plan = _plan(response, recommended)
+        every = _plan((*response.channels, *new_channels), recommended)
+        plan = every[: len(response.channels)]
         draws = np.asarray(
             draws_at(response.arrays, jnp.asarray(np.stack([response.current, plan]) / response.unit))
         )
     weekly = posterior.data["spend"].to_numpy().sum(axis=0)
+    new, none = every[len(plan) :], np.zeros(len(every) - len(plan))
     return Proposal(
-        channels=response.channels,
-        current=response.current,
-        recommended=plan,
-        seen_peak=weekly.max(axis=0),
-        planned_peak=_peaks(response, weekly, posterior) * plan / response.unit,
+        channels=(*response.channels, *new_channels),
+        current=np.concatenate([response.current, none]),
+        recommended=every,
+        seen_peak=np.concatenate([weekly.max(axis=0), none]),
+        planned_peak=np.concatenate(
+            [_peaks(response, weekly, posterior) * plan / response.unit, new / response.weeks]
+        ),
         more_outcome=(draws[1] - draws[0]).sum(axis=1),
         outcome=response.outcome,
         weeks=response.weeks,
@@ -103,19 +112,17 @@ def propose(
     )
 
 
-def _plan(response: SpendResponse, recommended: Mapping[str, float]) -> np.ndarray:
-    unknown = sorted(set(recommended) - set(response.channels))
-    absent = [channel for channel in response.channels if channel not in recommended]
+def _plan(channels: Sequence[str], recommended: Mapping[str, float]) -> np.ndarray:
+    unknown = sorted(set(recommended) - set(channels))
+    absent = [channel for channel in channels if channel not in recommended]
     if unknown or absent:
         faults = [f"no paid channel is called {listed(unknown)}"] if unknown else []
         faults += [f"no spend is stated for {listed(absent)}"] if absent else []
         raise InputError(f"recommended budget: {'; '.join(faults)}")
-    plan = np.array([float(recommended[channel]) for channel in response.channels])
+    plan = np.array([float(recommended[channel]) for channel in channels])
     if not (np.isfinite(plan).all() and (plan >= 0).all()):
         wrong = [
-            c
-            for c, spend in zip(response.channels, plan, strict=True)
-            if not (np.isfinite(spend) and spend >= 0)
+            c for c, spend in zip(channels, plan, strict=True) if not (np.isfinite(spend) and spend >= 0)
         ]
         raise InputError(f"recommended budget: spend of {listed(wrong)} is no number of 0 or more")
     return plan

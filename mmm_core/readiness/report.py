@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -103,6 +103,7 @@ def readiness(
     rule: Readiness | None = None,
     overrides: Overrides | None = None,
     weeks: int | None = None,
+    new_channels: Collection[str] = (),
 ) -> ReadinessReport:
     """Put a recommended budget to the gates.
 
@@ -113,13 +114,14 @@ def readiness(
         rule: thresholds; default those of the posterior's specification.
         overrides: of `mmm_core.readiness.overrides.read_overrides`.
         weeks: length of the horizon; default the model's `budget: weeks`.
+        new_channels: further channels of the plan, without history.
 
     Raises:
         InputError: spend that is not that of the model's paid channels.
     """
     posterior = Posterior.of(tree)
     rule = rule or posterior.spec.readiness
-    proposal = propose(posterior, recommended, weeks)
+    proposal = propose(posterior, recommended, weeks, new_channels)
     found = gates(posterior, proposal, review, rule)
     decided = {
         gate.name: override

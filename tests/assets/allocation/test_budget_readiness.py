@@ -76,3 +76,18 @@ def test_a_failed_review_of_this_posterior_closes_the_gate_and_that_of_another_i
     assert metadata(result, "budget_readiness")["verdict"] == "not ready: review"
     reviewed(stages, posterior_version="another")
     assert "model_review come from another posterior than" in failure(decide(stages))
+
+
+def test_a_budget_with_a_new_channel_goes_all_the_way_and_is_not_ready(stages):
+    podcast = {"spend": 100.0, "roi": {"lognormal": [0.3, 0.5]}, "bounds": {"spend": [50.0, 200.0]}}
+    stages.write_spec(readiness=LENIENT, budget={"weeks": 6, "new_channels": {"podcast": podcast}})
+    planned = stages.materialize(budget_allocation)
+    assert planned.success
+    assert checks(planned)["keeps_total_and_bounds"].passed
+    assert "certificate: no plan within the constraints" in metadata(planned, "budget_allocation")["answer"]
+    plan = stages.results.read("budget_allocation", VINTAGE).set_index("channel")
+    assert plan.loc["podcast", "recommended_spend"] >= 50.0
+    reviewed(stages)
+    result = decide(stages)
+    assert result.success
+    assert metadata(result, "budget_readiness")["verdict"] == "not ready: channel_change, extrapolation"

@@ -169,6 +169,16 @@ def test_spend_where_there_was_none_is_an_infinite_change(spent):
     assert "spend where there was none" in change.message
 
 
+def test_a_channel_without_history_needs_somebody_who_signs_for_it(tree, spent):
+    plan = {**spent, "podcast": 60.0}
+    report = readiness(tree, plan, PASSED, AS_OF, Readiness(history_weeks=0), new_channels=("podcast",))
+    assert {"evidence", "channel_change", "extrapolation", "probability", "profit"} <= {
+        g.name for g in report.closed
+    }
+    assert report.proposal.more_profit(1.0) == pytest.approx(-60.0)
+    assert report.proposal.planned_peak[-1] == pytest.approx(60.0 / WEEKS)
+
+
 def test_of_a_kpi_without_revenue_the_kpi_is_counted(spent):
     spec = {**SPEC, "kpi": {"column": "orders", "kind": "non_revenue"}}
     proposal = propose(posterior(spec, draws=5), shifted(spent, 1.2), WEEKS)
