@@ -30,11 +30,12 @@ BUILDERS = {"tv": 1.0, "ooh": 0.8, "youtube": 0.6, "radio": 0.5, "meta": 0.3, "t
 OTHERS_BUILD = 0.1
 METRICS = ("awareness", "consideration")
 USUAL_SHARE = {"awareness": 0.45, "consideration": 0.22}
-PERSISTENCE = (0.9, 0.8, 0.5)  # of awareness, consideration and what they sell
-AWARENESS_BUILT, CONSIDERATION_BUILT = (
-    0.5,
-    0.8,
-)  # logits in the long run, of usual media and of a logit of awareness
+PERSISTENCE = (0.9, 0.8, 0.5)
+"""Of awareness, consideration and what they sell, from week to week."""
+AWARENESS_BUILT = 0.5
+"""Logits of awareness that usual media build in the long run."""
+CONSIDERATION_BUILT = 0.8
+"""Logits of consideration that a logit of awareness builds in the long run."""
 SWINGS = (0.08, 0.05)
 
 
