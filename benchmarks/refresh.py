@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -57,8 +58,9 @@ def place(root: Path) -> dict[str, str]:
     data, models = root / "data", root / "models"
     write_landing(simulate_world(seed=7), data / "landing")
     models.mkdir()
-    text = (ROOT / "models" / f"{MODEL}.yaml").read_text()
-    (models / f"{MODEL}.yaml").write_text(text)
+    for path in (ROOT / "models").glob(f"{MODEL}.*"):  # its YAML, and what that names beside it
+        shutil.copy(path, models)
+    text = (models / f"{MODEL}.yaml").read_text()
     (models / f"{SECOND}.yaml").write_text(text.replace(f"model: {MODEL}", f"model: {SECOND}"))
     return {"MMM_DATA_DIR": str(data), "MMM_MODELS_DIR": str(models)}
 

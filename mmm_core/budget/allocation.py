@@ -55,7 +55,8 @@ class Allocation:
         approximate: "" or "approximate: " and why, where the posterior is not exact.
         words: what was asked, the certificate and what holds the plan back, where more than the plain question was
             asked (`Budget.asks_more`): the plan is then that of `mmm_core.budget.decide`, `gain` is over the current
-            plan as it was, whatever the two cost, and `bound`, `gap` and `mroi` are of what the words say is maximised.
+            plan as it was, and `bound`, `gap` and `mroi` are of what the words say is maximised.
+        gain_in: what `gain` is counted in: the outcome, whatever the plans cost, or profit.
     """
 
     channels: pd.DataFrame
@@ -74,6 +75,7 @@ class Allocation:
     outcome: str = "revenue"
     approximate: str = ""
     words: tuple[str, ...] = ()
+    gain_in: str = "revenue"
 
 
 def allocate(
@@ -138,6 +140,7 @@ def allocate(
         gap=certificate.gap,
         kkt_residual=certificate.kkt_residual,
         outcome=response.outcome,
+        gain_in=response.outcome,
         approximate=approximation(tree),
     )
 
@@ -176,6 +179,7 @@ def _of_decision(
         outcome=found.outcome,
         approximate=found.approximate,
         words=found.words,
+        gain_in=found.gain_in,
     )
 
 

@@ -43,7 +43,8 @@ class Decision:
             recommended_spend.
         total, current_total: spend.
         current_outcome, recommended_outcome: expected. gain, gain_q05, gain_q95, probability_better: of the plan's
-            draws less those of the current plan, whatever the two cost.
+            draws less those of the current plan, in `gain_in`: profit, each plan less what it costs, where profit is
+            the goal; else outcome, whatever the two cost.
         certificate: of the plan.
         words: what was asked and what holds the plan back, sentences.
     """
@@ -64,6 +65,7 @@ class Decision:
     certificate: PlanCertificate
     words: tuple[str, ...]
     outcome: str
+    gain_in: str
     approximate: str = ""
 
 
@@ -89,6 +91,9 @@ def decide(
         current = problem.draws(asked.current)
         by_channel = [_by_channel(asked, plan) for plan in (asked.current, answer.spend)]
     gain = answer.draws - current
+    profit = asked.budget.goal is not None and asked.budget.goal.profit is not None
+    if profit:
+        gain = problem.scale * gain - float(problem.price @ (answer.spend - asked.current))
     return Decision(
         question=asked,
         answer=answer,
@@ -106,6 +111,7 @@ def decide(
         certificate=answer.certificate,
         words=tuple(_words(asked, answer)),
         outcome=asked.outcome,
+        gain_in="profit" if profit else asked.outcome,
         approximate=approximation(tree),
     )
 

@@ -194,7 +194,7 @@ def allocation(found: Allocation) -> RenderableType:
     table = _Figures(
         f"Budget for the next {found.weeks} weeks", "channel", "current", "recommended", "change",
         escape(found.outcome),
-        INTERVAL, "mROI",
+        INTERVAL, "marginal" if found.words else "mROI",
     )  # fmt: skip
     for row in found.channels.to_dict("records"):
         current, recommended = row["current_spend"], row["recommended_spend"]
@@ -212,8 +212,9 @@ def allocation(found: Allocation) -> RenderableType:
     )  # fmt: skip
     if found.words:
         gain = (
-            f"gain over the current plan as it was: {found.gain:,.0f} (90 % interval {found.gain_q05:,.0f} to "
-            f"{found.gain_q95:,.0f}; better with probability {found.probability_better:.0%})"
+            f"{found.gain_in} more than with the current plan as it was: {found.gain:,.0f} "
+            f"(90 % interval {found.gain_q05:,.0f} to {found.gain_q95:,.0f}; better with probability "
+            f"{found.probability_better:.0%})"
         )
         remarks = [Text(note, style="yellow") for note in found.channels["note"] if note]
         return Group(table, *remarks, *(Text(line) for line in (gain, *found.words)))

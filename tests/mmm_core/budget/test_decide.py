@@ -223,6 +223,19 @@ def test_allocate_answers_what_else_is_asked_and_says_it(tree):
     assert allocate(tree, asked()).words == ()
 
 
+def test_where_profit_is_the_goal_a_plan_that_spends_less_gains_what_it_saves(tree):
+    found = allocate(tree, asked(goal={"profit": {"margin": 0.2}}))
+    assert found.total < found.current_total
+    lost = 0.2 * (found.current_revenue - found.recommended_revenue)
+    assert found.gain_in == "profit"
+    assert found.gain == pytest.approx(found.current_total - found.total - lost)
+    assert found.gain > 0
+    assert found.probability_better > 0.9
+    of_outcome = allocate(tree, asked(goal={"outcome": 0.9 * found.current_revenue}))
+    assert of_outcome.gain_in == "revenue"
+    assert of_outcome.gain == pytest.approx(of_outcome.recommended_revenue - of_outcome.current_revenue)
+
+
 def test_no_key_of_the_budget_changes_what_a_fit_reads():
     spec = parse_spec(SPEC)
     asks = {**SPEC["budget"], "objective": {"cvar": {}}, "goal": {"profit": {"margin": 0.4}}}
