@@ -1,15 +1,20 @@
-"""What lift tests do to a model that demand misleads, and what they cost: 20 worlds, two tests a channel.
+"""What lift tests do to a model that demand misleads, and what they cost: 2 x 20 worlds, two tests a channel.
 
-`benchmarks.worlds.confounded` makes the worlds. Without tests search is credited with demand that nobody measured. Each
-world is fitted without tests; with them; with `follows_demand` for search; and with both, which is called calibrated.
-The figures are of ROI: how often 90 % intervals hold the truth, mean absolute error of the posterior mean relative to
-the truth, CRPS. The cost is that of a fit with ten tests beside the same fit without, both compiled, taking turns.
+`benchmarks.worlds.confounded` makes the worlds, of two kinds. Where the truth of media is drawn from the model's prior,
+90 % intervals should hold it nine times in ten: the coverage on top of the figures is that. Typical worlds lie near the
+middle of what the prior allows: intervals that are right hold more of them, and errors are what a user may expect.
 
-The peers get the same tables and tests in the form that they take: Meridian as priors of the ROIs, PyMC-Marketing as
-steps on its saturation curves. Their fits, minutes each, are kept in .data/benchmarks/calibration.jsonl as those of
-`benchmarks.accuracy` are.
+Without tests search is credited with demand that nobody measured. Each world is fitted without tests; with them; with
+`follows_demand` for search; and with both, which is called calibrated. The figures are of ROI: how often 90 % intervals
+hold the truth, mean absolute error of the posterior mean relative to the truth, CRPS. The cost is that of a fit with
+ten tests beside the same fit without, both compiled, taking turns.
+
+The peers get the same typical worlds and tests in the form that they take: Meridian as priors of the ROIs,
+PyMC-Marketing as steps on its saturation curves. Their fits, minutes each, are kept in
+.data/benchmarks/calibration.jsonl as those of `benchmarks.accuracy` are.
 
 make bench B=calibration [ARGS="--worlds 5 --repeats 3 --systems carryover"]
+make bench B=calibration ARGS="--kinds prior --fits calibrated --worlds 100 --repeats 0 --systems carryover"
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ import argparse
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -31,7 +36,7 @@ from benchmarks.common.job import Test
 from benchmarks.common.machine import finish, machine, rounded
 from benchmarks.common.ours_fit import spec_of
 from benchmarks.common.systems import OURS, SYSTEMS
-from benchmarks.worlds.confounded import TestedWorld, confounded
+from benchmarks.worlds.confounded import Kind, TestedWorld, confounded
 from benchmarks.worlds.simulator import simulated
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
 from mmm_core.evidence.stored import Evidence
@@ -39,6 +44,7 @@ from mmm_core.inference.fit import fit
 
 TESTS_OF_COST = 10
 FITS = ("calibrated", "uncalibrated", "tests_alone", "demand_alone")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -55,6 +61,8 @@ def main(argv: list[str] | None = None) -> None:
         help="pairs of fits that the cost is the median of; 0: no cost, and no worth of experiments",
     )
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="of worlds")
+    parser.add_argument("--fits", nargs="+", choices=FITS, default=list(FITS), help="of ours, in each world")
     parser.add_argument(
         "--store", type=Path, default=STORE, help="folder of the peers' finished fits and compiled programs"
     )
@@ -63,24 +71,45 @@ def main(argv: list[str] | None = None) -> None:
     peers = [system for system in options.systems if system != OURS]
     ours = OURS in options.systems
     ratios = {"cost_ratio": cost(options.repeats), **evsi.agreement()} if options.repeats and ours else {}
+    seeds = range(options.first_seed, options.first_seed + options.worlds)
+    found: dict[str, Any] = {"worlds": options.worlds}
+    if ours and "prior" in options.kinds:
+        found |= summary(our_fits(seeds, "prior", options.fits))
+    if "typical" in options.kinds:
+        rows = [our_fits(seeds, "typical", options.fits)] if ours else []
+        rows += [peer_fits(seeds, system, options.store) for system in peers]
+        found["typical_worlds"] = beside_peers(pd.concat(rows), peers)
+    finish("calibration", before, **rounded(found | ratios))
+
+
+def our_fits(seeds: range, kind: Kind, fits: list[str]) -> pd.DataFrame:
+    """A row a world, fit and channel; prints a line a world."""
     rows = []
-    for seed in range(options.first_seed, options.first_seed + options.worlds):
-        tested = confounded(seed)
-        if ours:
-            rows.append(fits_of(tested))
-            print(line(rows[-1]), flush=True)
-        for system in peers:
-            rows.append(peer_fit(system, tested, options.store))
-            print(peer_line(rows[-1]), flush=True)
-    table = pd.concat(rows)
-    found = {"worlds": options.worlds, **(summary(table) if ours else {}), **ratios}
+    for seed in seeds:
+        rows.append(fits_of(confounded(seed, kind=kind), fits))
+        print(line(rows[-1]), flush=True)
+    return pd.concat(rows)
+
+
+def peer_fits(seeds: range, system: str, store: Path) -> pd.DataFrame:
+    """A row a world and channel, of a peer told of the tests of typical worlds; prints a line a world."""
+    rows = []
+    for seed in seeds:
+        rows.append(peer_fit(system, confounded(seed), store))
+        print(peer_line(rows[-1]), flush=True)
+    return pd.concat(rows)
+
+
+def beside_peers(rows: pd.DataFrame, peers: list[str]) -> dict[str, Any]:
+    """The figures of our fits, of each peer, and the ratios of the two."""
+    found = summary(rows)
     for system in peers:
-        of_peer = figures(table[table["fit"] == system])
+        of_peer = figures(rows[rows["fit"] == system])
         found[system] = of_peer
-        if ours:
+        if "crps" in found:
             for figure in ("relative_error", "crps"):
                 found[f"{figure}_ratio_vs_{system}"] = found[figure] / of_peer[figure]
-    finish("calibration", before, **rounded(found))
+    return found
 
 
 def peer_fit(system: str, tested: TestedWorld, store: Path) -> pd.DataFrame:
@@ -108,15 +137,16 @@ def neutral(test: LiftTest) -> Test:
     )
 
 
-def fits_of(tested: TestedWorld) -> pd.DataFrame:
-    """A row a channel and fit."""
+def fits_of(tested: TestedWorld, fits: list[str]) -> pd.DataFrame:
+    """A row a channel, of those of FITS that are wanted."""
     world, evidence = tested.world, evidence_of(tested.tests)
     follows = {"media": {"channels": {"search": {"follows_demand": True}}}}
     plain, told = spec_of(world.job), spec_of(world.job.with_(settings={OURS: follows}))
+    given = zip(FITS, ((told, evidence), (plain, None), (plain, evidence), (told, None)), strict=True)
     rows = []
-    for name, (spec, tests) in zip(
-        FITS, ((told, evidence), (plain, None), (plain, evidence), (told, None)), strict=True
-    ):
+    for name, (spec, tests) in given:
+        if name not in fits:
+            continue
         tree = fit(world.table, spec, lift_tests=tests)
         rows += [
             {
@@ -155,24 +185,25 @@ def figures(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def summary(rows: pd.DataFrame) -> dict[str, Any]:
-    """The figures of every fit of ours, and the ratio of errors."""
+    """The figures of every fit of ours, and the ratios of what tests and `follows_demand` leave of the errors."""
     out: dict[str, Any] = {}
-    for name in FITS:
+    for name in [name for name in FITS if (rows["fit"] == name).any()]:
         end = "" if name == FITS[0] else f"_{name}"
         out |= {f"{figure}{end}": value for figure, value in figures(rows[rows["fit"] == name]).items()}
-    out["error_ratio"] = out["relative_error"] / out["relative_error_uncalibrated"]
-    out["crps_ratio"] = out["crps"] / out["crps_uncalibrated"]
+    if "crps" in out and "crps_uncalibrated" in out:
+        out["error_ratio"] = out["relative_error"] / out["relative_error_uncalibrated"]
+        out["crps_ratio"] = out["crps"] / out["crps_uncalibrated"]
     return out
 
 
 def line(rows: pd.DataFrame) -> str:
     """One readable line a world."""
-    search = rows[rows["channel"] == "search"].set_index("fit")
+    search = rows[rows["channel"] == "search"]
+    means = ", ".join(f"{fit} {mean:.2f}" for fit, mean in zip(search["fit"], search["mean"], strict=True))
+    held = rows.groupby("fit", sort=False)["covered"].sum()
     return (
-        f"{rows['world'].iloc[0]:15s} search: true {search['true'].iloc[0]:.2f}"
-        f"   without tests {search.loc['uncalibrated', 'mean']:.2f}, with {search.loc['calibrated', 'mean']:.2f}"
-        f"   held {int(rows[rows['fit'] == 'uncalibrated']['covered'].sum())} and "
-        f"{int(rows[rows['fit'] == 'calibrated']['covered'].sum())} of {len(rows) // len(FITS)}"
+        f"{rows['world'].iloc[0]:22s} search: true {search['true'].iloc[0]:.2f}, {means}"
+        f"   held {', '.join(map(str, held))} of {rows['channel'].nunique()}"
     )
 
 
