@@ -110,7 +110,7 @@ def _scored(
 ) -> tuple[Scorecard, list[str]]:
     """The scorecard, and a line on approvals of tests that are nowhere."""
     from mmm_core.cli.terminal import escape
-    from mmm_core.data.arrays import model_data
+    from mmm_core.data.arrays import last_day, model_data
     from mmm_core.data.table import read_table
     from mmm_core.errors import InputError, listed, nearest
     from mmm_core.evidence.beside import approvals_beside, markets_of, unknown_approvals, unknown_priors
@@ -127,12 +127,14 @@ def _scored(
         spec = spec.model_copy(update={"time": spec.time.model_copy(update={"to": until})})
     rows = read_table(table)
     approvals = approvals_beside(spec, folder)
+    data = model_data(rows, spec, str(table))
     card = scorecard(
         tests,
-        model_data(rows, spec, str(table)),
+        data,
         spec,
         spec.calibration,
         approvals,
+        decided_until=last_day(data) if as_of else None,
         markets=markets_of(rows, spec),
     )
     names = [test.test_id for test in tests]

@@ -8,12 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from mmm_core.data.cells import text_of
-from mmm_core.errors import InputError
 from mmm_core.evidence.approvals import Approval, read_approvals
 from mmm_core.evidence.check import MARKET
 from mmm_core.evidence.lift_test import LiftTest
 from mmm_core.evidence.reader import read_lift_tests
-from mmm_core.inputs import name_of
+from mmm_core.spec.file_beside import path_beside
 from mmm_core.spec.model_spec import ModelSpec
 
 
@@ -27,7 +26,7 @@ def tests_beside(spec: ModelSpec, folder: Path) -> tuple[LiftTest, ...]:
         InputError: the file is not there, or is refused by `read_lift_tests`.
     """
     name = spec.calibration.tests
-    return read_lift_tests(_there(spec, folder, "tests", name)) if name else ()
+    return read_lift_tests(path_beside(spec.model, "calibration.tests", folder, name)) if name else ()
 
 
 def approvals_beside(spec: ModelSpec, folder: Path) -> dict[str, Approval]:
@@ -37,7 +36,7 @@ def approvals_beside(spec: ModelSpec, folder: Path) -> dict[str, Approval]:
         InputError: the file is not there, or is refused by `read_approvals`.
     """
     name = spec.calibration.approvals
-    return read_approvals(_there(spec, folder, "approvals", name)) if name else {}
+    return read_approvals(path_beside(spec.model, "calibration.approvals", folder, name)) if name else {}
 
 
 def markets_of(table: pd.DataFrame, spec: ModelSpec) -> tuple[str, ...]:
@@ -57,13 +56,3 @@ def unknown_priors(spec: ModelSpec, tests: Iterable[str]) -> list[str]:
     """Tests of `calibration: {as_roi_prior: ...}` that nobody has reported: the test that was meant is replayed."""
     wanted = spec.calibration.as_roi_prior
     return [] if wanted == "all" else sorted(set(wanted) - set(tests))
-
-
-def _there(spec: ModelSpec, folder: Path, key: str, name: str) -> Path:
-    path = folder / name
-    if not path.is_file():
-        raise InputError(
-            f"model {spec.model}: `calibration: {{{key}: {name}}}`: {name_of(path)} is not there: put the file beside "
-            "the model's YAML, or take the key out"
-        )
-    return path

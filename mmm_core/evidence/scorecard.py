@@ -151,6 +151,7 @@ def scorecard(
     approvals: Approvals,
     as_of: date | None = None,
     *,
+    decided_until: date | None = None,
     unreadable: Mapping[str, str] | None = None,
     markets: Collection[str] = (),
 ) -> Scorecard:
@@ -164,6 +165,8 @@ def scorecard(
         data: of `mmm_core.data.arrays.model_data`.
         approvals: of `mmm_core.evidence.approvals.read_approvals`.
         as_of: first day of the last week that the model sees; default that of the data.
+        decided_until: last day on which an approval may be dated. Default: where `as_of` is stated the end of that
+            week, as a vintage does not see what was decided later; else today, or the end of the data.
         unreadable: tests whose rows could not be read, and why.
         markets: those there are, so that one that nobody knows is named.
 
@@ -171,14 +174,19 @@ def scorecard(
         InputError: two tests of one name, as where a file repeats what the mart holds.
     """
     weeks = MediaWeeks.of(data, spec)
+    of_vintage = as_of is not None
     as_of = as_of or weeks.first[-1].date()
     known_until = as_of + timedelta(days=6)
+    decided_until = decided_until or (known_until if of_vintage else max(known_until, date.today()))
     tests = tuple(tests)
     _refuse_repeated([*(test.test_id for test in tests), *(unreadable or {})])
     elsewhere = Counter(test.market for test in tests if not of_model(test, spec, markets))
     own = sorted((test for test in tests if of_model(test, spec, markets)), key=lambda test: test.test_id)
     seen = [test for test in own if test.known_on <= known_until]
-    scored = [_scored(test, seen, weeks, spec, calibration, approvals, as_of, markets) for test in seen]
+    scored = [
+        _scored(test, seen, weeks, spec, calibration, approvals, as_of, decided_until, markets)
+        for test in seen
+    ]
     scored += [
         ScoredTest(test_id, None, "rejected", (reason,), None, approvals.get(test_id))
         for test_id, reason in (unreadable or {}).items()
@@ -205,6 +213,7 @@ def _scored(
     calibration: Calibration,
     approvals: Approvals,
     as_of: date,
+    decided_until: date,
     markets: Collection[str],
 ) -> ScoredTest:
     """A test by itself: what its data, its figures and people say of it."""
@@ -219,7 +228,7 @@ def _scored(
         figures = score(test, nearby, weeks, rule, as_of)
         found += score_doubts(figures, rule)
     approval = approvals.get(test.test_id)
-    found += _decision(test, approval, rule.accept_status)
+    found += _decision(test, approval, rule.accept_status, decided_until)
     status = worst(found)
     reasons = tuple(
         doubt.reason for doubt in sorted(found, key=lambda doubt: COUNTED.index(doubt.status), reverse=True)
@@ -227,8 +236,10 @@ def _scored(
     return ScoredTest(test.test_id, test, status, reasons, figures, approval)
 
 
-def _decision(test: LiftTest, approval: Approval | None, accepted: tuple[Status, ...]) -> list[Doubt]:
-    """What people say against a test; nobody having approved it is against it too."""
+def _decision(
+    test: LiftTest, approval: Approval | None, accepted: tuple[Status, ...], until: date
+) -> list[Doubt]:
+    """What people say against a test; nobody having approved it by a day is against it too."""
     if approval and not approval.approves:
         why = f": {approval.why}" if approval.why else ""
         return [Doubt("approval", "rejected", f"{approval.by} rejected it on {approval.on}{why}")]
@@ -240,6 +251,15 @@ def _decision(test: LiftTest, approval: Approval | None, accepted: tuple[Status,
                 "approval",
                 "needs review",
                 f"approved on {approval.on}, before its result was known on {test.known_on}: approve it again",
+            )
+        ]
+    if approval and approval.on > until and test.status not in accepted:
+        return [
+            Doubt(
+                "approval",
+                "needs review",
+                f"approved on {approval.on}, and approvals count here up to {until}: it will from then on, or mend its "
+                "date",
             )
         ]
     if approval or test.status in accepted:

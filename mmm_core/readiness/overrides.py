@@ -13,6 +13,7 @@ from mmm_core.data.reader import read_table
 from mmm_core.errors import InputError, nearest, shown
 from mmm_core.inputs import name_of
 from mmm_core.readiness.gates import GATES
+from mmm_core.spec.file_beside import path_beside
 from mmm_core.spec.model_spec import ModelSpec
 
 COLUMNS = (
@@ -88,13 +89,7 @@ def overrides_beside(spec: ModelSpec, folder: Path) -> dict[str, tuple[Override,
     name = spec.readiness.overrides
     if name is None:
         return {}
-    path = folder / name
-    if not path.is_file():
-        raise InputError(
-            f"model {spec.model}: readiness.overrides: {name_of(path)} is not there: put the file beside the model's "
-            "YAML"
-        )
-    return read_overrides(path)
+    return read_overrides(path_beside(spec.model, "readiness.overrides", folder, name))
 
 
 def override_of(gate: str, as_of: date, overrides: Overrides) -> Override | None:

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 
 from mmm_core.errors import InputError, listed
 from mmm_core.evidence.check import MARKET
@@ -23,6 +23,7 @@ from mmm_core.readout.panel import Marks, read_panel
 from mmm_core.readout.read_out import read_out
 from mmm_core.readout.record import Readout
 from mmm_core.spec.faults import explained
+from mmm_core.spec.file_beside import FileBeside, path_beside
 from mmm_core.spec.media_spec import Strict
 from mmm_core.spec.model_spec import ModelSpec
 from mmm_core.spec.yaml_file import read_yaml
@@ -32,7 +33,7 @@ class ListedExperiment(Strict):
     """One experiment: where its panel is, which geos were treated when, and what that cost."""
 
     test_id: str = Field(min_length=1, description="name of the lift test that it makes, unique")
-    panel: str = Field(min_length=1, description="file of the panel, a row a geo and period")
+    panel: FileBeside = Field(description="file of the panel, a row a geo and period")
     outcome: str = Field(default="Y", description="column of the outcome")
     geo: str = Field(default="location", description="column of the geo")
     time: str = Field(default="date", description="column of the date")
@@ -57,15 +58,6 @@ class ListedExperiment(Strict):
         description="of a national model: the share of its outcome that these geos stand for",
     )
     market: str = Field(default="", description="that the model's `filter` keeps; blank: the model's own")
-
-    @field_validator("panel")
-    @classmethod
-    def _in_its_folder(cls, value: str) -> str:
-        """A file beside the list, or in the landing folder: nothing outside of them."""
-        path = Path(value)
-        if path.is_absolute() or ".." in path.parts:
-            raise ValueError("write the file's name as it stands in its folder, without '..'")
-        return value
 
 
 @dataclass(frozen=True)
@@ -93,12 +85,7 @@ def experiments_beside(spec: ModelSpec, folder: Path) -> tuple[ListedExperiment,
     name = spec.calibration.experiments
     if not name:
         return ()
-    path = folder / name
-    if not path.is_file():
-        raise InputError(
-            f"model {spec.model}: `calibration: {{experiments: {name}}}`: {path} is not there: put the file beside the "
-            "model's YAML, or take the key out"
-        )
+    path = path_beside(spec.model, "calibration.experiments", folder, name)
     entries = read_yaml(path)
     if not isinstance(entries, list):
         raise InputError(f"{path}: expected a list of experiments, each beginning with `- test_id: ...`")

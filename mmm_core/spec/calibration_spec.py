@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from mmm_core.spec.file_beside import FileBeside
 from mmm_core.spec.media_spec import Strict
 
 Design = Literal[
@@ -92,15 +93,15 @@ class Calibration(Strict):
         default=None,
         description="`approved`: the approved tests of the mart, of `tests`, or of `mmm fit --lift-tests FILE`",
     )
-    tests: str | None = Field(
+    tests: FileBeside | None = Field(
         default=None,
         description="file of further tests beside this YAML, as CSV or a YAML list; see docs/evidence.md",
     )
-    experiments: str | None = Field(
+    experiments: FileBeside | None = Field(
         default=None,
         description="file of geo experiments beside this YAML, read from their own panels; see docs/lift.md",
     )
-    approvals: str | None = Field(
+    approvals: FileBeside | None = Field(
         default=None,
         description="file beside this YAML that says who approved which test and when: test_id, decision, by, on, why",
     )

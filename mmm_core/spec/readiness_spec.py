@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from mmm_core.spec.file_beside import FileBeside
 from mmm_core.spec.media_spec import Strict
 
 
@@ -47,8 +48,7 @@ class Readiness(Strict):
         le=1,
         description="of revenue, what is left before media: 0.4 is a gross margin of 40 %",
     )
-    overrides: str | None = Field(
+    overrides: FileBeside | None = Field(
         default=None,
-        min_length=1,
         description="CSV beside this file: who lets which gate pass, until when and why",
     )

@@ -84,6 +84,10 @@ def test_an_earlier_week_sees_fewer_tests_and_younger_ones(model):
     assert said.returncode == 0, said.stderr
     assert "Lift tests of small as of 2024-07-29: 1 approved; 1 reported after the as-of week" in said.stdout
     assert "search-up: reported after the as-of week, not seen" in said.stdout
+    (model / "small.approvals.csv").write_text(APPROVALS.replace("2024-07-08", "2024-08-05"))
+    said = evidence(model, "--as-of", "2024-07-31")
+    assert "tv-on: approved on 2024-08-05, and approvals count here up to 2024-08-04" in said.stdout
+    assert "1 approved" in evidence(model).stdout
 
 
 def test_tests_may_lie_beside_the_model(model):

@@ -77,6 +77,25 @@ def test_an_approval_before_the_result_was_known_is_none(data):
     assert "approved on 2025-02-01, before its result was known on 2025-02-10" in reason
 
 
+def test_a_vintage_does_not_see_an_approval_of_later_and_nobody_one_of_the_future(data):
+    as_of = dt.date(2025, 2, 17)
+    until = {"as_of": as_of, "data": data}
+    assert status(approvals=approve(TEST.test_id, on=dt.date(2025, 2, 23)), **until)[0] == "approved"
+    found, reason = status(approvals=approve(TEST.test_id, on=dt.date(2025, 2, 24)), **until)
+    assert found == "needs review"
+    assert "approved on 2025-02-24, and approvals count here up to 2025-02-23" in reason
+    no = approve(TEST.test_id, on=dt.date(2025, 2, 24), decision="rejected")
+    assert status(approvals=no, **until)[0] == "rejected"
+    # by hand, on a table that ended long ago: up to today
+    today = dt.date.today()
+    assert status(data, approvals=approve(TEST.test_id, on=today))[0] == "approved"
+    assert status(data, approvals=approve(TEST.test_id, on=today + dt.timedelta(days=1)))[0] == "needs review"
+    accepting = Calibration(lift_tests="approved", rule={"accept_status": ["approved"]})
+    mart = replace(TEST, status="approved")
+    late = approve(TEST.test_id, on=dt.date(2025, 2, 24))
+    assert status(test=mart, approvals=late, calibration=accepting, **until)[0] == "approved"
+
+
 def test_approval_does_not_make_up_for_the_data_or_the_rule(data):
     yes = approve(TEST.test_id)
     assert status(data, replace(TEST, geos=("nowhere",)), approvals=yes)[0] == "rejected"
