@@ -33,6 +33,7 @@ HOMES: dict[str, str] = {
     "budget.allocation": "allocate",
     "budget.decide": "decide",
     "experiments.plan": "plan_experiments",
+    "scenarios.report": "evaluate_scenarios",
     "selection.select": "climb select",
     "diagnostics.identifiability": "identify",
     "diagnostics.engine_comparison": "compare",

@@ -177,7 +177,7 @@ class SpendResponse:
 
 
 @dataclass(frozen=True)
-class _Periods:
+class Periods:
     """Where in the media weeks the period begins that each channel repeats, and its spend; (paid channel,)."""
 
     start: np.ndarray
@@ -186,7 +186,7 @@ class _Periods:
     weeks_since: np.ndarray
 
     @classmethod
-    def of(cls, spend: np.ndarray, weeks: int) -> _Periods:
+    def of(cls, spend: np.ndarray, weeks: int) -> Periods:
         """From spend (media_week, paid channel) and the length of the horizon."""
         length = len(spend)
         current = spend[length - weeks :].sum(axis=0)
@@ -216,16 +216,14 @@ def spend_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> S
         )
     paid = len(spec.paid)
     tail = max(posterior.media.layout.l_max)
-    a_draw = data.sizes["geo"] * (weeks + tail) * len(spec.channels)
-    most = min(MAX_DRAWS, max(MAX_NUMBERS // a_draw, MIN_DRAWS))
-    positions = posterior.thinned(most)
+    positions = response_positions(posterior, weeks)
     predictor = posterior.predictor(positions)
-    periods = _Periods.of(data["spend"].to_numpy().sum(axis=0), weeks)
+    periods = Periods.of(data["spend"].to_numpy().sum(axis=0), weeks)
     responses = _channel_responses(predictor, weeks, tail, periods.start)
     ceiling = np.moveaxis(predictor.parameters.coefficient, -1, 0) * predictor.media.unit
     if predictor.parameters.multiplier is not None:
         ceiling = ceiling * predictor.parameters.multiplier[:, -1].T[..., None]
-    worth = _repeated(predictor.worth[None], weeks, tail)
+    worth = repeated_values(predictor.worth[None], weeks, tail)
     return SpendResponse(
         channels=spec.paid,
         by_channel=responses[:paid],
@@ -243,6 +241,13 @@ def spend_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> S
         if predictor.log
         else jnp.asarray(worth[None]),
     )
+
+
+def response_positions(posterior: Posterior, weeks: int) -> np.ndarray:
+    """Positions of the draws behind a response to spend of so many weeks."""
+    ahead = weeks + max(posterior.media.layout.l_max)
+    a_draw = posterior.data.sizes["geo"] * ahead * len(posterior.spec.channels)
+    return posterior.thinned(min(MAX_DRAWS, max(MAX_NUMBERS // a_draw, MIN_DRAWS)))
 
 
 def _channel_responses(
@@ -311,7 +316,7 @@ def carry(media: Any, lags: Any) -> Any:
     return out
 
 
-def _repeated(values: np.ndarray, weeks: int, tail: int) -> np.ndarray:
+def repeated_values(values: np.ndarray, weeks: int, tail: int) -> np.ndarray:
     """Values (draw, geo, week) of the last weeks, and their mean in each week of the tail."""
     period = values[..., values.shape[-1] - weeks :]
     after = np.repeat(period.mean(axis=-1, keepdims=True), tail, axis=-1)
@@ -334,7 +339,7 @@ def _without_own_media(
     base = np.empty((predictor.draws, *worth.shape[1:]))
     for which in predictor.chunks():
         expected = predictor.expected(predictor.baseline_terms(which), which)
-        base[which] = _repeated(expected, weeks, tail)
+        base[which] = repeated_values(expected, weeks, tail)
 
     def term(i: int, multiplier: float) -> np.ndarray:
         return np.asarray(responses[i].response(multiplier)) * ceiling[i][..., None]

@@ -77,10 +77,8 @@ def predictive_draws(
     positions = posterior.thinned(DRAWS)
     predictor = posterior.predictor(positions)
     media = _media_effect(posterior, predictor, planned)
-    rng = np.random.default_rng(seed)
-    level = _level(posterior, positions, len(planned.weeks), rng)
+    level, noise = level_and_noise(posterior, positions, len(planned.weeks), seed)
     fixed = np.einsum("gtk,ngk->ngt", planned.design, predictor.fixed_effect)
-    noise = _noise(posterior, positions, fixed.shape, rng)
     kpi = media + (level[:, None, :] + fixed + noise) * predictor.media.unit[:, None]
     if predictor.log:
         kpi = np.exp(kpi) * predictor.media.population[:, None]
@@ -92,14 +90,28 @@ def predictive_draws(
     return xr.DataArray(kpi, dims=("draw", "geo", "week"), coords=coords, name="kpi"), list(planned.assumed)
 
 
+def level_and_noise(
+    posterior: Posterior, positions: np.ndarray, weeks: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The level (draw, week) and the noise (draw, geo, week) of weeks to come, scaled; one seed gives the same."""
+    rng = np.random.default_rng(seed)
+    level = _level(posterior, positions, weeks, rng)
+    return level, _noise(posterior, positions, (len(level), posterior.data.sizes["geo"], weeks), rng)
+
+
 def _media_effect(posterior: Posterior, predictor: Predictor, plan: Plan) -> np.ndarray:
     """What all media of the plan's weeks add, (draw, geo, week), with what carries over from the fitted weeks."""
-    frequency = None
-    if plan.frequency is not None:
-        frequency = plan.frequency / posterior.data["frequency_scale"].to_numpy()
+    frequency = scaled_frequency(posterior, plan)
     return np.concatenate(
         [predictor.media_terms_ahead(which, plan.exposure, frequency).sum(-1) for which in predictor.chunks()]
     )
+
+
+def scaled_frequency(posterior: Posterior, plan: Plan) -> np.ndarray | None:
+    """The plan's frequency in the form of `MediaModel.frequency`; None where no channel has one."""
+    if plan.frequency is None:
+        return None
+    return np.asarray(plan.frequency / posterior.data["frequency_scale"].to_numpy())
 
 
 def _level(posterior: Posterior, positions: np.ndarray, weeks: int, rng: np.random.Generator) -> np.ndarray:

@@ -29,6 +29,7 @@ from mmm_core.spec.names import Column, Component, Day, FilterValue, refuse_name
 from mmm_core.spec.readiness_spec import Readiness
 from mmm_core.spec.reconciliation_spec import ReconciliationRule
 from mmm_core.spec.review_spec import Review
+from mmm_core.spec.scenarios_spec import Scenarios
 from mmm_core.spec.yaml_file import read_yaml, written_yaml
 
 LEARNED = "learned"
@@ -40,7 +41,8 @@ BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 # `media.defaults` is read, but where the channels took it over.
 NOT_READ_BY_A_FIT: Any = {
     "owner": True, "schedule": True, "review": True, "budget": True, "table": True, "media": {"defaults": True},
-    "reconciliation": True, "experiments": True, "long_term": True, "readiness": True,
+    "reconciliation": True, "experiments": True, "long_term": True, "readiness": True, "scenarios": True,
+    "margin": True,
     "calibration": {"lift_tests": True, "tests": True, "experiments": True, "approvals": True, "rule": True},
 }  # fmt: skip
 
@@ -266,6 +268,13 @@ class ModelSpec(Strict):
     experiments: Experiments = Experiments()
     long_term: LongTermRule = LongTermRule()
     readiness: Readiness = Readiness()
+    scenarios: Scenarios = Scenarios()
+    margin: float | None = Field(
+        default=None,
+        gt=0,
+        le=1e9,
+        description="money that one unit of the outcome leaves before media: 0.4 is a gross margin of 40 % of revenue",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -314,6 +323,13 @@ class ModelSpec(Strict):
                     f"experiments.channels names '{name}', no paid channel: {nearest(name, self.media.channels)}"
                 )
         self.long_term.check_channels(self.paid)
+        for name, scenario in self.scenarios.plans.items():
+            if fault := scenario.unknown(self.paid, self.organic, (*self.controls, *self.treatments)):
+                raise ValueError(f"scenarios.plans.{name}: {fault}")
+        if self.margin is not None and self.margin > 1 and self.kpi.kind == "revenue":
+            raise ValueError(
+                f"margin: {self.margin:g} of revenue is more than all of it: write 0.4 for a gross margin of 40 %"
+            )
         components = [
             *self.channels, *self.controls, *self.demand_terms, *self.treatments, *self.baseline.events,
             *self.baseline.steps,

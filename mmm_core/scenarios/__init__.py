@@ -1,0 +1,1 @@
+"""Scenarios: plans for the coming weeks, what each would bring, and which is better."""

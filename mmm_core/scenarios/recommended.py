@@ -1,0 +1,143 @@
+"""The plan that a budget recommends, as a scenario: spend and media by week and geo.
+
+A budget decides spend by channel, geo, week or flighting; what it leaves open is as in the weeks that come again, and
+so is what a unit of spend buys, less where the budget lets prices rise with spend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from mmm_core.budget.allocation import allocate
+from mmm_core.budget.decide import Decision, decide
+from mmm_core.budget.flighting import shares
+from mmm_core.budget.response import bought
+from mmm_core.errors import InputError, listed
+from mmm_core.posterior.handle import Posterior
+from mmm_core.scenarios.media import MediaPath, repeat, scaled, weekly
+from mmm_core.scenarios.plan import Planner, ScenarioPlan
+from mmm_core.scenarios.repeated import Repeated
+from mmm_core.spec.budget_spec import Budget
+from mmm_core.spec.scenarios_spec import RECOMMENDED
+
+
+def recommended_plan(
+    planner: Planner, budget: Budget, published: Mapping[str, float] | None = None
+) -> ScenarioPlan:
+    """The recommendation of a budget question over the planner's horizon.
+
+    Args:
+        published: spend by channel that was recommended already; worked out where there is none, and wherever the
+            budget decides more than spend by channel.
+
+    Raises:
+        InputError: as `mmm_core.budget.decide.decide`; a budget over another horizon that states money, or one that
+            gives spend to a channel without history.
+    """
+    weeks = planner.horizon.weeks
+    asked = _over(budget, weeks)
+    if asked.by == "channel" and not asked.patterns:
+        spend = (
+            dict(published) if published and weeks == budget.weeks else _by_channel(planner.posterior, asked)
+        )
+        _refuse_new(asked, spend)
+        media = of_channels(planner, spend, asked)
+    else:
+        found = decide(planner.posterior, asked)
+        _refuse_new(
+            asked, dict(zip(found.channels["channel"], found.channels["recommended_spend"], strict=True))
+        )
+        media = _of_cells(planner, found)
+    return planner.plan(
+        RECOMMENDED,
+        {**{name: repeat(channel) for name, channel in planner.repeated().items()}, **media},
+        {},
+        description="what `budget:` recommends",
+    )
+
+
+def of_channels(planner: Planner, spend: Mapping[str, float], budget: Budget) -> dict[str, MediaPath]:
+    """Paths of paid channels that spend so much over the horizon, with the flighting that comes again."""
+    return {
+        channel: _scaled(
+            planner.repeated()[channel],
+            np.array([float(spend[channel])]),
+            budget.price_rise.get(channel, 0.0),
+        )
+        for channel in planner.posterior.spec.paid
+    }
+
+
+def _by_channel(posterior: Posterior, budget: Budget) -> dict[str, float]:
+    table = allocate(posterior, budget).channels
+    return dict(zip(table["channel"], table["recommended_spend"], strict=True))
+
+
+def _over(budget: Budget, weeks: int) -> Budget:
+    """The same question over another horizon."""
+    if weeks == budget.weeks:
+        return budget
+    groups = [group.spend for group in budget.groups.values()] + [rule.spend for rule in budget.geos.values()]
+    money = [
+        name
+        for name, stated in (
+            ("total", budget.total is not None),
+            ("bounds", any(budget.bounds_of(name).spend is not None for name in budget.bounds)),
+            ("groups or geos", any(spend is not None for spend in groups)),
+            ("commitments", bool(budget.commitments)),
+            ("all_or_nothing", bool(budget.all_or_nothing)),
+            ("goal", budget.goal is not None and budget.goal.outcome is not None),
+        )
+        if stated
+    ]
+    if money:
+        raise InputError(
+            f"budget: {listed(money)} is money over {budget.weeks} weeks, and the scenarios' horizon is {weeks}: make "
+            "`scenarios: weeks` the same"
+        )
+    return budget.model_copy(update={"weeks": weeks})
+
+
+def _refuse_new(budget: Budget, spend: Mapping[str, float]) -> None:
+    new = [name for name in budget.new_channels if spend.get(name, 0.0) > 0]
+    if new:
+        raise InputError(
+            f"budget.new_channels: the plan spends on {listed(new)}, whose effect is a belief about the whole period: "
+            "no week of a scenario can be worked out of it"
+        )
+
+
+def _scaled(channel: Repeated, spend: np.ndarray, rise: float) -> MediaPath:
+    """A channel that spends so much, of all geos together (1,) or by geo (geo,)."""
+    now = channel.as_spend.sum(axis=1) if len(spend) > 1 else channel.as_spend.sum(keepdims=True)[0]
+    factor = np.where(now > 0, spend / np.where(now > 0, now, 1.0), 0.0)
+    return scaled(channel, factor, np.asarray(bought(factor, rise)))
+
+
+def _of_cells(planner: Planner, found: Decision) -> dict[str, MediaPath]:
+    """Paths of the channels of a plan by geo, week or flighting."""
+    budget, weeks = found.question.budget, planner.horizon.weeks
+    out = {}
+    for channel in planner.posterior.spec.paid:
+        rows = found.cells[found.cells["channel"] == channel]
+        spend = rows["recommended_spend"].to_numpy()
+        repeated, rise = planner.repeated()[channel], budget.price_rise.get(channel, 0.0)
+        if budget.by == "geo":
+            out[channel] = _scaled(repeated, spend, rise)
+        elif budget.by == "week":
+            out[channel] = weekly(repeated, spend, "recommended")
+        else:
+            chosen = int(np.argmax(spend))
+            pattern, total = str(rows["pattern"].iloc[chosen]), float(spend[chosen])
+            if pattern == "past":
+                out[channel] = _scaled(repeated, np.array([total]), rise)
+                continue
+            path = weekly(repeated, shares(pattern, weeks) * total, "recommended")
+            factor = total / max(float(repeated.as_spend.sum()), 1e-300)
+            with jax.enable_x64(True):
+                dearer = float(bought(factor, rise)) / factor if factor > 0 else 1.0
+            out[channel] = MediaPath(path.spend, path.media * dearer, path.frequency)
+    return out

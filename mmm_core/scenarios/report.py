@@ -1,0 +1,334 @@
+"""Scenarios side by side: tables, probabilities and plain English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from mmm_core.data.weeks import with_first_day
+from mmm_core.effects.roi import summarise
+from mmm_core.errors import InputError, nearest
+from mmm_core.posterior.handle import Posterior
+from mmm_core.posterior.labels import approximation, labelled, outcome_name
+from mmm_core.scenarios.evaluate import Evaluated, Evaluator
+from mmm_core.scenarios.plan import Planner
+from mmm_core.scenarios.recommended import recommended_plan
+from mmm_core.spec.budget_spec import Budget
+from mmm_core.spec.scenarios_spec import CURRENT, RECOMMENDED, Scenarios
+
+COLUMNS = {
+    "scenario": "name of the plan",
+    "description": "what it is",
+    "is_reference": "whether the others are held against it",
+    "spend": "of all paid channels over the horizon",
+    "spend_change": "against the reference",
+    "kpi": "expected over the horizon",
+    "kpi_q05": "5 % quantile, noise of the weeks included",
+    "kpi_q95": "95 % quantile",
+    "outcome": "revenue expected over the horizon; of a KPI without revenue, the KPI",
+    "outcome_q05": "5 % quantile, noise of the weeks included",
+    "outcome_q95": "95 % quantile",
+    "incremental": "outcome that the paid media of the horizon bring, carry-over after it included",
+    "incremental_q05": "5 % quantile",
+    "incremental_q95": "95 % quantile",
+    "carried_out": "part of incremental after the horizon",
+    "roi": "incremental over spend",
+    "profit": "margin of outcome and carry-over, less spend; nan without a margin",
+    "profit_q05": "5 % quantile",
+    "profit_q95": "95 % quantile",
+    "gain": "over the reference: of profit where there is a margin, else of outcome, carry-over included",
+    "gain_q05": "5 % quantile",
+    "gain_q95": "95 % quantile",
+    "probability_better": "that the plan gains over the reference; nan where the two are the same",
+}
+"""Columns of the table of scenarios."""
+
+SAME = 1e-9
+"""Relative difference of two outcomes that are worked out of the same plan."""
+
+
+@dataclass(frozen=True)
+class ScenarioReport:
+    """What plans of the coming weeks bring.
+
+    Attributes:
+        evaluated: the plans, `current` first. left_out: name and reason of those that could not be evaluated.
+        against: name of the plan that the others are held against.
+        outcome: what outcomes are counted in: revenue, or the KPI. margin: money that a unit of it leaves, or None.
+        effect: which effect of media counts.
+    """
+
+    posterior: Posterior
+    evaluated: tuple[Evaluated, ...]
+    left_out: Mapping[str, str]
+    against: str
+    margin: float | None
+    outcome: str
+    effect: str = "short term"
+    seed: int = 0
+    approximate: str = field(default="")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the plans."""
+        return tuple(each.plan.name for each in self.evaluated)
+
+    @property
+    def weeks(self) -> int:
+        """Of the horizon."""
+        return self.evaluated[0].plan.horizon.weeks
+
+    @property
+    def first_week(self) -> pd.Timestamp:
+        """Of the horizon, as the table dates it."""
+        return pd.Timestamp(self.evaluated[0].plan.horizon.planned[0])
+
+    @property
+    def last_week(self) -> pd.Timestamp:
+        """Of the horizon, as the table dates it."""
+        return pd.Timestamp(self.evaluated[0].plan.horizon.planned[-1])
+
+    @property
+    def gain_in(self) -> str:
+        """What plans are compared by."""
+        return self.outcome if self.margin is None else "profit"
+
+    def of(self, name: str) -> Evaluated:
+        """The plan of a name."""
+        return self.evaluated[self.names.index(name)]
+
+    def worth(self, each: Evaluated) -> np.ndarray:
+        """(draw,) what plans are compared by."""
+        return each.draws["total"].to_numpy() if self.margin is None else each.profit(self.margin)
+
+    def gain(self, name: str, against: str) -> np.ndarray:
+        """(draw,) of one plan over another, on common draws."""
+        return np.asarray(self.worth(self.of(name)) - self.worth(self.of(against)))
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row a scenario, with the columns of `COLUMNS`."""
+        return labelled(pd.DataFrame([self._row(each) for each in self.evaluated]), self.posterior)
+
+    @cached_property
+    def channels(self) -> pd.DataFrame:
+        """A row a scenario and paid channel: scenario, channel, spend, spend_change (against the reference),
+        incremental, incremental_q05, incremental_q95, roi.
+        """
+        reference = self.of(self.against).plan.by_channel()
+        rows = []
+        for each in self.evaluated:
+            spend = each.plan.by_channel()
+            for i, channel in enumerate(self.posterior.spec.paid):
+                draws = each.draws["by_channel"].to_numpy()[:, i]
+                rows.append(
+                    {
+                        "scenario": each.plan.name,
+                        "channel": channel,
+                        "spend": float(spend[i]),
+                        "spend_change": float(spend[i] - reference[i]),
+                        **_interval("incremental", draws),
+                        "roi": float(draws.mean() / spend[i]) if spend[i] > 0 else np.nan,
+                    }
+                )
+        return labelled(pd.DataFrame(rows), self.posterior)
+
+    @cached_property
+    def weekly(self) -> pd.DataFrame:
+        """A row a scenario and week: scenario, week, spend, kpi, kpi_q05, kpi_q95 (noise included), outcome,
+        outcome_q05, outcome_q95, incremental.
+        """
+        parts = []
+        for each in self.evaluated:
+            draws = each.draws
+            columns: dict[str, Any] = {
+                "scenario": each.plan.name,
+                "week": each.plan.horizon.planned,
+                "spend": each.plan.spend.sum(axis=(0, 2)),
+            }
+            for name in ("kpi", "outcome"):
+                low, high = np.quantile(draws[f"{name}_noise"].to_numpy(), [0.05, 0.95], axis=0)
+                columns |= {
+                    name: draws[name].to_numpy().mean(axis=0),
+                    f"{name}_q05": low,
+                    f"{name}_q95": high,
+                }
+            columns["incremental"] = draws["incremental_weekly"].to_numpy().mean(axis=0)
+            parts.append(pd.DataFrame(columns))
+        table = with_first_day(pd.concat(parts, ignore_index=True), self.posterior.spec)
+        return labelled(table, self.posterior)
+
+    @cached_property
+    def pairs(self) -> pd.DataFrame:
+        """A row a pair of scenarios, both ways: scenario, against, spend_change, gain, gain_q05, gain_q95,
+        probability_better.
+        """
+        rows = [
+            {
+                "scenario": name,
+                "against": other,
+                "spend_change": self.of(name).spend - self.of(other).spend,
+                **self._compared(name, other),
+            }
+            for name, other in permutations(self.names, 2)
+        ]
+        columns = [
+            "scenario", "against", "spend_change", "gain", "gain_q05", "gain_q95", "probability_better",
+        ]  # fmt: skip
+        return labelled(pd.DataFrame(rows, columns=columns), self.posterior)
+
+    def _row(self, each: Evaluated) -> dict[str, Any]:
+        draws, reference = each.draws, self.of(self.against)
+        noisy = {name: draws[f"{name}_noise"].sum("week").to_numpy() for name in ("kpi", "outcome")}
+        row: dict[str, Any] = {
+            "scenario": each.plan.name,
+            "description": each.plan.description,
+            "is_reference": each.plan.name == self.against,
+            "spend": each.spend,
+            "spend_change": each.spend - reference.spend,
+        }
+        for name, values in noisy.items():
+            interval = _interval(name, values)
+            row |= {**interval, name: float(draws[name].sum("week").mean())}
+        row |= _interval("incremental", draws["incremental"].to_numpy())
+        row["carried_out"] = float(draws["carried_out"].mean())
+        row["roi"] = row["incremental"] / each.spend if each.spend > 0 else np.nan
+        nothing = np.full(draws.sizes["draw"], np.nan)
+        row |= _interval("profit", nothing if self.margin is None else each.profit(self.margin))
+        return row | self._compared(each.plan.name, self.against)
+
+    def _compared(self, name: str, other: str) -> dict[str, float]:
+        gain = self.gain(name, other)
+        size = float(np.abs(self.worth(self.of(other))).max())
+        same = float(np.abs(gain).max()) <= SAME * size
+        better = np.nan if same else float((gain > 0).mean())
+        return {**_interval("gain", np.zeros_like(gain) if same else gain), "probability_better": better}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Plain English: the horizon, a sentence a scenario, what was left out and assumed."""
+        out = [
+            f"{self.weeks} weeks, {self.first_week.date()} to {self.last_week.date()}; plans are held against "
+            f"'{self.against}' by {self.gain_in}, on the same draws of everything"
+        ]
+        for row in self.table.to_dict("records"):
+            if row["scenario"] != self.against:
+                out.append(self._sentence({str(name): value for name, value in row.items()}))
+        out += [f"left out: {name}: {reason}" for name, reason in self.left_out.items()]
+        notes = {f"{each.plan.name}: {note}" for each in self.evaluated for note in each.plan.notes}
+        return (*out, *sorted(notes))
+
+    def _sentence(self, row: Mapping[str, Any]) -> str:
+        name, gain, spend = row["scenario"], row["gain"], row["spend_change"]
+        if row["probability_better"] != row["probability_better"]:
+            return f"{name}: the same as '{self.against}'"
+        more = (
+            "the same spend"
+            if abs(spend) < 0.5
+            else f"{_money(abs(spend))} {'more' if spend > 0 else 'less'} spend"
+        )
+        direction = "more" if gain >= 0 else "less"
+        likely = row["probability_better"] if gain >= 0 else 1 - row["probability_better"]
+        sentence = (
+            f"{name}: {_money(abs(gain))} {direction} {self.gain_in} at {more} (90 % interval "
+            f"{_money(row['gain_q05'])} to {_money(row['gain_q95'])}); {_percent(likely)} sure that it is {direction}"
+        )
+        of_spend = not (self.of(name).plan.changes_controls or self.of(self.against).plan.changes_controls)
+        if self.margin is None and of_spend and gain * spend > 0 and abs(spend) >= 0.5:
+            sentence += f"; {gain / spend:.2f} for each unit of spend {'more' if spend > 0 else 'less'}"
+        return sentence
+
+
+def evaluate_scenarios(
+    tree: xr.DataTree | Posterior,
+    asked: Scenarios | None = None,
+    budget: Budget | None = None,
+    margin: float | None = None,
+    *,
+    folder: Path | None = None,
+    published: Mapping[str, float] | None = None,
+    seed: int = 0,
+    tolerant: bool = False,
+) -> ScenarioReport:
+    """Evaluate plans of the coming weeks and hold them against each other.
+
+    Args:
+        tree: a posterior.
+        asked: the plans; default the model's own `scenarios:`.
+        budget: whose plan is `recommended`; default the model's own.
+        margin: money that one unit of the outcome leaves; default the model's own, if it has one.
+        folder: where files that plans name lie.
+        published: spend by channel of a recommendation that was made already.
+        seed: of the level's steps and the noise, as `mmm forecast` has it.
+        tolerant: leave out plans that are refused, with the reason, instead of raising.
+
+    Raises:
+        InputError: as `mmm_core.scenarios.plan.Planner`; a margin that is not above 0.
+    """
+    posterior = Posterior.of(tree)
+    spec = posterior.spec
+    asked, budget = asked or spec.scenarios, budget or spec.budget
+    margin = spec.margin if margin is None else margin
+    if margin is not None and not margin > 0:
+        raise InputError(
+            f"margin {margin:g}: what a unit of the outcome leaves must be above 0: write 0.4 for 40 %; sales "
+            "that lose money have no profit to compare plans by"
+        )
+    weeks = asked.weeks or budget.weeks
+    planner = Planner(posterior, weeks, folder)
+    evaluator = Evaluator(posterior, weeks, seed)
+    makers: dict[str, Any] = {CURRENT: planner.current}
+    if asked.recommended:
+        makers[RECOMMENDED] = lambda: recommended_plan(planner, budget, published)
+    for name, scenario in asked.plans.items():
+        makers[name] = lambda name=name, scenario=scenario: planner.written(name, scenario)
+    found, left_out = [], {}
+    for name, make in makers.items():
+        try:
+            found.append(evaluator.evaluate(make()))
+        except InputError as error:
+            # a recommendation that cannot be had is no fault of the other plans
+            if not tolerant and name != RECOMMENDED:
+                raise
+            left_out[name] = str(error)
+    against = asked.against
+    if against not in [each.plan.name for each in found]:
+        why = left_out.get(against) or nearest(against, [each.plan.name for each in found])
+        if not tolerant:
+            raise InputError(f"scenarios.against: no plan '{against}': {why}")
+        against = CURRENT
+    return ScenarioReport(
+        posterior=posterior,
+        evaluated=tuple(found),
+        left_out=left_out,
+        against=against,
+        margin=margin,
+        outcome=outcome_name(spec),
+        seed=seed,
+        approximate=approximation(posterior),
+    )
+
+
+def _interval(name: str, draws: np.ndarray) -> dict[str, float]:
+    if np.isnan(draws).any():
+        return {name: np.nan, f"{name}_q05": np.nan, f"{name}_q95": np.nan}
+    found = summarise(draws)
+    return {name: found["mean"], f"{name}_q05": found["q05"], f"{name}_q95": found["q95"]}
+
+
+def _money(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
+
+
+def _percent(share: float) -> str:
+    if share >= 0.995:
+        return "over 99 %"
+    return f"{share:.0%}".replace("%", " %")

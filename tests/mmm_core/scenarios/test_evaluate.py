@@ -1,0 +1,207 @@
+"""What plans bring, against the optimizer, the engine's own counterfactuals, the forecast, and by hand."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+
+from mmm_core.budget.decide import decide
+from mmm_core.effects.curves import draws_at, spend_response
+from mmm_core.effects.incremental import incremental
+from mmm_core.forecast.predict import predictive_draws
+from mmm_core.posterior.handle import Posterior
+from mmm_core.scenarios.evaluate import Evaluator
+from mmm_core.scenarios.plan import Planner
+from mmm_core.scenarios.recommended import recommended_plan
+from mmm_core.spec.model_spec import parse_spec
+from mmm_core.spec.scenarios_spec import Scenario
+from tests.mmm_core.posteriors import FAMILY, SPEC, panel_spec, posterior, weekly_table
+
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
+WEEKS = 6
+LOG = {**SPEC, "kpi": {"column": "revenue", "scale": "log"}}
+LOG_AT = {"coefficient": 0.2, "sigma": 0.05, "fixed_effect": 0.5, "level": 0.0}
+
+
+def read(spec, **options):
+    table = weekly_table(64, geos=("n", "s")) if "geo" in spec else weekly_table()
+    return Posterior.of(posterior(spec=parse_spec(spec), table=table, **options))
+
+
+def scenario(**keys):
+    return Scenario.model_validate(keys)
+
+
+@pytest.fixture(scope="module")
+def small():
+    return read(SPEC)
+
+
+@pytest.mark.parametrize("spec", [SPEC, FAMILY, panel_spec()], ids=["national", "family", "panel"])
+def test_current_brings_what_the_budgets_responses_say_of_the_current_plan(spec):
+    one = read(spec)
+    current = Evaluator(one, WEEKS).evaluate(Planner(one, WEEKS).current())
+    response = spend_response(one, WEEKS)
+    claim = draws_at(response.arrays, jnp.asarray(response.current / response.unit)[None])[0]
+    np.testing.assert_allclose(current.draws["by_channel"], claim, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(current.plan.by_channel(), response.current, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        {},
+        {"by": "week"},
+        {"by": "geo"},
+        {"patterns": ["past", "even"], "price_rise": {"tv": 0.3}, "total": 4000},
+        {"price_rise": {"tv": 0.3}, "goal": {"mroi": 0.2}},
+    ],
+    ids=["channels", "weeks", "geos", "flightings", "dearer"],
+)
+def test_the_recommended_plan_brings_what_its_optimizer_claims(budget):
+    one = read(panel_spec(budget={"weeks": WEEKS, "bounds": {"default": [0.5, 1.5]}, **budget}))
+    asked = one.spec.budget
+    found = Evaluator(one, WEEKS).evaluate(recommended_plan(Planner(one, WEEKS), asked))
+    claim = decide(one, asked)
+    assert found.spend == pytest.approx(claim.total, rel=1e-9)
+    np.testing.assert_allclose(found.draws["incremental"], claim.answer.draws, rtol=1e-9)
+
+
+def test_a_plan_that_was_published_already_is_not_worked_out_again(small):
+    plan = recommended_plan(Planner(small, WEEKS), small.spec.budget, {"tv": 700.0, "search": 100.0})
+    np.testing.assert_allclose(plan.by_channel(), [700.0, 100.0])
+
+
+def cut(whole, weeks):
+    """The posterior as it would stand without its last weeks, with the parameters and scales of the whole."""
+    data = whole["constant_data"].to_dataset()
+    draws = whole["posterior"].to_dataset()
+    parts = {
+        "/posterior": draws.isel(week=slice(None, -weeks)),
+        "/sample_stats": whole["sample_stats"].to_dataset(),
+        "/constant_data": data.isel(week=slice(None, -weeks), media_week=slice(None, -weeks)),
+    }
+    out = xr.DataTree.from_dict(parts)
+    out.attrs = whole.attrs
+    return Posterior.of(out)
+
+
+@pytest.mark.parametrize("spec", [SPEC, panel_spec()], ids=["national", "panel"])
+def test_a_plan_brings_what_incremental_says_of_the_same_spend_in_the_same_weeks(spec):
+    geos = ("n", "s") if "geo" in spec else ("all",)
+    whole = posterior(spec=parse_spec(spec), table=weekly_table(64, geos=geos))
+    before, data = cut(whole, WEEKS), whole["constant_data"]
+    planner = Planner(before, WEEKS)
+    spent = data["spend"].to_numpy()[:, -WEEKS:]
+    media = {}
+    for i, channel in enumerate(before.spec.channels):
+        rows = data["exposure"].to_numpy()[:, -WEEKS:, i]
+        paid = spent[..., i] if i < 2 else rows
+        media[channel] = type(planner_path(planner, channel))(paid, rows, None)
+    found = Evaluator(before, WEEKS).evaluate(planner.plan("was", media, {}))
+    first = data["media_week"].to_numpy()[-WEEKS]
+    theirs = incremental(whole, start=first, multiplier={"tv": 0.0, "search": 0.0}, beyond=True)
+    np.testing.assert_allclose(found.draws["incremental"], theirs["joint"], rtol=1e-9)
+    np.testing.assert_allclose(found.draws["by_channel"], theirs["alone"], rtol=1e-9, atol=1e-9)
+
+
+def planner_path(planner, channel):
+    from mmm_core.scenarios.media import repeat
+
+    return repeat(planner.repeated()[channel])
+
+
+@pytest.mark.parametrize(
+    ("spec", "fixed"),
+    [(SPEC, {}), (FAMILY, {}), (panel_spec(), {}), (LOG, LOG_AT)],
+    ids=["national", "family", "panel", "log"],
+)
+def test_a_scenario_is_the_forecast_of_its_plan(spec, fixed):
+    one = read(spec, **fixed)
+    planner, evaluator = Planner(one, WEEKS), Evaluator(one, WEEKS, seed=3)
+    for plan in (
+        planner.current(),
+        planner.written("same", scenario()),
+        planner.written("up", scenario(spend="+20%")),
+    ):
+        theirs, _ = predictive_draws(one, plan.planned, seed=3)
+        found = evaluator.evaluate(plan)
+        np.testing.assert_allclose(found.draws["kpi_noise"], theirs.sum("geo"), rtol=1e-12)
+
+
+def test_with_the_logarithm_modelled_media_together_bring_what_the_kpi_loses_without_them():
+    one = read(LOG, **LOG_AT)
+    planner, evaluator = Planner(one, WEEKS), Evaluator(one, WEEKS)
+    found = evaluator.evaluate(planner.current()).draws
+    off = evaluator.evaluate(planner.written("off", scenario(spend="off"))).draws
+    lost = (found["outcome"] - off["outcome"]).sum("week")
+    np.testing.assert_allclose(found["incremental"] - found["carried_out"], lost, rtol=1e-9)
+    assert float(found["carried_out"].min()) > 0
+    np.testing.assert_allclose(off["incremental"], 0.0, atol=1e-12)
+
+
+def test_what_a_control_does_is_its_coefficient_times_its_change(small):
+    planner, evaluator = Planner(small, WEEKS), Evaluator(small, WEEKS)
+    plain = evaluator.evaluate(planner.current()).draws
+    dearer = evaluator.evaluate(
+        planner.written("dearer", scenario(controls={"price": {"2-3": "+10%"}}))
+    ).draws
+    data = small.data
+    scale, centre = (float(data[f"design_{name}"].sel(term="price")) for name in ("scale", "centre"))
+    recent = float(weekly_table()["price"].tail(13).mean())
+    assert centre == pytest.approx(float(weekly_table()["price"].iloc[4:].mean()))
+    effect = small.draws("fixed_effect", evaluator.positions)[
+        :, 0, list(data["term"].to_numpy()).index("price")
+    ]
+    by_hand = effect * 0.1 * recent / scale * small.media.unit[0]
+    change = (dearer["kpi"] - plain["kpi"]).to_numpy()
+    np.testing.assert_allclose(change[:, [1, 2]], np.stack([by_hand] * 2, axis=1), rtol=1e-9)
+    np.testing.assert_allclose(change[:, [0, 3, 4, 5]], 0.0, atol=1e-9)
+    np.testing.assert_allclose(dearer["incremental"], plain["incremental"])
+
+
+def test_a_price_that_sales_are_worth_changes_both_how_many_are_sold_and_what_they_bring():
+    one = read({**SPEC, "kpi": {"column": "orders", "revenue_per_unit": "price"}})
+    planner, evaluator = Planner(one, WEEKS), Evaluator(one, WEEKS)
+    found = evaluator.evaluate(planner.written("dear", scenario(controls={"price": 12}))).draws
+    np.testing.assert_allclose(found["outcome"], 12 * found["kpi"])
+    worth = weekly_table()["price"].to_numpy()[-WEEKS:]
+    plain = evaluator.evaluate(planner.current()).draws
+    np.testing.assert_allclose(plain["outcome"], worth * plain["kpi"])
+
+
+def test_the_order_of_channels_and_the_unit_of_money_change_nothing(small):
+    """Half-saturation is in units of mean media, so that money in another currency gives the same model."""
+    names, shapes = ["tv", "search"], ["coefficient", "alpha", "half_saturation", "slope"]
+    spec = {
+        **SPEC,
+        "media": {**SPEC["media"], "channels": {n: SPEC["media"]["channels"][n] for n in names[::-1]}},
+    }
+    table = weekly_table()
+    cents = table.assign(tv_spend=100 * table["tv_spend"], search_spend=100 * table["search_spend"])
+    plan = {"spend": {"tv": {"1-2": "off", "5": "+50%"}, "search": "+20%"}}
+    expected = None
+    for other, order in ((spec, [1, 0, 2]), (SPEC, [0, 1, 2])):
+        values = {name: small.variables[name].to_numpy()[..., order] for name in shapes}
+        for rows in (table, cents):
+            one = Posterior.of(posterior(spec=parse_spec(other), table=rows, **values))
+            found = Evaluator(one, WEEKS).evaluate(Planner(one, WEEKS).written("x", scenario(**plan)))
+            draws = found.draws["by_channel"].sel(channel=names).to_numpy()
+            expected = draws if expected is None else expected
+            np.testing.assert_allclose(draws, expected, rtol=1e-9)
+
+
+def test_media_carry_in_without_counting_and_out_with(small):
+    """Nothing is bought: what earlier media bring in the horizon is in the KPI, and no part of incremental."""
+    planner, evaluator = Planner(small, WEEKS), Evaluator(small, WEEKS)
+    off = evaluator.evaluate(
+        planner.written("off", scenario(spend="off", organic={"newsletter": "off"}))
+    ).draws
+    late = evaluator.evaluate(
+        planner.written("late", scenario(spend={"tv": {"1-5": "off"}, "search": "off"}))
+    ).draws
+    assert float(np.abs(off["incremental"]).max()) == 0.0
+    assert (late["carried_out"] > 0).all()
+    whole = late["incremental_weekly"].sum("week") + late["carried_out"]
+    np.testing.assert_allclose(whole, late["incremental"], rtol=1e-12)
