@@ -26,6 +26,7 @@ from mmm_core.cli.evidence import lift_tests as lift_tests_command
 from mmm_core.cli.experiments import experiments
 from mmm_core.cli.forecast import forecast
 from mmm_core.cli.lift import lift
+from mmm_core.cli.report import report
 from mmm_core.cli.select import select
 from mmm_core.cli.terminal import (
     Engine,
@@ -356,6 +357,7 @@ def _drawn(picture: str, subject: Any) -> Figure:
 app.command()(forecast)
 app.command()(experiments)
 app.command()(lift)
+app.command()(report)
 app.command()(bvar)
 app.command("evidence", rich_help_panel="Question a model")(evidence_command)
 app.command(rich_help_panel="Question a model")(calibration)

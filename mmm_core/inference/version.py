@@ -15,7 +15,7 @@ import xarray as xr
 from mmm_core.evidence.stored import Evidence
 from mmm_core.inference.engines import engine_module
 from mmm_core.json_text import dumps
-from mmm_core.posterior.schema import spec_of, written_by
+from mmm_core.posterior.schema import WithAttributes, calibrated_by, spec_of, written_by
 from mmm_core.source import LIBRARY, is_module, source_hash
 from mmm_core.spec.extensions import extension
 from mmm_core.spec.model_spec import ModelSpec
@@ -30,7 +30,23 @@ def posterior_version(table: str, spec: ModelSpec, lift_tests: Evidence | None =
         table: fingerprint of the checked table.
         lift_tests: what calibrates the fit. Approved tests make another version; what is set aside makes none.
     """
-    parts = {"table": table, "spec": spec.spec_hash, "seed": spec.fit.seed, "source": fit_source(spec)}
+    return _version(table, spec.spec_hash, spec.fit.seed, fit_source(spec), lift_tests)
+
+
+def version_of(tree: WithAttributes) -> str:
+    """The version of a posterior that is there, from what it says of itself."""
+    attrs = tree.attrs
+    return _version(
+        str(attrs["table"]),
+        str(attrs["spec_hash"]),
+        int(attrs["seed"]),
+        str(attrs["source"]),
+        calibrated_by(tree),
+    )
+
+
+def _version(table: str, spec: str, seed: int, source: str, lift_tests: Evidence | None) -> str:
+    parts: dict[str, str | int] = {"table": table, "spec": spec, "seed": seed, "source": source}
     if lift_tests is not None and lift_tests.tests:
         parts["lift_tests"] = lift_tests.version
     return hashlib.sha256(dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,75 @@
+"""`mmm report`: what a posterior recommends, why and how surely, on two pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mmm_core.cli.contents import posterior_origin, record, refuse_another
+from mmm_core.cli.terminal import (
+    PosteriorFile,
+    a_folder,
+    label,
+    read_tree,
+    reported,
+    sampling,
+    write_text,
+    wrote,
+)
+from mmm_core.cli.terminal import out as screen
+
+
+@reported
+def report(
+    posterior: PosteriorFile,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", callback=a_folder, help="folder for report.html, report.md and report.json, the manifest"
+        ),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="a YAML whose `budget:`, `readiness:` and `review:` are used instead"),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option("--table", help="the weekly table, for the review's refits without the last weeks"),
+    ] = None,
+    previous: Annotated[
+        Path | None,
+        typer.Option(
+            "--previous", help="the posterior of the last report, to say what changed since and why"
+        ),
+    ] = None,
+) -> None:
+    """Write the weekly report: HTML that prints on two pages, Markdown, and a manifest of all versions."""
+    with sampling("Writing the report") as progress:
+        from mmm_core.data.table import read_table
+        from mmm_core.posterior.handle import Posterior
+        from mmm_core.posterior.schema import load_posterior
+        from mmm_core.report.answer import headline, verdict
+        from mmm_core.report.gather import findings_of
+        from mmm_core.report.texts import texts
+        from mmm_core.spec.model_spec import load_spec
+
+        tree = read_tree(posterior, refits=table is not None)
+        read = Posterior.of(tree)
+        refuse_another(out, read.model)
+        found = findings_of(
+            tree,
+            load_spec(model) if model else None,
+            model.parent if model else None,
+            read_table(table) if table else None,
+            load_posterior(previous) if previous else None,
+            progress,
+            name=str(posterior),
+            source=str(table),
+        )
+        written = [write_text(out / name, text) for name, text in texts(found).items()]
+    label(read.approximate, found.subject.not_converged)
+    screen.print(f"{verdict(found)}: {headline(found)}", soft_wrap=True, markup=False)
+    wrote(written)
+    record(out, posterior_origin(read), written)

@@ -1,0 +1,85 @@
+"""Findings as a page: which sections there are, in which order, and how tightly they are set."""
+
+from __future__ import annotations
+
+from mmm_core.report.answer import answer, tiles, verdict
+from mmm_core.report.change_section import change_section
+from mmm_core.report.findings import Findings
+from mmm_core.report.layout import SETTINGS, fitted
+from mmm_core.report.moves_section import moves_section
+from mmm_core.report.page import Page, Paragraph, Section
+from mmm_core.report.returns import curves_section, long_term_section, returns_section
+from mmm_core.report.scenarios import scenarios_section
+from mmm_core.report.trust import caveats_section, evidence_section, health_section
+from mmm_core.report.words import day, plural
+
+
+def page(found: Findings) -> Page:
+    """The whole report, in the order in which a board asks, as roomy as two sheets allow."""
+    return fitted(lambda crowding: _page(found, crowding))
+
+
+def _page(found: Findings, crowding: int) -> Page:
+    subject, setting = found.subject, SETTINGS[crowding]
+    sections = [
+        change_section(found, setting.changes),
+        returns_section(found),
+        curves_section(found, setting.curves),
+        moves_section(found),
+        scenarios_section(found),
+        caveats_section(found),
+        health_section(found),
+        evidence_section(found, setting.tests),
+        long_term_section(found, setting.long_term),
+        versions_section(found),
+    ]
+    there = tuple(section for section in sections if section is not None and section.blocks)
+    geos = f", {subject.geos} geos" if subject.geos > 1 else ""
+    return Page(
+        title=f"Marketing budget: {subject.model}",
+        subtitle=(
+            f"Week of {day(subject.as_of)}. {plural(subject.weeks, 'week')} of data to {day(subject.ends)}{geos}."
+        ),
+        verdict=verdict(found),
+        ready=found.ready,
+        answer=answer(found),
+        tiles=tiles(found),
+        sections=there,
+        foot=f"{subject.model}, week of {day(subject.as_of)}",
+        break_before="moves",
+        crowding=crowding,
+    )
+
+
+def versions_section(found: Findings) -> Section:
+    """Versions of everything, in one paragraph; the manifest beside the page says them to machines."""
+    parts = versions_in_words(found)
+    return Section("versions", "Versions", (Paragraph(parts),))
+
+
+def versions_in_words(found: Findings) -> str:
+    """What the manifest says, shortened."""
+    body = found.manifest
+    if not body:
+        return "Not recorded."
+    posterior = body["posterior"]
+    parts = [
+        f"model table {body['table']['fingerprint']}",
+        f"specification {body['specification']['hash']}",
+        f"evidence {body['evidence']['version'] or 'none'}",
+        f"posterior {posterior['version']} ({posterior['engine']}, {posterior['chains']} chains of "
+        f"{posterior['draws']} draws, seed {posterior['seed']})",
+        *(
+            f"{name} {body[name]['version']}"
+            for name in ("curves", "allocation", "readiness", "review", "long_term", "scenarios")
+            if body.get(name)
+        ),
+    ]
+    if body.get("registered"):
+        parts.append(f"registered as version {body['registered']['version']} of {body['registered']['name']}")
+    if body.get("previous"):
+        parts.append(f"compared with posterior {body['previous']['version']}")
+    code = body["code"]
+    parts.append(f"carryover {code['carryover']}, source {code['source']}")
+    parts.append(", ".join(f"{name} {version}" for name, version in body["packages"].items()))
+    return "; ".join(parts) + ". The run manifest beside this page holds them for machines."

@@ -1,0 +1,119 @@
+"""The section of recommended moves: a row a channel, each with its probability and the reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mmm_core.report.findings import Findings, records
+from mmm_core.report.moves import STILL
+from mmm_core.report.page import Block, Items, Section, Table
+from mmm_core.report.words import NONE, change_of, counted, figure, money, probability, share
+
+BOUND = 1e-6
+"""How near to a bound a spend is at it, as a share of the bound."""
+
+
+def moves_section(found: Findings) -> Section:
+    """Spend now and recommended, what it is expected to change, how likely the move is right and why it is made."""
+    plan, subject = found.recommendation, found.subject
+    rows = [_row(found, row) for row in records(plan.channels)]
+    sums = plan.channels[["current_revenue", "recommended_revenue"]].sum()
+    rows.append(
+        (
+            "Total",
+            money(plan.current_total, subject.currency),
+            money(plan.total, subject.currency),
+            change_of(plan.current_total, plan.total),
+            counted(
+                sums["recommended_revenue"] - sums["current_revenue"],
+                subject.outcome,
+                subject.currency,
+                signed=True,
+            ),
+            "",
+            "",
+        )
+    )
+    columns = (
+        "Channel",
+        f"Last {plan.weeks} weeks",
+        f"Next {plan.weeks} weeks",
+        "Change",
+        f"Expected {subject.outcome}",
+        "Right with",
+        "Why",
+    )
+    blocks: list[Block] = [
+        Table("Recommended moves", columns, tuple(rows), frozenset({0, 6}), total=True),
+    ]
+    if plan.words:
+        blocks.append(Items(tuple(("", line) for line in plan.words)))
+    return Section("moves", "Recommended moves", tuple(blocks))
+
+
+def _row(found: Findings, row: dict[str, Any]) -> tuple[str, ...]:
+    subject = found.subject
+    current, planned = float(row["current_spend"]), float(row["recommended_spend"])
+    right = found.right.get(str(row["channel"]), float("nan"))
+    return (
+        str(row["channel"]),
+        money(current, subject.currency),
+        money(planned, subject.currency),
+        change_of(current, planned),
+        counted(
+            row["recommended_revenue"] - row["current_revenue"],
+            subject.outcome,
+            subject.currency,
+            signed=True,
+        ),
+        probability(right) if right == right else NONE,
+        reason(row, found.recommendation.channels, subject.outcome, subject.currency, not found.recommendation.words),
+    )  # fmt: skip
+
+
+def reason(row: dict[str, Any], table: pd.DataFrame, outcome: str, currency: str, plain: bool) -> str:
+    """Why a channel's spend is what it is, from what its next unit brings and the bound that it meets.
+
+    Args:
+        plain: whether `mroi` is outcome of a unit of spend; else it is of what is maximised.
+    """
+    current, planned = float(row["current_spend"]), float(row["recommended_spend"])
+    lower, upper, marginal = float(row["lower"]), float(row["upper"]), float(row["mroi"])
+    slack = BOUND * max(upper, 1e-9)
+    unit = f"the next {money(1, currency)}" if currency else "the next unit"
+    brings = f"{unit} brings {_marginal(marginal, outcome, currency, plain)}"
+    if upper - lower <= slack:
+        words = "its bounds leave no choice"
+    elif planned >= upper - slack:
+        words = f"{brings}; held back by its limit{_of(upper, current)}"
+    elif planned <= lower + slack:
+        words = f"{brings}, less than elsewhere; kept up by its limit{_of(lower, current)}"
+    else:
+        level = "balanced" if _free(table).sum() > 1 else "at its best spend"
+        moved = abs(planned - current) > STILL * max(current, planned)
+        words = f"{level}: {brings}" + ("" if moved else ", so nothing moves")
+    note = str(row.get("note") or "")
+    return f"{words}. {note}" if note and note == note else words
+
+
+def _marginal(value: float, outcome: str, currency: str, plain: bool) -> str:
+    if not np.isfinite(value):
+        return "nothing that is known"
+    if outcome == "revenue" and currency and plain:
+        text = money(value, currency)
+        return f"{text.replace(figure(value), f'{value:.2f}')}" if abs(value) < 100 else text
+    return f"{figure(value)} {outcome}" if plain else f"{figure(value)} of what is maximised"
+
+
+def _of(bound: float, current: float) -> str:
+    return f" of {share(bound / current - 1, signed=True)}" if current > 0 else ""
+
+
+def _free(table: pd.DataFrame) -> pd.Series:
+    slack = BOUND * table["upper"].clip(lower=1e-9)
+    return (table["recommended_spend"] < table["upper"] - slack) & (
+        table["recommended_spend"] > table["lower"] + slack
+    )

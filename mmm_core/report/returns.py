@@ -1,0 +1,198 @@
+"""Sections on what channels return: ROI with what speaks for it, response curves, and the long term."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mmm_core.plots import report as charts
+from mmm_core.plots.svg import inline_svg
+from mmm_core.report.findings import Backing, Findings, records
+from mmm_core.report.page import Block, Chart, Paragraph, Section, Table
+from mmm_core.report.words import SYMBOLS, between, counted, figure, money
+
+POINTS = (0.5, 1.0, 1.5)
+"""Multiples of today's spend in the table behind the curves."""
+
+
+def returns_section(found: Findings) -> Section:
+    """ROI of each channel with its interval, and what speaks for it."""
+    wide = metrics(found.roi)
+    paid = wide[wide["roi_mean"].notna()] if "roi_mean" in wide else wide.iloc[:0]
+    priced = found.subject.outcome == "revenue"
+    per = f"per {money(1, found.subject.currency)}" if found.subject.currency else "per unit of spend"
+    backing = {name: found.backing.get(name, Backing(0, False)) for name in paid.index}
+    intervals = [
+        charts.Interval(
+            str(name), row["roi_mean"], row["roi_q05"], row["roi_q95"], not found.backing or backing[name].backed
+        )
+        for name, row in paid.iterrows()
+    ]  # fmt: skip
+    rows = []
+    for name, row in wide.iterrows():
+        known = name in paid.index
+        rows.append(
+            (
+                str(name),
+                money(row["spend_mean"], found.subject.currency) if known else "organic",
+                figure(row["roi_mean"]) if known else "",
+                between(figure(row["roi_q05"]), figure(row["roi_q95"])) if known else "",
+                figure(row["mroi_mean"]) if known else "",
+                counted(row["contribution_mean"], found.subject.outcome, found.subject.currency),
+                (backing[name].words if found.backing else "") if known else "",
+            )
+        )
+    columns = (
+        "Channel",
+        "Spend",
+        "ROI",
+        "90% interval",
+        f"Next {money(1, found.subject.currency)}" if found.subject.currency else "Next unit",
+        "Contribution",
+        "Backed by",
+    )
+    what = f"{found.subject.outcome} {per} of spend"
+    table = Table(f"Return of each channel, {what}", columns, tuple(rows), frozenset({0, 6}))
+    even = 1.0 / found.subject.margin if priced else None
+    blocks: list[Block] = []
+    if intervals:
+        picture = charts.returns(intervals, what, even)
+        hollow = " Hollow: a prior belief only." if any(not row.backed for row in intervals) else ""
+        line = (
+            f" Dashed: what pays for itself, {figure(1.0 / found.subject.margin, 2)}."
+            if even is not None
+            else ""
+        )
+        caption = f"Mean and 90% interval; figures in the table.{line}{hollow}"
+        blocks.append(
+            Chart(
+                inline_svg(
+                    picture, "roi", f"ROI of {len(intervals)} channels with 90% intervals", _told(intervals)
+                ),
+                caption,
+                "roi",
+            )
+        )
+    blocks.append(table)
+    return Section("roi", f"What each channel returned, {_window(found)}", tuple(blocks), beside=True)
+
+
+def _window(found: Findings) -> str:
+    return f"over {found.subject.weeks} weeks"
+
+
+def _told(intervals: list[charts.Interval]) -> str:
+    return "; ".join(
+        f"{row.channel} {figure(row.middle)}, from {figure(row.low)} to {figure(row.high)}"
+        for row in intervals
+    )
+
+
+def metrics(roi: pd.DataFrame) -> pd.DataFrame:
+    """A row a channel, in the order of the table; columns such as roi_mean and mroi_q05."""
+    wide = roi.pivot(index="channel", columns="metric", values=["mean", "median", "q05", "q95"])
+    wide.columns = pd.Index([f"{pair[1]}_{pair[0]}" for pair in wide.columns.to_list()])
+    for name in ("spend", "roi", "mroi", "contribution"):
+        for statistic in ("mean", "q05", "q95"):
+            if f"{name}_{statistic}" not in wide:
+                wide[f"{name}_{statistic}"] = np.nan
+    return wide.loc[list(dict.fromkeys(roi["channel"]))]
+
+
+def curves_section(found: Findings, most: int = 12) -> Section:
+    """Response curves with today's spend and the recommended one, and the figures behind them.
+
+    Where there are more channels than `most`, the ones whose spend moves most are drawn.
+    """
+    plan, subject = found.recommendation.channels, found.subject
+    drawn = plan[plan["channel"].isin(found.curves["channel"])]
+    moves = (drawn["recommended_spend"] - drawn["current_spend"]).abs()
+    rest = len(drawn) - most
+    drawn = drawn.loc[sorted(moves.sort_values(ascending=False, kind="stable").index[:most])]
+    count = len(drawn)
+    if not count:
+        return Section(
+            "curves", "Response to spend", (Paragraph("No channel has a history to draw a curve of."),)
+        )
+    unit = SYMBOLS.get(subject.currency, "")
+    columns = max(3, -(-count // 2))
+    picture = charts.curves(found.curves, drawn, columns, unit, unit if subject.outcome == "revenue" else "")
+    title = f"Response of {count} channels to spend over {found.recommendation.weeks} weeks"
+    caption = (
+        f"Incremental {subject.outcome} against spend over {found.recommendation.weeks} weeks, mean and 90% interval. "
+        "Hollow dot: spend of the last period. Filled diamond: recommended."
+        + (f" The {most} channels whose spend moves most; {rest} are not drawn." if rest > 0 else "")
+    )
+    svg = inline_svg(picture, "curves", title, _curves_told(found, drawn))
+    return Section(
+        "curves", "Response to spend", (Chart(svg, caption, "curves"), _behind(found, drawn, title))
+    )
+
+
+def _curves_told(found: Findings, plan: pd.DataFrame) -> str:
+    subject = found.subject
+    return "; ".join(
+        f"{row['channel']}: {counted(row['current_revenue'], subject.outcome, subject.currency)} at "
+        f"{money(row['current_spend'], subject.currency)} today, "
+        f"{counted(row['recommended_revenue'], subject.outcome, subject.currency)} at "
+        f"{money(row['recommended_spend'], subject.currency)} recommended"
+        for row in records(plan)
+    )
+
+
+def _behind(found: Findings, plan: pd.DataFrame, title: str) -> Table:
+    subject, rows = found.subject, []
+    for row in records(plan):
+        curve = found.curves[found.curves["channel"] == row["channel"]].sort_values("spend")
+        cells = [str(row["channel"])]
+        for multiple in POINTS:
+            at = curve.iloc[(curve["multiplier"] - multiple).abs().argmin()]
+            cells += [
+                money(at["spend"], subject.currency),
+                counted(at["mean"], subject.outcome, subject.currency),
+            ]
+        cells += [
+            money(row["recommended_spend"], subject.currency),
+            counted(row["recommended_revenue"], subject.outcome, subject.currency),
+        ]
+        rows.append(tuple(cells))
+    columns = ["Channel"]
+    for multiple in POINTS:
+        columns += [f"Spend at {multiple:g}\u00d7", f"{subject.outcome.capitalize()} at {multiple:g}\u00d7"]
+    columns += ["Recommended", f"{subject.outcome.capitalize()}"]
+    return Table(title, tuple(columns), tuple(rows), behind=True)
+
+
+def long_term_section(found: Findings, most: int = 12) -> Section | None:
+    """Short-term and total return, where the model has a long term; of the channels those `most` of highest total."""
+    table = found.long_term
+    if table is None or table.empty:
+        return None
+    if "path" in table:
+        table = table[table["path"].fillna("all") == "all"]
+    rows = []
+    totals = table[table["effect"] == "total"].sort_values("mean", ascending=False, kind="stable")
+    chosen = set(totals["channel"].head(most))
+    rest = len(totals) - len(chosen)
+    for channel in [name for name in dict.fromkeys(table["channel"]) if name in chosen]:
+        part = table[table["channel"] == channel].set_index("effect")
+        short, total = part.loc["short"], part.loc["total"]
+        rows.append(
+            (
+                str(channel),
+                figure(short["mean"]),
+                between(figure(short["q05"]), figure(short["q95"])),
+                figure(total["mean"]),
+                between(figure(total["q05"]), figure(total["q95"])),
+            )
+        )
+    weeks = int(table.loc[table["effect"] == "total", "horizon_weeks"].max())
+    columns = ("Channel", "Short-term ROI", "90% interval", "Total ROI", "90% interval")
+    words = (
+        f"Total: with what comes by way of the brand within {weeks} weeks. The recommendation counts the short term "
+        "unless its own words say otherwise." + (f" {rest} more channels have less." if rest > 0 else "")
+    )
+    caption = f"Short-term and total return within {weeks} weeks"
+    return Section(
+        "long-term", "The long term", (Table(caption, columns, tuple(rows)), Paragraph(words)), beside=False
+    )

@@ -1,0 +1,18 @@
+"""The three files of a report: HTML, Markdown and the run manifest."""
+
+from __future__ import annotations
+
+from mmm_core.report.contents import page
+from mmm_core.report.findings import Findings
+from mmm_core.report.html import html
+from mmm_core.report.manifest import with_files
+from mmm_core.report.markdown import markdown
+
+HTML, MARKDOWN, MANIFEST = "report.html", "report.md", "report.json"
+
+
+def texts(found: Findings) -> dict[str, str]:
+    """Each file's text by its name; the same findings give the same bytes."""
+    written = page(found)
+    out = {HTML: html(written), MARKDOWN: markdown(written)}
+    return {**out, MANIFEST: with_files(found.manifest, out)}

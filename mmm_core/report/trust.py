@@ -1,0 +1,161 @@
+"""Sections on how far the figures can be trusted: caveats in words, the model's health, the evidence used."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pandas as pd
+
+from mmm_core.report.findings import Findings, records
+from mmm_core.report.page import Block, Items, Paragraph, Section, Table
+from mmm_core.report.words import MINUS, NONE, counted, day, enumeration, plain, plural, share
+
+MOST_REASONS = 4
+"""Tests on the page that were not used."""
+
+PASSED, WARNED, FAILED = "passed", "warning", "FAILED"
+
+
+def caveats_section(found: Findings) -> Section:
+    """What a reader must know before acting: gates, approximations, channels that only a belief speaks for."""
+    items: list[tuple[str, str]] = []
+    if found.subject.approximate:
+        items.append(("Approximate", found.subject.approximate))
+    if found.subject.not_converged:
+        items.append(("Not converged", found.subject.not_converged))
+    if found.gates is not None:
+        for row in records(found.gates):
+            if not row["passed"] and not row["overridden"]:
+                items.append((f"Gate not passed: {row['gate'].replace('_', ' ')}", plain(row["message"])))
+            elif not row["passed"]:
+                until = row["decided_until"]
+                last = f", until {_day(until)}" if until == until else ""
+                items.append(
+                    (
+                        f"Let pass: {row['gate'].replace('_', ' ')}",
+                        f"{plain(row['message'])}. {row['decided_by']} lets it pass{last}: {row['decided_why']}",
+                    )
+                )
+    believed = [name for name, backing in found.backing.items() if not backing.backed]
+    if believed:
+        items.append(
+            (
+                "Prior belief only",
+                f"neither a lift test nor the data speak for {enumeration(believed, 6)}: their figures are what was "
+                "believed before",
+            )
+        )
+    items += [
+        (str(row["channel"]), str(row["note"]))
+        for row in found.recommendation.channels.to_dict("records")
+        if row.get("note")
+    ]
+    passed = [] if found.gates is None else [row for row in records(found.gates) if row["passed"]]
+    blocks: list[Block] = []
+    if items:
+        blocks.append(Items(tuple(items)))
+    if passed:
+        names = "; ".join(
+            f"{row['gate'].replace('_', ' ')} ({_short(plain(row['message']))})" for row in passed
+        )
+        blocks.append(Paragraph(f"{names}.", "Gates passed:"))
+    if found.gates is None:
+        blocks.append(Paragraph("This budget has not been put to the readiness gates."))
+    return Section("caveats", "Before acting on this", tuple(blocks))
+
+
+def _short(message: str) -> str:
+    """A gate's finding without what was wanted of it."""
+    return message.split(", at ")[0].split(";")[0].replace("-", MINUS if message.startswith("-") else "-")
+
+
+def health_section(found: Findings) -> Section:
+    """Every check of the review, one line each, those that failed first."""
+    if found.review is None or found.review.empty:
+        return Section("health", "Model health", (Paragraph("No review has been run."),))
+    told = [
+        (_mark(row), str(row["check_name"]).replace("_", " "), str(row["message"]))
+        for row in records(found.review)
+    ]
+    words = {PASSED: "passed", WARNED: "warned of", FAILED: "failed"}
+    counts = Counter(mark for mark, _, _ in told)
+    heading = (
+        f"Model health: {', '.join(f'{counts[mark]} {word}' for mark, word in words.items() if counts[mark])}"
+    )
+    blocks: list[Block] = []
+    rows = tuple(row for mark in (FAILED, WARNED) for row in told if row[0] == mark)
+    if rows:
+        columns = ("Verdict", "Check", "Finding")
+        blocks.append(Table("Checks that were not passed", columns, rows, frozenset({0, 1, 2})))
+    fine = tuple((name, message) for mark, name, message in told if mark == PASSED)
+    if fine:
+        blocks.append(Items(fine, brief=True))
+    return Section("health", heading, tuple(blocks))
+
+
+def _mark(row: dict[str, Any]) -> str:
+    if row["passed"]:
+        return PASSED
+    return FAILED if row["severity"] == "ERROR" else WARNED
+
+
+def evidence_section(found: Findings, most: int = 8) -> Section:
+    """The tests that were known, what became of them and what they weigh: of those used the `most` of most weight."""
+    table = found.tests
+    if table is None or table.empty:
+        words = "No lift test was known: every figure rests on the weekly data and on prior beliefs."
+        return Section("evidence", "Evidence used", (Paragraph(words),))
+    subject = found.subject
+    used = table[table["calibrates"].astype(bool)].sort_values(
+        ["weight", "test_id"], ascending=[False, True], kind="stable"
+    )
+    rows = []
+    for row in records(used.head(most)):
+        outcome = "revenue" if row["outcome"] == "revenue" else subject.outcome
+        measured, error = (
+            counted(row[name], outcome, subject.currency)
+            for name in ("incremental_outcome", "calibrating_error")
+        )
+        rows.append(
+            (
+                str(row["test_id"]),
+                str(row["channels"]).replace(";", ", "),
+                period(row["start_date"], row["end_date"]),
+                f"{measured} \u00b1 {error}",
+                share(row["weight"]),
+            )
+        )
+    blocks: list[Block] = []
+    if rows:
+        columns = ("Test", "Channels", "Dates", "Measured", "Weight")
+        blocks.append(
+            Table("Lift tests that calibrate the model", columns, tuple(rows), frozenset({0, 1, 2}))
+        )
+    if len(used) > most:
+        blocks.append(Paragraph(f"And {len(used) - most} more of less weight."))
+    rest = records(table[~table["calibrates"].astype(bool)].sort_values("test_id"))
+    if rest:
+        reasons = [f"{row['test_id']}, {row['status']}{_because(row['reasons'])}" for row in rest]
+        blocks.append(Paragraph(f"{enumeration(reasons, MOST_REASONS, '; ')}.", "Not used:"))
+    return Section(
+        "evidence", f"Evidence used: {len(used)} of {plural(len(table), 'lift test')}", tuple(blocks)
+    )
+
+
+def _because(reasons: object) -> str:
+    return f" ({reasons})" if isinstance(reasons, str) and reasons else ""
+
+
+def period(start: object, end: object) -> str:
+    """Two days, the year said once where it is the same."""
+    first, last = _day(start), _day(end)
+    if not (first and last):
+        return NONE
+    if first.split()[-1] == last.split()[-1]:
+        first = first.rsplit(" ", 1)[0]
+    return f"{first} to {last}"
+
+
+def _day(value: object) -> str:
+    return "" if value is None or value != value else day(pd.Timestamp(value).date())  # type: ignore[arg-type]

@@ -1,0 +1,29 @@
+"""`mmm report` as a user runs it."""
+
+import pytest
+
+from tests.mmm_core.cli.command import mmm, read_json
+
+
+@pytest.mark.slow
+def test_report_writes_page_markdown_and_manifest(folder, tmp_path):
+    done = mmm("report", "--posterior", folder / "posterior.nc", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "Not fit for use:" in done.stdout
+    assert "not converged" in done.stdout
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>")
+    assert (
+        (tmp_path / "out" / "report.md").read_text(encoding="utf-8").startswith("# Marketing budget: small")
+    )
+    assert read_json(tmp_path / "out" / "report.json")["model"] == "small"
+
+
+@pytest.mark.slow
+def test_a_previous_posterior_that_is_not_there_is_refused(folder, tmp_path):
+    done = mmm(
+        "report", "--posterior", folder / "posterior.nc", "--previous", tmp_path / "none.nc", "--out", tmp_path / "out"
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "none.nc: no such posterior" in done.stderr
+    assert not list(tmp_path.glob("out/*"))

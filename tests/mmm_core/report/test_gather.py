@@ -1,0 +1,91 @@
+"""Findings of a posterior: the page shows the library's own tables, and the manifest their versions."""
+
+import json
+
+import jsonschema
+import numpy as np
+import pytest
+
+from mmm_core.budget.allocation import allocate
+from mmm_core.effects.roi import roi_table
+from mmm_core.inference.version import posterior_version, version_of
+from mmm_core.posterior.handle import Posterior
+from mmm_core.report.gather import findings_of
+from mmm_core.report.manifest import schema, table_version
+from mmm_core.report.moves import right_moves
+from mmm_core.report.texts import texts
+from tests.mmm_core.posteriors import posterior
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return posterior(draws=20)
+
+
+@pytest.fixture(scope="module")
+def found(tree):
+    return findings_of(tree)
+
+
+@pytest.fixture(scope="module")
+def files(found):
+    return texts(found)
+
+
+@pytest.mark.slow
+def test_tables_are_the_librarys_own(tree, found):
+    assert found.roi.equals(roi_table(tree))
+    plan = allocate(tree)
+    assert found.recommendation.channels.equals(plan.channels)
+    assert (found.recommendation.gain, found.recommendation.probability) == (
+        plan.gain,
+        plan.probability_better,
+    )
+
+
+@pytest.mark.slow
+def test_every_channel_and_gate_is_on_the_page(found, files):
+    html = files["report.html"]
+    for channel in ("tv", "search", "newsletter"):
+        assert f"<span>{channel}</span>" in html
+    assert found.gates is not None
+    failed = found.gates[~found.gates["passed"]]
+    assert len(failed)
+    for message in failed["message"]:
+        assert message.split("`")[0] in html
+
+
+@pytest.mark.slow
+def test_the_manifest_keeps_to_its_schema(found, files, tree):
+    body = json.loads(files["report.json"])
+    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.validate(body, schema(), format_checker=jsonschema.FormatChecker())
+    assert body["posterior"]["version"] == version_of(tree)
+    assert body["allocation"]["version"] == table_version(found.recommendation.channels)
+    assert body["table"]["fingerprint"] == tree.attrs["table"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**body, "posterior": {}}, schema())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**body, "made_at": "2026-11-16"}, schema())
+
+
+@pytest.mark.slow
+def test_a_posterior_gives_the_same_bytes_again(tree, files):
+    assert texts(findings_of(tree.copy(deep=True))) == files
+
+
+def test_a_stored_posterior_has_the_version_that_its_fit_was_asked_for(tree):
+    spec = Posterior.of(tree).spec
+    assert version_of(tree) == posterior_version(str(tree.attrs["table"]), spec)
+
+
+def test_a_move_is_right_where_the_money_brings_more():
+    """Two draws: the added 10 bring 2 and .5 a unit, the 10 that are taken brought 1 a unit in both."""
+    more = np.array([[20.0, -10.0], [5.0, -10.0]])
+    assert right_moves(more, np.array([10.0, -10.0]), np.array([50.0, 50.0]), 0.0) == {0: 0.5, 1: 0.5}
+
+
+def test_money_from_the_purse_must_bring_what_pays_for_it():
+    more = np.array([[20.0, 0.0], [5.0, 0.0]])
+    assert right_moves(more, np.array([10.0, 0.0]), np.array([50.0, 50.0]), 1.0) == {0: 0.5}
+    assert right_moves(more, np.array([10.0, 0.0]), np.array([50.0, 50.0]), 2.5) == {0: 0.0}

@@ -1,0 +1,221 @@
+"""The page: what it says of made-up findings, and that it is one file that anybody can read."""
+
+import re
+from functools import cache
+from html.parser import HTMLParser
+
+import pytest
+
+from mmm_core.errors import shortened
+from mmm_core.report.contents import page
+from mmm_core.report.layout import SHEET, sheets
+from mmm_core.report.texts import texts
+from tests.mmm_core.report import made_up
+from tests.mmm_core.report.browser import chromium, needs_chromium, printed_sheets
+
+ODD = ['<b>&"', "search|brand", "`x`*_", "a name that is longer than anybody would write " * 3]
+FULL = {
+    "tests": made_up.lift_tests(9, 4),
+    "gates": made_up.gates(closed=("moved", "evidence"), overridden=("profit",)),
+    "review": made_up.review(failed=("rhat",), warned=("mape", "stability")),
+}
+
+
+@cache
+def full(count):
+    names = made_up.names_of(count)
+    return made_up.findings(
+        count, **FULL, change=made_up.change(names), long_term=made_up.long_term(names[: count - 1])
+    )
+
+
+@cache
+def html_of(count):
+    return texts(full(count))["report.html"]
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, and the text between them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def of(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_sections_come_in_the_order_a_board_asks():
+    keys = [section.key for section in page(full(6)).sections]
+    assert keys == [
+        "change",
+        "roi",
+        "curves",
+        "moves",
+        "caveats",
+        "health",
+        "evidence",
+        "long-term",
+        "versions",
+    ]
+
+
+def test_figures_are_those_of_the_tables():
+    found = made_up.findings(6)
+    written = texts(found)["report.md"].replace("\\", "")
+    row = found.roi[(found.roi["channel"] == "linkedin") & (found.roi["metric"] == "roi")].iloc[0]
+    assert f"| {row['mean']:.2f} | {row['q05']:.2f} to {row['q95']:.2f} |" in written
+    assert "$2.70M" in written  # the total
+    assert "(90% interval −$17.0k to +$378k)" in written
+    assert "has probability 94%" in written
+    assert "| linkedin | $500k | $520k | +4% | +$19.0k | 75% |" in written
+
+
+def test_the_answer_says_ready_or_why_not():
+    assert page(made_up.findings(6)).verdict == "Ready to act on"
+    closed = texts(made_up.findings(6, gates=made_up.gates(closed=("moved",))))["report.html"]
+    assert "Not ready" in closed
+    assert "what the gate moved found of this budget" in closed
+    let = made_up.findings(6, gates=made_up.gates(overridden=("profit",)))
+    assert page(let).ready
+    assert "team:finance (the launch was agreed)" in texts(let)["report.html"]
+
+
+def test_a_model_that_failed_its_review_is_not_fit_for_use():
+    found = made_up.findings(6, review=made_up.review(failed=("rhat", "ess_bulk")))
+    assert page(found).verdict == "Not fit for use"
+    assert "fails its review (rhat and ess_bulk)" in texts(found)["report.html"]
+
+
+def test_nothing_is_said_of_what_is_not_there():
+    bare = texts(made_up.findings(1, tests=None, review=None, gates=None, backing={}, right={}))
+    assert "no previous published version" in bare["report.html"]
+    assert "No lift test was known" in bare["report.html"]
+    assert "Not reviewed" in bare["report.html"]
+    assert "Scenarios" not in bare["report.html"]
+    assert "long term" not in bare["report.html"]
+
+
+def test_names_are_escaped_and_shown_as_they_are():
+    written = texts(made_up.findings(ODD))
+    html = written["report.html"]
+    assert "<b>" not in html
+    assert "&lt;b&gt;&amp;&#34;" in html
+    text = " ".join("".join(Outline(html).text).split())
+    assert '<b>&"' in text
+    assert shortened(ODD[3].strip(), 32) in text
+    assert '\\<b\\>\\&"' in written["report.md"]
+    assert "search\\|brand" in written["report.md"]
+
+
+def test_the_page_needs_nothing_but_itself():
+    html = html_of(6)
+    outline = Outline(html)
+    assert "http" not in html
+    assert "url(#" in html
+    assert not outline.of("script")
+    assert not outline.of("link")
+    assert not outline.of("img")
+    assert all(
+        value.startswith("#") for _, tag in outline.tags for key, value in tag.items() if "href" in key
+    )
+
+
+def test_the_page_is_accessible():
+    outline = Outline(html_of(6))
+    assert outline.of("html") == [{"lang": "en"}]
+    assert len(outline.of("h1")) == 1
+    assert len(outline.of("main")) == 1
+    assert len(outline.of("title")) >= 1
+    identifiers = [tag["id"] for _, tag in outline.tags if "id" in tag]
+    assert len(identifiers) == len(set(identifiers))
+    pictures = [tag for tag in outline.of("svg") if "role" in tag]
+    assert len(pictures) == len(outline.of("figure")) == 2
+    for picture in pictures:
+        assert picture["role"] == "img"
+        assert set(picture["aria-labelledby"].split()) <= set(identifiers)
+    assert len(outline.of("caption")) == len(outline.of("table"))
+    assert all(tag.get("scope") in ("col", "row") for tag in outline.of("th"))
+
+
+def test_text_stands_out_from_its_ground():
+    style = re.search(r":root \{(.*?)\}", texts(made_up.findings(1))["report.html"])[1]
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", style))
+
+    def luminance(colour):
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    for name in ("ink", "quiet", "deep"):  # WCAG 2 AAA against white
+        assert 1.05 / (luminance(colours[name]) + 0.05) >= 7
+
+
+def test_the_same_findings_give_the_same_bytes():
+    assert texts(full(6))["report.html"] == html_of(6)
+
+
+@pytest.mark.parametrize(("currency", "shown"), [("EUR", "€2.70M"), ("CHF", "CHF\u00a02.70M")])
+def test_money_is_in_the_models_currency(currency, shown):
+    html = texts(made_up.findings(6, subject=made_up.subject(currency=currency)))["report.html"]
+    assert shown in html
+    assert "$" not in html
+
+
+def test_a_kpi_without_revenue_is_counted_in_its_units():
+    found = made_up.findings(6, subject=made_up.subject(outcome="orders"))
+    html = texts(found)["report.html"]
+    assert "+19.0k\u00a0orders" in html
+    assert "what pays for itself" not in html
+
+
+@pytest.mark.parametrize("count", [1, 6, 10, 20])
+def test_each_sheet_holds_what_stands_on_it(count):
+    assert max(sheets(page(full(count) if count > 1 else made_up.findings(1)))) <= SHEET + 12
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_it_prints_on_two_sheets_of_a4(tmp_path):
+    odd, one = (
+        texts(found)["report.html"] for found in (made_up.findings(ODD), made_up.findings(1, tests=None))
+    )
+    for name, html in {"one": one, "six": html_of(6), "twenty": html_of(20), "odd": odd}.items():
+        (tmp_path / f"{name}.html").write_text(html, encoding="utf-8")
+        assert printed_sheets(tmp_path / f"{name}.html", tmp_path) == (2, (210, 297)), name
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_nothing_runs_over_its_place(tmp_path):
+    """Measured by the browser itself: no text of a table or chart lies outside the page, no labels on each other."""
+    measure = """<script>
+    const out = [], main = document.querySelector('main').getBoundingClientRect();
+    for (const e of document.querySelectorAll('td, th, li, p, svg text, dd')) {
+      const b = e.getBoundingClientRect();
+      if (b.width && (b.right > main.right + 1 || b.left < main.left - 1)) out.push('outside: ' + e.textContent);
+    }
+    for (const svg of document.querySelectorAll('svg[role=img]')) {
+      const t = [...svg.querySelectorAll('text')].map(e => [e.textContent, e.getBoundingClientRect()]);
+      t.forEach(([x, a], i) => t.slice(i + 1).forEach(([y, b]) => {
+        const w = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const h = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (w > 1.5 && h > 3) out.push('overlap: ' + x + ' / ' + y);
+      }));
+    }
+    document.title = 'found ' + out.length + ': ' + out.slice(0, 5).join('; ');</script></body>"""
+    for name, found in {"six": full(6), "twenty": full(20), "odd": made_up.findings(ODD)}.items():
+        file = tmp_path / f"{name}.html"
+        file.write_text(texts(found)["report.html"].replace("</body>", measure), encoding="utf-8")
+        dom = chromium(file, "--window-size=1000,1400", "--dump-dom", profile=tmp_path / "profile")
+        assert re.search("<title>(.*?)</title>", dom)[1].startswith("found 0"), (
+            name,
+            re.search("<title>(.*?)</title>", dom)[1],
+        )
