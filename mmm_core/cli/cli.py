@@ -27,6 +27,7 @@ from mmm_core.cli.experiments import experiments
 from mmm_core.cli.forecast import forecast
 from mmm_core.cli.lift import lift
 from mmm_core.cli.report import report
+from mmm_core.cli.scenario import scenario
 from mmm_core.cli.select import select
 from mmm_core.cli.terminal import (
     Engine,
@@ -355,6 +356,7 @@ def _drawn(picture: str, subject: Any) -> Figure:
 
 
 app.command()(forecast)
+app.command()(scenario)
 app.command()(experiments)
 app.command()(lift)
 app.command()(report)

@@ -175,7 +175,7 @@ class ScenarioReport:
             {
                 "scenario": name,
                 "against": other,
-                "spend_change": self.of(name).spend - self.of(other).spend,
+                "spend_change": self._spend_change(self.of(name), self.of(other)),
                 **self._compared(name, other),
             }
             for name, other in permutations(self.names, 2)
@@ -193,7 +193,7 @@ class ScenarioReport:
             "description": each.plan.description,
             "is_reference": each.plan.name == self.against,
             "spend": each.spend,
-            "spend_change": each.spend - reference.spend,
+            "spend_change": self._spend_change(each, reference),
         }
         for name, values in noisy.items():
             interval = _interval(name, values)
@@ -204,6 +204,11 @@ class ScenarioReport:
         nothing = np.full(draws.sizes["draw"], np.nan)
         row |= _interval("profit", nothing if self.margin is None else each.profit(self.margin))
         return row | self._compared(each.plan.name, self.against)
+
+    @staticmethod
+    def _spend_change(each: Evaluated, other: Evaluated) -> float:
+        change = each.spend - other.spend
+        return 0.0 if abs(change) <= SAME * other.spend else change
 
     def _compared(self, name: str, other: str) -> dict[str, float]:
         gain = self.gain(name, other)
@@ -235,11 +240,17 @@ class ScenarioReport:
             if abs(spend) < 0.5
             else f"{_money(abs(spend))} {'more' if spend > 0 else 'less'} spend"
         )
+        interval = f"90 % interval {_money(row['gain_q05'])} to {_money(row['gain_q95'])}"
+        if 0.4 < row["probability_better"] < 0.6:
+            return (
+                f"{name}: nobody can tell whether it brings more {self.gain_in} at {more}: {interval}, more with a "
+                f"probability of {_percent(row['probability_better'])}"
+            )
         direction = "more" if gain >= 0 else "less"
         likely = row["probability_better"] if gain >= 0 else 1 - row["probability_better"]
         sentence = (
-            f"{name}: {_money(abs(gain))} {direction} {self.gain_in} at {more} (90 % interval "
-            f"{_money(row['gain_q05'])} to {_money(row['gain_q95'])}); {_percent(likely)} sure that it is {direction}"
+            f"{name}: {_money(abs(gain))} {direction} {self.gain_in} at {more} ({interval}); {_percent(likely)} "
+            f"sure that it is {direction}"
         )
         of_spend = not (self.of(name).plan.changes_controls or self.of(self.against).plan.changes_controls)
         if self.margin is None and of_spend and gain * spend > 0 and abs(spend) >= 0.5:

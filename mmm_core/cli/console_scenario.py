@@ -1,0 +1,53 @@
+"""What `mmm scenario` prints: plans side by side, and sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.text import Text
+
+from mmm_core.cli.console import INTERVAL, _Figures
+
+if TYPE_CHECKING:
+    from mmm_core.scenarios.report import ScenarioReport
+
+
+def scenarios(found: ScenarioReport) -> RenderableType:
+    """A row a plan, what each spends by channel below, and what it comes to in words."""
+    priced = [] if found.margin is None else ["profit"]
+    table = _Figures(
+        f"Plans for {found.weeks} weeks, {found.first_week.date()} to {found.last_week.date()}", "scenario", "spend",
+        escape(found.outcome), INTERVAL, "by media", *priced,
+        f"{escape(found.gain_in)} more", INTERVAL, "better",
+    )  # fmt: skip
+    for row in found.table.to_dict("records"):
+        table.add_row(
+            escape(row["scenario"]),
+            figure(row["spend"]),
+            figure(row["outcome"]),
+            f"{figure(row['outcome_q05'])} to {figure(row['outcome_q95'])}",
+            figure(row["incremental"]),
+            *([figure(row["profit"])] if priced else []),
+            *_gain(row),
+        )
+    spend = _Figures("\nSpend by channel", "scenario", *map(escape, found.posterior.spec.paid))
+    for each in found.evaluated:
+        spend.add_row(escape(each.plan.name), *map(figure, each.plan.by_channel()))
+    return Group(table, spend, *(Text(line) for line in found.words))
+
+
+def _gain(row: Any) -> tuple[str, str, str]:
+    if row["is_reference"]:
+        return "", "", ""
+    probability = row["probability_better"]
+    likely = f"{probability:.0%}" if probability == probability else "same"
+    return figure(row["gain"]), f"{figure(row['gain_q05'])} to {figure(row['gain_q95'])}", likely
+
+
+def figure(value: float) -> str:
+    """Money or units without needless digits."""
+    if value != value:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 or value == 0 else f"{value:,.3g}"

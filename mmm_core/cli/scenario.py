@@ -1,0 +1,183 @@
+"""`mmm scenario`: plans for the coming weeks held against each other, from a posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mmm_core.cli.contents import keep, posterior_origin, refuse_another
+from mmm_core.cli.terminal import Folder, PosteriorFile, busy, label, read_posterior, reported
+from mmm_core.cli.terminal import out as screen
+
+if TYPE_CHECKING:
+    from mmm_core.scenarios.report import ScenarioReport
+    from mmm_core.spec.scenarios_spec import Scenarios
+
+ASKED = "asked"
+"""Name of the plan that options of the command line make."""
+
+
+@reported
+def scenario(
+    posterior: PosteriorFile,
+    out: Folder = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="a YAML whose `scenarios:`, `budget:` and `margin:` are used instead"),
+    ] = None,
+    scenarios: Annotated[
+        Path | None, typer.Option("--scenarios", help="a YAML of scenarios, used instead of the model's")
+    ] = None,
+    spend: Annotated[
+        list[str] | None,
+        typer.Option("--spend", help="a plan said here: search=+20%, tv=off@1-4, all=-10%; may be repeated"),
+    ] = None,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--control", help="the same of a control or treatment: promotion=off@3-5; may be repeated"
+        ),
+    ] = None,
+    weeks: Annotated[
+        int | None, typer.Option("--weeks", min=1, max=104, help="horizon; default the scenarios'")
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option("--margin", help="money that a unit of the outcome leaves; default the model's"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the level's steps and the noise")] = 0,
+) -> None:
+    """Hold plans for the coming weeks against each other: what each brings, and which is better how surely."""
+    with busy("Working out what plans bring"):
+        from mmm_core.diagnostics.convergence import unconverged
+        from mmm_core.scenarios.report import evaluate_scenarios
+        from mmm_core.spec.model_spec import load_spec
+        from mmm_core.spec.scenarios_file import load_scenarios
+
+        read = read_posterior(posterior)
+        refuse_another(out, read.model)
+        spec = load_spec(model) if model else read.spec
+        asked = load_scenarios(scenarios) if scenarios else spec.scenarios
+        asked = _with_options(asked, spend, control, weeks)
+        found = evaluate_scenarios(
+            read,
+            asked,
+            spec.budget,
+            spec.margin if margin is None else margin,
+            folder=(scenarios or model or Path("model.yaml")).parent,
+            seed=seed,
+        )
+        doubts = unconverged(read)
+    from mmm_core.cli import console_scenario
+
+    label(read.approximate, doubts)
+    screen.print(console_scenario.scenarios(found))
+    keep(out, files_of(found, doubts), posterior_origin(read))
+
+
+def files_of(found: ScenarioReport, doubts: str) -> dict[str, Any]:
+    """What is written, by file name."""
+
+    def picture() -> Any:
+        from mmm_core.plots.scenarios import scenarios as drawn
+
+        return drawn(found)
+
+    plans = [each.plan.planned.assign(scenario=each.plan.name) for each in found.evaluated]
+    return {
+        "scenarios.csv": found.table,
+        "scenario_channels.csv": found.channels,
+        "scenario_weeks.csv": found.weekly,
+        "scenario_pairs.csv": found.pairs,
+        "scenario_plans.csv": _stacked(plans),
+        "scenarios.json": {**facts_of(found), "not_converged": doubts},
+        "scenarios.png": picture,
+    }
+
+
+def facts_of(found: ScenarioReport) -> dict[str, Any]:
+    """What the figures mean, beside the tables."""
+    return {
+        "model": found.posterior.model,
+        "weeks": found.weeks,
+        "first_week": str(found.first_week.date()),
+        "last_week": str(found.last_week.date()),
+        "week_marks": found.posterior.spec.time.marks,
+        "against": found.against,
+        "outcome": found.outcome,
+        "margin": found.margin,
+        "compared_by": found.gain_in,
+        "effect": found.effect,
+        "seed": found.seed,
+        "approximate": found.approximate,
+        "assumed": {each.plan.name: each.assumed for each in found.evaluated},
+        "left_out": dict(found.left_out),
+        "words": found.words,
+        "scenarios": found.table.to_dict("records"),
+        "pairs": found.pairs.to_dict("records"),
+    }
+
+
+def _stacked(plans: Sequence[Any]) -> Any:
+    """The plans' tables one below the other, the plan's name first."""
+    import pandas as pd
+
+    table = pd.concat(plans, ignore_index=True)
+    return table[["scenario", *(column for column in table.columns if column != "scenario")]]
+
+
+def _with_options(
+    asked: Scenarios, spend: Sequence[str] | None, control: Sequence[str] | None, weeks: int | None
+) -> Scenarios:
+    """The scenarios with a plan that options make, and another horizon.
+
+    Raises:
+        InputError: an option that cannot be read, with what to write.
+    """
+    from mmm_core.spec.scenarios_file import parse_scenarios
+
+    changes: dict[str, Any] = {}
+    if weeks is not None:
+        changes["weeks"] = weeks
+    plan = {"spend": _said(spend, "--spend"), "controls": _said(control, "--control")}
+    if any(plan.values()):
+        changes["plans"] = {**asked.plans, ASKED: {key: value for key, value in plan.items() if value}}
+    if not changes:
+        return asked
+    return parse_scenarios({**asked.model_dump(), **changes}, "mmm scenario")
+
+
+def _said(options: Sequence[str] | None, name: str) -> dict[str, Any]:
+    """Options such as tv=off@1-4 as a plan has them: {tv: {1-4: off}}."""
+    from mmm_core.errors import InputError
+
+    out: dict[str, Any] = {}
+    for option in options or ():
+        what, equals, change = option.partition("=")
+        change, at, weeks = change.partition("@")
+        what, weeks = what.strip(), weeks.strip()
+        if not equals or not what or not change.strip() or (at and not weeks):
+            raise InputError(f"{name} {option}: write search=+20%, tv=250000, or tv=off@1-4 for weeks 1 to 4")
+        value = _number(change.strip())
+        if what in out and not (at and isinstance(out[what], dict)):
+            raise InputError(
+                f"{name} {option}: {what} is said twice: name weeks in each, tv=off@1-4 and tv=+20%@5-8"
+            )
+        if not at:
+            out[what] = value
+        elif weeks in out.setdefault(what, {}):
+            raise InputError(f"{name} {option}: weeks {weeks} of {what} are said twice")
+        else:
+            out[what][weeks] = value
+    return out
+
+
+def _number(text: str) -> Any:
+    """The number that a text is, or the text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

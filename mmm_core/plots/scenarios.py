@@ -1,0 +1,95 @@
+"""A picture of scenarios: what each gains over the plan they are held against, and its weeks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmm_core.plots.style import INK, QUIET, colour, heading, legend, money, new_figure, short, styled, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from mmm_core.scenarios.report import ScenarioReport
+
+STROKES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 1)), (0, (1, 3)))
+"""Of the lines of plans, so that they are told apart without colours."""
+
+
+@styled
+def scenarios(found: ScenarioReport) -> Figure:
+    """Left, gain over the reference with its 90 % interval and probability; right, expected outcome week by week."""
+    rows = len(found.evaluated)
+    figure, (left, right) = new_figure(11.5, 2.2 + 0.42 * rows, 1, 2, grid="both")
+    _gains(left, found)
+    _weeks(right, found)
+    heading(
+        figure,
+        f"Scenarios for {found.first_week.date()} to {found.last_week.date()} against '{found.against}'",
+        found.approximate,
+    )
+    legend(figure, right, 6)
+    return figure
+
+
+def _gains(axes: Axes, found: ScenarioReport) -> None:
+    table = found.table
+    places = np.arange(len(table))[::-1]
+    axes.axvline(0, color=QUIET, lw=0.8)
+    for position, (place, row) in enumerate(zip(places, table.to_dict("records"), strict=True)):
+        hue = INK if row["is_reference"] else colour(position)
+        axes.plot(
+            [row["gain_q05"], row["gain_q95"]], [place, place], color=hue, lw=2.4, solid_capstyle="butt"
+        )
+        axes.plot([row["gain"]], [place], color=hue, marker="o", ms=6, lw=0)
+        if not row["is_reference"] and row["probability_better"] == row["probability_better"]:
+            words = f"P(better) {row['probability_better']:.0%}, spend {_signed(row['spend_change'])}"
+            axes.annotate(
+                words,
+                (row["gain"], place),
+                (0, 7),
+                textcoords="offset points",
+                fontsize=7.5,
+                ha="center",
+                color=QUIET,
+            )
+    axes.set_yticks(places, table["scenario"])
+    axes.set_ylim(-0.6, len(table) - 0.2)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.margins(x=0.12)
+    money(axes.xaxis)
+    title(axes, f"{found.gain_in} more than '{found.against}'", "mean and 90 % interval on common draws")
+
+
+def _weeks(axes: Axes, found: ScenarioReport) -> None:
+    from matplotlib.dates import AutoDateLocator
+
+    for position, name in enumerate(found.names):
+        rows = found.weekly[found.weekly["scenario"] == name]
+        reference = name == found.against
+        axes.plot(
+            rows["week"],
+            rows["outcome"],
+            color=INK if reference else colour(position),
+            ls=STROKES[position % len(STROKES)],
+            lw=1.6,
+            label=name,
+        )
+        if reference:
+            axes.fill_between(
+                rows["week"], rows["outcome_q05"], rows["outcome_q95"], color=INK, alpha=0.08, lw=0
+            )
+    money(axes.yaxis)
+    axes.xaxis.set_major_locator(AutoDateLocator(maxticks=6))
+    title(
+        axes,
+        f"{found.outcome} by week",
+        f"expected; shaded: 90 % interval of '{found.against}', noise included",
+    )
+
+
+def _signed(value: float) -> str:
+    return "the same" if abs(value) < 0.5 else ("+" if value > 0 else "-") + short(abs(value))

@@ -1,0 +1,73 @@
+"""`mmm scenario`: plans of a YAML, of a file and of options, and options that are refused."""
+
+import pandas as pd
+import pytest
+import yaml
+
+from mmm_core.cli.scenario import _said
+from mmm_core.errors import InputError
+from tests.mmm_core.cli.command import mmm, read_json
+from tests.mmm_core.posteriors import SPEC, weekly_table
+
+
+def test_plans_of_a_model_and_of_options_are_held_against_each_other(folder, tmp_path):
+    plans = {"bolder": {"spend": {"search": "+20%", "tv": "-30%"}}, "agency": {"plan": "agency.csv"}}
+    weeks = weekly_table(70)["week_start"].tail(6)
+    pd.DataFrame({"week_start": weeks, "tv": 100.0}).to_csv(tmp_path / "agency.csv", index=False)
+    model = tmp_path / "small.yaml"
+    model.write_text(
+        yaml.safe_dump(
+            {**SPEC, "margin": 0.5, "scenarios": {"plans": plans, "recommended": False}}, sort_keys=False
+        )
+    )
+    said = mmm(
+        "scenario", "--posterior", folder / "posterior.nc", "--model", model, "--out", tmp_path / "out",
+        "--spend", "tv=off@1-4", "--control", "price=9.5",
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    out = tmp_path / "out"
+    table = pd.read_csv(out / "scenarios.csv").set_index("scenario")
+    assert list(table.index) == ["current", "bolder", "agency", "asked"]
+    facts = read_json(out / "scenarios.json")
+    assert (facts["compared_by"], facts["weeks"], facts["effect"]) == ("profit", 6, "short term")
+    assert [row["scenario"] for row in facts["scenarios"]] == list(table.index)
+    for words in facts["words"]:
+        assert words in " ".join(said.stdout.split())
+    written = pd.read_csv(out / "scenario_plans.csv").set_index("scenario")
+    assert list(written.loc["agency", "tv_spend"]) == [100.0] * 6
+    assert list(written.loc["asked", "tv_spend"][:4]) == [0.0] * 4
+    assert set(written.loc["asked", "price"]) == {9.5}
+    assert len(pd.read_csv(out / "scenario_pairs.csv")) == 4 * 3
+    assert len(pd.read_csv(out / "scenario_weeks.csv")) == 4 * 6
+    assert len(pd.read_csv(out / "scenario_channels.csv")) == 4 * 2
+    assert (out / "scenarios.png").stat().st_size > 10_000
+
+
+def test_a_plan_that_cannot_be_is_one_message(folder, tmp_path):
+    plans = tmp_path / "plans.yaml"
+    plans.write_text("plans: {late: {spend: {tv: {9: off}}}}\n")
+    said = mmm("scenario", "--posterior", folder / "posterior.nc", "--scenarios", plans)
+    assert said.returncode == 2
+    assert "scenario 'late': spend.tv: week 9 is outside of the horizon of 6 weeks" in " ".join(
+        said.stderr.split()
+    )
+
+
+def test_options_are_read_as_the_yaml_is():
+    options = ["tv=off@1-4", "tv=+20%@5-6", "search=2500", "all = -10%"]
+    assert _said(options, "--spend") == {"tv": {"1-4": "off", "5-6": "+20%"}, "search": 2500.0, "all": "-10%"}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["tv"], r"--spend tv: write search=\+20%, tv=250000, or tv=off@1-4"),
+        (["tv="], "--spend tv=: write"),
+        (["tv=off@"], "--spend tv=off@: write"),
+        (["tv=1", "tv=2"], "--spend tv=2: tv is said twice"),
+        (["tv=1@2", "tv=2@2"], "--spend tv=2@2: weeks 2 of tv are said twice"),
+    ],
+)
+def test_an_option_that_is_no_change_is_refused(options, says):
+    with pytest.raises(InputError, match=says):
+        _said(options, "--spend")
