@@ -9,7 +9,7 @@ In the weeks after the horizon nothing is bought; organic media and controls go 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from mmm_core.scenarios.horizon import Horizon
 from mmm_core.scenarios.media import MediaPath, changed, repeat, weekly
 from mmm_core.scenarios.plan_file import PlanFile, read_plan_file
 from mmm_core.scenarios.repeated import Repeated, repeated_channels
+from mmm_core.spec.file_beside import path_beside
 from mmm_core.spec.media_spec import Channel
 from mmm_core.spec.scenarios_spec import ALL, CURRENT, Scenario, parts_of
 
@@ -76,7 +77,6 @@ class Planner:
         posterior: whose data come again.
         weeks: of the horizon.
         folder: where files that scenarios name lie.
-        read: reads such a file.
 
     Raises:
         InputError: a horizon longer than the data.
@@ -87,9 +87,8 @@ class Planner:
         posterior: Posterior,
         weeks: int,
         folder: Path | None = None,
-        read: Callable[[Path], pd.DataFrame] = read_table,
     ) -> None:
-        self.posterior, self.folder, self.read = posterior, folder, read
+        self.posterior, self.folder = posterior, folder
         self.horizon = Horizon.of(posterior, weeks)
         self.geos = [str(geo) for geo in posterior.data["geo"].to_numpy()]
         self._repeated: dict[str, dict[str, Repeated]] = {}
@@ -169,9 +168,9 @@ class Planner:
     def _file(self, scenario: Scenario, where: str) -> tuple[PlanFile | None, tuple[str, ...]]:
         if scenario.plan is None:
             return None, ()
-        path = (self.folder or Path()) / scenario.plan
+        path = path_beside(self.posterior.model, f"{where}: plan", self.folder or Path(), scenario.plan)
         file = read_plan_file(
-            self.read(path), self.posterior.spec, self.geos, self.horizon, f"{where}: plan {path}"
+            read_table(path), self.posterior.spec, self.geos, self.horizon, f"{where}: plan {path}"
         )
         refuse_currency(file.currency or None, self.posterior, f"{where}: plan {path}: column currency")
         unread = f"columns of {path.name} that nothing reads: {', '.join(file.unread)}" if file.unread else ""

@@ -24,6 +24,7 @@ from pydantic import Field, WithJsonSchema, field_validator, model_validator
 from pydantic.functional_validators import BeforeValidator
 
 from mmm_core.errors import nearest, shown
+from mmm_core.spec.file_beside import FileBeside
 from mmm_core.spec.media_spec import Strict
 from mmm_core.spec.names import Component, refuse_names_alike
 
@@ -231,9 +232,8 @@ class Scenario(Strict):
         default={},
         description="control or treatment -> value or change; else it stays at its mean of the last 13 weeks",
     )
-    plan: str | None = Field(
+    plan: FileBeside | None = Field(
         default=None,
-        min_length=1,
         description="CSV beside this file with a row a week: spend by channel, controls; the rest comes again",
     )
     currency: str | None = Field(default=None, description="of amounts; refused where it is not the table's")

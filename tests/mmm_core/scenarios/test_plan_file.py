@@ -20,11 +20,17 @@ TREES = {
 READ: dict = {}
 
 
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
 def planned(rows, model="small", **keys):
     """The plan that a file of these rows makes."""
     if model not in READ:
         READ[model] = Posterior.of(TREES[model]())
-    planner = Planner(READ[model], WEEKS, read=lambda path: pd.DataFrame(rows))
+    pd.DataFrame(rows).to_csv("agency.csv", index=False)
+    planner = Planner(READ[model], WEEKS)
     return planner.written("x", Scenario.model_validate({"plan": "agency.csv", **keys}))
 
 
@@ -101,7 +107,7 @@ def test_columns_that_nothing_reads_are_named():
             rows(tv=1.0).assign(week_start=pd.date_range("2025-04-21", periods=WEEKS, freq="7D")),
             "weeks 2025-04-21, 2025-04-28, .* are outside of the horizon, whose weeks are 2025-03-24 to 2025-04-14",
         ),
-        (rows(tv=[1, -1, 1, 1.0]), "column tv: negative in weeks 2025-03-31: the least is 0"),
+        (rows(tv=[1, -1, 1, 1.0]), "column tv: negative in weeks 2025-03-31 .row 3.: the least is 0"),
         (rows(tv=[1, None, 1, 1.0]), "column tv: a number is missing in weeks 2025-03-31"),
         (rows(tv="much"), "column tv: not a number"),
         (rows(tvv=1.0), "column tvv is nothing that small can plan: did you mean 'tv'"),
@@ -110,9 +116,8 @@ def test_columns_that_nothing_reads_are_named():
         (rows(tv=1.0, currency="EUR"), "column currency is EUR, and the table's money is USD"),
         (rows(tv=1.0, currency=["EUR", "USD"] * 2), "column currency states EUR, USD: a plan has one"),
         (rows(tv=1.0).drop(columns="week_start"), "column week_start is missing: name the weeks 2025-03-24 to"),
-        (rows(tv=1.0).iloc[:0], "it has no rows"),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_plan_is_refused(table, says):
-    with pytest.raises(InputError, match=f"scenario 'x': plan agency.csv.*{says}"):
+    with pytest.raises(InputError, match=f"scenario 'x': plan .*agency.csv.*{says}"):
         planned(table)

@@ -95,6 +95,7 @@ def plan(**keys):
         (plan(controls={"p": "lots"}), r"'lots' is no change: write \+20%, -30%, an amount, or off"),
         (plan(treatments={"p": 1}), "treatments: write them under `controls`"),
         (plan(spends={"tv": 1}), "unknown key 'spends': did you mean 'spend'"),
+        (plan(plan="../agency.csv"), "write the file's name as it stands in its folder, without '..'"),
         (plan(like="last_month"), "like: input should be 'last_period' or 'last_year'"),
         ({"plans": {"current": {}}}, "'current' is there without being written"),
         ({"plans": {"one": {}, "One": {}}}, "'one' and 'One' differ in capitals or blanks alone"),
