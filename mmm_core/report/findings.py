@@ -146,7 +146,7 @@ class Findings:
         gates: `ReadinessReport.table()`. review: check_name, severity, passed, figure, threshold, message.
         tests: columns of `mmm_core.evidence.scorecard.TABLE`, and `calibrates`.
         long_term: rows of a channel and effect, short or total: mean, q05, q95, horizon_weeks.
-        scenarios: a row a scenario; see `mmm_core.report.scenarios`.
+        scenarios: `mmm_core.scenarios.report.ScenarioReport.table`.
         change: against the previous version.
         manifest: the run manifest's body, before the files are known (`mmm_core.report.manifest`).
     """

@@ -28,6 +28,7 @@ from mmm_core.report.findings import Backing, Findings, Recommendation, Subject
 from mmm_core.report.manifest import manifest
 from mmm_core.report.moves import probability_right
 from mmm_core.review import review
+from mmm_core.scenarios.report import evaluate_scenarios
 from mmm_core.source import source_hash
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -77,6 +78,7 @@ def findings_of(
         tuple(spec.budget.new_channels),
     ).table()
     returns, curves = roi_table(posterior), response_curves(posterior, weeks=spec.budget.weeks)
+    plans = scenarios_of(posterior, spec, folder, recommendation)
     tables: dict[str, pd.DataFrame | None] = {
         "roi": returns,
         "curves": curves,
@@ -84,6 +86,7 @@ def findings_of(
         "readiness": gates,
         "review": review_table(checks),
         "evidence": tests_of(posterior),
+        "scenarios": plans,
     }
     changed = change(previous, tree, table, progress, source) if previous is not None else None
     return Findings(
@@ -97,6 +100,7 @@ def findings_of(
         gates=gates,
         review=tables["review"],
         tests=tables["evidence"],
+        scenarios=plans,
         manifest=manifest(
             posterior, version_of(posterior), page_source(), tables, previous=compared(changed)
         ),
@@ -115,6 +119,24 @@ def compared(changed: Change | None) -> dict[str, Any] | None:
         "refits": changed.refits,
         "draws": changed.draws,
     }
+
+
+def scenarios_of(
+    posterior: Posterior, spec: ModelSpec, folder: Path | None, recommendation: Recommendation
+) -> pd.DataFrame | None:
+    """The plans of a YAML's `scenarios:` beside the current and the recommended one; None where it has none."""
+    if not spec.scenarios.plans:
+        return None
+    plan = recommendation.channels
+    return evaluate_scenarios(
+        posterior,
+        spec.scenarios,
+        spec.budget,
+        spec.margin,
+        folder=folder,
+        published=dict(zip(plan["channel"], plan["recommended_spend"], strict=True)),
+        tolerant=True,
+    ).table
 
 
 def page_source() -> str:
@@ -139,7 +161,7 @@ def subject_of(posterior: Posterior, spec: ModelSpec | None = None) -> Subject:
         geos=int(posterior.data.sizes["geo"]),
         outcome=outcome_name(posterior.spec),
         currency=spec.budget.currency or spec.calibration.rule.currency,
-        margin=spec.readiness.margin,
+        margin=spec.readiness.margin if spec.margin is None else spec.margin,
         approximate=posterior.approximate,
         not_converged=unconverged(posterior),
     )

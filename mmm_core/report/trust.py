@@ -11,14 +11,15 @@ from mmm_core.report.findings import Findings, records
 from mmm_core.report.page import Block, Items, Paragraph, Section, Table
 from mmm_core.report.words import MINUS, NONE, counted, day, enumeration, plain, plural, share
 
-MOST_REASONS = 4
-"""Tests on the page that were not used."""
-
 PASSED, WARNED, FAILED = "passed", "warning", "FAILED"
 
 
-def caveats_section(found: Findings) -> Section:
-    """What a reader must know before acting: gates, approximations, channels that only a belief speaks for."""
+def caveats_section(found: Findings, findings: bool = True) -> Section:
+    """What a reader must know before acting: gates, approximations, channels that only a belief speaks for.
+
+    Args:
+        findings: whether it is said of gates that were passed what they found; else they are named.
+    """
     items: list[tuple[str, str]] = []
     if found.subject.approximate:
         items.append(("Approximate", found.subject.approximate))
@@ -27,13 +28,13 @@ def caveats_section(found: Findings) -> Section:
     if found.gates is not None:
         for row in records(found.gates):
             if not row["passed"] and not row["overridden"]:
-                items.append((f"Gate not passed: {row['gate'].replace('_', ' ')}", plain(row["message"])))
+                items.append((f"Gate not passed: {_name(row)}", plain(row["message"])))
             elif not row["passed"]:
                 until = row["decided_until"]
                 last = f", until {_day(until)}" if until == until else ""
                 items.append(
                     (
-                        f"Let pass: {row['gate'].replace('_', ' ')}",
+                        f"Let pass: {_name(row)}",
                         f"{plain(row['message'])}. {row['decided_by']} lets it pass{last}: {row['decided_why']}",
                     )
                 )
@@ -56,13 +57,19 @@ def caveats_section(found: Findings) -> Section:
     if items:
         blocks.append(Items(tuple(items)))
     if passed:
-        names = "; ".join(
-            f"{row['gate'].replace('_', ' ')} ({_short(plain(row['message']))})" for row in passed
-        )
+        names = "; ".join(_told(row) if findings else _name(row) for row in passed)
         blocks.append(Paragraph(f"{names}.", "Gates passed:"))
     if found.gates is None:
         blocks.append(Paragraph("This budget has not been put to the readiness gates."))
     return Section("caveats", "Before acting on this", tuple(blocks))
+
+
+def _name(gate: dict[str, Any]) -> str:
+    return str(gate["gate"]).replace("_", " ")
+
+
+def _told(gate: dict[str, Any]) -> str:
+    return f"{_name(gate)} ({_short(plain(gate['message']))})"
 
 
 def _short(message: str) -> str:
@@ -70,8 +77,12 @@ def _short(message: str) -> str:
     return message.split(", at ")[0].split(";")[0].replace("-", MINUS if message.startswith("-") else "-")
 
 
-def health_section(found: Findings) -> Section:
-    """Every check of the review, one line each, those that failed first."""
+def health_section(found: Findings, lines: bool = True) -> Section:
+    """Every check of the review, those that failed first.
+
+    Args:
+        lines: whether one that was passed has a line of its own; else it is named.
+    """
     if found.review is None or found.review.empty:
         return Section("health", "Model health", (Paragraph("No review has been run."),))
     told = [
@@ -89,8 +100,10 @@ def health_section(found: Findings) -> Section:
         columns = ("Verdict", "Check", "Finding")
         blocks.append(Table("Checks that were not passed", columns, rows, frozenset({0, 1, 2})))
     fine = tuple((name, message) for mark, name, message in told if mark == PASSED)
-    if fine:
+    if fine and lines:
         blocks.append(Items(fine, brief=True))
+    elif fine:
+        blocks.append(Paragraph(f"{', '.join(name for name, _ in fine)}.", "Passed:"))
     return Section("health", heading, tuple(blocks))
 
 
@@ -137,7 +150,7 @@ def evidence_section(found: Findings, most: int = 8) -> Section:
     rest = records(table[~table["calibrates"].astype(bool)].sort_values("test_id"))
     if rest:
         reasons = [f"{row['test_id']}, {row['status']}{_because(row['reasons'])}" for row in rest]
-        blocks.append(Paragraph(f"{enumeration(reasons, MOST_REASONS, '; ')}.", "Not used:"))
+        blocks.append(Paragraph(f"{enumeration(reasons, max(most // 2, 1), '; ')}.", "Not used:"))
     return Section(
         "evidence", f"Evidence used: {len(used)} of {plural(len(table), 'lift test')}", tuple(blocks)
     )

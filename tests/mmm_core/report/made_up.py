@@ -164,6 +164,27 @@ def long_term(names):
     return pd.DataFrame(rows, columns=["channel", "effect", "path", "horizon_weeks", "mean", "q05", "q95"])
 
 
+def scenarios(count=3, profit=False):
+    """The current plan, the recommended one, and further ones, each better than the last."""
+    names = ["current", "recommended", *(f"plan {i + 1}" for i in range(count - 2))]
+    gain = 1e4 * np.arange(count)
+    return pd.DataFrame(
+        {
+            "scenario": names,
+            "description": [f"what {name} does" for name in names],
+            "is_reference": [name == "current" for name in names],
+            "spend": 2.7e6,
+            "spend_change": 0.0,
+            "incremental": 3e6 + gain,
+            "profit": 1e6 + gain if profit else np.nan,
+            "gain": gain,
+            "gain_q05": gain - 5e3,
+            "gain_q95": gain + 5e3,
+            "probability_better": np.where(gain > 0, 0.93, np.nan),
+        }
+    )
+
+
 def change(names, kinds=("data", "evidence")):
     rows = []
     for i, name in enumerate(names):

@@ -17,6 +17,7 @@ ODD = ['<b>&"', "search|brand", "`x`*_", "a name that is longer than anybody wou
 FULL = {
     "tests": made_up.lift_tests(9, 4),
     "gates": made_up.gates(closed=("moved", "evidence"), overridden=("profit",)),
+    "scenarios": made_up.scenarios(6),
     "review": made_up.review(failed=("rhat",), warned=("mape", "stability")),
 }
 
@@ -55,16 +56,8 @@ class Outline(HTMLParser):
 def test_sections_come_in_the_order_a_board_asks():
     keys = [section.key for section in page(full(6)).sections]
     assert keys == [
-        "change",
-        "roi",
-        "curves",
-        "moves",
-        "caveats",
-        "health",
-        "evidence",
-        "long-term",
-        "versions",
-    ]
+        "change", "roi", "curves", "moves", "scenarios", "caveats", "health", "evidence", "long-term", "versions",
+    ]  # fmt: skip
 
 
 def test_figures_are_those_of_the_tables():
@@ -101,6 +94,23 @@ def test_nothing_is_said_of_what_is_not_there():
     assert "Not reviewed" in bare["report.html"]
     assert "Scenarios" not in bare["report.html"]
     assert "long term" not in bare["report.html"]
+
+
+def test_scenarios_are_held_against_the_current_plan():
+    written = texts(made_up.findings(6, scenarios=made_up.scenarios(4)))["report.md"].replace("\\", "")
+    assert "| plan 2 | what plan 2 does | $2.70M | $3.03M | +$30.0k | +$25.0k to +$35.0k | 93% |" in written
+    assert "| current | what current does | $2.70M | $3.00M |  |  |  |" in written
+    assert "Gain in revenue" in written
+    assert (
+        "Gain in profit"
+        in texts(made_up.findings(6, scenarios=made_up.scenarios(3, profit=True)))["report.md"]
+    )
+
+
+def test_the_current_and_the_recommended_plan_alone_are_no_section_of_scenarios():
+    assert "scenarios" not in {
+        section.key for section in page(made_up.findings(6, scenarios=made_up.scenarios(2))).sections
+    }
 
 
 def test_names_are_escaped_and_shown_as_they_are():
