@@ -35,7 +35,29 @@ def scenarios(found: ScenarioReport) -> RenderableType:
     spend = _Figures("\nSpend by channel", "scenario", *map(escape, found.posterior.spec.paid))
     for each in found.evaluated:
         spend.add_row(escape(each.plan.name), *map(figure, each.plan.by_channel()))
-    return Group(table, spend, *(Text(line) for line in found.words))
+    return Group(table, spend, *_sweep(found), *(Text(line) for line in found.words))
+
+
+def _sweep(found: ScenarioReport) -> list[RenderableType]:
+    """A row a budget, the most profitable marked."""
+    if found.sweep is None:
+        return []
+    priced = [] if found.margin is None else ["profit"]
+    table = _Figures(
+        "\nThe best plan at each budget", "of the last spend", "spend", "by media", INTERVAL, "worst fifth",
+        "next unit", *priced,
+    )  # fmt: skip
+    for row in found.sweep.to_dict("records"):
+        table.add_row(
+            f"{row['multiple']:.0%}" + (" <- most profit" if row["is_best"] else ""),
+            figure(row["spend"]),
+            figure(row["incremental"]),
+            f"{figure(row['incremental_q05'])} to {figure(row['incremental_q95'])}",
+            figure(row["incremental_cvar"]),
+            f"{row['marginal']:.3g}",
+            *([figure(row["profit"])] if priced else []),
+        )
+    return [table]
 
 
 def _gain(row: Any) -> tuple[str, str, str]:

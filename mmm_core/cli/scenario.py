@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
-from mmm_core.cli.terminal import Folder, PosteriorFile, busy, label, read_posterior, reported
+from mmm_core.cli.terminal import Folder, PosteriorFile, label, read_posterior, reported, starts
 from mmm_core.cli.terminal import out as screen
 
 if TYPE_CHECKING:
@@ -48,10 +48,16 @@ def scenario(
         float | None,
         typer.Option("--margin", help="money that a unit of the outcome leaves; default the model's"),
     ] = None,
+    sweep: Annotated[
+        bool,
+        typer.Option(
+            "--sweep", help="the best plan at each of several budgets too; multiples as in the YAML"
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="of the level's steps and the noise")] = 0,
 ) -> None:
     """Hold plans for the coming weeks against each other: what each brings, and which is better how surely."""
-    with busy("Working out what plans bring"):
+    with starts("Working out what plans bring") as progress:
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.scenarios.report import evaluate_scenarios
         from mmm_core.spec.model_spec import load_spec
@@ -61,7 +67,7 @@ def scenario(
         refuse_another(out, read.model)
         spec = load_spec(model) if model else read.spec
         asked = load_scenarios(scenarios) if scenarios else spec.scenarios
-        asked = _with_options(asked, spend, control, weeks)
+        asked = _with_options(asked, spend, control, weeks, sweep)
         found = evaluate_scenarios(
             read,
             asked,
@@ -69,6 +75,7 @@ def scenario(
             spec.margin if margin is None else margin,
             folder=(scenarios or model or Path("model.yaml")).parent,
             seed=seed,
+            progress=progress,
         )
         doubts = unconverged(read)
     from mmm_core.cli import console_scenario
@@ -86,6 +93,12 @@ def files_of(found: ScenarioReport, doubts: str) -> dict[str, Any]:
 
         return drawn(found)
 
+    def frontier() -> Any:
+        from mmm_core.plots.scenarios import frontier as drawn
+
+        return drawn(found)
+
+    swept = {} if found.sweep is None else {"budget_sweep.csv": found.sweep, "budget_sweep.png": frontier}
     plans = [each.plan.planned.assign(scenario=each.plan.name) for each in found.evaluated]
     return {
         "scenarios.csv": found.table,
@@ -95,6 +108,7 @@ def files_of(found: ScenarioReport, doubts: str) -> dict[str, Any]:
         "scenario_plans.csv": _stacked(plans),
         "scenarios.json": {**facts_of(found), "not_converged": doubts},
         "scenarios.png": picture,
+        **swept,
     }
 
 
@@ -118,6 +132,7 @@ def facts_of(found: ScenarioReport) -> dict[str, Any]:
         "words": found.words,
         "scenarios": found.table.to_dict("records"),
         "pairs": found.pairs.to_dict("records"),
+        "sweep": [] if found.sweep is None else found.sweep.to_dict("records"),
     }
 
 
@@ -130,7 +145,11 @@ def _stacked(plans: Sequence[Any]) -> Any:
 
 
 def _with_options(
-    asked: Scenarios, spend: Sequence[str] | None, control: Sequence[str] | None, weeks: int | None
+    asked: Scenarios,
+    spend: Sequence[str] | None,
+    control: Sequence[str] | None,
+    weeks: int | None,
+    sweep: bool,
 ) -> Scenarios:
     """The scenarios with a plan that options make, and another horizon.
 
@@ -142,6 +161,8 @@ def _with_options(
     changes: dict[str, Any] = {}
     if weeks is not None:
         changes["weeks"] = weeks
+    if sweep and asked.sweep is None:
+        changes["sweep"] = {}
     plan = {"spend": _said(spend, "--spend"), "controls": _said(control, "--control")}
     if any(plan.values()):
         changes["plans"] = {**asked.plans, ASKED: {key: value for key, value in plan.items() if value}}

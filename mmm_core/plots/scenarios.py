@@ -1,4 +1,4 @@
-"""A picture of scenarios: what each gains over the plan they are held against, and its weeks."""
+"""Pictures of scenarios: what each gains over the plan they are held against, its weeks, and the efficient frontier."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmm_core.plots.style import INK, QUIET, colour, heading, legend, money, new_figure, short, styled, title
+from mmm_core.plots.style import (
+    INK,
+    QUIET,
+    RULE,
+    colour,
+    heading,
+    legend,
+    money,
+    new_figure,
+    short,
+    styled,
+    title,
+)
+from mmm_core.spec.scenarios_spec import CURRENT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,6 +45,65 @@ def scenarios(found: ScenarioReport) -> Figure:
     )
     legend(figure, right, 6)
     return figure
+
+
+@styled
+def frontier(found: ScenarioReport) -> Figure:
+    """What the best plan of each budget brings, with its risk; what the next unit of spend does; profit, if priced."""
+    assert found.sweep is not None
+    table = found.sweep
+    priced = found.margin is not None
+    figure, panels = new_figure(11.5 if priced else 8, 3.8, 1, 3 if priced else 2, grid="both")
+    spend = table["spend"]
+    first, second = panels[0], panels[1]
+    hue = colour(0)
+    first.fill_between(spend, table["incremental_q05"], table["incremental_q95"], color=hue, alpha=0.18, lw=0)
+    first.plot(spend, table["incremental"], color=hue, marker="o", ms=4, lw=1.8, label="mean, 90 % interval")
+    first.plot(
+        spend, table["incremental_cvar"], color=INK, ls=STROKES[1], lw=1.2, label="mean of the worst fifth"
+    )
+    today = found.of(CURRENT)
+    first.plot(
+        [today.spend],
+        [float(today.draws["incremental"].mean())],
+        color=INK,
+        marker="D",
+        ms=5,
+        lw=0,
+        label="current plan",
+    )
+    title(first, f"{found.outcome} that media bring", f"best plans, {found.weeks} weeks and carry-over")
+    first.legend(fontsize=7.5)
+    second.plot(spend, table["marginal"], color=hue, marker="o", ms=4, lw=1.8)
+    if found.margin is not None:
+        second.axhline(1 / found.margin, color=QUIET, lw=0.9, ls=STROKES[1])
+        second.annotate(
+            f"pays above {1 / found.margin:.2f}", (float(spend.iloc[-1]), 1 / found.margin), (0, 3),
+            textcoords="offset points", fontsize=7.5, ha="right", color=QUIET,
+        )  # fmt: skip
+    title(second, "what the next unit of spend brings", "slope of the frontier")
+    if priced:
+        _profits(panels[2], found)
+    for axes in panels:
+        money(axes.xaxis)
+        money(axes.yaxis)
+        axes.axvline(today.spend, color=RULE, lw=1.2, zorder=0)
+        axes.set_xlabel("spend")
+    heading(
+        figure, f"Budget sweep for {found.first_week.date()} to {found.last_week.date()}", found.approximate
+    )
+    return figure
+
+
+def _profits(axes: Axes, found: ScenarioReport) -> None:
+    assert found.sweep is not None
+    table = found.sweep
+    axes.fill_between(table["spend"], table["gain_q05"], table["gain_q95"], color=colour(2), alpha=0.18, lw=0)
+    axes.plot(table["spend"], table["gain"], color=colour(2), marker="o", ms=4, lw=1.8)
+    best = table[table["is_best"]]
+    axes.plot(best["spend"], best["gain"], color=INK, marker="*", ms=13, lw=0)
+    axes.axhline(0, color=QUIET, lw=0.8)
+    title(axes, f"profit more than '{found.against}'", "star: the most of these budgets; 90 % interval")
 
 
 def _gains(axes: Axes, found: ScenarioReport) -> None:

@@ -12,8 +12,9 @@ import jax
 import numpy as np
 
 from mmm_core.budget.allocation import allocate
-from mmm_core.budget.decide import Decision, decide
+from mmm_core.budget.decide import decide
 from mmm_core.budget.flighting import shares
+from mmm_core.budget.question import Question
 from mmm_core.budget.response import bought
 from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
@@ -38,7 +39,7 @@ def recommended_plan(
             gives spend to a channel without history.
     """
     weeks = planner.horizon.weeks
-    asked = _over(budget, weeks)
+    asked = over(budget, weeks)
     if asked.by == "channel" and not asked.patterns:
         spend = (
             dict(published) if published and weeks == budget.weeks else _by_channel(planner.posterior, asked)
@@ -47,10 +48,7 @@ def recommended_plan(
         media = of_channels(planner, spend, asked)
     else:
         found = decide(planner.posterior, asked)
-        _refuse_new(
-            asked, dict(zip(found.channels["channel"], found.channels["recommended_spend"], strict=True))
-        )
-        media = _of_cells(planner, found)
+        media = of_cells(planner, found.question, found.answer.spend)
     return planner.plan(
         RECOMMENDED,
         {**{name: repeat(channel) for name, channel in planner.repeated().items()}, **media},
@@ -76,8 +74,8 @@ def _by_channel(posterior: Posterior, budget: Budget) -> dict[str, float]:
     return dict(zip(table["channel"], table["recommended_spend"], strict=True))
 
 
-def _over(budget: Budget, weeks: int) -> Budget:
-    """The same question over another horizon."""
+def over(budget: Budget, weeks: int) -> Budget:
+    """The same question over another horizon. Raises InputError where it states money."""
     if weeks == budget.weeks:
         return budget
     groups = [group.spend for group in budget.groups.values()] + [rule.spend for rule in budget.geos.values()]
@@ -117,13 +115,18 @@ def _scaled(channel: Repeated, spend: np.ndarray, rise: float) -> MediaPath:
     return scaled(channel, factor, np.asarray(bought(factor, rise)))
 
 
-def _of_cells(planner: Planner, found: Decision) -> dict[str, MediaPath]:
-    """Paths of the channels of a plan by geo, week or flighting."""
-    budget, weeks = found.question.budget, planner.horizon.weeks
+def of_cells(planner: Planner, question: Question, plan: np.ndarray) -> dict[str, MediaPath]:
+    """Paths of the paid channels of a plan (cell,), whatever it decides.
+
+    Raises:
+        InputError: spend on a channel without history.
+    """
+    budget, weeks = question.budget, planner.horizon.weeks
+    _refuse_new(budget, dict(zip(question.channels, question.by_channel(plan), strict=True)))
     out = {}
     for channel in planner.posterior.spec.paid:
-        rows = found.cells[found.cells["channel"] == channel]
-        spend = rows["recommended_spend"].to_numpy()
+        of_channel = [i for i, cell in enumerate(question.cells) if cell.channel == channel]
+        spend = plan[of_channel]
         repeated, rise = planner.repeated()[channel], budget.price_rise.get(channel, 0.0)
         if budget.by == "geo":
             out[channel] = _scaled(repeated, spend, rise)
@@ -131,8 +134,8 @@ def _of_cells(planner: Planner, found: Decision) -> dict[str, MediaPath]:
             out[channel] = weekly(repeated, spend, "recommended")
         else:
             chosen = int(np.argmax(spend))
-            pattern, total = str(rows["pattern"].iloc[chosen]), float(spend[chosen])
-            if pattern == "past":
+            pattern, total = question.cells[of_channel[chosen]].pattern, float(spend[chosen])
+            if pattern in ("", "past"):
                 out[channel] = _scaled(repeated, np.array([total]), rise)
                 continue
             path = weekly(repeated, shares(pattern, weeks) * total, "recommended")

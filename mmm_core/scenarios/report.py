@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
 from pathlib import Path
@@ -21,6 +21,7 @@ from mmm_core.posterior.labels import approximation, labelled, outcome_name
 from mmm_core.scenarios.evaluate import Evaluated, Evaluator
 from mmm_core.scenarios.plan import Planner
 from mmm_core.scenarios.recommended import recommended_plan
+from mmm_core.scenarios.sweep import Frontier, sweep_budgets
 from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.scenarios_spec import CURRENT, RECOMMENDED, Scenarios
 
@@ -39,6 +40,7 @@ COLUMNS = {
     "incremental": "outcome that the paid media of the horizon bring, carry-over after it included",
     "incremental_q05": "5 % quantile",
     "incremental_q95": "95 % quantile",
+    "incremental_cvar": "mean of its worst fifth of draws",
     "carried_out": "part of incremental after the horizon",
     "roi": "incremental over spend",
     "profit": "margin of outcome and carry-over, less spend; nan without a margin",
@@ -50,6 +52,9 @@ COLUMNS = {
     "probability_better": "that the plan gains over the reference; nan where the two are the same",
 }
 """Columns of the table of scenarios."""
+
+WORST = 0.2
+"""Share of the draws that a CVaR is the mean of."""
 
 SAME = 1e-9
 """Relative difference of two outcomes that are worked out of the same plan."""
@@ -64,6 +69,7 @@ class ScenarioReport:
         against: name of the plan that the others are held against.
         outcome: what outcomes are counted in: revenue, or the KPI. margin: money that a unit of it leaves, or None.
         effect: which effect of media counts.
+        frontier: best plans of several budgets, where they were asked for.
     """
 
     posterior: Posterior
@@ -74,7 +80,8 @@ class ScenarioReport:
     outcome: str
     effect: str = "short term"
     seed: int = 0
-    approximate: str = field(default="")
+    approximate: str = ""
+    frontier: Frontier | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -119,13 +126,36 @@ class ScenarioReport:
         return labelled(pd.DataFrame([self._row(each) for each in self.evaluated]), self.posterior)
 
     @cached_property
+    def sweep(self) -> pd.DataFrame | None:
+        """A row a budget of the sweep: multiple, the columns of `COLUMNS`, marginal (what one more unit of the budget
+        would bring), gap (of the plan's certificate), is_best (the most expected profit; all false without a margin).
+        None where nobody asked.
+        """
+        if self.frontier is None:
+            return None
+        best = self.frontier.best(self.margin)
+        rows = [
+            {
+                "multiple": point.multiple,
+                **self._row(point.evaluated),
+                "marginal": point.marginal,
+                "gap": point.gap,
+                "is_best": number == best,
+            }
+            for number, point in enumerate(self.frontier.points)
+        ]
+        columns = ["multiple", *COLUMNS, "marginal", "gap", "is_best"]
+        return labelled(pd.DataFrame(rows, columns=columns), self.posterior)
+
+    @cached_property
     def channels(self) -> pd.DataFrame:
-        """A row a scenario and paid channel: scenario, channel, spend, spend_change (against the reference),
-        incremental, incremental_q05, incremental_q95, roi.
+        """A row a scenario, those of the sweep last, and paid channel: scenario, channel, spend, spend_change (against
+        the reference), incremental, incremental_q05, incremental_q95, roi.
         """
         reference = self.of(self.against).plan.by_channel()
         rows = []
-        for each in self.evaluated:
+        swept = () if self.frontier is None else tuple(point.evaluated for point in self.frontier.points)
+        for each in (*self.evaluated, *swept):
             spend = each.plan.by_channel()
             for i, channel in enumerate(self.posterior.spec.paid):
                 draws = each.draws["by_channel"].to_numpy()[:, i]
@@ -176,7 +206,7 @@ class ScenarioReport:
                 "scenario": name,
                 "against": other,
                 "spend_change": self._spend_change(self.of(name), self.of(other)),
-                **self._compared(name, other),
+                **self._compared(self.of(name), self.of(other)),
             }
             for name, other in permutations(self.names, 2)
         ]
@@ -199,20 +229,21 @@ class ScenarioReport:
             interval = _interval(name, values)
             row |= {**interval, name: float(draws[name].sum("week").mean())}
         row |= _interval("incremental", draws["incremental"].to_numpy())
+        row["incremental_cvar"] = _worst(draws["incremental"].to_numpy())
         row["carried_out"] = float(draws["carried_out"].mean())
         row["roi"] = row["incremental"] / each.spend if each.spend > 0 else np.nan
         nothing = np.full(draws.sizes["draw"], np.nan)
         row |= _interval("profit", nothing if self.margin is None else each.profit(self.margin))
-        return row | self._compared(each.plan.name, self.against)
+        return row | self._compared(each, reference)
 
     @staticmethod
     def _spend_change(each: Evaluated, other: Evaluated) -> float:
         change = each.spend - other.spend
         return 0.0 if abs(change) <= SAME * other.spend else change
 
-    def _compared(self, name: str, other: str) -> dict[str, float]:
-        gain = self.gain(name, other)
-        size = float(np.abs(self.worth(self.of(other))).max())
+    def _compared(self, each: Evaluated, other: Evaluated) -> dict[str, float]:
+        gain = self.worth(each) - self.worth(other)
+        size = float(np.abs(self.worth(other)).max())
         same = float(np.abs(gain).max()) <= SAME * size
         better = np.nan if same else float((gain > 0).mean())
         return {**_interval("gain", np.zeros_like(gain) if same else gain), "probability_better": better}
@@ -227,9 +258,30 @@ class ScenarioReport:
         for row in self.table.to_dict("records"):
             if row["scenario"] != self.against:
                 out.append(self._sentence({str(name): value for name, value in row.items()}))
+        out += self._of_the_sweep()
         out += [f"left out: {name}: {reason}" for name, reason in self.left_out.items()]
         notes = {f"{each.plan.name}: {note}" for each in self.evaluated for note in each.plan.notes}
         return (*out, *sorted(notes))
+
+    def _of_the_sweep(self) -> list[str]:
+        if self.frontier is None or self.sweep is None or self.sweep.empty:
+            return []
+        table, best = self.sweep, self.frontier.best(self.margin)
+        first, last = table.iloc[0], table.iloc[-1]
+        out = [
+            f"budget sweep, plans the best by {self.frontier.objective}: the next unit of spend brings "
+            f"{first['marginal']:.3g} at {first['multiple']:.0%} of the last period's spend, {last['marginal']:.3g} at "
+            f"{last['multiple']:.0%}"
+        ]
+        if best is not None:
+            row = table.iloc[best]
+            end = " (the end of the sweep: look farther)" if best in (0, len(table) - 1) else ""
+            out.append(
+                f"the most profit of these budgets: {row['multiple']:.0%} of the last period's spend, "
+                f"{_money(row['spend'])}{end}"
+            )
+        out += [f"left out: budget x {multiple:g}: {why}" for multiple, why in self.frontier.left_out.items()]
+        return out
 
     def _sentence(self, row: Mapping[str, Any]) -> str:
         name, gain, spend = row["scenario"], row["gain"], row["spend_change"]
@@ -268,6 +320,7 @@ def evaluate_scenarios(
     published: Mapping[str, float] | None = None,
     seed: int = 0,
     tolerant: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ScenarioReport:
     """Evaluate plans of the coming weeks and hold them against each other.
 
@@ -280,6 +333,7 @@ def evaluate_scenarios(
         published: spend by channel of a recommendation that was made already.
         seed: of the level's steps and the noise, as `mmm forecast` has it.
         tolerant: leave out plans that are refused, with the reason, instead of raising.
+        progress: told (budgets of a sweep done, budgets).
 
     Raises:
         InputError: as `mmm_core.scenarios.plan.Planner`; a margin that is not above 0.
@@ -325,6 +379,9 @@ def evaluate_scenarios(
         outcome=outcome_name(spec),
         seed=seed,
         approximate=approximation(posterior),
+        frontier=None
+        if asked.sweep is None
+        else sweep_budgets(planner, evaluator, asked.sweep, budget, progress),
     )
 
 
@@ -333,6 +390,12 @@ def _interval(name: str, draws: np.ndarray) -> dict[str, float]:
         return {name: np.nan, f"{name}_q05": np.nan, f"{name}_q95": np.nan}
     found = summarise(draws)
     return {name: found["mean"], f"{name}_q05": found["q05"], f"{name}_q95": found["q95"]}
+
+
+def _worst(draws: np.ndarray) -> float:
+    """Mean of the worst fifth of some draws."""
+    worst = np.sort(draws)[: max(1, round(WORST * len(draws)))]
+    return float(worst.mean())
 
 
 def _money(value: float) -> str:

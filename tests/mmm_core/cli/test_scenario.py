@@ -22,7 +22,7 @@ def test_plans_of_a_model_and_of_options_are_held_against_each_other(folder, tmp
     )
     said = mmm(
         "scenario", "--posterior", folder / "posterior.nc", "--model", model, "--out", tmp_path / "out",
-        "--spend", "tv=off@1-4", "--control", "price=9.5",
+        "--spend", "tv=off@1-4", "--control", "price=9.5", "--sweep",
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
     out = tmp_path / "out"
@@ -39,8 +39,11 @@ def test_plans_of_a_model_and_of_options_are_held_against_each_other(folder, tmp
     assert set(written.loc["asked", "price"]) == {9.5}
     assert len(pd.read_csv(out / "scenario_pairs.csv")) == 4 * 3
     assert len(pd.read_csv(out / "scenario_weeks.csv")) == 4 * 6
-    assert len(pd.read_csv(out / "scenario_channels.csv")) == 4 * 2
+    assert len(pd.read_csv(out / "scenario_channels.csv")) == (4 + 7) * 2
     assert (out / "scenarios.png").stat().st_size > 10_000
+    assert "The best plan at each budget" in said.stdout
+    assert len(pd.read_csv(out / "budget_sweep.csv")) == 7
+    assert (out / "budget_sweep.png").stat().st_size > 10_000
 
 
 def test_a_plan_that_cannot_be_is_one_message(folder, tmp_path):
