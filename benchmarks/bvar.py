@@ -5,8 +5,9 @@ and of the long run; 4 lags instead of 2; 20 variables with 4 lags on 500 weeks.
 fit of a process takes as long as the next. The first, with its tightness stated, also by NUTS in PyMC.
 
 Truth: in a brand world tv -> awareness -> consideration -> base a unit of media brings 6.0 in the long run. The base is
-given; or estimated by a short-term model fitted to what was sold, whose draws are propagated or whose mean is plugged
-in; the metrics are given, or asked of 500 people every four weeks (with the given base, and in the whole stage).
+given; or a short-term model fitted to what was sold measures it, draw by draw with its noise; or that model's own draws
+of it, or their mean, are taken for known. The metrics are given, or asked of 500 people every four weeks (with the
+given base, and in the whole stage). The prior is the stage's everywhere.
 
 make bench B=bvar [ARGS="--seeds 20"]
 """
@@ -25,12 +26,13 @@ from benchmarks.common.machine import finish, machine, rounded
 from benchmarks.common.var_by_nuts import TIGHT, by_nuts
 from benchmarks.worlds.brand import METRICS, SCALE, TRUE, brand_world
 from mmm_core.inference.fit import fit
-from mmm_core.long_term.base import base_draws, plugged_in, variance_ratio, with_metrics
+from mmm_core.long_term.base import measured_base, plugged_in, variance_ratio, with_metrics
 from mmm_core.long_term.coefficients import Coefficients
 from mmm_core.long_term.fit import fit_bvar
 from mmm_core.long_term.multipliers import cumulative_multipliers, long_run_multipliers
-from mmm_core.long_term.stage import fit_long_term
+from mmm_core.long_term.stage import fit_long_term, minnesota
 from mmm_core.long_term.tracked import fit_tracked_bvar
+from mmm_core.spec.long_term_spec import LongTermRule
 from mmm_core.spec.model_spec import parse_spec
 
 SPEC: dict[str, Any] = {
@@ -94,6 +96,11 @@ def against_nuts() -> dict[str, float | None]:
     }
 
 
+def by_metric(waves: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Waves parted by metric."""
+    return {str(name): part.drop(columns="metric") for name, part in waves.groupby("metric")}
+
+
 def row(seed: int, draws: int) -> dict[str, dict[str, float]]:
     """What is found of one world, in each way."""
     world = brand_world(seed)
@@ -103,24 +110,24 @@ def row(seed: int, draws: int) -> dict[str, dict[str, float]]:
     }
     rule = {"metrics": list(METRICS), "lags": 1, "draws": draws, "seed": seed}
     tree = fit(world.table, parse_spec({**SPEC, "long_term": rule, "fit": {**SPEC["fit"], "seed": seed}}))
-    base = base_draws(tree, draws)
+    base = measured_base(tree, draws)
     weeks = base["week"].to_numpy()
     of_window = {name: metric.sel(week=weeks) for name, metric in metrics.items()}
-    both = with_metrics(base, of_window)
-    asked = world.asked(500, 4, seed)
-    by_metric = {name: part.drop(columns="metric") for name, part in asked.groupby("metric")}
-    settings: dict[str, Any] = {"lags": 1, "seed": seed}
+    both = with_metrics(base["base"], of_window)
+    asked, sure = by_metric(world.asked(500, 4, seed)), by_metric(world.sure().query("start >= @weeks[0]"))
+    settings: dict[str, Any] = {"lags": 1, "seed": seed, "prior": minnesota(LongTermRule(**rule))}
     stage_begun = time.perf_counter()
-    in_window = asked[asked["end"] >= pd.Timestamp(weeks[0])]
+    in_window = world.asked(500, 4, seed).query("end >= @weeks[0]")
     stage = fit_long_term(tree, in_window, checked=False)
+    stage_seconds = time.perf_counter() - stage_begun
+    measured, sd = (with_metrics(base[name], {}) for name in ("measured", "sd"))
     fits = {
         "stage": stage.draws,
         "given": fit_bvar(world.variables, world.spend, draws=draws, **settings),
-        "by_model": fit_bvar(both, world.spend, **settings),
+        "by_model": fit_tracked_bvar(measured, sure, world.spend, noise=sd, **settings),
+        "taken_for_known": fit_bvar(both, world.spend, **settings),
         "plugged_in": fit_bvar(plugged_in(both), world.spend, draws=draws, **settings),
-        "tracked": fit_tracked_bvar(
-            world.variables[["base"]], by_metric, world.spend, draws=draws, **settings
-        ),
+        "tracked": fit_tracked_bvar(world.variables[["base"]], asked, world.spend, draws=draws, **settings),
     }
     found: dict[str, dict[str, float]] = {}
     for way, fitted in fits.items():
@@ -141,7 +148,7 @@ def row(seed: int, draws: int) -> dict[str, dict[str, float]]:
     }
     found["by_model"]["variance_ratio"] = variance_ratio(year["by_model"], year["plugged_in"]).item()
     found["stage"] |= {
-        "seconds": time.perf_counter() - stage_begun,
+        "seconds": stage_seconds,
         "rhat": stage.attrs["rhat"],
         "ess": stage.attrs["ess"],
     }

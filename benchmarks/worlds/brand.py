@@ -64,6 +64,22 @@ class BrandWorld:
             parts.append(pd.DataFrame(part))
         return pd.concat(parts, ignore_index=True)
 
+    def sure(self) -> pd.DataFrame:
+        """Waves that leave no doubt, every week: the metrics as if they were known."""
+        parts = [
+            pd.DataFrame(
+                {
+                    "metric": name,
+                    "start": self.index,
+                    "end": self.index + pd.Timedelta(days=6),
+                    "share": expit(self.variables[name].to_numpy()),
+                    "sample": 1e9,
+                }
+            )
+            for name in METRICS
+        ]
+        return pd.concat(parts, ignore_index=True)
+
 
 def brand_world(seed: int) -> BrandWorld:
     """World number `seed`."""

@@ -43,7 +43,7 @@ TESTED = 20
 def checks(
     found: LongTerm,
     plain: xr.Dataset | None = None,
-    base: xr.DataArray | None = None,
+    base: xr.Dataset | None = None,
     seen: Surveys | None = None,
     media: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -100,7 +100,7 @@ def _residuals(found: LongTerm) -> Row:
 
 
 def _stationary(found: LongTerm) -> list[Row]:
-    observed = found.draws["observed"].isel(observed_week=slice(int(found.rule.unit_root), None))
+    observed = found.draws["observed"]
     places = np.linspace(0, observed.sizes["draw"] - 1, TESTED).astype(int)
     names = [str(name) for name in observed["variable"].to_numpy()]
     p_values = np.array([
@@ -168,7 +168,7 @@ def _propagated(found: LongTerm, plain: xr.Dataset) -> list[Row]:
 
 
 def _forecast(
-    base: xr.DataArray, seen: Surveys, media: pd.DataFrame, settings: Mapping[str, Any], seed: int
+    base: xr.Dataset, seen: Surveys, media: pd.DataFrame, settings: Mapping[str, Any], seed: int
 ) -> list[Row]:
     try:
         table = tracker_against_random_walk(base, seen.by_metric, media, seed=seed, **settings)

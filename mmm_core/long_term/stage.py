@@ -3,9 +3,10 @@
     found = fit_long_term(posterior, surveys)
     found.roi(), found.responses(), found.brand(), found.checks(), found.notes
 
-One draw of the autoregression for each of some draws of the short-term posterior: base sales are that draw's, the
-metrics' weekly states are drawn together with the coefficients (`mmm_core.long_term.tracked`), media are the paid
-channels' spend, all geos together. The result is one DataTree that a file can hold; the tables are read from it.
+One draw of the autoregression for each of some draws of the short-term posterior: base sales are measured by what that
+draw leaves of the KPI, their weekly states and the metrics' are drawn together with the coefficients
+(`mmm_core.long_term.tracked`), media are the paid channels' spend, all geos together. The result is one DataTree that a
+file can hold; the tables are read from it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mmm_core.effects.roi import roi_draws
 from mmm_core.errors import InputError
 from mmm_core.json_text import dumps
 from mmm_core.long_term import tables
-from mmm_core.long_term.base import BASE, base_draws, plugged_in, with_metrics
+from mmm_core.long_term.base import BASE, measured_base, plugged_in, with_metrics
 from mmm_core.long_term.checks import checks
 from mmm_core.long_term.fit import lag_order
 from mmm_core.long_term.minnesota import GammaPrior, Minnesota
@@ -85,14 +86,14 @@ def fit_long_term(
     weeks = first_days(pd.DatetimeIndex(read.data["week"].to_numpy()), read.spec)
     seen = surveys_of(waves(surveys), rule.metrics, weeks, None if as_of is None else pd.Timestamp(as_of))
     media = spend_of(read, rule)
-    base = with_metrics(base_draws(read, rule.draws).assign_coords(week=weeks), {})
+    base = measured_base(read, rule.draws, rule.seed).assign_coords(week=weeks)
     settings = _settings(rule)
     if len(rule.lags) > 1:
         settings["lags"] = chosen_lags(base, seen, media, rule)
-    draws = fit_tracked_bvar(base, seen.by_metric, media, seed=rule.seed, **settings)
+    draws = fit_measured(base, seen, media, seed=rule.seed, **settings)
     plain = None
     if checked:
-        mean = plugged_in(base)
+        mean = plugged_in(with_metrics(base["base"], {}))
         plain = fit_tracked_bvar(
             mean, seen.by_metric, media, draws=min(PLUG_IN_DRAWS, rule.draws), seed=rule.seed, **settings
         )
@@ -122,6 +123,12 @@ def fit_long_term(
         checks(half, plain, base, seen, media, settings) if checked else checks(half)
     )
     return LongTerm(xr.DataTree.from_dict(groups))
+
+
+def fit_measured(base: xr.Dataset, surveys: Surveys, media: pd.DataFrame, **settings: Any) -> xr.Dataset:
+    """Draws of the autoregression of the surveys' metrics and of a base as `measured_base` gives it."""
+    measured, sd = (with_metrics(base[name], {}) for name in ("measured", "sd"))
+    return fit_tracked_bvar(measured, surveys.by_metric, media, noise=sd, **settings)
 
 
 class LongTerm:
@@ -286,13 +293,13 @@ def minnesota(rule: LongTermRule) -> Minnesota:
     )
 
 
-def chosen_lags(base: xr.DataArray, seen: Surveys, media: pd.DataFrame, rule: LongTermRule) -> int:
+def chosen_lags(base: xr.Dataset, seen: Surveys, media: pd.DataFrame, rule: LongTermRule) -> int:
     """Of the rule's lags those with the most evidence, given states that were drawn with the most lags of them."""
     places = np.linspace(0, base.sizes["draw"] - 1, min(CHOOSING_DRAWS, base.sizes["draw"])).astype(int)
     settings = {**_settings(rule), "lags": max(rule.lags)}
-    drawn = fit_tracked_bvar(base.isel(draw=places), seen.by_metric, media, seed=rule.seed, **settings)
+    drawn = fit_measured(base.isel(draw=places), seen, media, seed=rule.seed, **settings)
     given = series(
-        drawn["observed"].rename(observed_week="week").isel(week=slice(int(rule.unit_root), None)),
+        drawn["observed"].rename(observed_week="week"),
         media,
         differenced=_differenced(rule),
     )

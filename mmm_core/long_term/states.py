@@ -1,13 +1,16 @@
-"""Weekly states of metrics that surveys measure, given the vector autoregression they belong to: one exact draw.
+"""Weekly states of what is measured with error, given the vector autoregression they belong to: one exact draw.
 
 Given its coefficients the autoregression is a normal density of all weeks' variables,
 
     sum_a F_a y_{t-a} - m_t ~ N(0, Sigma),   F_0 = I, F_l = -A_l,   m_t = intercept, media and terms of week t,
 
-and so is each wave of a survey, h_w'y_j + u_w. Of the variables some are known (the base) and some latent (the
-metrics). Put the known ones on the right, and the latent ones' precision is a band around the diagonal, weeks in
-order: a Cholesky factor of it costs weeks x band^2. The draw is that of a Kalman smoother (Chan and Jeliazkov 2009),
-with waves of any number of weeks and any number of metrics.
+and so are each wave of a survey, h_w'y_j + u_w, and each week's measurement, y_jt + u_t. Of the variables some may be
+known and some are latent (the metrics, the base of a short-term model). Put the known ones on the right, and the latent
+ones' precision is a band around the diagonal, weeks in order: a Cholesky factor of it costs weeks x band^2. The draw is
+that of a Kalman smoother (Chan and Jeliazkov 2009), with waves of any number of weeks and any number of variables.
+
+A variable whose change is modelled is a state in its level all the same: with D the diagonal of those, the density is
+that of levels with the lags A_1 + D, A_l - A_{l-1} D, -A_p D (`in_levels`).
 """
 
 from __future__ import annotations
@@ -25,6 +28,13 @@ class Waves(NamedTuple):
     information: np.ndarray  # H'V^{-1}z, (week, latent)
 
 
+class Weekly(NamedTuple):
+    """What is measured of latent states every week, with an error of its own each."""
+
+    precision: np.ndarray  # 1/v, 0 where nothing was measured, (chain, week, latent)
+    information: np.ndarray  # z/v, (chain, week, latent)
+
+
 class Start(NamedTuple):
     """What is believed of the latent states in the weeks before the first row: a random walk from anywhere.
 
@@ -32,7 +42,7 @@ class Start(NamedTuple):
     """
 
     mean: np.ndarray  # (latent,)
-    sd: float  # of the first week
+    sd: np.ndarray  # of the first week, (latent,)
     step: float  # sd of a week's change
 
 
@@ -51,13 +61,26 @@ def of_waves(days: list[np.ndarray], measured: list[np.ndarray], variance: list[
     """
     latent, weeks = len(days), days[0].shape[1]
     precisions = [(h.T / v) @ h for h, v in zip(days, variance, strict=True)]
-    reach = max(int(np.subtract(*np.nonzero(precision)).max()) for precision in precisions)
+    reach = max(int(np.subtract(*np.nonzero(precision)).max(initial=0)) for precision in precisions)
     band = np.zeros((reach * latent + 1, weeks * latent))
     for place, precision in enumerate(precisions):
         for away in range(reach + 1):
             band[away * latent, place : (weeks - away) * latent : latent] = np.diagonal(precision, -away)
     information = [h.T @ (z / v) for h, z, v in zip(days, measured, variance, strict=True)]
     return Waves(band, np.stack(information, axis=1))
+
+
+def in_levels(lags: np.ndarray, differenced: np.ndarray) -> np.ndarray:
+    """Lags of the levels, (chain, lag, n, n), one more than those of the series as modelled where any is differenced.
+
+    Args:
+        lags: A, (chain, lag, n, n). differenced: (n,), whose change is modelled.
+    """
+    if not differenced.any():
+        return lags
+    before = np.concatenate([lags, np.zeros_like(lags[:, :1])], axis=1)
+    after = np.concatenate([-np.broadcast_to(np.eye(len(differenced)), lags[:, :1].shape), lags], axis=1)
+    return np.asarray(before - after * differenced)
 
 
 def band_of(
@@ -68,6 +91,7 @@ def band_of(
     latent: np.ndarray,
     waves: Waves,
     start: Start,
+    weekly: Weekly | None = None,
 ) -> Band:
     """The latent states' precision and information, of several chains at once.
 
@@ -76,6 +100,7 @@ def band_of(
         expected: m_t, (chain, row, n), of the weeks from the first that has all its lags on.
         known: (chain, week, n), whose latent columns are not looked at. latent: positions of the latent variables.
         start: what is believed of the states in the weeks before the first row.
+        weekly: what is measured of them beside the waves.
     """
     chains, order, variables = lags.shape[:3]
     weeks, rows, count = known.shape[1], expected.shape[1], len(latent)
@@ -96,6 +121,9 @@ def band_of(
     band = np.zeros((chains, size, weeks * count))
     band[:, : len(waves.precision)] = waves.precision
     band[:, 0, :count] += 1 / start.sd**2
+    if weekly is not None:
+        band[:, 0] += weekly.precision.reshape(chains, -1)
+        information += weekly.information
     before, after = slice(0, (first - 1) * count), slice(count, first * count)
     band[:, 0, before] += 1 / start.step**2
     band[:, 0, after] += 1 / start.step**2

@@ -1,16 +1,17 @@
-"""A vector autoregression of metrics that surveys measure now and then, states and coefficients together.
+"""A vector autoregression of what is measured with error, states and coefficients together.
 
-States that are drawn beforehand, with no idea of media or of the other variables, tell little of either where no wave
-was: effects on a metric asked about once a month come out several times too small. Here the autoregression itself
-says how a metric moves between its waves. Each step of the sampler draws
+A survey tells of a metric now and then; a short-term model tells of base sales every week, with noise. States that are
+drawn beforehand, with no idea of media or of the other variables, tell little of either: effects on a metric asked
+about once a month come out several times too small, and noise is taken for shocks of the base's own. Here the
+autoregression itself says how the states move. Each step of the sampler draws
 
     the hyperparameters given the weekly states, the coefficients integrated out (one Metropolis step),
     the coefficients and the covariance given both, exactly (`mmm_core.long_term.conjugate`),
-    the weekly states given the coefficients, the waves and what is known, exactly (`mmm_core.long_term.states`).
+    the weekly states given the coefficients, the measurements and what is known, exactly (`mmm_core.long_term.states`).
 
-Of known variables that are draws themselves (an MMM's base) each kept draw uses another one, and the steps between
-two
-kept draws let the chain settle on it: the surveys do not change what the first stage says of the base.
+Of known or measured variables that are draws themselves (an MMM's base) each kept draw uses another one, and the steps
+between two kept draws let the chain settle on it: neither the surveys nor the autoregression change what the first
+stage says of media, of season and of its noise.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ from mmm_core.long_term.coefficients import Coefficients, labelled
 from mmm_core.long_term.conjugate import Moments, draw, moments, posterior
 from mmm_core.long_term.fit import Prepared, prepare
 from mmm_core.long_term.independent import Equations, Restrictions, restricted_step, restrictions, strengths
+from mmm_core.long_term.measured import BEGIN, WIDE, Known, begun, known_of, units_of
 from mmm_core.long_term.minnesota import Minnesota, centre, scales
 from mmm_core.long_term.series import Series, series
-from mmm_core.long_term.states import Start, Waves, band_of, draw_states, of_waves
-from mmm_core.long_term.survey import START_SD, Observations, observations, weekly_noise, weekly_states
+from mmm_core.long_term.states import Start, Waves, Weekly, band_of, draw_states, in_levels, of_waves
+from mmm_core.long_term.survey import START_SD, Observations, observations, weekly_noise
 from mmm_core.long_term.tightness import Hierarchy, optimum
 from mmm_core.posterior.mixing import statistics
 from mmm_core.threads import one_blas_thread
@@ -40,8 +42,6 @@ CHAINS = 16
 DRAWS = 1000
 STEPS = 20
 WARMUP = 500
-BEGIN = 20
-"""Draws of the states from which chains start."""
 START_STEP = 2.0
 """Sd of a week's change before the first row, in units of the weekly noise."""
 STRIDE = 0.35
@@ -54,8 +54,15 @@ class _Given(NamedTuple):
     ready: Prepared
     given: Series  # in the prior's units
     waves: Waves
-    latent: np.ndarray  # positions of the metrics
+    latent: np.ndarray  # positions of the variables that are states
     start: Start
+
+
+class _Round(NamedTuple):
+    """What the chains are told of the known variables until the next kept draw."""
+
+    path: np.ndarray  # levels of those known exactly, (chain, week, known)
+    weekly: Weekly | None  # measurements of the others
 
 
 @one_blas_thread
@@ -65,6 +72,7 @@ def fit_tracked_bvar(
     media: pd.DataFrame | None = None,
     terms: pd.DataFrame | None = None,
     *,
+    noise: xr.DataArray | None = None,
     lags: int = 2,
     media_lags: int = 0,
     prior: Minnesota | None = None,
@@ -82,6 +90,9 @@ def fit_tracked_bvar(
 
     Args:
         known: variables known every week, or draws of them, as the `variables` of `fit_bvar`: the base, as a rule.
+        noise: sd of the errors that `known` measures its variables with, (week, variable) or (draw, week, variable),
+            infinite in a week without a measurement; the variables are then states as the metrics are. Without, they
+            are known exactly.
         surveys: by metric, waves as `mmm_core.long_term.survey.weekly_states` takes them. Their variables are logits
             and stand before the known ones.
         media, terms, lags, media_lags, prior, seed: as of `fit_bvar`.
@@ -108,97 +119,60 @@ def fit_tracked_bvar(
             if wrong
             else "no survey is given: fit_bvar takes variables that are all known"
         )
-    base = _with_draws(known)
-    weeks = pd.DatetimeIndex(base["week"].to_numpy())
-    given = series(_begun(base, surveys, weeks, seed), media, terms, differenced)
-    # a difference takes the first week, and with it the waves that were over by then
-    shown = pd.DatetimeIndex(given.weeks)
-    seen = [
-        observations(waves[pd.to_datetime(waves["end"]) >= shown[0]], shown) for waves in surveys.values()
-    ]
+    table = known_of(known, noise)
+    given = series(begun(table, surveys, seed), media, terms, differenced)
+    seen = [observations(waves, table.weeks) for waves in surveys.values()]
     units = scales(given)
-    noise = [weekly_noise(each) for each in seen]
-    units = units._replace(variables=np.append(noise, units.variables[len(seen) :]))
+    units = units._replace(
+        variables=units_of(table, seen, units.variables, [weekly_noise(each) for each in seen])
+    )
     ready = prepare(given, lags, media_lags, prior, units=units)
-    work = _in_units(given, ready, seen)
-    of_base = base.transpose("draw", "week", "variable").to_numpy()
-    kept = len(of_base) if len(of_base) > 1 else draws
+    work = _in_units(given, ready, seen, table)
+    kept = table.draws if table.draws > 1 else draws
     rng = np.random.default_rng(seed)
     rounds = -(-kept // chains)
-    places = np.arange(rounds * chains) % len(of_base)
-    paths = _known_paths(of_base, given, ready)[places].reshape(rounds, chains, len(given.weeks), -1)
-    begin = given.modelled[np.arange(chains) % BEGIN] / ready.units.variables
+    places = (np.arange(rounds * chains) % table.draws).reshape(rounds, chains)
+    begin = given.observed[np.arange(chains) % BEGIN] / ready.units.variables
     rules = None
     if enters or signs or cross != 1.0:
         rules = _Rules(restrictions(given, ready.layout, enters or {}, signs or {}), cross)
-    found = _chains(work, begin, paths, (steps, warmup), rng, rules)
+    of_known = ready.units.variables[len(seen) :]
+    told = [
+        _Round(table.values[which] / of_known, table.weekly(which, of_known, len(seen))) for which in places
+    ]
+    found = _chains(work, begin, told, (steps, warmup), rng, rules)
     rhat, ess = _mixed(found.coefficients)
-    out = _labelled(found, kept, given, ready, of_base)
-    out = out.assign_coords(draw=base["draw"].to_numpy() if len(of_base) > 1 else np.arange(kept))
+    out = _labelled(found, kept, given, ready)
+    out = out.assign_coords(draw=table.draw if table.draws > 1 else np.arange(kept))
     return out.assign_attrs(chains=chains, rhat=rhat, ess=ess, seed=seed)
 
 
-def _with_draws(known: pd.DataFrame | xr.DataArray) -> xr.DataArray:
-    """Over (draw, week, variable), with one draw of what is no draws."""
-    if isinstance(known, pd.DataFrame):
-        known = xr.DataArray(
-            known.to_numpy(dtype=float),
-            dims=("week", "variable"),
-            coords={
-                "week": pd.DatetimeIndex(known.index).to_numpy(),
-                "variable": [str(name) for name in known.columns],
-            },
-        )
-    if "draw" not in known.dims:
-        known = known.expand_dims("draw")
-    return known if "draw" in known.coords else known.assign_coords(draw=np.arange(known.sizes["draw"]))
-
-
-def _begun(
-    base: xr.DataArray, surveys: Mapping[str, pd.DataFrame], weeks: pd.DatetimeIndex, seed: int
-) -> xr.DataArray:
-    """States as random walks beside the known variables: where chains begin."""
-    states = [
-        weekly_states(waves, weeks, BEGIN, seed + place)["logit"].to_numpy()
-        for place, waves in enumerate(surveys.values())
-    ]
-    places = np.linspace(0, base.sizes["draw"] - 1, BEGIN).astype(int)
-    others = base.transpose("draw", "week", "variable").to_numpy()[places]
-    return xr.DataArray(
-        np.concatenate([np.stack(states, axis=-1), others], axis=-1),
-        dims=("draw", "week", "variable"),
-        coords={"week": weeks, "variable": [*surveys, *base["variable"].to_numpy()]},
-    )
-
-
-def _in_units(given: Series, ready: Prepared, seen: list[Observations]) -> _Given:
-    units, latent = ready.units, np.arange(len(seen))
-    scale = units.variables[latent]
+def _in_units(given: Series, ready: Prepared, seen: list[Observations], table: Known) -> _Given:
+    units, metrics = ready.units, len(seen)
+    measured = 0 if table.variance is None else len(table.names)
+    scale = units.variables[: metrics + measured]
+    nothing = [np.zeros((0, len(table.weeks)))] * measured, [np.zeros(0)] * measured
     waves = of_waves(
-        [each.days for each in seen],
-        [each.measured / unit for each, unit in zip(seen, scale, strict=True)],
-        [each.variance / unit**2 for each, unit in zip(seen, scale, strict=True)],
+        [each.days for each in seen] + nothing[0],
+        [each.measured / unit for each, unit in zip(seen, scale, strict=False)] + nothing[1],
+        [each.variance / unit**2 for each, unit in zip(seen, scale, strict=False)] + nothing[1],
     )
     scaled = replace(
         given,
         media=given.media / units.media,
         deterministic=given.deterministic / units.terms[1:],
     )
-    middle = np.array([each.measured.mean() for each in seen]) / scale
-    return _Given(ready, scaled, waves, latent, Start(middle, START_SD / float(scale.min()), START_STEP))
+    of_known = table.values[..., :measured]
+    middle = np.array([each.measured.mean() for each in seen] + list(of_known.mean((0, 1)))) / scale
+    wide = np.array([START_SD] * metrics + list(WIDE * of_known.std((0, 1)))) / scale
+    return _Given(ready, scaled, waves, np.arange(metrics + measured), Start(middle, wide, START_STEP))
 
 
-def _known_paths(of_base: np.ndarray, given: Series, ready: Prepared) -> np.ndarray:
-    """Known variables as modelled, in the prior's units, (draw, week, known)."""
-    return _changes(of_base, given) / ready.units.variables[-of_base.shape[-1] :]
-
-
-def _changes(of_base: np.ndarray, given: Series) -> np.ndarray:
-    """Known variables with the differenced ones' changes, (draw, week, known)."""
+def _changes(levels: np.ndarray, given: Series) -> np.ndarray:
+    """Variables as modelled, the differenced ones' changes, (draw, week, n), of all variables' levels."""
     if not given.differenced:
-        return of_base
-    moved = given.is_differenced[-of_base.shape[-1] :]
-    return np.where(moved, np.diff(of_base, axis=1), of_base[:, 1:])
+        return levels
+    return np.where(given.is_differenced, np.diff(levels, axis=1), levels[:, 1:])
 
 
 class _Rules(NamedTuple):
@@ -213,14 +187,14 @@ class _Chains(NamedTuple):
 
     coefficients: np.ndarray  # (round, chain, K, n)
     covariance: np.ndarray  # (round, chain, n, n)
-    states: np.ndarray  # (round, chain, week, latent)
+    levels: np.ndarray  # of all variables, (round, chain, week, n)
     tightness: np.ndarray  # (round, chain, hyperparameter)
 
 
 def _chains(
     work: _Given,
     begin: np.ndarray,
-    paths: np.ndarray,
+    told: Sequence[_Round],
     length: tuple[int, int],
     rng: np.random.Generator,
     rules: _Rules | None,
@@ -228,8 +202,7 @@ def _chains(
     """All chains at once.
 
     Args:
-        begin: variables to start from, (chain, week, n). paths: the known ones of each round, (round, chain, week,
-            known).
+        begin: levels to start from, (chain, week, n). told: of each round.
         length: steps between two rounds, and more before the first.
     """
     steps, warmup = length
@@ -237,14 +210,16 @@ def _chains(
     problem, layout = ready.problem, ready.layout
     middle = centre(layout, problem.own_lags)
     chains, variables = len(begin), layout.variables
-    values = begin.copy()
+    levels, moved = begin.copy(), work.given.is_differenced
     logs = np.tile(np.log(np.clip(optimum(problem), 2e-3, 5e2)), (chains, 1))
     restricted: _Restricted | None = None
     rounds: list[tuple[np.ndarray, ...]] = []
-    for number, path in enumerate(paths):
-        values[..., len(latent) :] = path
+    for number, now in enumerate(told):
+        levels[..., len(latent) :] = now.path[..., now.path.shape[-1] - (variables - len(latent)) :]
         for step in range(steps + (warmup if number == 0 else 0)):
-            rows = replace(work.given, modelled=values).regression(layout.lags, layout.media_lags)
+            rows = replace(work.given, modelled=_changes(levels, work.given)).regression(
+                layout.lags, layout.media_lags
+            )
             about = moments(rows.outcome, rows.regressors, middle)
             if rules is not None and restricted is None and step >= warmup // 2:
                 logs[:] = logs.mean(0)  # the tightness of all chains together, from here on
@@ -260,9 +235,10 @@ def _chains(
                 coefficients = coefficients + middle
             expected = rows.regressors[..., layout.media.start :] @ coefficients[:, layout.media.start :]
             lags = coefficients[:, : layout.media.start].reshape(chains, layout.lags, variables, variables)
-            band = band_of(lags.swapaxes(2, 3), sigma, expected, values, latent, work.waves, work.start)
-            values[..., latent] = draw_states(band, rng).reshape(chains, -1, len(latent))
-        rounds.append((coefficients, sigma, values[..., latent].copy(), np.exp(logs)))
+            of_levels = in_levels(lags.swapaxes(2, 3), moved)
+            band = band_of(of_levels, sigma, expected, levels, latent, work.waves, work.start, now.weekly)
+            levels[..., latent] = draw_states(band, rng).reshape(chains, -1, len(latent))
+        rounds.append((coefficients, sigma, levels.copy(), np.exp(logs)))
     return _Chains(*(np.stack(part) for part in zip(*rounds, strict=True)))
 
 
@@ -298,20 +274,15 @@ def _moved(problem: Hierarchy, logs: np.ndarray, about: Moments, rng: np.random.
     return np.where((np.log(rng.random(len(logs))) + before < after)[:, None], proposed, logs)
 
 
-def _labelled(found: _Chains, kept: int, given: Series, ready: Prepared, of_base: np.ndarray) -> xr.Dataset:
+def _labelled(found: _Chains, kept: int, given: Series, ready: Prepared) -> xr.Dataset:
     units, layout = ready.units, ready.layout
-    coefficients, covariance, states, tightness = (
+    coefficients, covariance, levels, tightness = (
         part.reshape(part.shape[0] * part.shape[1], *part.shape[2:])[:kept] for part in found
     )
     coefficients = coefficients * units.variables / units.regressors(layout)[:, None]
     covariance = covariance * units.variables * units.variables[:, None]
-    states = states * units.variables[: states.shape[-1]]
-    base = np.broadcast_to(of_base, (kept, *of_base.shape[1:])) if len(of_base) == 1 else of_base
-    unknown = np.full(
-        (kept, base.shape[1] - states.shape[1], states.shape[2]), np.nan
-    )  # what a difference takes
-    observed = np.concatenate([np.concatenate([unknown, states], axis=1), base], axis=-1)
-    modelled = np.concatenate([states, _changes(base, given)], axis=-1)
+    observed = levels * units.variables
+    modelled = _changes(observed, given)
     drawn = replace(given, observed=observed, modelled=modelled)
     out = labelled(Coefficients.stacked(coefficients, covariance, layout, given.is_differenced), drawn)
     out["prior_scale"] = ("equation",), units.variables

@@ -2,9 +2,9 @@
 
 At each origin only the waves that were over and the base up to it are known: states that are smoothed with what came
 later would forecast themselves. Metrics are compared where they were measured, wave by wave, with the last wave before
-the origin. Base sales nobody measures: each draw's path is forecast by the draw fitted to it, and compared with that
-path and its last value. They are those of a model fitted on all weeks, so that the weeks before an origin know a little
-of what came.
+the origin. Base sales nobody sees without noise: what is forecast is compared with the short-term model's own path,
+which is smooth, beside "as the week of the origin". Season, media and noise, whose effects a draw takes off, are those
+of a model fitted on all weeks, so that the weeks before an origin know a little of what came.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import xarray as xr
 from scipy.special import expit
 
 from mmm_core.errors import InputError
-from mmm_core.long_term.base import BASE
+from mmm_core.long_term.base import BASE, with_metrics
 from mmm_core.long_term.forecast import expected_path, forecast
 from mmm_core.long_term.survey import FEWEST_WAVES, days_in_weeks
 from mmm_core.long_term.tracked import fit_tracked_bvar
@@ -28,7 +28,7 @@ CHAINS, DRAWS, STEPS, WARMUP = 8, 80, 10, 200
 
 
 def tracker_against_random_walk(
-    base: xr.DataArray,
+    base: xr.Dataset,
     surveys: Mapping[str, pd.DataFrame],
     media: pd.DataFrame,
     *,
@@ -40,8 +40,8 @@ def tracker_against_random_walk(
     """Errors of forecasts from several past weeks, beside those of the last value.
 
     Args:
-        base: (draw, week, variable), of the base alone. surveys, media, settings: as of `fit_tracked_bvar`; media
-            of the weeks forecast are those that came.
+        base: of `mmm_core.long_term.base.measured_base`. surveys, media, settings: as of `fit_tracked_bvar`; media of
+            the weeks forecast are those that came.
         origins: how many, spread over the last third of the weeks. weeks: how far ahead.
 
     Returns:
@@ -64,24 +64,30 @@ def tracker_against_random_walk(
         if min(len(part) for part in past.values()) < FEWEST_WAVES:
             continue
         places = np.linspace(0, base.sizes["draw"] - 1, min(DRAWS, base.sizes["draw"])).astype(int)
+        some = base.isel(draw=places)
+        measured, sd = (
+            with_metrics(some[name].isel(week=slice(0, origin)), {}) for name in ("measured", "sd")
+        )
         fitted = fit_tracked_bvar(
-            base.isel(week=slice(0, origin), draw=places), past, media.loc[: known[-1]],
+            measured, past, media.loc[: known[-1]], noise=sd,
             chains=CHAINS, steps=STEPS, warmup=WARMUP, seed=seed + number, **settings,
         )  # fmt: skip
         paths = forecast(fitted, weeks, media.loc[ahead], seed=seed + number)
-        came = base.isel(draw=places).sel(variable=BASE).transpose("draw", "week").to_numpy()
-        expected = expected_path(fitted, weeks, media.loc[ahead])[..., -1]
-        errors[BASE].append((came[:, origin : origin + weeks] - expected).ravel())
-        naive[BASE].append((came[:, origin : origin + weeks] - came[:, origin - 1, None]).ravel())
+        came = some["base"].transpose("draw", "week").to_numpy()[:, origin : origin + weeks]
+        last = fitted["observed"].sel(variable=BASE).transpose("draw", "observed_week").to_numpy()[:, -1:]
+        # of all draws together: a single draw's state of the origin's week is off by chance
+        expected = np.median(expected_path(fitted, weeks, media.loc[ahead])[..., -1], axis=0)
+        errors[BASE].append((came.mean(0) - expected).ravel())
+        naive[BASE].append((came.mean(0) - last.mean()).ravel())
         for name, part in surveys.items():
             inside = (part["start"] >= ahead[0]) & (part["end"] <= ahead[-1] + pd.Timedelta(days=6))
             later = part[inside]
             if len(later) == 0:
                 continue
             share = expit(paths.sel(variable=name).to_numpy()).mean(0)
-            measured = later["share"].to_numpy(float)
-            errors[name].append(measured - days_in_weeks(later, ahead) @ share)
-            naive[name].append(measured - float(past[name]["share"].iloc[-1]))
+            asked = later["share"].to_numpy(float)
+            errors[name].append(asked - days_in_weeks(later, ahead) @ share)
+            naive[name].append(asked - float(past[name]["share"].iloc[-1]))
     rows = []
     for name in errors:
         ours, theirs = (

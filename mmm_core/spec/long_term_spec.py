@@ -59,11 +59,17 @@ class Belief(Strict):
 
 
 class Tightness(Strict):
-    """The Minnesota prior's hyperparameters, by default those of Giannone, Lenza and Primiceri (2015)."""
+    """The Minnesota prior's hyperparameters.
+
+    Lags have the prior of Giannone, Lenza and Primiceri (2015). Media have a wider one, as one tightness stands for all
+    equations: a channel that builds one metric and nothing else would be held back by the equations it does not enter.
+    The dummy observations of that paper are left out unless asked for: they hold a variable that is large beside its
+    weekly noise, as base sales and the logits of shares are, to a random walk, which has no long run.
+    """
 
     lags: Belief = Field(default=Belief(mode=0.2, sd=0.4), description="of the variables' lags")
     media: Belief = Field(
-        default=Belief(mode=0.2, sd=0.4), description="of media, in sd of a variable per sd of a channel"
+        default=Belief(mode=1.0, sd=1.0), description="of media, in sd of a variable per sd of a channel"
     )
     sum_of_coefficients: Belief = Field(
         default=Belief(mode=1.0, sd=1.0), description="a variable that stood still goes on standing still"
@@ -72,7 +78,7 @@ class Tightness(Strict):
         default=Belief(mode=1.0, sd=1.0), description="all variables as they began are a place to stay"
     )
     dummies: tuple[Dummies, ...] = Field(
-        default=("sum_of_coefficients", "initial_observation"),
+        default=(),
         description="which of the latter two are part of the prior",
     )
     decay: float = Field(

@@ -6,7 +6,7 @@ import xarray as xr
 
 from mmm_core.effects.contributions import baseline_draws, contributions
 from mmm_core.errors import InputError
-from mmm_core.long_term.base import base_draws, plugged_in, variance_ratio, with_metrics
+from mmm_core.long_term.base import base_draws, measured_base, plugged_in, variance_ratio, with_metrics
 from mmm_core.long_term.fit import fit_bvar
 from mmm_core.long_term.multipliers import cumulative_multipliers
 from tests.mmm_core.long_term.worlds import world
@@ -111,3 +111,70 @@ def test_a_variance_ratio_is_that_of_widths():
 def test_the_plug_in_is_the_mean(tree):
     base = with_metrics(base_draws(tree), {})
     assert np.allclose(plugged_in(base).sel(variable="base"), base.mean("draw").sel(variable="base"))
+
+
+def expected_kpi(tree, draw):
+    """The KPI's expectation at a draw, worked out from contributions of that draw alone, (week,)."""
+    from mmm_core.posterior.handle import Posterior
+
+    predictor = Posterior.of(tree).predictor(np.array([draw]))
+    base = predictor.baseline_terms(slice(0, 1))
+    return predictor.with_media(predictor.expected(base, slice(0, 1)), predictor.media_terms(slice(0, 1)))[0]
+
+
+def test_of_a_kpi_in_levels_the_measurement_is_what_all_else_leaves_of_it(tree):
+    """KPI less media, season and controls, whatever level the draw has; its error is the model's noise."""
+    found = measured_base(tree)
+    kpi = tree["constant_data/kpi"].to_numpy()[0]
+    everything = expected_kpi(tree, 7)[0] - found["base"].sel(draw=7).to_numpy()
+    assert np.allclose(found["measured"].sel(draw=7), kpi - everything, rtol=1e-9)
+    unit = float(tree["constant_data/kpi_scale"]) * float(tree["constant_data/population"][0])
+    sigma = tree["posterior/sigma"].to_numpy().reshape(-1)
+    assert np.allclose(found["sd"], unit * sigma[:, None], rtol=1e-9)
+    # another level changes the base that a draw has, and not what is measured
+    moved = tree.copy(deep=True)
+    moved["posterior/level"] = moved["posterior/level"] + np.linspace(0, 1, moved["posterior"].sizes["week"])
+    again = measured_base(moved)
+    assert not np.allclose(again["base"], found["base"])
+    assert np.allclose(again["measured"], found["measured"], rtol=1e-9)
+
+
+def test_of_a_panel_geos_measure_the_common_level_together():
+    """Two geos: the mean of what both say, with the error of a mean; none where no geo was seen."""
+    table = weekly_table(geos=("north", "south"))
+    tree = posterior(panel_spec(), table, draws=20)
+    data = tree["constant_data"].to_dataset()
+    unit = float(data["kpi_scale"]) * data["population"].to_numpy()
+    sigma = tree["posterior/sigma"].to_numpy().reshape(-1)
+    found = measured_base(tree)
+    left = (data["kpi"].to_numpy() - expected_kpi(tree, 3)) / unit[:, None]
+    expected = found["base"].sel(draw=3) + unit.sum() * left.mean(0)
+    assert np.allclose(found["measured"].sel(draw=3), expected, rtol=1e-9)
+    assert np.allclose(found["sd"], unit.sum() * sigma[:, None] / np.sqrt(2), rtol=1e-9)
+    blind = tree.copy(deep=True)
+    seen = data["observed"].copy(deep=True)
+    seen[0, 5] = seen[0, 8] = seen[1, 8] = False
+    blind["constant_data/observed"] = seen
+    some = measured_base(blind)
+    assert np.allclose(some["sd"].isel(week=5), unit.sum() * sigma)
+    assert np.isinf(some["sd"].isel(week=8)).all()
+    assert np.allclose(some["measured"].isel(week=8), some["base"].isel(week=8))
+
+
+def test_of_a_logarithm_the_measurement_is_relative_to_the_base():
+    tree = posterior({**SPEC, "kpi": {"column": "revenue", "scale": "log"}}, None, draws=20)
+    found = measured_base(tree)
+    sigma = tree["posterior/sigma"].to_numpy().reshape(-1)[:, None] * float(tree["constant_data/kpi_scale"])
+    assert np.allclose(found["sd"] / found["base"], sigma, rtol=1e-9)
+    spread = np.exp(sigma[9] ** 2 / 2)
+    left = np.log(tree["constant_data/kpi"].to_numpy()[0] / (expected_kpi(tree, 9)[0] / spread))
+    assert np.allclose(found["measured"].sel(draw=9) / found["base"].sel(draw=9), 1 + left, rtol=1e-9)
+
+
+def test_heavy_tailed_noise_measures_a_week_by_its_own_weight():
+    tree = posterior({**SPEC, "likelihood": "student_t"}, None, draws=20)
+    found = measured_base(tree)
+    sd = found["sd"].to_numpy()
+    assert (np.ptp(sd, axis=1) > 0).all()
+    off = abs(found["measured"] - found["base"]).to_numpy()
+    assert np.corrcoef(off.ravel(), np.log(sd).ravel())[0, 1] > 0.05  # far off weighs less

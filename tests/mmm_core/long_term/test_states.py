@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmm_core.long_term.states import Band, Start, band_of, draw_states, of_waves
+from mmm_core.long_term.states import Band, Start, Weekly, band_of, draw_states, in_levels, of_waves
 from tests.mmm_core.long_term.worlds import path, three_variables
 
 WEEKS = 14
@@ -92,7 +92,7 @@ def test_states_are_the_dense_normal_given_waves_and_what_is_known(latent):
         *many,
         latent,
         of_waves(days, measured, variance),
-        Start(mean_start, sd_start, step_start),
+        Start(mean_start, np.full(2, sd_start), step_start),
     )
     precision = dense_of(found.precision[2])
     assert np.allclose(np.linalg.solve(precision, found.information[2]), mean, atol=1e-8)
@@ -103,3 +103,39 @@ def test_states_are_the_dense_normal_given_waves_and_what_is_known(latent):
     error = np.sqrt(np.diag(left) / 4000)
     assert (np.abs(draws.mean(0) - mean) < 4.5 * error).all()
     assert np.allclose(np.cov(draws.T), left, atol=0.08 * np.diag(left).max())
+
+
+def test_weekly_measurements_are_waves_of_a_week_each():
+    rng = np.random.default_rng(4)
+    known, expected = rng.normal(size=(2, WEEKS, 3)), rng.normal(size=(2, WEEKS - 2, 3))
+    lags, sigma = np.stack([LAGS, 0.5 * LAGS]), np.stack([COVARIANCE, 2 * COVARIANCE])
+    days, measured, variance = surveys(rng)
+    seen = rng.random(WEEKS) < 0.7
+    figure, spread = rng.normal(size=WEEKS), rng.gamma(2, 0.1, WEEKS)
+    latent, start = np.array([0, 1]), Start(np.zeros(2), np.full(2, 3.0), 0.7)
+
+    def band(days, measured, variance, weekly=None):
+        waves = of_waves(days, measured, variance)
+        return band_of(lags, sigma, expected, known, latent, waves, start, weekly)
+
+    more = (np.eye(WEEKS)[seen], figure[seen], spread[seen])
+    as_waves = band(*([part[0], both] for part, both in zip((days, measured, variance), more, strict=True)))
+    precision = np.zeros((2, WEEKS, 2))
+    precision[:, seen, 1] = 1 / spread[seen]
+    nothing = [days[0], np.zeros((0, WEEKS))], [measured[0], np.zeros(0)], [variance[0], np.zeros(0)]
+    weekly = band(*nothing, Weekly(precision, precision * figure[:, None]))
+    assert np.allclose(weekly.information, as_waves.information)
+    assert np.allclose(weekly.precision, as_waves.precision[:, : weekly.precision.shape[1]])
+
+
+def test_lags_of_levels_leave_the_residuals_of_changes():
+    rng = np.random.default_rng(5)
+    differenced = np.array([False, False, True])
+    levels = rng.normal(size=(WEEKS, 3)).cumsum(0)
+    modelled = np.where(differenced, np.diff(levels, axis=0), levels[1:])
+    left = modelled[2:] - sum(modelled[2 - lag : len(modelled) - lag] @ LAGS[lag - 1].T for lag in (1, 2))
+    of_levels = in_levels(LAGS[None], differenced)[0]
+    assert of_levels.shape == (3, 3, 3)
+    again = levels[3:] - sum(levels[3 - lag : WEEKS - lag] @ of_levels[lag - 1].T for lag in (1, 2, 3))
+    assert np.allclose(left, again)
+    assert np.array_equal(in_levels(LAGS[None], np.zeros(3, dtype=bool))[0], LAGS)

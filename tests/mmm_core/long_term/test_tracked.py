@@ -98,7 +98,7 @@ def test_every_draw_of_the_base_is_used_once_and_what_follows_works():
     asked = {"awareness": waves(variables["awareness"], 300, 4)}
     settings = {"lags": 2, "media_lags": 1, "chains": 5, "steps": 1, "warmup": 5}
     found = fit_tracked_bvar(known, asked, media, **settings)
-    assert np.array_equal(found["observed"].sel(variable="base"), base)
+    assert np.allclose(found["observed"].sel(variable="base"), base, rtol=1e-12)
     assert found["draw"].to_numpy().tolist() == list(range(100, 137))
     assert residuals(found).shape == (37, WEEKS - 2, 2)
     ahead = forecast(found, 3, pd.DataFrame({"tv": [1.0, 0.0, 2.0]}))
@@ -134,6 +134,81 @@ def test_with_sure_answers_restrictions_are_those_of_the_restricted_autoregressi
         assert (abs(found[name].mean("draw") - exact[name].mean("draw")) < 6 * error).all(), name
 
 
+def sd_like(known, sd):
+    return xr.DataArray(np.full(known.shape, sd), dims=known.dims, coords=known.coords)
+
+
+def table_of(variables):
+    return xr.DataArray(
+        variables[["base"]], dims=("week", "variable"), coords={"week": INDEX, "variable": ["base"]}
+    )
+
+
+def test_measured_without_error_the_base_is_known():
+    variables, media = brand()
+    asked = {"awareness": waves(variables["awareness"], 10**9, 1)}
+    known = table_of(variables)
+    settings = {"lags": 1, "draws": 800, "warmup": 50, "steps": 2}
+    found = fit_tracked_bvar(known, asked, media, noise=sd_like(known, 1e-4), **settings)
+    exact = fit_tracked_bvar(known, asked, media, **settings)
+    assert np.allclose(found["observed"].sel(variable="base"), variables["base"], atol=1e-3)
+    for name in ("lag_coefficient", "media_coefficient", "covariance"):
+        error = exact[name].std("draw") / np.sqrt(min(found.attrs["ess"], exact.attrs["ess"]))
+        assert (abs(found[name].mean("draw") - exact[name].mean("draw")) < 6 * error + 1e-9).all(), name
+
+
+def test_noise_of_known_size_is_not_taken_for_shocks_of_the_base():
+    """Shocks of .2 behind noise of .4: taken for known, the base seems to be shaken twice as much and to forget."""
+    variables, media = brand(2)
+    rng = np.random.default_rng(9)
+    asked = {"awareness": waves(variables["awareness"], 4000, 1)}
+    known = table_of(variables) + rng.normal(0, 0.4, (WEEKS, 1))
+    settings = {"lags": 1, "draws": 480, "warmup": 300, "steps": 8}
+    state = fit_tracked_bvar(known, asked, media, noise=sd_like(known, 0.4), **settings)
+    taken = fit_tracked_bvar(known, asked, media, **settings)
+
+    def shock(draws):
+        return np.sqrt(draws["covariance"].sel(equation="base", variable="base"))
+
+    low, high = shock(state).quantile([0.05, 0.95], "draw").to_numpy()
+    assert low < 0.2 < high
+    assert float(shock(taken).quantile(0.01, "draw")) > 0.3
+    path = state["observed"].sel(variable="base")
+    inside = path.quantile([0.05, 0.95], "draw").to_numpy()
+    covered = (inside[0] <= variables["base"]) & (variables["base"] <= inside[1])
+    assert 0.8 < covered.mean() < 0.98
+    off = path.mean("draw").to_numpy() - variables["base"].to_numpy()
+    assert np.sqrt(np.mean(off**2)) < 0.28  # of .4 before
+
+
+def test_a_base_that_wanders_is_a_state_too_and_weeks_without_a_figure_are_drawn():
+    variables, media = brand(4)
+    rng = np.random.default_rng(3)
+    wandering = variables.assign(base=variables["base"].cumsum() / 5)
+    known = table_of(wandering) + rng.normal(0, 0.1, (WEEKS, 1))
+    noise = sd_like(known, 0.1)
+    noise[40:44] = np.inf
+    found = fit_tracked_bvar(
+        known,
+        {"awareness": waves(variables["awareness"], 1000, 4)},
+        media,
+        noise=noise,
+        lags=2,
+        differenced=("base",),
+        draws=160,
+        warmup=100,
+        steps=2,
+    )
+    path = found["observed"].sel(variable="base")
+    changes = np.diff(path.transpose("draw", "observed_week"), axis=1)
+    assert np.allclose(found["modelled"].sel(equation="base").transpose("draw", "week"), changes)
+    assert found.sizes["observed_week"] == WEEKS
+    spread = path.std("draw").to_numpy()
+    assert spread[40:44].mean() > 1.2 * np.delete(spread, range(36, 48)).mean()
+    off = path.mean("draw").to_numpy() - wandering["base"].to_numpy()
+    assert np.sqrt(np.mean(off**2)) < 0.1
+
+
 def test_what_it_cannot_be_given():
     variables, media = brand()
     with pytest.raises(InputError, match="no survey is given: fit_bvar takes"):
@@ -145,3 +220,9 @@ def test_what_it_cannot_be_given():
             media,
             differenced=("awareness",),
         )
+    known = table_of(variables)
+    asked = {"awareness": waves(variables["awareness"], 100, 4)}
+    with pytest.raises(InputError, match="must be above 0 in every week"):
+        fit_tracked_bvar(known, asked, media, noise=sd_like(known, 0.0))
+    with pytest.raises(InputError, match="noise of the known variables"):
+        fit_tracked_bvar(known, asked, media, noise=sd_like(known, 1.0).isel(week=slice(5, None)))
