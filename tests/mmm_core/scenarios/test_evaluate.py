@@ -3,7 +3,6 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import xarray as xr
 
 from mmm_core.budget.decide import decide
 from mmm_core.effects.curves import draws_at, spend_response
@@ -16,6 +15,7 @@ from mmm_core.scenarios.recommended import recommended_plan
 from mmm_core.spec.model_spec import parse_spec
 from mmm_core.spec.scenarios_spec import Scenario
 from tests.mmm_core.posteriors import FAMILY, SPEC, panel_spec, posterior, weekly_table
+from tests.mmm_core.scenarios.earlier import cut
 
 pytestmark = pytest.mark.usefixtures("hurried_compiler")
 
@@ -71,20 +71,6 @@ def test_the_recommended_plan_brings_what_its_optimizer_claims(budget):
 def test_a_plan_that_was_published_already_is_not_worked_out_again(small):
     plan = recommended_plan(Planner(small, WEEKS), small.spec.budget, {"tv": 700.0, "search": 100.0})
     np.testing.assert_allclose(plan.by_channel(), [700.0, 100.0])
-
-
-def cut(whole, weeks):
-    """The posterior as it would stand without its last weeks, with the parameters and scales of the whole."""
-    data = whole["constant_data"].to_dataset()
-    draws = whole["posterior"].to_dataset()
-    parts = {
-        "/posterior": draws.isel(week=slice(None, -weeks)),
-        "/sample_stats": whole["sample_stats"].to_dataset(),
-        "/constant_data": data.isel(week=slice(None, -weeks), media_week=slice(None, -weeks)),
-    }
-    out = xr.DataTree.from_dict(parts)
-    out.attrs = whole.attrs
-    return Posterior.of(out)
 
 
 @pytest.mark.parametrize("spec", [SPEC, panel_spec()], ids=["national", "panel"])
