@@ -260,6 +260,7 @@ def allocate(
     ]
     facts = {name: getattr(allocation, name) for name in figures}
     facts |= {"channels": allocation.channels.to_dict("records"), "not_converged": doubts}
+    facts["data_until"] = str(read.data["week"].to_numpy()[-1].astype("datetime64[D]"))
     keep(
         out,
         {

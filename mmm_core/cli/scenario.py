@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from mmm_core.cli.terminal import Folder, PosteriorFile, label, read_posterior, 
 from mmm_core.cli.terminal import out as screen
 
 if TYPE_CHECKING:
+    from mmm_core.scenarios.followed import Recommendation
     from mmm_core.scenarios.report import ScenarioReport
     from mmm_core.spec.scenarios_spec import Scenarios
 
@@ -54,6 +56,21 @@ def scenario(
             "--sweep", help="the best plan at each of several budgets too; multiples as in the YAML"
         ),
     ] = False,
+    recommended: Annotated[
+        Path | None,
+        typer.Option(
+            "--recommended",
+            help="an earlier budget_allocation.json: what was spent since, and what that cost",
+        ),
+    ] = None,
+    after: Annotated[
+        datetime | None,
+        typer.Option(
+            "--after",
+            formats=["%Y-%m-%d"],
+            help="last week of the data that it was made on, where it does not say",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="of the level's steps and the noise")] = 0,
 ) -> None:
     """Hold plans for the coming weeks against each other: what each brings, and which is better how surely."""
@@ -75,6 +92,7 @@ def scenario(
             spec.margin if margin is None else margin,
             folder=(scenarios or model or Path("model.yaml")).parent,
             seed=seed,
+            earlier=[_earlier(recommended, after)] if recommended else (),
             progress=progress,
         )
         doubts = unconverged(read)
@@ -109,6 +127,7 @@ def files_of(found: ScenarioReport, doubts: str) -> dict[str, Any]:
         "scenarios.json": {**facts_of(found), "not_converged": doubts},
         "scenarios.png": picture,
         **swept,
+        **({"spent_against_recommended.csv": found.followed[0].table} if found.followed else {}),
     }
 
 
@@ -134,6 +153,38 @@ def facts_of(found: ScenarioReport) -> dict[str, Any]:
         "pairs": found.pairs.to_dict("records"),
         "sweep": [] if found.sweep is None else found.sweep.to_dict("records"),
     }
+
+
+def _earlier(path: Path, after: datetime | None) -> Recommendation:
+    """A recommendation that `mmm allocate` wrote.
+
+    Raises:
+        InputError: no such file, another one, or one that does not say when it was made.
+    """
+    import json
+
+    import pandas as pd
+
+    from mmm_core.errors import InputError
+    from mmm_core.inputs import name_of, read_bytes
+    from mmm_core.scenarios.followed import Recommendation
+
+    try:
+        facts = json.loads(read_bytes(path))
+        table = pd.DataFrame(facts["channels"])[["channel", "current_spend", "recommended_spend"]]
+        weeks = int(facts["weeks"])
+    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{name_of(path)}: no recommendation: name a budget_allocation.json of `mmm allocate`"
+        ) from None
+    made = after or facts.get("data_until")
+    if made is None:
+        raise InputError(
+            f"{name_of(path)} does not say on which data it was made: name their last week with --after"
+        )
+    return Recommendation.of_table(table, pd.Timestamp(made), weeks)
 
 
 def _stacked(plans: Sequence[Any]) -> Any:

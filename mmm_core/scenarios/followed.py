@@ -29,6 +29,33 @@ SAME = 1e-6
 
 
 @dataclass(frozen=True)
+class Recommendation:
+    """A budget that was recommended earlier.
+
+    Attributes:
+        spend: of each channel over its horizon. before: of each channel in the weeks before it.
+        after: last week of the data that it was made on. weeks: its horizon; None where only `before` tells.
+    """
+
+    spend: Mapping[str, float]
+    before: Mapping[str, float]
+    after: date | pd.Timestamp
+    weeks: int | None = None
+
+    @classmethod
+    def of_table(
+        cls, table: pd.DataFrame, after: date | pd.Timestamp, weeks: int | None = None
+    ) -> Recommendation:
+        """From an allocation's rows: channel, current_spend, recommended_spend."""
+        by = table.set_index("channel")
+        spend, before = (
+            {str(channel): float(money) for channel, money in by[column].items()}
+            for column in ("recommended_spend", "current_spend")
+        )
+        return cls(spend, before, after, weeks)
+
+
+@dataclass(frozen=True)
 class Followed:
     """Spent against recommended.
 
@@ -37,6 +64,7 @@ class Followed:
         by_channel: (draw, channel) outcome of what was spent less that of what was recommended, each channel alone.
         difference: (draw,) of all of them together.
         first_week, last_week: of the weeks gone by. weeks: how many. horizon: of the recommendation.
+        after: last week of the data that the recommendation was made on.
         outcome: what it is counted in. margin: money that a unit of it leaves, or None.
         notes: what to know, sentences.
     """
@@ -51,6 +79,7 @@ class Followed:
     last_week: pd.Timestamp
     weeks: int
     horizon: int
+    after: pd.Timestamp
     outcome: str
     margin: float | None
     notes: tuple[str, ...] = ()
@@ -69,14 +98,17 @@ class Followed:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row a channel: channel, recommended_spend, spent, spend_change, difference (outcome of what was spent less
-        that of what was recommended), difference_q05, difference_q95.
+        """A row a channel: recommended_after, first_week, last_week, channel, recommended_spend, spent, spend_change,
+        difference (outcome of what was spent less that of what was recommended), difference_q05, difference_q95.
         """
         rows = []
         for i, channel in enumerate(self.channels):
             found = summarise(self.by_channel[:, i])
             rows.append(
                 {
+                    "recommended_after": self.after,
+                    "first_week": self.first_week,
+                    "last_week": self.last_week,
                     "channel": channel,
                     "recommended_spend": float(self.recommended[i]),
                     "spent": float(self.spent[i]),
@@ -91,7 +123,7 @@ class Followed:
     @property
     def words(self) -> tuple[str, ...]:
         """Plain English: what was done otherwise, and what it cost."""
-        of_weeks = f"{self.weeks} of {self.horizon} weeks gone by, {self.first_week.date()} to {self.last_week.date()}"
+        of_weeks = f"recommended after {self.after.date()}, {self.weeks} of {self.horizon} weeks gone by"
         gain, spent, planned = self.gain, float(self.spent.sum()), float(self.recommended.sum())
         if not np.abs(gain).max() > 0:
             return (f"{of_weeks}: what was recommended was spent", *self.notes)
@@ -178,6 +210,7 @@ def spent_against_recommended(
         last_week=last,
         weeks=gone,
         horizon=weeks,
+        after=day,
         outcome=outcome_name(spec),
         margin=spec.margin if margin is None else margin,
         notes=notes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
@@ -19,6 +19,7 @@ from mmm_core.errors import InputError, nearest
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled, outcome_name
 from mmm_core.scenarios.evaluate import Evaluated, Evaluator
+from mmm_core.scenarios.followed import Followed, Recommendation, spent_against_recommended
 from mmm_core.scenarios.plan import Planner
 from mmm_core.scenarios.recommended import recommended_plan
 from mmm_core.scenarios.sweep import Frontier, sweep_budgets
@@ -70,6 +71,7 @@ class ScenarioReport:
         outcome: what outcomes are counted in: revenue, or the KPI. margin: money that a unit of it leaves, or None.
         effect: which effect of media counts.
         frontier: best plans of several budgets, where they were asked for.
+        followed: earlier recommendations against what was spent since.
     """
 
     posterior: Posterior
@@ -82,6 +84,7 @@ class ScenarioReport:
     seed: int = 0
     approximate: str = ""
     frontier: Frontier | None = None
+    followed: tuple[Followed, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -259,6 +262,7 @@ class ScenarioReport:
             if row["scenario"] != self.against:
                 out.append(self._sentence({str(name): value for name, value in row.items()}))
         out += self._of_the_sweep()
+        out += [line for followed in self.followed for line in followed.words]
         out += [f"left out: {name}: {reason}" for name, reason in self.left_out.items()]
         notes = {f"{each.plan.name}: {note}" for each in self.evaluated for note in each.plan.notes}
         return (*out, *sorted(notes))
@@ -319,6 +323,7 @@ def evaluate_scenarios(
     folder: Path | None = None,
     published: Mapping[str, float] | None = None,
     seed: int = 0,
+    earlier: Sequence[Recommendation] = (),
     tolerant: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> ScenarioReport:
@@ -332,6 +337,7 @@ def evaluate_scenarios(
         folder: where files that plans name lie.
         published: spend by channel of a recommendation that was made already.
         seed: of the level's steps and the noise, as `mmm forecast` has it.
+        earlier: recommendations to hold what was spent since against.
         tolerant: leave out plans that are refused, with the reason, instead of raising.
         progress: told (budgets of a sweep done, budgets).
 
@@ -364,6 +370,18 @@ def evaluate_scenarios(
             if not tolerant and name != RECOMMENDED:
                 raise
             left_out[name] = str(error)
+    followed = []
+    for made in earlier:
+        try:
+            followed.append(
+                spent_against_recommended(
+                    posterior, made.spend, made.after, made.weeks, before=made.before, margin=margin
+                )
+            )
+        except InputError as error:
+            if not tolerant:
+                raise
+            left_out[f"what was spent since {made.after}"] = str(error)
     against = asked.against
     if against not in [each.plan.name for each in found]:
         why = left_out.get(against) or nearest(against, [each.plan.name for each in found])
@@ -379,6 +397,7 @@ def evaluate_scenarios(
         outcome=outcome_name(spec),
         seed=seed,
         approximate=approximation(posterior),
+        followed=tuple(followed),
         frontier=None
         if asked.sweep is None
         else sweep_budgets(planner, evaluator, asked.sweep, budget, progress),

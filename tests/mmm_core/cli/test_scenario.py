@@ -1,10 +1,12 @@
 """`mmm scenario`: plans of a YAML, of a file and of options, and options that are refused."""
 
+import json
+
 import pandas as pd
 import pytest
 import yaml
 
-from mmm_core.cli.scenario import _said
+from mmm_core.cli.scenario import _earlier, _said
 from mmm_core.errors import InputError
 from tests.mmm_core.cli.command import mmm, read_json
 from tests.mmm_core.posteriors import SPEC, weekly_table
@@ -20,8 +22,15 @@ def test_plans_of_a_model_and_of_options_are_held_against_each_other(folder, tmp
             {**SPEC, "margin": 0.5, "scenarios": {"plans": plans, "recommended": False}}, sort_keys=False
         )
     )
+    made = [
+        {"channel": channel, "current_spend": 1.0, "recommended_spend": spend}
+        for channel, spend in (("tv", 700), ("search", 500))
+    ]
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(json.dumps({"weeks": 6, "data_until": "2025-02-24", "channels": made}))
     said = mmm(
         "scenario", "--posterior", folder / "posterior.nc", "--model", model, "--out", tmp_path / "out",
+        "--recommended", earlier,
         "--spend", "tv=off@1-4", "--control", "price=9.5", "--sweep",
     )  # fmt: skip
     assert said.returncode == 0, said.stderr
@@ -41,6 +50,8 @@ def test_plans_of_a_model_and_of_options_are_held_against_each_other(folder, tmp
     assert len(pd.read_csv(out / "scenario_weeks.csv")) == 4 * 6
     assert len(pd.read_csv(out / "scenario_channels.csv")) == (4 + 7) * 2
     assert (out / "scenarios.png").stat().st_size > 10_000
+    assert list(pd.read_csv(out / "spent_against_recommended.csv")["channel"]) == ["tv", "search"]
+    assert any(words.startswith("recommended after 2025-02-24, 3 of 6 weeks") for words in facts["words"])
     assert "The best plan at each budget" in said.stdout
     assert len(pd.read_csv(out / "budget_sweep.csv")) == 7
     assert (out / "budget_sweep.png").stat().st_size > 10_000
@@ -54,6 +65,23 @@ def test_a_plan_that_cannot_be_is_one_message(folder, tmp_path):
     assert "scenario 'late': spend.tv: week 9 is outside of the horizon of 6 weeks" in " ".join(
         said.stderr.split()
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("{}", "no recommendation: name a budget_allocation.json"),
+        ("no json", "no recommendation"),
+        (
+            '{"weeks": 6, "channels": [{"channel": "tv", "current_spend": 1, "recommended_spend": 2}]}',
+            "does not say on which data it was made: name their last week with --after",
+        ),
+    ],
+)
+def test_a_file_that_is_no_recommendation_is_refused(tmp_path, content, says):
+    (tmp_path / "earlier.json").write_text(content)
+    with pytest.raises(InputError, match=says):
+        _earlier(tmp_path / "earlier.json", None)
 
 
 def test_options_are_read_as_the_yaml_is():

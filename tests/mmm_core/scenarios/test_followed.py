@@ -66,7 +66,7 @@ def test_of_a_recommendation_that_is_not_over_the_weeks_gone_by_count():
     np.testing.assert_allclose(
         found.gain, 0.5 * found.difference - (found.spent.sum() - found.recommended.sum())
     )
-    assert found.words[0].startswith("2 of 6 weeks gone by, 2025-03-10 to 2025-03-17: ")
+    assert found.words[0].startswith("recommended after 2025-03-03, 2 of 6 weeks gone by: ")
     assert " profit than the recommended plan would have" in found.words[1]
     assert list(found.table["difference"]) == pytest.approx(list(found.by_channel.mean(axis=0)))
 
@@ -82,7 +82,9 @@ def test_what_was_recommended_was_spent():
     plan = {"tv": spent["tv_spend"], "search": spent["search_spend"]}
     found = spent_against_recommended(tree, plan, week_before(tree, WEEKS))
     assert not found.difference.any()
-    assert found.words == ("6 of 6 weeks gone by, 2025-02-10 to 2025-03-17: what was recommended was spent",)
+    assert found.words == (
+        "recommended after 2025-02-03, 6 of 6 weeks gone by: what was recommended was spent",
+    )
 
 
 def test_the_horizon_is_that_whose_spend_the_recommendation_states():
