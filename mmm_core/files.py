@@ -12,11 +12,16 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from mmm_core.disk import is_out_of_space, out_of_space, try_room
+
+try:
+    import fcntl
+except ImportError:  # no POSIX
+    fcntl = None  # type: ignore[assignment]
 
 CHECKSUM_SUFFIX = ".sha256"
 HOST = re.sub(r"\W", "-", socket.gethostname()) or "host"
@@ -37,19 +42,62 @@ def write_whole(path: Path, write: Callable[[Path], object], size: int = 0) -> P
     """
     temporary = partial_name(path, str(os.getpid()))
     try:
+        _write(path, temporary, write, size)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def write_together(files: Mapping[Path, Callable[[Path], object]]) -> list[Path]:
+    """`write_whole` of files that belong together: where one cannot be written, all of them stay as they were.
+
+    They are renamed only once the last is written, so that for a moment the disk holds the old and the new.
+
+    Raises:
+        OutOfSpace: the disk has no room for all of them.
+    """
+    temporary = {path: partial_name(path, str(os.getpid())) for path in files}
+    try:
+        for path, write in files.items():
+            _write(path, temporary[path], write)
+        for path in files:
+            os.replace(temporary[path], path)
+    finally:
+        for left in temporary.values():
+            left.unlink(missing_ok=True)
+    return list(files)
+
+
+def _write(path: Path, temporary: Path, write: Callable[[Path], object], size: int = 0) -> None:
+    """Write what is to become the file `path` under another name, to the disk itself."""
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if size:
             try_room(temporary, size)
         write(temporary)
         to_disk(temporary)
-        os.replace(temporary, path)
     except Exception as error:
         if is_out_of_space(error):
             raise out_of_space(path) from error
         raise
+
+
+@contextlib.contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Keep other processes that ask for it out of a folder meanwhile; given back however this process ends.
+
+    Where the system or the disk knows no locks, nobody is kept out.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
-    return path
+        os.close(descriptor)
 
 
 def why_not_written(path: Path, folder: bool = False) -> str:
@@ -124,9 +172,13 @@ def partial_name(path: Path, process: str) -> Path:
     return path.with_name(f".{path.name}.{host}.{process}.partial{path.suffix}")
 
 
-def abandoned(folder: Path) -> Iterator[Path]:
-    """Half-written files and folders below `folder` whose process was killed, here or long ago elsewhere."""
-    for path in folder.rglob(".*.partial*"):
+def abandoned(folder: Path, below: bool = True) -> Iterator[Path]:
+    """Half-written files and folders in `folder` whose process was killed, here or long ago elsewhere.
+
+    Args:
+        below: look in the folders of it too.
+    """
+    for path in (folder.rglob if below else folder.glob)(".*.partial*"):
         match = _PARTIAL.match(path.name)
         if match and not _is_being_written(path, match["host"], int(match["process"])):
             yield path

@@ -9,13 +9,15 @@ it is there.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmm_core.cli.terminal import err, escape, write_figure, write_json, write_table, wrote
+from mmm_core.cli.terminal import err, escape, write_json, writer, wrote
 from mmm_core.errors import InputError, listed
+from mmm_core.files import abandoned, one_at_a_time, write_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,29 +73,59 @@ def refuse_another(folder: Path | None, of: str) -> None:
 def keep(folder: Path | None, files: Mapping[str, Any], origin: Origin | None = None) -> None:
     """Write what a command found into the folder that was asked for, and say so; nothing without one.
 
+    All files appear or none does, with the note of what they are of.
+
     Args:
-        files: by name, whose ending says how a value is written: a data frame as `.csv`, a figure as `.png`, anything
-            else as `.json`. A function is called for its value, so that no figure is drawn for nobody.
+        files: by name, whose ending says how a value is written, see `mmm_core.cli.terminal.writer`. A function is
+            called for its value, so that no figure is drawn for nobody.
         origin: what they are of; `refuse_another` has been asked about it. None where they are of no model.
+
+    Raises:
+        InputError: another command has filled the folder with another model's files meanwhile.
+        OutOfSpace: the disk has no room for all of them; the folder stays as it was.
     """
     if folder is None:
         return
-    write = {".csv": write_table, ".png": write_figure, ".json": write_json}
-    written = [
-        write[Path(name).suffix](folder / name, value() if callable(value) else value)
-        for name, value in files.items()
-    ]
-    wrote(written)
-    if origin is not None:
-        record(folder, origin, written)
+    found = {folder / name: value() if callable(value) else value for name, value in files.items()}
+    writers = {path: writer(path, value) for path, value in found.items()}
+    noted = None
+    with _folder(folder):
+        if origin is not None:
+            refuse_another(folder, origin.of)
+            noted = _noted(folder, origin, list(found))
+            writers[folder / CONTENTS] = writer(folder / CONTENTS, noted)
+        write_together(writers)
+    wrote(list(found))
+    if origin is not None and noted is not None:
+        _name_earlier(folder, origin, noted)
 
 
 def record(folder: Path, origin: Origin, written: list[Path]) -> None:
     """Note of what the files are that were written, and name those beside them that are of another fit."""
+    with _folder(folder):
+        noted = _noted(folder, origin, written)
+        write_json(folder / CONTENTS, noted)
+    _name_earlier(folder, origin, noted)
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """A folder for one command at a time, without what one that was killed left half written."""
+    with one_at_a_time(folder):
+        for left in abandoned(folder, below=False):
+            left.unlink(missing_ok=True)
+        yield
+
+
+def _noted(folder: Path, origin: Origin, written: list[Path]) -> dict[str, Any]:
+    """The contents of a folder once some files are written."""
     _, files = _held(folder)
     files |= {path.relative_to(folder).as_posix(): origin.version for path in written}
-    write_json(folder / CONTENTS, {"of": origin.of, "files": dict(sorted(files.items()))})
-    earlier = sorted(name for name, version in files.items() if version != origin.version)
+    return {"of": origin.of, "files": dict(sorted(files.items()))}
+
+
+def _name_earlier(folder: Path, origin: Origin, noted: Mapping[str, Any]) -> None:
+    earlier = sorted(name for name, version in noted["files"].items() if version != origin.version)
     if earlier:
         err.print(
             f"[yellow]of another specification or table of {escape(origin.of)} than what was just written to "

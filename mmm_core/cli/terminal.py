@@ -209,10 +209,21 @@ def bar(what: str, total: float | None) -> Iterator[Callable[[float, float | Non
         yield lambda done, total, note: shown.update(task, completed=done, total=total, note=note)
 
 
-def write_json(path: Path, value: Any) -> Path:
-    """JSON, indented; a figure that does not exist is null."""
+def writer(path: Path, value: Any) -> Callable[[Path], object]:
+    """What writes a value to a file, by the ending of its name: a data frame as CSV, a figure as PNG, else JSON,
+    indented, in which a figure that does not exist is null.
+    """
+    if path.suffix == ".csv":
+        return lambda target: value.to_csv(target, index=False)
+    if path.suffix == ".png":
+        return lambda target: value.savefig(target, dpi=100)
     text = dumps(value, indent=2)
-    return write_whole(path, lambda target: target.write_text(text + "\n", encoding="utf-8"))
+    return lambda target: target.write_text(text + "\n", encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """JSON, as `writer` says."""
+    return write_whole(path, writer(path, value))
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -230,12 +241,12 @@ def print_or_write(text: str, path: Path | None) -> None:
 
 def write_table(path: Path, table: Any) -> Path:
     """A data frame as CSV."""
-    return write_whole(path, lambda target: table.to_csv(target, index=False))
+    return write_whole(path, writer(path, table))
 
 
 def write_figure(path: Path, figure: Any) -> Path:
     """A figure as PNG."""
-    return write_whole(path, lambda target: figure.savefig(target, dpi=100))
+    return write_whole(path, writer(path, figure))
 
 
 def wrote(paths: list[Path]) -> None:

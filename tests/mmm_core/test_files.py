@@ -12,9 +12,11 @@ from mmm_core.files import (
     abandoned,
     checksum_path,
     is_damaged,
+    one_at_a_time,
     partial_name,
     put_aside,
     write_checked,
+    write_together,
     write_whole,
 )
 
@@ -86,3 +88,32 @@ def test_what_killed_processes_left_is_told_from_what_is_being_written(tmp_path)
         file.write_text("half")
     os.utime(old, (0, os.stat(old).st_mtime - 2 * ABANDONED_SECONDS))
     assert set(abandoned(tmp_path)) == {left, old}
+
+
+def test_files_that_belong_together_appear_together_or_not_at_all(tmp_path):
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    write_together({path: (lambda target: target.write_text("first")) for path in (first, second)})
+
+    def fails(target):
+        target.write_text("sec")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_together({first: lambda target: target.write_text("second"), second: fails})
+    assert [first.read_text(), second.read_text()] == ["first", "first"]
+    assert sorted(tmp_path.iterdir()) == [first, second]
+
+
+def test_one_process_at_a_time_is_in_a_folder(tmp_path):
+    wait = (
+        "import sys, pathlib; from mmm_core.files import one_at_a_time\n"
+        "with one_at_a_time(pathlib.Path(sys.argv[1])): print('in', flush=True)"
+    )
+    with one_at_a_time(tmp_path / "out"):
+        other = subprocess.Popen(
+            [sys.executable, "-c", wait, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(timeout=1)
+    said, _ = other.communicate(timeout=60)
+    assert said == "in\n"

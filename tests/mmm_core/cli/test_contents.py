@@ -1,15 +1,22 @@
 """A folder of results holds one model's files, and says which of them are of an earlier fit."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, wait
+
 import pytest
 import typer
 import yaml
 from typer.testing import CliRunner
 
 from mmm_core.cli.cli import app
-from mmm_core.cli.contents import CONTENTS
+from mmm_core.cli.contents import CONTENTS, Origin, keep
 from mmm_core.cli.terminal import a_folder
+from mmm_core.errors import InputError, OutOfSpace
+from mmm_core.files import one_at_a_time, partial_name
 from mmm_core.posterior.schema import save_posterior
 from mmm_core.spec.model_spec import parse_spec
+from tests.disks import disk
 from tests.mmm_core.cli.command import read_json
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
@@ -113,3 +120,46 @@ def test_without_a_folder_nothing_is_noted(place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("identify", "--posterior", place / "small.nc").exit_code == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_folder_as_it_was(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    with disk(out, "64k"):
+        keep(out, {"a.json": "old", "b.json": "old"}, Origin("small", "1"))
+        before = {path.name: path.read_bytes() for path in out.iterdir()}
+        with pytest.raises(OutOfSpace, match=r"b\.json: could not be written: the disk is full"):
+            keep(out, {"a.json": "new", "b.json": "x" * 2**17}, Origin("small", "2"))
+        assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_what_a_killed_command_left_is_removed_by_the_next(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], stdout=subprocess.PIPE, text=True
+    )
+    left, written = (
+        partial_name(tmp_path / "a.csv", ended.stdout.strip()),
+        partial_name(tmp_path / "b.csv", "1"),
+    )
+    (tmp_path / "deeper").mkdir()
+    other = partial_name(tmp_path / "deeper" / "a.csv", ended.stdout.strip())
+    for path in (left, written, other):
+        path.write_text("half")
+    keep(tmp_path, {"a.json": 1}, Origin("small", "1"))
+    assert not left.exists()
+    assert written.exists()  # by a process that lives
+    assert other.exists()  # nobody asked about that folder
+
+
+def test_two_commands_at_once_are_both_noted_and_of_two_models_one_is_refused(tmp_path):
+    """Both were let in before either had written."""
+    with ThreadPoolExecutor() as pool, one_at_a_time(tmp_path):
+        waiting = [
+            pool.submit(keep, tmp_path, {f"{name}.json": 1}, Origin("small", name)) for name in ("a", "b")
+        ]
+        assert not wait(waiting, timeout=0.5).done
+    assert [each.result() for each in waiting] == [None, None]
+    assert read_json(tmp_path / CONTENTS)["files"] == {"a.json": "a", "b.json": "b"}
+    with pytest.raises(InputError, match="holds files of model small"):
+        keep(tmp_path, {"c.json": 1}, Origin("other", "1"))
+    assert not (tmp_path / "c.json").exists()
