@@ -1,14 +1,21 @@
 """`budget_allocation`: the spend that the next period should see."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from assets.code import code_version
 from assets.metadata import rounded
-from assets.models import load_model, vintage_of
+from assets.models import Vintage, load_model, vintage_of
 from assets.registry.answers import PREDICTORS, register_answer
+from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
+    from mmm_core.spec.budget_spec import Budget
 
 FIGURES = (
     "total",
@@ -28,11 +35,13 @@ PLAIN = "the most expected outcome of a fixed total, within the bounds of each c
 @model_asset(
     "allocation",
     "budget_allocation",
-    deps=["registered_model", "response_curves"],
+    deps=["registered_model", "response_curves", "bvar_posterior"],
     description=(
         "The next period's budget that the model's YAML asks for: the split with the most expected revenue within its "
         "bounds, where it asks nothing else (`mmm_core.budget.allocation.allocate`); also as the MLflow model "
-        "`mmm_<model>_budget`.\n\nGrain: one row a paid channel."
+        "`mmm_<model>_budget`. With `budget: {horizon: long}` what media bring by way of the brand counts as well, as "
+        "`bvar_posterior` has it; without one that can be planned by, the budget is refused.\n\n"
+        "Grain: one row a paid channel."
     ),
     kinds={"jax", "parquet"},
     code_version=code_version(__name__, "budget.allocation", files=[PREDICTORS["budget"]]),
@@ -46,16 +55,18 @@ def budget_allocation(
     context: dg.AssetExecutionContext,
     mmm_posterior,
     posteriors: dg.ResourceParam[PosteriorStore],
+    long_terms: dg.ResourceParam[LongTermStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     from mmm_core.budget.allocation import allocate
     from mmm_core.plots import plots
 
     # The question as the YAML asks it now: it may have changed since the fit, which does not depend on it.
-    budget = load_model(vintage_of(context.partition_key).model).budget
+    vintage = vintage_of(context.partition_key)
+    budget = load_model(vintage.model).budget
     with stage(context, tracking, posteriors) as run:
-        allocation = allocate(mmm_posterior, budget)
-        table = allocation.channels
+        allocation = allocate(mmm_posterior, budget, long_term=_long_term(vintage, budget, long_terms))
+        table = allocation.channels.assign(horizon=allocation.horizon)
         spend, slack = table["recommended_spend"], 1e-6 * allocation.total
         within = spend.between(table["lower"] - slack, table["upper"] + slack).all()
         figures = {name: float(getattr(allocation, name)) for name in FIGURES}
@@ -82,9 +93,18 @@ def budget_allocation(
             metadata={
                 "weeks": allocation.weeks,
                 "outcome": allocation.outcome,
+                "horizon": allocation.horizon,
                 "approximate": allocation.approximate,
                 "answer": dg.MetadataValue.md("\n".join(f"* {line}" for line in allocation.words) or PLAIN),
                 "budget_version": register_answer("budget", table, run, tracking),
                 **rounded(figures),
             },
         )
+
+
+def _long_term(vintage: Vintage, budget: "Budget", long_terms: LongTermStore) -> "LongTerm | None":
+    """The vintage's long-term posterior where the budget counts it; other budgets read nothing."""
+    if budget.horizon != "long":
+        return None
+    version = long_terms.held(vintage)
+    return None if version is None else long_terms.load(vintage, version)

@@ -63,6 +63,7 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "mroi": "DOUBLE",
         "gap": "DOUBLE",
         "note": "VARCHAR",
+        "horizon": "VARCHAR",
     },
     "budget_readiness": {
         **_KEYS,
@@ -300,6 +301,6 @@ ASSET_OF_TABLE = {
 ADDED_LATER: dict[str, tuple[str, ...]] = {
     "contributions_weekly": ("first_day",),
     "response_curves": ("last_week",),
-    "budget_allocation": ("note",),
+    "budget_allocation": ("note", "horizon"),
 }
 """Columns that results of earlier versions lack: null there."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +29,9 @@ from mmm_core.effects.slopes import cell_bounds
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled
 from mmm_core.spec.budget_spec import Budget
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Allocation:
             asked (`Budget.asks_more`): the plan is then that of `mmm_core.budget.decide`, `gain` is over the current
             plan as it was, and `bound`, `gap` and `mroi` are of what the words say is maximised.
         gain_in: what `gain` is counted in: the outcome, whatever the plans cost, or profit.
+        horizon: short: every figure is of what media bring within their carryover; long: by way of the brand too.
     """
 
     channels: pd.DataFrame
@@ -76,12 +80,14 @@ class Allocation:
     approximate: str = ""
     words: tuple[str, ...] = ()
     gain_in: str = "revenue"
+    horizon: str = "short"
 
 
 def allocate(
     tree: xr.DataTree | Posterior,
     budget: Budget | None = None,
     progress: Callable[[int, int], None] | None = None,
+    long_term: LongTerm | None = None,
 ) -> Allocation:
     """Maximise expected outcome of the next period under the total and the bounds, or answer what else is asked.
 
@@ -89,15 +95,16 @@ def allocate(
         tree: a posterior.
         budget: the question; default the model's own.
         progress: told (steps done, steps) of the solver.
+        long_term: of this posterior, for a budget with `horizon: long`; not looked at by others.
 
     Raises:
         InputError: bounds that name no paid channel, a total outside what they allow (the message names the fewest that
             conflict with it), a total that is not stated where nothing was spent in the last comparable period, or a
-            horizon longer than the data.
+            horizon longer than the data; `horizon: long` without a long term that can be planned by.
     """
     question = budget or Posterior.of(tree).spec.budget
     if question.asks_more:
-        return _of_decision(tree, question, progress)
+        return _of_decision(tree, question, progress, long_term)
     with jax.enable_x64(True):
         asked = posed(tree, budget)
         response, arrays, unit = asked.response, asked.response.arrays, asked.response.unit
@@ -146,12 +153,15 @@ def allocate(
 
 
 def _of_decision(
-    tree: xr.DataTree | Posterior, budget: Budget, progress: Callable[[int, int], None] | None
+    tree: xr.DataTree | Posterior,
+    budget: Budget,
+    progress: Callable[[int, int], None] | None,
+    long_term: LongTerm | None,
 ) -> Allocation:
     """The answer to a question beyond the plain one, by channel."""
     from mmm_core.budget.decide import decide
 
-    found = decide(tree, budget, progress)
+    found = decide(tree, budget, progress, long_term)
     names = {
         "current_outcome": "current_revenue",
         "recommended_outcome": "recommended_revenue",
@@ -180,6 +190,7 @@ def _of_decision(
         approximate=found.approximate,
         words=found.words,
         gain_in=found.gain_in,
+        horizon=found.horizon,
     )
 
 

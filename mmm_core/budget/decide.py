@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +28,9 @@ from mmm_core.budget.solve_weeks import solve_weeks
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation
 from mmm_core.spec.budget_spec import Budget
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Decision:
             the goal; else outcome, whatever the two cost.
         certificate: of the plan.
         words: what was asked and what holds the plan back, sentences.
+        horizon: short, or long where effects by way of the brand count as well.
     """
 
     question: Question
@@ -67,10 +72,14 @@ class Decision:
     outcome: str
     gain_in: str
     approximate: str = ""
+    horizon: str = "short"
 
 
 def decide(
-    tree: xr.DataTree | Posterior, budget: Budget | None = None, progress: Progress | None = None
+    tree: xr.DataTree | Posterior,
+    budget: Budget | None = None,
+    progress: Progress | None = None,
+    long_term: LongTerm | None = None,
 ) -> Decision:
     """The plan that a budget asks for, with its certificate.
 
@@ -78,13 +87,15 @@ def decide(
         tree: a posterior.
         budget: the question; default the model's own.
         progress: told (steps done, steps).
+        long_term: of this posterior, for a budget with `horizon: long`.
 
     Raises:
-        InputError: what the model does not have, or constraints that no plan meets: the fewest that conflict are named,
-            with the nearest figure; a target that no plan reaches, with the nearest that one does.
+        InputError: what the model does not have, `horizon: long` without a long term to plan by, or constraints that no
+            plan meets: the fewest that conflict are named, with the nearest figure; a target that no plan reaches, with
+            the nearest that one does.
     """
     with jax.enable_x64(True):
-        asked = question(tree, budget)
+        asked = question(tree, budget, long_term)
         problem = asked.problem
         flight = isinstance(problem.response, Flight)
         answer = solve_weeks(problem, progress) if flight else solve(problem, progress=progress)
@@ -113,6 +124,7 @@ def decide(
         outcome=asked.outcome,
         gain_in="profit" if profit else asked.outcome,
         approximate=approximation(tree),
+        horizon=asked.horizon,
     )
 
 
@@ -185,6 +197,7 @@ def _words(asked: Question, answer: Answer) -> list[str]:
     )
     out = [
         goal,
+        *([asked.counted] if asked.counted else []),
         f"certificate: no plan within the constraints {better} than {bound}; this one has {value}, a gap of "
         f"{certificate.gap:.2%}. It rests on {certificate.rests_on}",
     ]

@@ -8,7 +8,7 @@ currency of the table.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +17,7 @@ import xarray as xr
 from mmm_core.budget.bounds import notes, spend_bounds
 from mmm_core.budget.constraints import Constraints, Limit
 from mmm_core.budget.flighting import Flight, flight_of, pattern_curves
+from mmm_core.budget.long_effect import LongEffect, long_effect
 from mmm_core.budget.new_channel import with_new_channels
 from mmm_core.budget.objective import Objective
 from mmm_core.budget.problem import Goal, Problem
@@ -26,6 +27,9 @@ from mmm_core.errors import InputError, nearest
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import outcome_name
 from mmm_core.spec.budget_spec import Budget, ObjectiveRule
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ class Question:
         channels: paid channels and new ones. weeks: of the period. outcome: what responses are counted in.
         current: (cell,) spend of the last period. notes: what to know of channels that were off.
         spent: (channel,) spend of the last period.
+        horizon: short, or long where what media bring by way of the brand counts as well; in words `counted`.
     """
 
     budget: Budget
@@ -69,6 +74,8 @@ class Question:
     current: np.ndarray
     spent: np.ndarray
     notes: tuple[str, ...]
+    horizon: str = "short"
+    counted: str = ""
 
     def by_channel(self, values: np.ndarray) -> np.ndarray:
         """Values of cells summed by channel; cells on the last axis."""
@@ -79,12 +86,17 @@ class Question:
         return np.stack(columns, axis=-1)
 
 
-def question(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> Question:
+def question(
+    tree: xr.DataTree | Posterior, budget: Budget | None = None, long_term: LongTerm | None = None
+) -> Question:
     """The problem that a budget asks of a posterior; call inside `jax.enable_x64(True)`.
 
+    Args:
+        long_term: of this posterior, for a budget with `horizon: long`; not looked at by others.
+
     Raises:
-        InputError: a channel or geo that the model does not have, another currency, a horizon longer than the data, or
-            nothing to scale.
+        InputError: a channel or geo that the model does not have, another currency, a horizon longer than the data,
+            nothing to scale, or `horizon: long` without a long-term posterior that can be planned by.
     """
     posterior = Posterior.of(tree)
     spec = posterior.spec
@@ -102,6 +114,9 @@ def question(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> Que
             f"model {spec.model}: no paid channel has spend in the last {response.weeks} weeks: there is nothing to "
             "scale; state `budget: total` and bounds in money"
         )
+    long = None
+    if budget.horizon == "long":
+        long = long_effect(long_term, posterior, budget, tuple(response.channels), response.positions)
     rise = np.array([budget.price_rise.get(channel, 0.0) for channel in channels])
     curves: Any
     exclusive: tuple[tuple[int, ...], ...] = ()
@@ -134,6 +149,8 @@ def question(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> Que
         cells = tuple(Cell(channel) for channel in channels)
         curves = _curves(budget, response, rise, spec.fit.seed)
         current, limits = spent, []
+    if long is not None:
+        curves = _with_long_effect(curves, long, cells, tuple(response.channels))
     limits = [_total(budget, total, len(cells)), *limits, *_groups(budget, cells, channels, spent)]
     constraints = Constraints(
         tuple(cell.name for cell in cells), lower, upper, tuple(limits), floor, exclusive
@@ -142,7 +159,7 @@ def question(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> Que
     problem = Problem(curves, constraints, _objective(budget, draws), _goal(budget, len(cells)), current)
     return Question(
         budget, problem, cells, channels, response.weeks, outcome_name(spec), current, spent,
-        (*notes(budget, response), *[""] * len(new)),
+        (*notes(budget, response), *[""] * len(new)), budget.horizon, "" if long is None else long.words,
     )  # fmt: skip
 
 
@@ -231,6 +248,18 @@ def _curves(budget: Budget, response: SpendResponse, rise: np.ndarray, seed: int
     paid = len(response.channels)
     base = Curves(response.arrays, jnp.asarray(response.unit), jnp.asarray(rise[:paid]))
     return with_new_channels(base, budget.new_channels, rise[paid:], seed)
+
+
+def _with_long_effect(
+    curves: Curves, long: LongEffect, cells: tuple[Cell, ...], channels: tuple[str, ...]
+) -> Curves:
+    """The curves with the long-term effect of each cell's channel; new channels have none."""
+    none = np.zeros(len(long.per_spend))
+    columns = [
+        long.per_spend[:, channels.index(cell.channel)] if cell.channel in channels else none
+        for cell in cells
+    ]
+    return replace(curves, linear=jnp.asarray(np.stack(columns, axis=1)))
 
 
 def _total(budget: Budget, total: float, cells: int) -> Limit:

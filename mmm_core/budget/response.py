@@ -9,8 +9,8 @@ by carrying over: `mmm_core.budget.flighting`.
 The price of media may rise with spend. Above the spend that a multiplier of 1 repeats, buying v times the media costs
 v^(1 + rise) times the money, so m times the money buys m^(1 / (1 + rise)) times the media; below it prices stay.
 
-A response is of what media bring in the short term. A long-term effect that is linear in spend is `linear`, (draw,
-cell), added to it.
+A response is of what media bring in the short term. A long-term effect that is linear in the media bought is `linear`,
+(draw, cell), added to it: outcome of a unit of spend at the price of a multiplier of 1.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Curves:
         arrays: the response of each channel.
         unit: (cell,) spend of a multiplier of 1; cells of geos lie channel after channel.
         rise: (cell,) by what power of the media bought their price rises.
-        linear: (draw, cell) outcome of a unit of spend beside the curve, or None.
+        linear: (draw, cell) outcome of a unit of spend, at prices that have not risen, beside the curve; or None.
         by_geo: whether a cell is a channel in a geo.
     """
 
@@ -73,7 +73,7 @@ class Curves:
             more = (channel.response(m) - channel.response(0.0)) * ceiling
             columns.append(self._summed((jnp.expm1(more) if self.arrays.log else more) * worth))
         out = jnp.concatenate(columns, axis=1)
-        return out if self.linear is None else out + self.linear * spend
+        return out if self.linear is None else out + self.linear * self.unit * multiplier
 
     def outcome(self, spend: Any) -> Any:
         """Incremental outcome (draw,) of spend (cell,)."""
@@ -144,8 +144,10 @@ def _enclosed(curves: Curves, low: Any, high: Any) -> tuple[Any, Any, Any, Any]:
     least = least * jnp.where(least >= 0, flattest, steepest)
     most = most * jnp.where(most >= 0, steepest, flattest)
     if curves.linear is not None:
-        value_low, value_high = value_low + curves.linear * low, value_high + curves.linear * high
-        least, most = least + curves.linear, most + curves.linear
+        slope = curves.linear * curves.unit  # of a multiple of the media bought
+        value_low, value_high = value_low + slope * first, value_high + slope * last
+        least = least + slope * jnp.where(slope >= 0, flattest, steepest)
+        most = most + slope * jnp.where(slope >= 0, steepest, flattest)
     return value_low, value_high, least, most
 
 

@@ -233,6 +233,10 @@ def allocate(
     weeks: Annotated[
         int | None, typer.Option(min=1, help="length of the period; default the model's")
     ] = None,
+    long_term: Annotated[
+        Path | None,
+        typer.Option("--long-term", help="long_term.nc of `mmm bvar`, for `budget: {horizon: long}`"),
+    ] = None,
 ) -> None:
     """Allocate the next period's budget for the most expected revenue, with a certificate."""
     with starts("Allocating the budget") as progress:
@@ -248,7 +252,18 @@ def allocate(
             raise InputError(f"--total must be above 0, got {total:g}")
         changes = {"total": total, "weeks": weeks}
         asked = budget.model_copy(update={k: v for k, v in changes.items() if v is not None})
-        allocation, doubts = solve(read, asked, progress), unconverged(read)
+        long = None
+        if long_term is not None and asked.horizon != "long":
+            raise InputError(
+                f"--long-term {long_term}: the budget counts short-term effects only: write "
+                "`budget: {horizon: long}` into the YAML and give it with --model, or leave the option out"
+            )
+        if long_term is not None:
+            from mmm_core.long_term.stage import LongTerm
+            from mmm_core.long_term.stored import load_long_term
+
+            long = LongTerm.of(load_long_term(long_term))
+        allocation, doubts = solve(read, asked, progress, long), unconverged(read)
     from mmm_core.cli import console
 
     label(read.approximate, doubts)

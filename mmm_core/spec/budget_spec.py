@@ -186,6 +186,11 @@ class Budget(Strict):
         allow_inf_nan=False,
         description="in the currency of spend; default: the last period's. With a goal: the most it may be",
     )
+    horizon: Literal["short", "long"] = Field(
+        default="short",
+        description="short: what media bring within their carryover; long: by way of the brand as well, as the model's "
+        "`long_term` finds it within its own horizon",
+    )
     bounds: dict[
         str,
         Annotated[Annotated[Range, Tag(AS_LIST)] | Annotated[Bounds, Tag(AS_MAPPING)], Discriminator(_form)],
@@ -259,6 +264,10 @@ class Budget(Strict):
             raise ValueError("goal: with `by: week` the total is fixed; find it with `by: channel` first")
         if self.by == "week" and self.new_channels:
             raise ValueError("new_channels: a curve over the period says nothing of weeks; use `by: channel`")
+        if self.by == "week" and self.horizon == "long":
+            raise ValueError(
+                "horizon: by way of the brand a unit of spend brings the same in whichever week: use `by: channel`"
+            )
         if self.by == "week" and self.price_rise:
             raise ValueError(
                 "price_rise: it is a price of the whole period, which weeks do not have; use `by: channel`"

@@ -323,6 +323,11 @@ class ModelSpec(Strict):
                     f"experiments.channels names '{name}', no paid channel: {nearest(name, self.media.channels)}"
                 )
         self.long_term.check_channels(self.paid)
+        if self.budget.horizon == "long" and not self.long_term.metrics:
+            raise ValueError(
+                "budget.horizon: long counts what media bring by way of the brand: name its metrics under `long_term: "
+                "metrics`, or write short"
+            )
         for name, scenario in self.scenarios.plans.items():
             if fault := scenario.unknown(self.paid, self.organic, (*self.controls, *self.treatments)):
                 raise ValueError(f"scenarios.plans.{name}: {fault}")

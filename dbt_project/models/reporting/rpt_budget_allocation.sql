@@ -48,6 +48,8 @@ select
     results.mroi,
     results.gap,
     nullif(results.note, '') as note,
+    -- what budgets of earlier releases counted
+    coalesce(results.horizon, 'short') as horizon,
     readiness.is_ready,
     readiness.not_ready_because,
     results.model_version,

@@ -1,29 +1,31 @@
-"""`budget_allocation`: the library's plan, for the budget that the YAML asks about now."""
+"""`budget_allocation` with `horizon: long`: what it reads, says and refuses; the plain question is part of the graph."""
 
 import pytest
 
 from assets.allocation.budget_allocation import budget_allocation
+from mmm_core.posterior.schema import load_posterior
 from tests.assets.vintage import VINTAGE, metadata
-from tests.fixtures_warehouse import checks, failure
+from tests.fixtures_warehouse import failure
+from tests.mmm_core.budget.long_terms import long_term_of
 
 pytestmark = pytest.mark.slow
 
 
-def test_the_plan_answers_the_yaml_as_it_is_now(stages):
-    stages.write_spec(budget={"weeks": 8, "bounds": {"default": [0.8, 1.2]}})
+def test_a_budget_that_counts_the_long_term_needs_one_and_says_what_it_counts(stages):
+    stages.write_spec(long_term={"metrics": ["awareness"]}, budget={"weeks": 6, "horizon": "long"})
+    assert "there is no long-term posterior" in failure(stages.materialize(budget_allocation))
+
+    tree = load_posterior(stages.posteriors.path(VINTAGE, stages.posteriors.current(VINTAGE)))
+    stages.long_terms.save(VINTAGE, "of_tv", long_term_of(tree, {"tv": 1.5}))
+    stages.long_terms.point(VINTAGE, "of_tv")
     result = stages.materialize(budget_allocation)
     assert result.success
-    assert checks(result)["keeps_total_and_bounds"].passed
-    plan = stages.results.read("budget_allocation", VINTAGE)
-    assert plan["recommended_spend"].sum() == pytest.approx(plan["current_spend"].sum())
-    assert plan["lower"].to_numpy() == pytest.approx(0.8 * plan["current_spend"])
-    assert plan["upper"].to_numpy() == pytest.approx(1.2 * plan["current_spend"])
-    assert metadata(result, "budget_allocation")["weeks"] == 8
+    told = metadata(result, "budget_allocation")
+    assert told["horizon"] == "long"
+    assert "by way of the brand within 10 weeks (tv 1.50)" in told["answer"]
+    assert set(stages.results.read("budget_allocation", VINTAGE)["horizon"]) == {"long"}
 
-
-def test_a_total_that_the_bounds_do_not_allow_leaves_no_plan(stages):
-    stages.write_spec(budget={"weeks": 8, "total": 1.0, "bounds": {"default": [0.8, 1.2]}})
-    result = stages.materialize(budget_allocation)
-    assert not result.success
-    assert "bounds" in failure(result)
-    assert stages.results.read("budget_allocation", VINTAGE) is None
+    stages.write_spec(budget={"weeks": 6})  # the same files, and a question that does not ask
+    told = metadata(stages.materialize(budget_allocation), "budget_allocation")
+    assert told["horizon"] == "short"
+    assert set(stages.results.read("budget_allocation", VINTAGE)["horizon"]) == {"short"}

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from mmm_core.cli.cli import app
 from mmm_core.long_term.stage import LongTerm
-from mmm_core.long_term.stored import load_long_term
-from mmm_core.posterior.schema import save_posterior
+from mmm_core.long_term.stored import load_long_term, save_long_term
+from mmm_core.posterior.schema import load_posterior, save_posterior
+from tests.mmm_core.budget.long_terms import long_term_of
 from tests.mmm_core.long_term.surveyed import monthly
 from tests.mmm_core.long_term.worlds import world
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
@@ -125,3 +126,24 @@ def test_a_table_alone_gives_multipliers_that_are_those_of_its_columns(folder, t
     without = bvar("--table", folder / "series.csv", "--variables", "awareness,base", "--draws", "100")
     assert without.exit_code == 0
     assert "What one unit of media brings" not in without.stdout
+
+
+def test_a_budget_that_counts_the_long_term_reads_its_file_and_says_so(folder, tmp_path):
+    tree = load_posterior(folder / "posterior.nc")
+    save_long_term(long_term_of(tree, {"tv": 2.0}).tree, tmp_path / "long_term.nc")
+    rule = {**RULE, "metrics": ["awareness"]}
+    asks = {**SPEC, "long_term": rule, "budget": {"weeks": 4, "horizon": "long"}}
+    (tmp_path / "long.yaml").write_text(yaml.safe_dump(asks))
+    plan = ["allocate", "--posterior", str(folder / "posterior.nc"), "--out", str(tmp_path / "plan")]
+    file = ["--long-term", str(tmp_path / "long_term.nc")]
+    runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
+    said = runner.invoke(app, [*plan, *file, "--model", str(tmp_path / "long.yaml")])
+    assert said.exit_code == 0, said.stderr
+    assert "by way of the brand within 10 weeks (tv 2.00)" in said.stdout
+    assert json.loads((tmp_path / "plan" / "budget_allocation.json").read_text())["horizon"] == "long"
+    said = runner.invoke(app, [*plan, "--model", str(tmp_path / "long.yaml")])
+    assert said.exit_code == 2
+    assert "there is no long-term posterior" in said.stderr
+    said = runner.invoke(app, [*plan, *file])
+    assert said.exit_code == 2
+    assert "the budget counts short-term effects only" in said.stderr

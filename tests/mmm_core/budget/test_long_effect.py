@@ -1,0 +1,132 @@
+"""Budgets that count what media bring by way of the brand: figures, plans, certificates, and what is refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from mmm_core.budget.allocation import allocate
+from mmm_core.budget.decide import decide
+from mmm_core.budget.question import question
+from mmm_core.budget.response import enclose
+from mmm_core.errors import InputError, SpecError
+from mmm_core.spec.budget_spec import Budget
+from mmm_core.spec.model_spec import parse_spec
+from tests.mmm_core.budget.long_terms import long_term_of
+from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
+
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+LAST_6 = {"weeks": 6, "bounds": {"default": (0.5, 1.5)}}
+PERIOD = sum(0.5**week for week in range(11))
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return posterior(draws=5)
+
+
+def asked(**keys):
+    return Budget(**{**LAST_6, "horizon": "long", **keys})
+
+
+def test_each_draw_gains_its_own_long_term_return_on_each_unit_of_spend(tree):
+    """Short and long of one draw belong together; a channel that the long term leaves out has the short one."""
+    per_spend = np.linspace(0.1, 1.0, 10)
+    long = long_term_of(tree, {"search": per_spend}, kept=0.5)
+    with jax.enable_x64(True):
+        short, found = question(tree, Budget(**LAST_6)), question(tree, asked(), long)
+        plan = jnp.asarray(short.current * np.array([1.2, 0.7]))
+        more = np.asarray(found.problem.response.outcome(plan) - short.problem.response.outcome(plan))
+    of_search = float(plan[short.channels.index("search")])
+    assert np.allclose(more, per_spend * PERIOD * of_search)
+    assert (short.horizon, found.horizon) == ("short", "long")
+    assert "within 10 weeks (search 1.10); of tv the short term only" in found.counted
+
+
+@pytest.mark.slow
+def test_money_moves_to_what_pays_in_the_long_term_and_the_answer_says_what_it_counts(tree):
+    plain = allocate(tree, Budget(**LAST_6))
+    by_brand = allocate(tree, asked(), long_term=long_term_of(tree, {"tv": 3.0}))
+    spend = [found.channels.set_index("channel")["recommended_spend"] for found in (plain, by_brand)]
+    assert spend[1]["tv"] > spend[0]["tv"] * 1.05
+    assert by_brand.gap < 1e-3
+    assert (plain.horizon, by_brand.horizon) == ("short", "long")
+    assert any("by way of the brand within 10 weeks (tv 3.00)" in line for line in by_brand.words)
+
+
+def test_the_marginal_return_holds_the_long_term(tree):
+    short = decide(tree, Budget(**LAST_6, locked=("tv", "search")))
+    long = decide(tree, asked(locked=("tv", "search")), long_term=long_term_of(tree, {"tv": 2.0}))
+    apart = long.channels.set_index("channel")["marginal"] - short.channels.set_index("channel")["marginal"]
+    assert apart["tv"] == pytest.approx(2.0, abs=1e-6)
+    assert apart["search"] == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("rise", [0.0, 0.7])
+def test_ranges_of_spend_are_enclosed_with_it_where_prices_rise_too(tree, rise):
+    long = long_term_of(tree, {"tv": np.linspace(-2, 2, 10), "search": 0.5})
+    with jax.enable_x64(True):
+        asks = question(tree, asked(price_rise={"tv": rise} if rise else {}), long)
+        curves = asks.problem.response
+        low, high = 0.6 * asks.current, 1.4 * asks.current
+        known = enclose(curves, low, high)
+        steps = np.linspace(0, 1, 41)
+        values = np.stack([np.asarray(curves.cells(jnp.asarray(low + s * (high - low)))) for s in steps])
+    slopes = np.diff(values, axis=0) / ((high - low) / 40)
+    size = np.abs(slopes).max()
+    assert np.allclose(values[0], known.value_low)
+    assert np.allclose(values[-1], known.value_high)
+    assert (slopes <= known.most + 1e-9 * size).all()
+    assert (slopes >= known.least - 1e-9 * size).all()
+
+
+def test_every_geo_of_a_channel_has_its_effect():
+    geo_tree = posterior(panel_spec(), weekly_table(geos=("north", "south", "west")), draws=5, geo_spread=0.1)
+    long = long_term_of(geo_tree, {"tv": 0.4})
+    with jax.enable_x64(True):
+        found = question(geo_tree, asked(by="geo"), long)
+    linear = np.asarray(found.problem.response.linear)
+    expected = [0.4 if cell.channel == "tv" else 0.0 for cell in found.cells]
+    assert np.allclose(linear, expected)
+
+
+def test_curves_of_other_draws_take_the_nearest_of_the_long_term(tree):
+    long = long_term_of(tree, {"tv": np.arange(5.0)}, every=2)  # of draws 0, 2, 4, 6, 8
+    with jax.enable_x64(True):
+        found = question(tree, asked(), long)
+    tv = np.asarray(found.problem.response.linear)[:, found.channels.index("tv")]
+    assert tv.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_without_a_long_term_that_can_be_planned_by_it_is_refused_by_name(tree):
+    with pytest.raises(
+        InputError, match=r"horizon: long.* there is no long-term posterior: name brand metrics"
+    ):
+        allocate(tree, asked())
+    explosive = long_term_of(tree, {"tv": 1.0}, stable=False)
+    with pytest.raises(InputError, match=r"effects die out in 0% of the long-term draws only"):
+        allocate(tree, asked(), long_term=explosive)
+    other = long_term_of(posterior(draws=5, seed=2), {"tv": 1.0})
+    with pytest.raises(InputError, match="was fitted to another posterior than this one"):
+        decide(tree, asked(), long_term=other)
+    with pytest.raises(
+        ValidationError, match="by way of the brand a unit of spend brings the same in whichever week"
+    ):
+        asked(by="week")
+
+
+def test_a_model_without_brand_metrics_cannot_plan_by_the_long_term():
+    with pytest.raises(
+        SpecError, match=r"budget.horizon: long counts .* name its metrics under `long_term: metrics`"
+    ):
+        parse_spec({**SPEC, "budget": {"horizon": "long"}})
+    spec = parse_spec({**SPEC, "budget": {"horizon": "long"}, "long_term": {"metrics": ["awareness"]}})
+    assert spec.budget.horizon == "long"
+
+
+def test_a_long_term_changes_nothing_for_a_budget_that_does_not_ask(tree):
+    plain = allocate(tree, Budget(**LAST_6))
+    same = allocate(tree, Budget(**LAST_6), long_term=long_term_of(tree, {"tv": 3.0}))
+    assert same.channels.equals(plain.channels)
+    assert same.words == ()
