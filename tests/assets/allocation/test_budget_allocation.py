@@ -1,4 +1,4 @@
-"""`budget_allocation` with `horizon: long`: what it reads, says and refuses; the plain question is part of the graph."""
+"""`budget_allocation` with `horizon: long`: what it reads, says and refuses."""
 
 import pytest
 
