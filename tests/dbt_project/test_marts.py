@@ -1,10 +1,13 @@
 """The marts built from the simulated world rebuild its weekly tables, and are documented to the last column."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from assets.marts.invoke import invoke
 from assets.marts.project import dbt_manifest, manifest
+from assets.publish.tables import copy_tables
+from mmm_core.reconciliation.claims import read_claims
 from tests.fixtures_warehouse import checks
 
 pytestmark = pytest.mark.slow
@@ -70,6 +73,20 @@ def test_attribution_holds_every_claim_beside_the_spend_of_its_channel(built_war
             assert found["revenue"] == pytest.approx(report.claimed, rel=1e-9)
             spent = float(market.truth.weekly["spend"].sel(channel=report.channel).sum())
             assert found["spend"] == pytest.approx(spent, rel=1e-9)
+
+
+def test_published_claims_are_a_file_that_mmm_reconcile_reads(built_warehouse, tmp_path):
+    with built_warehouse.warehouse.connect(read_only=True) as connection:
+        copy_tables(connection, ["marts.fct_attribution"], tmp_path)
+        rows = connection.execute(
+            "select market, channel, week_start, revenue from marts.fct_attribution"
+        ).df()
+    claims = read_claims(tmp_path / "fct_attribution.parquet")
+    assert len(claims) == len(rows) > 0
+    assert claims.groupby(["market", "channel"])["revenue"].sum().to_dict() == pytest.approx(
+        rows.groupby(["market", "channel"])["revenue"].sum().to_dict()
+    )
+    assert claims["week_start"].min() == pd.Timestamp(rows["week_start"].min())
 
 
 def test_weekly_tables_keep_their_names(built_warehouse):
