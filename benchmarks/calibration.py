@@ -43,6 +43,7 @@ from mmm_core.evidence.stored import Evidence
 from mmm_core.inference.fit import fit
 
 TESTS_OF_COST = 10
+PANEL_DRAWS = 250  # a fit of 1000 takes a minute
 FITS = ("calibrated", "uncalibrated", "tests_alone", "demand_alone")
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -224,7 +225,10 @@ def cost(repeats: int) -> dict[str, Any]:
     return {
         "national": ratio(national.world.table, spec_of(national.world.job), few, repeats),
         "panel": ratio(
-            panel.table, spec_of(panel.job), tests_of_panel(panel.table, list(panel.job.spend)), repeats
+            panel.table,
+            spec_of(panel.job.with_(draws=PANEL_DRAWS)),
+            tests_of_panel(panel.table, list(panel.job.spend)),
+            repeats,
         ),
     }
 
