@@ -1,17 +1,13 @@
 """`budget_readiness`: whether the recommended budget may be acted on."""
 
-from typing import TYPE_CHECKING
-
 import dagster as dg
 
+from assets.allocation.of_one_posterior import refuse_another_posterior
 from assets.code import code_version
 from assets.models import load_model, spec_path, vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SHOWN = ["gate", "passed", "message", "overridden", "decided_by", "decided_why"]
 
@@ -48,7 +44,7 @@ def budget_readiness(
         vintage.model
     )  # thresholds and horizon as the YAML has them now; no fit depends on them
     with stage(context, tracking, posteriors) as run:
-        _of_this_posterior(
+        refuse_another_posterior(
             run.posterior_version, budget_allocation=budget_allocation, model_review=model_review
         )
         found = readiness(
@@ -76,13 +72,4 @@ def budget_readiness(
             shown=table[SHOWN],
             metadata={"verdict": found.verdict},
             about=TABLE,
-        )
-
-
-def _of_this_posterior(version: str, **tables: "pd.DataFrame") -> None:
-    stale = sorted(name for name, table in tables.items() if set(table["posterior_version"]) != {version})
-    if stale:
-        raise dg.Failure(
-            f"{', '.join(stale)} come from another posterior than {version}: materialize them again",
-            allow_retries=False,
         )

@@ -28,9 +28,9 @@ MAY_BE_EMPTY = ("calibration_report", *LONG_TERM)
     "published_results",
     deps=["champion", "bvar_posterior"],
     description=(
-        "Contributions, ROI, response curves, budget and its readiness, review, what the lift tests moved and the long "
-        "term of a model that passed its review, kept as files and written to the schema `results` in one transaction "
-        "in place of what was there for this vintage.\n\n"
+        "Contributions, ROI, response curves, budget, scenarios and readiness, review, what the lift tests moved and "
+        "the long term of a model that passed its review, kept as files and written to the schema `results` in one "
+        "transaction in place of what was there for this vintage.\n\n"
         "Grain: the rows of one vintage in each table of `results`."
     ),
     kinds={"duckdb"},
@@ -47,6 +47,7 @@ def published_results(
     roi,
     response_curves,
     budget_allocation,
+    budget_scenarios,
     budget_readiness,
     model_review,
     calibration_report,
@@ -66,6 +67,7 @@ def published_results(
         "channel_roi": roi,
         "response_curves": response_curves,
         "budget_allocation": budget_allocation,
+        "budget_scenarios": budget_scenarios,
         "budget_readiness": budget_readiness,
         "model_review": model_review,
         "calibration_report": calibration_report,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -318,7 +318,7 @@ def evaluate_scenarios(
     tree: xr.DataTree | Posterior,
     asked: Scenarios | None = None,
     budget: Budget | None = None,
-    margin: float | None = None,
+    margin: float | Literal["of the model"] | None = "of the model",
     *,
     folder: Path | None = None,
     published: Mapping[str, float] | None = None,
@@ -333,7 +333,7 @@ def evaluate_scenarios(
         tree: a posterior.
         asked: the plans; default the model's own `scenarios:`.
         budget: whose plan is `recommended`; default the model's own.
-        margin: money that one unit of the outcome leaves; default the model's own, if it has one.
+        margin: money that one unit of the outcome leaves, or None for a comparison of outcome; default the model's own.
         folder: where files that plans name lie.
         published: spend by channel of a recommendation that was made already.
         seed: of the level's steps and the noise, as `mmm forecast` has it.
@@ -347,7 +347,8 @@ def evaluate_scenarios(
     posterior = Posterior.of(tree)
     spec = posterior.spec
     asked, budget = asked or spec.scenarios, budget or spec.budget
-    margin = spec.margin if margin is None else margin
+    margin = spec.margin if margin == "of the model" else margin
+    assert not isinstance(margin, str)
     if margin is not None and not margin > 0:
         raise InputError(
             f"margin {margin:g}: what a unit of the outcome leaves must be above 0: write 0.4 for 40 %; sales "

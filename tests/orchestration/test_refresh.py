@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 STAGES = {
     "model_table", "geo_lift", "lift_evidence", "mmm_posterior", "registered_model", "media_transforms",
     "contributions", "roi", "response_curves", "budget_allocation", "budget_readiness", "model_review",
+    "budget_scenarios",
     "calibration_report", "champion", "published_results", "reconciliation", "brand_state", "bvar_posterior",
     "impulse_responses", "long_term_roi", "total_roi",
 }  # fmt: skip
@@ -112,6 +113,7 @@ def published(house, version):
             ("channel_roi", 10),
             ("budget_allocation", 2),
             ("budget_readiness", 9),
+            ("budget_scenarios", 6),
             ("response_curves", 82),
         ):
             found = connection.execute(

@@ -59,6 +59,8 @@ def tables(posterior: str, mean: float) -> dict[str, pd.DataFrame]:
     for table, words in LONG_TERM_WORDS.items():
         rows[table] = rows[table].assign(**words)
     rows["model_review"] = rows["model_review"].assign(severity="WARN")
+    plan = rows["budget_scenarios"].assign(kind="plan")
+    rows["budget_scenarios"] = pd.concat([plan.assign(channel=""), plan], ignore_index=True)
     rows["budget_readiness"] = rows["budget_readiness"].assign(gate="history")
     rows["channel_roi"] = pd.concat(
         [rows["channel_roi"].assign(metric=metric) for metric in ("roi", "mroi", "spend")], ignore_index=True

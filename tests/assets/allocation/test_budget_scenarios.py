@@ -1,0 +1,67 @@
+"""`budget_scenarios`: plans of the YAML as it is now, the published budget, and earlier ones that were published."""
+
+import pandas as pd
+import pytest
+
+from assets.allocation.budget_allocation import budget_allocation
+from assets.allocation.budget_scenarios import budget_scenarios
+from assets.models import Vintage
+from tests.assets.vintage import VINTAGE, metadata
+from tests.fixtures_warehouse import checks, failure
+
+pytestmark = pytest.mark.slow
+
+PLANS = {"bolder": {"spend": {"search": "+20%"}}, "late": {"spend": {"tv": {"9": "off"}}}}
+
+
+def published_earlier(stages, week, channels=("tv", "search")):
+    """A budget that a vintage of an earlier week published."""
+    vintage = Vintage(VINTAGE.model, week)
+    table = pd.DataFrame(
+        {"channel": channels, "current_spend": 1.0, "recommended_spend": 600.0, "posterior_version": "old"}
+    )
+    stages.results.record_publication(vintage, {"budget_allocation": table})
+
+
+def test_plans_stand_beside_the_published_budget_and_what_was_spent_since_earlier_ones(stages):
+    stages.write_spec(margin=0.6, scenarios={"plans": PLANS, "sweep": {"totals": [0.9, 1.1]}})
+    for week in ("2024-11-04", "2025-02-24", "2025-03-10"):
+        published_earlier(stages, week)
+    assert stages.materialize(budget_allocation).success
+    result = stages.materialize(budget_scenarios, budget_allocation)
+    assert result.success
+    table = stages.results.read("budget_scenarios", VINTAGE)
+    whole = table[table["channel"] == ""]
+    # the budget of November is over; the oldest that is not, and the last
+    assert list(whole["scenario"]) == [
+        "current", "recommended", "bolder", "budget x 0.9", "budget x 1.1", "spent since 2025-02-24",
+        "spent since 2025-03-10",
+    ]  # fmt: skip
+    plan = stages.results.read("budget_allocation", VINTAGE)
+    row = whole.set_index("scenario").loc["recommended"]
+    assert row["spend"] == pytest.approx(plan["recommended_spend"].sum())
+    assert row["incremental"] == pytest.approx(plan["recommended_revenue"].sum(), rel=1e-9)
+    assert set(table["posterior_version"]) == {stages.posteriors.current(VINTAGE)}
+    assert checks(result)["recommended_brings_what_was_claimed"].passed
+    left = checks(result)["every_plan_is_evaluated"]
+    assert not left.passed
+    assert "late: scenario 'late': spend.tv: week 9 is outside of the horizon" in left.description
+    found = metadata(result, "budget_scenarios")
+    assert found["compared_by"] == "profit"
+    assert "* recommended: " in found["found"]
+    for picture in ("scenarios", "budget_sweep"):
+        assert found[picture].startswith("![](data:image/png;base64,")
+
+
+def test_a_budget_of_another_posterior_is_refused_and_one_of_other_channels_left_out(stages):
+    published_earlier(stages, "2025-03-10", ("tv", "radio"))
+    assert stages.materialize(budget_allocation).success
+    result = stages.materialize(budget_scenarios, budget_allocation)
+    assert result.success
+    assert "no spend is stated for search" in checks(result)["every_plan_is_evaluated"].description
+    plan = stages.results.read("budget_allocation", VINTAGE).assign(posterior_version="another")
+    stages.results.versions("budget_allocation").point(
+        VINTAGE, stages.results.keep("budget_allocation", VINTAGE, plan)
+    )
+    refused = stages.materialize(budget_scenarios, budget_allocation)
+    assert "budget_allocation come from another posterior" in failure(refused)

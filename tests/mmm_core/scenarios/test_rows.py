@@ -1,0 +1,47 @@
+"""The report as one table: plans, budgets of a sweep, what was spent since, and the channels of each."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmm_core.posterior.handle import Posterior
+from mmm_core.scenarios.followed import Recommendation
+from mmm_core.scenarios.report import evaluate_scenarios
+from mmm_core.scenarios.rows import ROWS, rows_of
+from mmm_core.spec.scenarios_spec import Scenarios
+from tests.mmm_core.posteriors import posterior
+
+pytestmark = pytest.mark.usefixtures("hurried_compiler")
+
+
+def test_every_plan_is_a_row_and_so_is_each_of_its_channels():
+    one = Posterior.of(posterior())
+    made = Recommendation({"tv": 700.0, "search": 500.0}, {}, pd.Timestamp("2025-03-03"), 6)
+    asked = {
+        "recommended": False,
+        "plans": {"budget x 0.8": {"spend": "-20%"}},
+        "sweep": {"totals": [0.8, 1.2]},
+    }
+    report = evaluate_scenarios(one, Scenarios.model_validate(asked), margin=0.5, earlier=[made])
+    table = rows_of(report)
+    assert list(table.columns) == list(ROWS)
+    whole, parts = table[table["channel"] == ""], table[table["channel"] != ""]
+    kinds = ["plan", "plan", "sweep", "sweep", "followed"]
+    assert list(whole["kind"]) == kinds
+    assert list(whole["scenario"]) == [
+        "current", "budget x 0.8", "budget x 0.8", "budget x 1.2", "spent since 2025-03-03",
+    ]  # fmt: skip
+    assert list(parts["kind"]) == [kind for kind in kinds for _ in range(2)]
+    assert list(parts["channel"]) == ["tv", "search"] * 5
+    for kind in ("plan", "sweep", "followed"):
+        for name, plan in parts[parts["kind"] == kind].groupby("scenario"):
+            row = whole[(whole["kind"] == kind) & (whole["scenario"] == name)].iloc[0]
+            assert plan["spend"].sum() == pytest.approx(row["spend"])
+            assert plan["spend_change"].sum() == pytest.approx(row["spend_change"], abs=1e-9)
+            assert (plan["budget_multiple"].fillna(0) == np.nan_to_num(row["budget_multiple"])).all()
+    followed = whole.iloc[-1]
+    assert (followed["against"], followed["gain_in"]) == ("recommended after 2025-03-03", "profit")
+    assert followed["gain"] == pytest.approx(float(report.followed[0].gain.mean()))
+    assert str(followed["last_week"].date()) == "2025-03-17"
+    assert whole["is_reference"].sum() == 1
+    assert whole["is_best"].sum() == 1
