@@ -100,8 +100,9 @@ def _claim(found, budget_allocation, spec) -> tuple[bool, str]:
     """Whether plan and allocation agree, where both count the same, and in words."""
     if "recommended" not in found.names:
         return True, "no plan is recommended for these weeks"
-    if spec.kpi.scale == "log" or spec.budget.discount or found.weeks != spec.budget.weeks:
-        return True, "the allocation counts otherwise: a log KPI, a discount, or another horizon"
+    otherwise = spec.kpi.scale == "log" or spec.budget.discount or spec.budget.horizon == "long"
+    if otherwise or found.weeks != spec.budget.weeks:
+        return True, "the allocation counts otherwise: a log KPI, a discount, the long term, or other weeks"
     brought = float(found.of("recommended").draws["incremental"].mean())
     claimed = float(budget_allocation["recommended_revenue"].sum())
     return abs(brought - claimed) <= 1e-6 * max(abs(claimed), 1.0), f"{brought:,.0f}, claimed {claimed:,.0f}"

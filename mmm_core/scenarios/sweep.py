@@ -2,8 +2,9 @@
 
 Budgets are multiples of the last period's spend. At each the budget's question is asked with that total: relative
 bounds are of the last period's mix scaled to it, so that every multiple can be planned; a limit on change counts as
-such a bound; money (bounds, commitments, locked channels) stays as it is stated. Where bounds are relative alone and
-media do no harm, more budget never brings less. A solver starts from the plan of the budget before.
+such a bound; money (bounds, commitments, locked channels) stays as it is stated. What counts is the short term,
+whatever the budget's horizon. Where bounds are relative alone and media do no harm, more budget never brings less. A
+solver starts from the plan of the budget before.
 
 Every plan is evaluated as a scenario is.
 """
@@ -132,6 +133,7 @@ def scaled_budget(budget: Budget, multiple: float, today: float) -> Budget:
         update={
             "total": multiple * today,
             "goal": None,
+            "horizon": "short",
             "change_limit": None,
             "bounds": {name: scaled(budget.bounds_of(name)) for name in (*budget.bounds, DEFAULT)},
             "groups": {

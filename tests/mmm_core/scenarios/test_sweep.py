@@ -87,10 +87,11 @@ def test_bounds_are_of_the_scaled_mix_and_money_stays():
             },
             "geos": {"n": {"relative": [0.9, 1.1]}},
             "goal": {"roi": 2},
+            "horizon": "long",
         }
     )
     found = scaled_budget(budget, 2.0, 100.0)
-    assert (found.total, found.goal, found.change_limit) == (200.0, None, None)
+    assert (found.total, found.goal, found.change_limit, found.horizon) == (200.0, None, None, "short")
     assert found.bounds_of("any").relative == pytest.approx((1.6, 2.4))
     assert found.bounds_of("tv").spend == (1, 2)
     assert found.groups["g"].relative == (1.0, 3.0)
