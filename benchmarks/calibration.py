@@ -6,8 +6,9 @@ middle of what the prior allows: intervals that are right hold more of them, and
 
 Without tests search is credited with demand that nobody measured. Each world is fitted without tests; with them; with
 `follows_demand` for search; and with both, which is called calibrated. The figures are of ROI: how often 90 % intervals
-hold the truth, mean absolute error of the posterior mean relative to the truth, CRPS. The cost is that of a fit with
-ten tests beside the same fit without, both compiled, taking turns.
+hold the truth, mean absolute error of the posterior mean relative to the truth, CRPS. All tests are right:
+`unforeseen_worlds` is the share of worlds in which `mmm calibration` would call one unforeseen. The cost is that of a
+fit with ten tests beside the same fit without, both compiled, taking turns.
 
 The peers get the same typical worlds and tests in the form that they take: Meridian as priors of the ROIs,
 PyMC-Marketing as steps on its saturation curves. Their fits, minutes each, are kept in
@@ -38,6 +39,8 @@ from benchmarks.common.ours_fit import spec_of
 from benchmarks.common.systems import OURS, SYSTEMS
 from benchmarks.worlds.confounded import Kind, TestedWorld, confounded
 from benchmarks.worlds.simulator import simulated
+from mmm_core.agreement.moves import unforeseen
+from mmm_core.agreement.report import calibration_report
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
 from mmm_core.evidence.stored import Evidence
 from mmm_core.inference.fit import fit
@@ -149,12 +152,14 @@ def fits_of(tested: TestedWorld, fits: list[str]) -> pd.DataFrame:
         if name not in fits:
             continue
         tree = fit(world.table, spec, lift_tests=tests)
+        called = len(unforeseen(calibration_report(tree).tests)) if name == FITS[0] else np.nan
         rows += [
             {
                 "world": world.name,
                 "fit": name,
                 "channel": channel,
                 **vars(score(draws, world.true_roi[channel])),
+                "unforeseen": called,
             }
             for channel, draws in roi(tree).items()
         ]
@@ -194,6 +199,10 @@ def summary(rows: pd.DataFrame) -> dict[str, Any]:
     if "crps" in out and "crps_uncalibrated" in out:
         out["error_ratio"] = out["relative_error"] / out["relative_error_uncalibrated"]
         out["crps_ratio"] = out["crps"] / out["crps_uncalibrated"]
+    if "unforeseen" in rows and rows["unforeseen"].notna().any():
+        out["unforeseen_worlds"] = (
+            rows[rows["fit"] == FITS[0]].groupby("world")["unforeseen"].max().gt(0).mean()
+        )
     return out
 
 

@@ -41,7 +41,7 @@ def test_figures_of_ours_stand_beside_a_peers():
     true = {"search": 1.0, "tv": 2.0}
     rows = pd.DataFrame(
         {"world": world, "fit": fit, "channel": name, "true": value, "mean": value * (1 + off), "covered": off < 0.5,
-         "crps": off}
+         "crps": off, "unforeseen": float(world == "a") if fit == FITS[0] else np.nan}
         for world in ("a", "b")
         for fit, off in zip((*FITS, "meridian"), (0.1, 1.0, 0.6, 0.4, 0.2), strict=True)
         for name, value in true.items()
@@ -52,5 +52,6 @@ def test_figures_of_ours_stand_beside_a_peers():
     assert found["error_ratio"] == pytest.approx(0.1)
     assert found["relative_error_ratio_vs_meridian"] == pytest.approx(0.5)
     assert found["crps_ratio_vs_meridian"] == pytest.approx(0.5)
+    assert found["unforeseen_worlds"] == 0.5
     alone = beside_peers(rows[rows["fit"] == "meridian"], ["meridian"])
     assert set(alone) == {"meridian"}
