@@ -42,6 +42,8 @@ class ScenarioPlan:
         table: as `mmm_core.forecast.predict.predict` takes it, over the planned weeks and the tail.
         worth: (geo, planned week) revenue of a unit of the KPI, where the plan changes it; else None.
         notes: what to know of it, sentences.
+        beyond: channels whose highest week is above any that was seen by more than `readiness: extrapolation` allows,
+            and by what factor.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ScenarioPlan:
     table: pd.DataFrame
     worth: np.ndarray | None
     notes: tuple[str, ...]
+    beyond: Mapping[str, float]
 
     @property
     def planned(self) -> pd.DataFrame:
@@ -163,7 +166,22 @@ class Planner:
         if spec.geo:
             table.insert(1, spec.geo.column, np.repeat(self.geos, len(horizon.dates)))
         spend = np.stack([media[channel].spend for channel in spec.paid], axis=-1)
-        return ScenarioPlan(name, description, horizon, spend, table, worth, notes)
+        return ScenarioPlan(name, description, horizon, spend, table, worth, notes, self._beyond(spend))
+
+    def _beyond(self, spend: np.ndarray) -> dict[str, float]:
+        """Channels whose highest planned week lies far above any that was seen, and by what factor.
+
+        Args:
+            spend: (geo, week, paid channel).
+        """
+        spec = self.posterior.spec
+        seen = self.posterior.data["spend"].to_numpy().sum(axis=0).max(axis=0)
+        most = spend.sum(axis=0).max(axis=0)
+        return {
+            channel: float(most[i] / seen[i])
+            for i, channel in enumerate(spec.paid)
+            if most[i] > spec.readiness.extrapolation * seen[i] > 0
+        }
 
     def _file(self, scenario: Scenario, where: str) -> tuple[PlanFile | None, tuple[str, ...]]:
         if scenario.plan is None:

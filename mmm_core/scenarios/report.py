@@ -254,9 +254,10 @@ class ScenarioReport:
     @property
     def words(self) -> tuple[str, ...]:
         """Plain English: the horizon, a sentence a scenario, what was left out and assumed."""
+        weeks = f"{self.weeks} week{'s' if self.weeks > 1 else ''}"
         out = [
-            f"{self.weeks} weeks, {self.first_week.date()} to {self.last_week.date()}; plans are held against "
-            f"'{self.against}' by {self.gain_in}, on the same draws of everything"
+            f"{weeks}, {self.first_week.date()} to {self.last_week.date()}; plans are held against '{self.against}' by "
+            f"{self.gain_in}, on the same draws of everything"
         ]
         for row in self.table.to_dict("records"):
             if row["scenario"] != self.against:
@@ -265,6 +266,12 @@ class ScenarioReport:
         out += [line for followed in self.followed for line in followed.words]
         out += [f"left out: {name}: {reason}" for name, reason in self.left_out.items()]
         notes = {f"{each.plan.name}: {note}" for each in self.evaluated for note in each.plan.notes}
+        notes |= {
+            f"{each.plan.name}: {channel}: its highest week is {times:.2g} times the highest that the model has seen: "
+            "what it brings there is an extrapolation"
+            for each in self.evaluated
+            for channel, times in each.plan.beyond.items()
+        }
         return (*out, *sorted(notes))
 
     def _of_the_sweep(self) -> list[str]:
@@ -283,6 +290,15 @@ class ScenarioReport:
             out.append(
                 f"the most profit of these budgets: {row['multiple']:.0%} of the last period's spend, "
                 f"{_money(row['spend'])}{end}"
+            )
+        beyond = [point for point in self.frontier.points if point.evaluated.plan.beyond]
+        if beyond:
+            channels = ", ".join(
+                dict.fromkeys(name for point in beyond for name in point.evaluated.plan.beyond)
+            )
+            out.append(
+                f"from {beyond[0].multiple:.0%} of the last period's spend on, plans go beyond weeks that the model "
+                f"has seen ({channels}): an extrapolation"
             )
         out += [f"left out: budget x {multiple:g}: {why}" for multiple, why in self.frontier.left_out.items()]
         return out
@@ -354,6 +370,8 @@ def evaluate_scenarios(
             f"margin {margin:g}: what a unit of the outcome leaves must be above 0: write 0.4 for 40 %; sales "
             "that lose money have no profit to compare plans by"
         )
+    if margin is not None and margin > 1 and spec.kpi.kind == "revenue":
+        raise InputError(f"margin {margin:g} of revenue is more than all of it: write 0.4 for 40 %")
     weeks = asked.weeks or budget.weeks
     planner = Planner(posterior, weeks, folder)
     evaluator = Evaluator(posterior, weeks, seed)

@@ -22,7 +22,11 @@ def load_scenarios(path: str | Path) -> Scenarios:
     Raises:
         SpecError: what `read_yaml` refuses, or a key or value that is refused; all faults are listed at once.
     """
-    return parse_scenarios(read_yaml(path), name_of(path))
+    try:
+        mapping = read_yaml(path)
+    except SpecError as error:
+        raise SpecError(str(error).replace("no such model file", "no such file")) from None
+    return parse_scenarios(mapping, name_of(path))
 
 
 def parse_scenarios(mapping: Any, source: str) -> Scenarios:

@@ -90,6 +90,8 @@ def test_with_a_margin_plans_are_compared_by_profit(tree):
         table.loc["dearer", "profit"] - table.loc["bolder", "profit"]
     )
     assert "held against 'bolder' by profit" in report.words[0]
+    with pytest.raises(InputError, match="margin 40 of revenue is more than all of it"):
+        evaluate_scenarios(tree, asked(), margin=40)
     with pytest.raises(InputError, match=r"margin -0.1: .* must be above 0: write 0.4 for 40 %"):
         evaluate_scenarios(tree, asked(), margin=-0.1)
 
@@ -112,6 +114,17 @@ def test_a_recommendation_for_other_weeks_is_left_out_with_its_reason(tree):
     report = evaluate_scenarios(tree, asked(weeks=8), budget, published=PUBLISHED)
     assert "recommended" not in report.names
     assert "total is money over 6 weeks, and the scenarios' horizon is 8" in report.left_out["recommended"]
+
+
+def test_spend_far_above_any_that_was_seen_is_an_extrapolation(tree):
+    most = float(tree.data["spend"].sel(paid_channel="tv").max())
+    plans = {"huge": {"spend": {"tv": {"2": 3 * most}}}, "known": {"spend": {"tv": {"2": most}}}}
+    words = evaluate_scenarios(tree, asked(plans=plans, recommended=False)).words
+    assert (
+        "huge: tv: its highest week is 3 times the highest that the model has seen: what it brings there is an "
+        in "".join(words)
+    )
+    assert not any(line.startswith("known: tv:") for line in words)
 
 
 def test_words_say_how_much_for_how_much_and_how_sure(report):

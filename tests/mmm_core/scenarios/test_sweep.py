@@ -117,5 +117,11 @@ def test_geos_and_risk_are_swept_too():
     assert found.sweep["incremental_cvar"].iloc[-1] == pytest.approx(claim.certificate.value, rel=2e-3)
 
 
+def test_budgets_beyond_what_was_seen_are_named(small):
+    found = swept(small, totals=(1.0, 4.0))
+    (line,) = (line for line in found.words if "beyond weeks that the model has seen" in line)
+    assert line.startswith("from 400% of the last period's spend on, plans go beyond")
+
+
 def test_a_spec_may_ask_for_it():
     assert parse_spec({**SPEC, "scenarios": {"sweep": {}}}).scenarios.sweep.totals[0] == 0.5

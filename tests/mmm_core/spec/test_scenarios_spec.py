@@ -69,6 +69,8 @@ def test_a_file_holds_the_section_with_or_without_its_key(tmp_path):
     without.write_text(SHORT)
     with_key.write_text("scenarios:\n" + SHORT.replace("\n", "\n  "))
     assert load_scenarios(with_key) == load_scenarios(without)
+    with pytest.raises(SpecError, match=r"c.yaml: no such file"):
+        load_scenarios(tmp_path / "c.yaml")
     without.write_text("plans:\n  one: {spend: +1%}\n  one: {spend: +2%}\n")
     with pytest.raises(SpecError, match=r"b.yaml: key 'one' is written twice, on lines 2 and 3: keep one"):
         load_scenarios(without)
