@@ -84,6 +84,10 @@ class Paths:
         return self.root / "results"
 
     @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    @property
     def mlflow(self) -> Path:
         return self.root / "mlflow"
 

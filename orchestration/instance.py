@@ -47,7 +47,15 @@ def prepare(warehouse: Warehouse, tracking: Tracking) -> dg.DagsterInstance:
         instance = dg.DagsterInstance.get()
         end_dead_runs(instance)
     kept = paths()
-    stored = (kept.vintages, kept.evidence, kept.surveys, kept.posteriors, kept.long_term, kept.results)
+    stored = (
+        kept.vintages,
+        kept.evidence,
+        kept.surveys,
+        kept.posteriors,
+        kept.long_term,
+        kept.results,
+        kept.reports,
+    )
     for folder in (*stored, kept.published):
         for left in abandoned(folder):
             remove(left)

@@ -15,6 +15,7 @@ JOB_OF_GROUP = {
     "registry": "refresh_model",
     "curves": "refresh_model",
     "allocation": "refresh_model",
+    "report": "refresh_model",
     "selection": "select_model",
     "experiments": "plan_experiments",
     "reporting": "report",

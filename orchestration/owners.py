@@ -22,6 +22,7 @@ OWNER_OF_GROUP = {
     "registry": MARKETING_SCIENCE,
     "curves": MARKETING_SCIENCE,
     "allocation": MARKETING_SCIENCE,
+    "report": MARKETING_SCIENCE,
     "selection": MARKETING_SCIENCE,
     "experiments": MARKETING_SCIENCE,
     "publish": DATA_PLATFORM,

@@ -12,7 +12,7 @@ MONDAY_MORNING = "0 6 * * 1"
 MONDAY_DEADLINE = dg.FreshnessPolicy.cron(
     deadline_cron="0 9 * * 1", lower_bound_delta=timedelta(hours=9), timezone=TIMEZONE
 )
-FRESH_ON_MONDAY = {"model_table", "mmm_posterior", "budget_allocation", "published_results"}
+FRESH_ON_MONDAY = {"model_table", "mmm_posterior", "budget_allocation", "weekly_report", "published_results"}
 
 # Marts follow their sources as soon as a source's content differs, not merely because it was loaded again. A mart may
 # read a partitioned asset, most of whose partitions will never exist, so missing parents do not hold it back.

@@ -7,6 +7,7 @@ from assets.resources.fitting import FitProcess
 from assets.resources.landing import Landing
 from assets.resources.long_term_stores import LongTermStore, SurveyStore
 from assets.resources.published import Published
+from assets.resources.report_store import ReportStore
 from assets.resources.settings import REPOSITORY
 from assets.resources.stores import (
     EvidenceStore,
@@ -43,6 +44,7 @@ def build() -> dict[str, Any]:
         "surveys": SurveyStore(folder=str(paths.surveys)),
         "long_terms": LongTermStore(folder=str(paths.long_term)),
         "results": ResultStore(folder=str(paths.results)),
+        "reports": ReportStore(folder=str(paths.reports)),
         "landing": Landing(folder=str(paths.landing), dlt_folder=str(paths.dlt)),
         "warehouse": warehouse(),
         "published": Published(folder=str(paths.published)),

@@ -216,6 +216,9 @@ def show_places(console: Console) -> None:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")  # a path that is cut is no path
     table.add_row("marts to query, read-only", str(paths.published / "current" / "marts.duckdb"))
+    reports = sorted((paths.published / "current").glob("report_*.html"))
+    for report in reports:
+        table.add_row("weekly report, to read and print", str(report))
     table.add_row("warehouse", str(paths.warehouse))
     table.add_row("posteriors", str(paths.posteriors))
     table.add_row("MLflow", env.mlflow_uri())

@@ -42,6 +42,7 @@ class Platform:
     def resources(self) -> dict[str, Any]:
         from assets.resources.landing import Landing
         from assets.resources.published import Published
+        from assets.resources.report_store import ReportStore
         from assets.resources.stores import ResultStore
 
         return {
@@ -49,6 +50,7 @@ class Platform:
             "landing": Landing(folder=str(self.landing), dlt_folder=str(self.folder / "dlt")),
             "published": Published(folder=str(self.published)),
             "results": ResultStore(folder=str(self.folder / "results")),
+            "reports": ReportStore(folder=str(self.folder / "reports")),
         }
 
     def run(

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.allocation.answer import keep_answer
 from assets.code import code_version
 from assets.metadata import rounded
 from assets.models import Vintage, load_model, vintage_of
 from assets.registry.answers import PREDICTORS, register_answer
 from assets.resources.long_term_stores import LongTermStore
-from assets.resources.stores import PosteriorStore
+from assets.resources.stores import PosteriorStore, ResultStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
 
@@ -56,6 +57,7 @@ def budget_allocation(
     mmm_posterior,
     posteriors: dg.ResourceParam[PosteriorStore],
     long_terms: dg.ResourceParam[LongTermStore],
+    results: dg.ResourceParam[ResultStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     from mmm_core.budget.allocation import allocate
@@ -71,8 +73,10 @@ def budget_allocation(
         within = spend.between(table["lower"] - slack, table["upper"] + slack).all()
         figures = {name: float(getattr(allocation, name)) for name in FIGURES}
         run.run.log(figures, params={"weeks": allocation.weeks})
+        labelled = run.labelled(table)
+        keep_answer(results, run.vintage, allocation, labelled)
         return run.result(
-            run.labelled(table),
+            labelled,
             [
                 check(
                     "keeps_total_and_bounds",

@@ -1,6 +1,6 @@
 """Publications: folders that are written whole, and a link that says which one is in force.
 
-    published/<version>/            marts.duckdb, a Parquet file a table, publication.json
+    published/<version>/            marts.duckdb, a Parquet file a table, reports, publication.json
     published/current               link to the folder in force, replaced in one step
     published/marts.duckdb, ...     links through `current`, for readers that know these paths
 
@@ -25,7 +25,7 @@ from mmm_core.json_text import dumps
 CURRENT = "current"
 DATABASE = "marts.duckdb"
 RECORD = "publication.json"
-LINKED = (".duckdb", ".parquet")
+LINKED = (".duckdb", ".parquet", ".html")
 KEPT = 5
 """Publications that stay on disk, the one in force among them: a reader may still be opening files of the others."""
 

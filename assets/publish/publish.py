@@ -1,7 +1,8 @@
 """One publication of marts and reporting tables: whole, or refused where it would lose what the last one has."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from assets.publish.holdings import Holdings, Loss, counted, holdings, losses
 from assets.publish.publication import (
@@ -11,6 +12,7 @@ from assets.publish.publication import (
     publications,
     publish_folder,
 )
+from assets.publish.reports import copy_reports
 from assets.publish.tables import copy_tables, published_tables
 from assets.resources.warehouse import Warehouse
 
@@ -22,11 +24,16 @@ class PublicationLoses(RuntimeError):
 
 
 def publish(
-    warehouse: Warehouse, published: Path, run_id: str = "", accepted: Collection[str] = ()
+    warehouse: Warehouse,
+    published: Path,
+    run_id: str = "",
+    accepted: Collection[str] = (),
+    reports: Mapping[str, Path] = MappingProxyType({}),
 ) -> Publication:
-    """Publish every table of the published layers.
+    """Publish every table of the published layers, and reports beside them.
 
-    `accepted` names the models, and the marts as `marts.<table>`, that may lose weeks or go.
+    `accepted` names the models, and the marts as `marts.<table>`, that may lose weeks or go; `reports` are files by the
+    name they get.
 
     Raises:
         PublicationLoses: another would lose some; the message says what, both counts and the remedy.
@@ -40,6 +47,7 @@ def publish(
             refused = [loss for loss in lost if loss.subject not in accepted]
             if refused:
                 raise PublicationLoses(_refusal(refused, before, held))
+            copy_reports(reports, folder)
             return Content(copy_tables(source, tables, folder), held, [str(loss) for loss in lost])
 
     before = last_holdings(published)

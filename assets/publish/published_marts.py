@@ -13,10 +13,13 @@ from assets.marts.assets import dbt_marts, dbt_reporting
 from assets.publish.holdings import counted
 from assets.publish.publication import CURRENT, DATABASE, Publication, faults_of
 from assets.publish.publish import PublicationLoses, publish
+from assets.publish.reports import reports_to_publish
 from assets.publish.tables import LAYERS, published_rows
 from assets.resources.damage import met
 from assets.resources.published import Published
+from assets.resources.report_store import ReportStore
 from assets.resources.retries import tried_again_when_locked
+from assets.resources.stores import ResultStore
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check
 
@@ -36,11 +39,14 @@ class PublishConfig(dg.Config):
     group_name="publish",
     description=(
         "Marts and reporting tables for analysts: published/current/marts.duckdb, and a Parquet file a table beside "
-        "it, all of one moment.\n\n"
+        "it, all of one moment; the latest weekly report of each model is there too, as `report_<model>.html`.\n\n"
         "Replaced whole after a run, so it can be queried at any time, also while a run writes. Where it would lose "
         "models or weeks, the last publication stays, unless `accept_losses` in the config names what may go."
     ),
-    deps=[key for key in sorted(dbt_marts.keys | dbt_reporting.keys) if key.path[0] in LAYERS],
+    deps=[
+        *(key for key in sorted(dbt_marts.keys | dbt_reporting.keys) if key.path[0] in LAYERS),
+        dg.AssetKey("weekly_report"),
+    ],
     owners=["data-platform@carryover.example"],
     kinds={"duckdb", "parquet"},
     pool=POOL,
@@ -59,12 +65,18 @@ class PublishConfig(dg.Config):
     ],
 )
 def published_marts(
-    context: dg.AssetExecutionContext, config: PublishConfig, warehouse: Warehouse, published: Published
+    context: dg.AssetExecutionContext,
+    config: PublishConfig,
+    warehouse: Warehouse,
+    published: Published,
+    results: dg.ResourceParam[ResultStore],
+    reports: dg.ResourceParam[ReportStore],
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
     folder = Path(published.folder)
     try:
         with tried_again_when_locked(context):
-            publication = publish(warehouse, folder, context.run.run_id, config.accept_losses)
+            files = reports_to_publish(results, reports)
+            publication = publish(warehouse, folder, context.run.run_id, config.accept_losses, files)
     except PublicationLoses as loss:
         yield check(KEEPS, False, str(loss))
         raise dg.Failure(str(loss), allow_retries=False) from None
@@ -80,6 +92,7 @@ def _materialized(publication: Publication, folder: Path) -> dg.MaterializeResul
             "path": dg.MetadataValue.path(str(folder / DATABASE)),
             "publication": publication.version,
             "holds": held,
+            "reports": ", ".join(name for name in publication.files if name.endswith(".html")) or "none",
             "tables": dg.MetadataValue.md("\n".join(["| table | rows |", "|---|---:|", *lines])),
             "dagster/row_count": sum(publication.rows.values()),
             "size_bytes": (folder / DATABASE).stat().st_size,

@@ -114,3 +114,13 @@ class ResultStore(dg.ConfigurableIOManager):
         """
         versions = self.publications
         return json.loads(versions.checked(vintage, versions.current(vintage)).read_bytes())
+
+    def published_posterior(self, vintage: Vintage) -> str:
+        """Version of the posterior that the tables which a vintage has published come from; "" where all are empty.
+
+        Raises:
+            Damaged, FileNotFoundError: as `record`.
+        """
+        return next(
+            (v for table in self.record(vintage).values() if (v := str(table["posterior_version"]))), ""
+        )

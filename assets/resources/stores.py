@@ -168,7 +168,17 @@ class PosteriorStore(VersionedStore):
 
     def has_report(self, vintage: Vintage, version: str) -> bool:
         """Whether that is there; a damaged one is put aside, to be made again."""
-        path = self.report_path(vintage, version)
+        return self.is_there(self.report_path(vintage, version))
+
+    def change_path(self, vintage: Vintage, version: str, previous: str) -> Path:
+        """What changed since a posterior of an earlier week; another file where other source works it out."""
+        from mmm_core.source import source_hash
+
+        source = source_hash(["mmm_core.report.change"])[:8]
+        return self.path(vintage, version).with_suffix(f".since-{previous}-{source}.json")
+
+    def is_there(self, path: Path) -> bool:
+        """Whether what belongs to a posterior is there; a damaged file is put aside, to be made again."""
         return path.is_file() and not self.versions.put_aside_if_damaged(path, "it is made again")
 
     def load(self, vintage: Vintage, version: str) -> "DataTree":

@@ -1,9 +1,9 @@
 """Fit one model: the process behind `mmm_posterior`.
 
 It is told through Pipes what to read (`table`, `spec`, `lift_tests`), which version that makes and what to write: the
-posterior, for the review the same fit without the last weeks, and what the lift tests moved, for which it may fit again
-without some. It reports its progress and puts each file in place whole. It needs `mmm_core` and `dagster_pipes`, no
-orchestrator.
+posterior, for the review the same fit without the last weeks, what the lift tests moved, for which it may fit again
+without some, and what changed since an earlier posterior, for which it fits with inputs swapped. It reports its
+progress and puts each file in place whole. It needs `mmm_core` and `dagster_pipes`, no orchestrator.
 """
 
 import os
@@ -76,6 +76,8 @@ def fit_model(pipes: PipesContext) -> None:
             f"{source}, its lift tests, the specification of {spec.model} or the source of the library changed since "
             "the run began: start it again"
         )
+    if asked := pipes.extras.get("change"):
+        what_changed(pipes, table, source, Path(asked["previous"]), Path(asked["target"]))
     whole = None
     for wanted in pipes.get_extra("fits"):
         holdout_weeks, target = wanted["holdout_weeks"], Path(wanted["posterior"])
@@ -122,6 +124,22 @@ def report_on_tests(
     from mmm_core.files import write_checked
 
     text = to_json(calibration_report(whole, table, _reporter(pipes), source=source))
+    write_checked(target, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def what_changed(pipes: PipesContext, table: "DataFrame", source: str, previous: Path, target: Path) -> None:
+    """What changed since an earlier posterior and why, by refits with one input swapped at a time, into a file.
+
+    Raises:
+        InputError: of a refit.
+    """
+    from mmm_core.files import write_checked
+    from mmm_core.posterior.schema import load_posterior
+    from mmm_core.report.change import change
+    from mmm_core.report.change_stored import to_json
+
+    now = load_posterior(Path(pipes.get_extra("posterior")))
+    text = to_json(change(load_posterior(previous), now, table, _reporter(pipes), source))
     write_checked(target, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 

@@ -14,6 +14,7 @@ from assets.registry.registered_model import registered_model
 from assets.resources.fitting import FitProcess
 from assets.resources.landing import Landing
 from assets.resources.long_term_stores import LongTermStore, SurveyStore
+from assets.resources.report_store import ReportStore
 from assets.resources.stores import (
     EvidenceStore,
     PosteriorStore,
@@ -63,6 +64,10 @@ class ModelStages:
     @property
     def results(self) -> ResultStore:
         return ResultStore(folder=str(self.folder / "results"))
+
+    @property
+    def reports(self) -> ReportStore:
+        return ReportStore(folder=str(self.folder / "reports"))
 
     @property
     def warehouse(self) -> Warehouse:
@@ -124,6 +129,7 @@ class ModelStages:
             "surveys": self.surveys,
             "long_terms": self.long_terms,
             "results": self.results,
+            "reports": self.reports,
             "warehouse": self.warehouse,
             "tracking": self.tracking,
             "fit_process": FitProcess(command=["false"], environment={}, folder=str(self.folder)),

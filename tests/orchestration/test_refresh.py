@@ -1,9 +1,14 @@
 """One vintage from mart to published results, through the real job."""
 
+import json
 import sys
+from hashlib import sha256
+from pathlib import Path
 
+import jsonschema
 import pytest
 
+from mmm_core.report.manifest import schema
 from mmm_core.transforms.adstock import ADSTOCKS
 from tests.orchestration.house import (
     LAST_WEEK,
@@ -24,7 +29,7 @@ STAGES = {
     "contributions", "roi", "response_curves", "budget_allocation", "budget_readiness", "model_review",
     "budget_scenarios",
     "calibration_report", "champion", "published_results", "reconciliation", "brand_state", "bvar_posterior",
-    "impulse_responses", "long_term_roi", "total_roi",
+    "impulse_responses", "long_term_roi", "total_roi", "weekly_report",
 }  # fmt: skip
 LONG_TERM = {"metrics": ["awareness", "consideration"], "lags": 1, "draws": 100, "horizon": 26}
 
@@ -47,12 +52,16 @@ def test_a_vintage_goes_all_the_way_and_again_without_a_new_fit(house):
     tracked(house, result, version)
     calibrated(house, result, version)
     long_term(house, result, version)
+    reported(house, result, version)
 
     again = house.refresh()
     assert again.success
     assert metadata(again, "mmm_posterior")["posterior_version"] == version
     assert metadata(again, "mmm_posterior")["fitted"] is False
     assert metadata(again, "registered_model")["model_version"] == "1"
+    same = [metadata(run, "weekly_report")["page"] for run in (result, again)]
+    assert same[0] == same[1]
+    told_apart(house, version)
 
 
 SHAPES = """
@@ -175,6 +184,52 @@ def long_term(house, result, version):
     assert after == 26
 
 
+def reported(house, result, version):
+    """Page, Markdown and manifest are written, and kept in MLflow; the long term is in it, and no earlier week."""
+    found = metadata(result, "weekly_report")
+    page = Path(found["page"])
+    html, text = page.read_text(encoding="utf-8"), page.with_suffix(".md").read_text(encoding="utf-8")
+    assert page.parent == house.root / "reports" / MODEL / str(LAST_WEEK)
+    assert found["report"] == text
+    assert "<h2>The long term</h2>" in html
+    assert "no previous published version" in html
+    assert found["compared_with"] == "no earlier published week"
+    manifest = json.loads(page.with_suffix(".json").read_bytes())
+    jsonschema.validate(manifest, schema())
+    assert manifest["posterior"]["version"] == version
+    assert manifest["registered"] == {"name": f"mmm_{MODEL}", "version": "1"}
+    assert manifest["files"]["report.html"] == sha256(html.encode()).hexdigest()
+    run = found["mlflow_run"].rsplit("/", 1)[-1]
+    client = house.tracking.client()
+    assert {file.path for file in client.list_artifacts(run)} == {"report.html", "report.md", "report.json"}
+    verdicts = {
+        e.check_name: e for e in result.get_asset_check_evaluations() if e.asset_key.path == ["weekly_report"]
+    }
+    assert verdicts.keys() == {"says_what_the_marts_say", "stands_alone", "fits_on_two_sheets"}
+    assert all(verdict.passed for verdict in verdicts.values()), verdicts
+
+
+def told_apart(house, version):
+    """A week later data and evidence have changed: a refit with one of them swapped tells them apart."""
+    house.write_mart(NEXT_WEEK)
+    house.write_spec()
+    behind = "roi response_curves budget_allocation model_review budget_readiness"
+    long = "brand_state bvar_posterior total_roi"
+    stages = f"model_table lift_evidence mmm_posterior registered_model {behind} {long} weekly_report"
+    result = house.refresh(NEXT_WEEK, stages)
+    assert result.success
+    found = metadata(result, "weekly_report")
+    assert (found["compared_with"], found["refits"]) == (str(LAST_WEEK), 1)
+    page = Path(found["page"])
+    previous = json.loads(page.with_suffix(".json").read_bytes())["previous"]
+    assert previous["version"] == version
+    assert previous["changed"] == ["data", "evidence"]
+    assert previous["steps"] == [["data"], ["evidence"]]
+    text = " ".join(page.with_suffix(".md").read_text(encoding="utf-8").replace("\\", "").split())
+    assert "no longer used: search-test, tv-test" in text
+    assert "1 refit of 300 draws" in text
+
+
 def tracked(house, result, version):
     """Every materialization is an MLflow run that says where it came from."""
     client = house.tracking.client()
@@ -218,7 +273,9 @@ def test_a_failed_review_blocks_promotion_and_publication_but_not_the_budget(hou
     house.write_spec(review=STRICT)
     result = house.refresh()
     assert not result.success
-    assert STAGES - materialized(result) == {"budget_readiness", "champion", "published_results"}
+    assert STAGES - materialized(result) == {
+        "budget_readiness", "champion", "published_results", "weekly_report",
+    }  # fmt: skip
     assert "ess_bulk" in failure(result, "model_review")
     assert house.tracking.aliases(MODEL) == {"challenger": "1"}
     with house.warehouse.connect(read_only=True) as connection:

@@ -1,0 +1,51 @@
+"""What the recommended budget answers beyond its table: gain, its interval and probability, what was asked."""
+
+from typing import TYPE_CHECKING
+
+from assets.models import Vintage
+from assets.resources.stores import ResultStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmm_core.budget.allocation import Allocation
+    from mmm_core.report.findings import Recommendation
+
+ANSWER = "budget_answer"
+"""Where `budget_allocation` keeps it, beside its table."""
+
+FACTS = ("weeks", "total", "current_total", "gain", "gain_q05", "gain_q95", "probability_better", "gain_in")
+
+
+def keep_answer(results: ResultStore, vintage: Vintage, found: "Allocation", table: "pd.DataFrame") -> None:
+    """Keep the answer that belongs to a table of a budget."""
+    import pandas as pd
+
+    from mmm_core.data.table import fingerprint
+
+    facts = {name: getattr(found, name) for name in FACTS}
+    row = {**facts, "words": "\n".join(found.words), "budget_version": fingerprint(table)}
+    results.versions(ANSWER).point(vintage, results.keep(ANSWER, vintage, pd.DataFrame([row])))
+
+
+def read_answer(results: ResultStore, vintage: Vintage, table: "pd.DataFrame") -> "Recommendation | None":
+    """The recommendation of a budget's table; None where what was kept belongs to another."""
+    from mmm_core.data.table import fingerprint
+    from mmm_core.report.findings import Recommendation
+
+    found = results.read(ANSWER, vintage)
+    if found is None or found["budget_version"].iloc[0] != fingerprint(table):
+        return None
+    (facts,) = found.to_dict("records")
+    return Recommendation(
+        channels=table,
+        weeks=int(facts["weeks"]),
+        total=facts["total"],
+        current_total=facts["current_total"],
+        gain=facts["gain"],
+        gain_q05=facts["gain_q05"],
+        gain_q95=facts["gain_q95"],
+        probability=facts["probability_better"],
+        gain_in=facts["gain_in"],
+        words=tuple(filter(None, facts["words"].split("\n"))),
+    )

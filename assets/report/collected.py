@@ -1,0 +1,89 @@
+"""What the graph knows of a vintage, as the findings that a report is written from."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from assets.allocation.answer import read_answer
+from assets.models import load_model
+from assets.resources.stores import ResultStore
+from assets.resources.tracking import registered_name
+from assets.stage import Stage
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from xarray import DataTree
+
+    from mmm_core.report.change import Change
+    from mmm_core.report.findings import Findings
+
+
+def findings(
+    run: Stage,
+    tree: "DataTree",
+    tables: "Mapping[str, pd.DataFrame]",
+    results: ResultStore,
+    changed: "Change | None",
+) -> "Findings":
+    """The findings of a vintage.
+
+    Args:
+        tables: roi, curves, allocation, readiness, review and long_term, as their assets left them.
+
+    Raises:
+        Failure: one of them comes from another posterior.
+    """
+    from mmm_core.posterior.handle import Posterior
+    from mmm_core.report.findings import Findings
+    from mmm_core.report.gather import backing_of, compared, page_source, subject_of
+    from mmm_core.report.manifest import manifest
+    from mmm_core.report.moves import probability_right
+
+    _of_one_posterior(run.posterior_version, tables)
+    posterior, spec = Posterior.of(tree), load_model(run.vintage.model)
+    subject = subject_of(posterior, spec)
+    recommendation = read_answer(results, run.vintage, tables["allocation"])
+    if recommendation is None:
+        raise dg.Failure(
+            "what the budget answers is not kept, or of another table: materialize budget_allocation",
+            allow_retries=False,
+        )
+    long_term = tables["long_term"] if len(tables["long_term"]) else None
+    tests, scenarios = (results.read(name, run.vintage) for name in ("lift_evidence", "budget_scenarios"))
+    if scenarios is not None and set(scenarios["posterior_version"]) != {run.posterior_version}:
+        scenarios = None  # of another posterior: better none than last week's
+    reported: dict[str, Any] = {**tables, "long_term": long_term, "evidence": tests, "scenarios": scenarios}
+    return Findings(
+        subject=subject,
+        recommendation=recommendation,
+        roi=tables["roi"],
+        curves=tables["curves"],
+        backing=backing_of(posterior),
+        right=probability_right(posterior, tables["allocation"], recommendation.weeks, subject.margin),
+        gates=tables["readiness"],
+        review=tables["review"],
+        tests=tests,
+        long_term=long_term,
+        scenarios=scenarios,
+        change=changed,
+        manifest=manifest(
+            posterior,
+            run.posterior_version,
+            page_source(),
+            reported,
+            previous=compared(changed),
+            registered={"name": registered_name(run.vintage.model), "version": run.model_version},
+        ),
+    )
+
+
+def _of_one_posterior(version: str, tables: "Mapping[str, pd.DataFrame]") -> None:
+    stale = sorted(
+        name for name, table in tables.items() if len(table) and set(table["posterior_version"]) != {version}
+    )
+    if stale:
+        raise dg.Failure(
+            f"{', '.join(stale)} come from another posterior than {version}: materialize them again",
+            allow_retries=False,
+        )
