@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmm_core.plots.style import INK, QUIET, RULE, new_figure, short, styled
+from mmm_core.plots.style import BAND, DEEP, INK, QUIET, RULE, new_figure, short, styled
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-DEEP, BAND = "#1f4e79", "#c9d7e6"
-"""A line and its interval: far apart in lightness, whatever the printer and the eye."""
 
 
 @dataclass(frozen=True)

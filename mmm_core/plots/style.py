@@ -1,7 +1,8 @@
-"""How pictures of a model look: colours, type, axes. `mmm_core.plots.plots` draws them.
+"""How pictures of a model look: colours, type, axes; every picture of this library is drawn in this style.
 
 Matplotlib is imported when a picture is asked for, and without a display. A channel keeps its colour in every
-picture: the colour of its place in the specification.
+picture: the colour of its place in the specification. The colours stay apart for readers with any one kind of colour
+blindness, and neighbours differ in lightness, so that they stay apart in black and white.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
 INK, QUIET, RULE = "#222222", "#767676", "#dddddd"
 CHANNEL_COLOURS = (
-    "#3b6fb6", "#e0803c", "#4f9d69", "#c2514f", "#8467a8", "#c9a227", "#4aa3b5", "#b8659b", "#7f7f4f", "#8c6150",
+    "#295480", "#ccb541", "#803729", "#eb9c75", "#592d43", "#a4bceb", "#808029", "#66ccbb", "#5b35a6", "#b075eb",
 )  # fmt: skip
 BASELINE_COLOUR = "#d9dde2"
+DEEP, BAND = CHANNEL_COLOURS[0], "#c9d7e6"
+"""A line and its interval where there is nothing to tell apart by colour: far apart in lightness."""
 
 STYLE: Any = {
     "font.size": 9,

@@ -43,7 +43,7 @@ def moves_section(found: Findings) -> Section:
         f"Next {plan.weeks} weeks",
         "Change",
         f"Expected {subject.outcome}",
-        "Right with",
+        "Chance the move is right",
         "Why",
     )
     blocks: list[Block] = [
