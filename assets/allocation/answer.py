@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 ANSWER = "budget_answer"
 """Where `budget_allocation` keeps it, beside its table."""
 
-FACTS = ("weeks", "total", "current_total", "gain", "gain_q05", "gain_q95", "probability_better", "gain_in")
+FACTS = (
+    "weeks",
+    "total",
+    "current_total",
+    "gain",
+    "gain_q05",
+    "gain_q95",
+    "probability_better",
+    "gain_in",
+    "horizon",
+)
 
 
 def keep_answer(results: ResultStore, vintage: Vintage, found: "Allocation", table: "pd.DataFrame") -> None:
@@ -47,5 +57,6 @@ def read_answer(results: ResultStore, vintage: Vintage, table: "pd.DataFrame") -
         gain_q95=facts["gain_q95"],
         probability=facts["probability_better"],
         gain_in=facts["gain_in"],
+        horizon=facts["horizon"],
         words=tuple(filter(None, facts["words"].split("\n"))),
     )

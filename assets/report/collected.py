@@ -36,9 +36,8 @@ def findings(
     """
     from mmm_core.posterior.handle import Posterior
     from mmm_core.report.findings import Findings
-    from mmm_core.report.gather import backing_of, compared, page_source, subject_of
+    from mmm_core.report.gather import backing_of, chances, compared, page_source, subject_of
     from mmm_core.report.manifest import manifest
-    from mmm_core.report.moves import probability_right
 
     _of_one_posterior(run.posterior_version, tables)
     posterior, spec = Posterior.of(tree), load_model(run.vintage.model)
@@ -60,7 +59,7 @@ def findings(
         roi=tables["roi"],
         curves=tables["curves"],
         backing=backing_of(posterior),
-        right=probability_right(posterior, tables["allocation"], recommendation.weeks, subject.margin),
+        right=chances(posterior, recommendation, subject),
         gates=tables["readiness"],
         review=tables["review"],
         tests=tests,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mmm_core.cli.contents import posterior_origin, record, refuse_another
+from mmm_core.cli.contents import keep, posterior_origin, refuse_another
 from mmm_core.cli.terminal import (
     PosteriorFile,
     a_folder,
@@ -15,8 +15,6 @@ from mmm_core.cli.terminal import (
     read_tree,
     reported,
     sampling,
-    write_text,
-    wrote,
 )
 from mmm_core.cli.terminal import out as screen
 
@@ -68,8 +66,7 @@ def report(
             name=str(posterior),
             source=str(table),
         )
-        written = [write_text(out / name, text) for name, text in texts(found).items()]
+        files = texts(found)
     label(read.approximate, found.subject.not_converged)
     screen.print(f"{verdict(found)}: {headline(found)}", soft_wrap=True, markup=False)
-    wrote(written)
-    record(out, posterior_origin(read), written)
+    keep(out, files, posterior_origin(read))

@@ -211,8 +211,10 @@ def bar(what: str, total: float | None) -> Iterator[Callable[[float, float | Non
 
 def writer(path: Path, value: Any) -> Callable[[Path], object]:
     """What writes a value to a file, by the ending of its name: a data frame as CSV, a figure as PNG, else JSON,
-    indented, in which a figure that does not exist is null.
+    indented, in which a figure that does not exist is null. Text is written as it is.
     """
+    if isinstance(value, str):
+        return lambda target: target.write_text(value, encoding="utf-8")
     if path.suffix == ".csv":
         return lambda target: value.to_csv(target, index=False)
     if path.suffix == ".png":

@@ -116,9 +116,10 @@ def _gain(found: Findings) -> str:
         counted(value, plan.gain_in, currency, signed=index > 0)
         for index, value in enumerate((plan.gain, plan.gain_q05, plan.gain_q95))
     )
+    brand = ", what comes by way of the brand after that included," if plan.horizon == "long" else ""
     what = f" {plan.gain_in}" if plan.gain_in in ("revenue", "profit") else ""
     return (
-        f"From {day(first)} to {day(last)} this is expected to bring {gain} more{what} than {plan.against} "
+        f"From {day(first)} to {day(last)}{brand} this is expected to bring {gain} more{what} than {plan.against} "
         f"(90% interval {low} to {high}); that it brings more at all has probability {probability(plan.probability)}."
     )
 

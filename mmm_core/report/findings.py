@@ -54,6 +54,7 @@ class Recommendation:
         total, current_total: spend recommended, and spent in the last comparable period.
         gain, gain_q05, gain_q95, probability: of the recommendation over what `against` says, counted in `gain_in`.
         words: what was asked beyond the plain question, and what holds the plan back.
+        horizon: short: figures are of what media bring within their carryover; long: by way of the brand too.
     """
 
     channels: pd.DataFrame
@@ -66,6 +67,7 @@ class Recommendation:
     probability: float
     gain_in: str
     words: tuple[str, ...] = ()
+    horizon: str = "short"
 
     @classmethod
     def of(cls, found: Allocation) -> Recommendation:
@@ -81,6 +83,7 @@ class Recommendation:
             probability=found.probability_better,
             gain_in=found.gain_in,
             words=found.words,
+            horizon=found.horizon,
         )
 
     @property

@@ -96,7 +96,7 @@ def findings_of(
         roi=returns,
         curves=curves,
         backing=backing_of(posterior),
-        right=probability_right(posterior, recommendation.channels, recommendation.weeks, subject.margin),
+        right=chances(posterior, recommendation, subject),
         gates=gates,
         review=tables["review"],
         tests=tables["evidence"],
@@ -119,6 +119,13 @@ def compared(changed: Change | None) -> dict[str, Any] | None:
         "refits": changed.refits,
         "draws": changed.draws,
     }
+
+
+def chances(posterior: Posterior, recommendation: Recommendation, subject: Subject) -> dict[str, float]:
+    """The chance of each move that it is right; none of a plan that is made for the long term as well."""
+    if recommendation.horizon != "short":
+        return {}
+    return probability_right(posterior, recommendation.channels, recommendation.weeks, subject.margin)
 
 
 def scenarios_of(

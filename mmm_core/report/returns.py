@@ -106,6 +106,10 @@ def curves_section(found: Findings, most: int = 12) -> Section:
     """
     plan, subject = found.recommendation.channels, found.subject
     drawn = plan[plan["channel"].isin(found.curves["channel"])]
+    if (
+        found.recommendation.horizon == "long"
+    ):  # the curves are of the short term, and so are the marks on them
+        drawn = _on_the_curves(drawn, found.curves)
     moves = (drawn["recommended_spend"] - drawn["current_spend"]).abs()
     rest = len(drawn) - most
     drawn = drawn.loc[sorted(moves.sort_values(ascending=False, kind="stable").index[:most])]
@@ -127,6 +131,17 @@ def curves_section(found: Findings, most: int = 12) -> Section:
     return Section(
         "curves", "Response to spend", (Chart(svg, caption, "curves"), _behind(found, drawn, title))
     )
+
+
+def _on_the_curves(plan: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """The plan with the outcome that the curves have at its spends."""
+    plan = plan.copy()
+    for row in plan.index:
+        curve = curves[curves["channel"] == plan.loc[row, "channel"]].sort_values("spend")
+        for when in ("current", "recommended"):
+            spend = float(plan.loc[row, f"{when}_spend"])
+            plan.loc[row, f"{when}_revenue"] = float(np.interp(spend, curve["spend"], curve["mean"]))
+    return plan
 
 
 def _curves_told(found: Findings, plan: pd.DataFrame) -> str:
@@ -189,8 +204,9 @@ def long_term_section(found: Findings, most: int = 12) -> Section | None:
     weeks = int(table.loc[table["effect"] == "total", "horizon_weeks"].max())
     columns = ("Channel", "Short-term ROI", "90% interval", "Total ROI", "90% interval")
     words = (
-        f"Total: with what comes by way of the brand within {weeks} weeks. The recommendation counts the short term "
-        "unless its own words say otherwise." + (f" {rest} more channels have less." if rest > 0 else "")
+        f"Total: with what comes by way of the brand within {weeks} weeks. The recommendation counts "
+        f"{'the long term too' if found.recommendation.horizon == 'long' else 'the short term only'}."
+        + (f" {rest} more channels have less." if rest > 0 else "")
     )
     caption = f"Short-term and total return within {weeks} weeks"
     return Section(

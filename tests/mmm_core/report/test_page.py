@@ -113,6 +113,17 @@ def test_the_current_and_the_recommended_plan_alone_are_no_section_of_scenarios(
     }
 
 
+def test_a_plan_for_the_long_term_says_so():
+    from dataclasses import replace
+
+    found = made_up.findings(6, long_term=made_up.long_term(["tv"]))
+    long = replace(found, recommendation=replace(found.recommendation, horizon="long"), right={})
+    assert "by way of the brand after that included" not in texts(found)["report.md"]
+    assert "The recommendation counts the short term only" in texts(found)["report.md"]
+    assert "by way of the brand after that included" in texts(long)["report.md"]
+    assert "The recommendation counts the long term too" in texts(long)["report.md"]
+
+
 def test_names_are_escaped_and_shown_as_they_are():
     written = texts(made_up.findings(ODD))
     html = written["report.html"]
