@@ -29,7 +29,7 @@ def findings(
     """The findings of a vintage.
 
     Args:
-        tables: roi, curves, allocation, readiness, review and long_term, as their assets left them.
+        tables: roi, curves, allocation, readiness, review, scenarios and long_term, as their assets left them.
 
     Raises:
         Failure: one of them comes from another posterior.
@@ -49,10 +49,8 @@ def findings(
             allow_retries=False,
         )
     long_term = tables["long_term"] if len(tables["long_term"]) else None
-    tests, scenarios = (results.read(name, run.vintage) for name in ("lift_evidence", "budget_scenarios"))
-    if scenarios is not None and set(scenarios["posterior_version"]) != {run.posterior_version}:
-        scenarios = None  # of another posterior: better none than last week's
-    reported: dict[str, Any] = {**tables, "long_term": long_term, "evidence": tests, "scenarios": scenarios}
+    tests = results.read("lift_evidence", run.vintage)
+    reported: dict[str, Any] = {**tables, "long_term": long_term, "evidence": tests}
     return Findings(
         subject=subject,
         recommendation=recommendation,
@@ -64,7 +62,7 @@ def findings(
         review=tables["review"],
         tests=tests,
         long_term=long_term,
-        scenarios=scenarios,
+        scenarios=tables["scenarios"],
         change=changed,
         manifest=manifest(
             posterior,

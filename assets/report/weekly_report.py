@@ -46,6 +46,7 @@ def weekly_report(
     roi,
     response_curves,
     budget_allocation,
+    budget_scenarios,
     budget_readiness,
     model_review,
     total_roi,
@@ -68,6 +69,7 @@ def weekly_report(
         "allocation": budget_allocation,
         "readiness": budget_readiness,
         "review": model_review,
+        "scenarios": budget_scenarios,
         "long_term": total_roi,
     }
     with stage(context, tracking, posteriors) as run:

@@ -149,7 +149,7 @@ class Findings:
         gates: `ReadinessReport.table()`. review: check_name, severity, passed, figure, threshold, message.
         tests: columns of `mmm_core.evidence.scorecard.TABLE`, and `calibrates`.
         long_term: rows of a channel and effect, short or total: mean, q05, q95, horizon_weeks.
-        scenarios: `mmm_core.scenarios.report.ScenarioReport.table`.
+        scenarios: `mmm_core.scenarios.rows.rows_of`.
         change: against the previous version.
         manifest: the run manifest's body, before the files are known (`mmm_core.report.manifest`).
     """

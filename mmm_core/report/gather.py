@@ -29,6 +29,7 @@ from mmm_core.report.manifest import manifest
 from mmm_core.report.moves import probability_right
 from mmm_core.review import review
 from mmm_core.scenarios.report import evaluate_scenarios
+from mmm_core.scenarios.rows import rows_of
 from mmm_core.source import source_hash
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -135,7 +136,7 @@ def scenarios_of(
     if not spec.scenarios.plans:
         return None
     plan = recommendation.channels
-    return evaluate_scenarios(
+    found = evaluate_scenarios(
         posterior,
         spec.scenarios,
         spec.budget,
@@ -143,7 +144,8 @@ def scenarios_of(
         folder=folder,
         published=dict(zip(plan["channel"], plan["recommended_spend"], strict=True)),
         tolerant=True,
-    ).table
+    )
+    return rows_of(found)
 
 
 def page_source() -> str:

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from mmm_core.report.findings import Findings, records
-from mmm_core.report.page import Paragraph, Section, Table
+from mmm_core.report.page import Block, Paragraph, Section, Table
 from mmm_core.report.words import between, counted, money, probability
+from mmm_core.scenarios.rows import FOLLOWED, PLAN, SWEEP
 
 WRITTEN = 3
-"""Rows from which there is anything to say: the current plan and the recommended one stand in the answer already."""
+"""Plans from which there is anything to say: the current one and the recommended one stand in the answer already."""
 
 
 def scenarios_section(found: Findings, most: int = 8) -> Section | None:
-    """The plans of the model's `scenarios:`; None where it has none.
+    """The plans of the model's `scenarios:`, the best of its sweep, and what was spent since the last recommendation.
+
+    None where there is nothing of it.
 
     Args:
         most: rows that are shown, those of the highest gain beside the plan that all are held against.
     """
-    table = found.scenarios
-    if table is None or len(table) < WRITTEN:
+    if found.scenarios is None or found.scenarios.empty:
         return None
+    whole = found.scenarios[found.scenarios["channel"] == ""]
+    plans, followed = (whole[whole["kind"] == kind] for kind in (PLAN, FOLLOWED))
+    blocks: list[Block] = []
+    if len(plans) >= WRITTEN:
+        blocks += _plans(found, plans, most)
+    best = whole[(whole["kind"] == SWEEP) & whole["is_best"].astype(bool)]
+    for row in records(best.head(1)):
+        spend = money(row["spend"], found.subject.currency)
+        blocks.append(Paragraph(f"Of the budgets tried, {spend} brings the most expected profit.", "Sweep:"))
+    for row in records(followed.sort_values("last_week", kind="stable").tail(1)):
+        blocks.append(Paragraph(str(row["description"]), "Spent against recommended:"))
+    return Section("scenarios", "Scenarios", tuple(blocks)) if blocks else None
+
+
+def _plans(found: Findings, plans: pd.DataFrame, most: int) -> list[Block]:
     subject = found.subject
-    gain_in = "profit" if table["profit"].notna().any() else subject.outcome
-    order = table.sort_values(["is_reference", "gain"], ascending=[False, False], kind="stable")
-    reference = str(table.loc[table["is_reference"].astype(bool), "scenario"].iloc[0])
+    order = plans.sort_values(["is_reference", "gain"], ascending=[False, False], kind="stable")
+    reference = str(order["scenario"].iloc[0])
+    gain_in = str(order["gain_in"].iloc[0])
     rows = []
     for row in records(order.head(most)):
         same = bool(row["is_reference"])
@@ -41,9 +60,9 @@ def scenarios_section(found: Findings, most: int = 8) -> Section | None:
     columns = ("Plan", "What it is", "Spend", f"Incremental {subject.outcome}", f"Gain in {gain_in}", "90% interval",
                "Better with")  # fmt: skip
     words = f"Gains are over the plan \u2018{reference}\u2019, with what carries over after the horizon."
-    if len(table) > most:
-        words += f" {len(table) - most} more plans gain less."
-    caption = f"Plans held against {reference}"
-    return Section(
-        "scenarios", "Scenarios", (Table(caption, columns, tuple(rows), frozenset({0, 1})), Paragraph(words))
-    )
+    if len(plans) > most:
+        words += f" {len(plans) - most} more plans gain less."
+    return [
+        Table(f"Plans held against {reference}", columns, tuple(rows), frozenset({0, 1})),
+        Paragraph(words),
+    ]

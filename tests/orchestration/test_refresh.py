@@ -214,7 +214,7 @@ def told_apart(house, version):
     house.write_mart(NEXT_WEEK)
     house.write_spec()
     behind = "roi response_curves budget_allocation model_review budget_readiness"
-    long = "brand_state bvar_posterior total_roi"
+    long = "brand_state bvar_posterior total_roi budget_scenarios"
     stages = f"model_table lift_evidence mmm_posterior registered_model {behind} {long} weekly_report"
     result = house.refresh(NEXT_WEEK, stages)
     assert result.success

@@ -170,6 +170,11 @@ def scenarios(count=3, profit=False):
     gain = 1e4 * np.arange(count)
     return pd.DataFrame(
         {
+            "kind": "plan",
+            "channel": "",
+            "last_week": pd.Timestamp("2027-02-15"),
+            "is_best": False,
+            "gain_in": "profit" if profit else "revenue",
             "scenario": names,
             "description": [f"what {name} does" for name in names],
             "is_reference": [name == "current" for name in names],

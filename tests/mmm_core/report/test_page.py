@@ -4,6 +4,7 @@ import re
 from functools import cache
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from mmm_core.errors import shortened
@@ -111,6 +112,20 @@ def test_the_current_and_the_recommended_plan_alone_are_no_section_of_scenarios(
     assert "scenarios" not in {
         section.key for section in page(made_up.findings(6, scenarios=made_up.scenarios(2))).sections
     }
+
+
+def test_the_best_budget_of_a_sweep_and_what_was_spent_since_are_sentences():
+    plans = made_up.scenarios(2)
+    sweep = plans.assign(kind="sweep", is_best=[False, True], spend=3.1e6)
+    spent = plans.head(1).assign(
+        kind="followed", description="Spent was $2.6M; the plan would have gained $40k"
+    )
+    channels = plans.assign(channel="tv", description="of one channel")
+    found = made_up.findings(6, scenarios=pd.concat([plans, sweep, spent, channels], ignore_index=True))
+    written = texts(found)["report.md"].replace("\\", "")
+    assert "**Sweep:** Of the budgets tried, $3.10M brings the most expected profit." in written
+    assert "**Spent against recommended:** Spent was $2.6M" in written
+    assert "of one channel" not in written
 
 
 def test_a_plan_for_the_long_term_says_so():
