@@ -31,6 +31,8 @@ COLUMNS = (
 )  # fmt: skip
 NAMES = tuple(column.name for column in COLUMNS)
 ALSO_IN_THE_MART = ("is_known_channel", "days_reported")
+AS_LANDED = ("date_start", "date_stop")
+"""Columns of a platform's report that claims by week do not have."""
 KEY = ["market", "channel", "week_start", "platform", "attribution_model", "attribution_window"]
 
 
@@ -74,6 +76,12 @@ def claims_in(table: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def _refuse_columns(table: pd.DataFrame, source: str) -> None:
+    if set(AS_LANDED) <= set(table.columns) and "week_start" not in table.columns:
+        raise InputError(
+            f"{source}: is a report as it lands, by days and campaigns (columns {listed(AS_LANDED)}): the platform "
+            "makes weekly claims of it in one currency, published as fct_attribution.parquet: name that file; or write "
+            "claims by channel and week as `mmm attribution` shows"
+        )
     refuse_columns(table, COLUMNS, source, "claims", ALSO_IN_THE_MART)
     if "revenue" not in table.columns and "conversions" not in table.columns:
         raise InputError(

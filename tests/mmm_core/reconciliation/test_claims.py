@@ -62,3 +62,13 @@ def test_the_template_is_a_file_that_is_read(tmp_path):
 def test_claims_that_cannot_be_meant_are_refused(tmp_path, old, new, message):
     with pytest.raises(InputError, match=message):
         read(tmp_path, CLAIMS.replace(old, new))
+
+
+def test_a_report_as_it_lands_is_named_with_the_file_that_is_read(tmp_path):
+    landed = (
+        "platform,date_start,date_stop,market,channel,campaign_name,conversions,conversion_value,currency\n"
+    )
+    with pytest.raises(
+        InputError, match=r"by days and campaigns .* name that file; or write claims by channel"
+    ):
+        read(tmp_path, landed + "meta_ads,2024-06-03,2024-06-09,us,,us_all_meta_leads,9,700,USD\n")
