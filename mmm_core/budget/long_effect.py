@@ -21,9 +21,6 @@ from mmm_core.spec.budget_spec import Budget
 if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
 
-LEAST_STABLE = 0.95
-"""Share of stable draws below which no money is planned by long-term effects: as of the check `stable draws`."""
-
 
 @dataclass(frozen=True)
 class LongEffect:
@@ -54,6 +51,7 @@ def long_effect(
     Raises:
         InputError: there is no long term, it is of another posterior, or effects do not die out in enough draws.
     """
+    from mmm_core.long_term.multipliers import FEWEST_STABLE
     from mmm_core.long_term.returns import long_term_roi
 
     model = posterior.spec.model
@@ -64,10 +62,10 @@ def long_effect(
             "`mmm allocate --long-term FILE` reads it), or plan by `horizon: short`"
         )
     _refuse_another(long_term, posterior)
-    if long_term.stable_share < LEAST_STABLE:
+    if long_term.stable_share < FEWEST_STABLE:
         raise InputError(
             f"model {model}: `budget: {{horizon: long}}`: effects die out in {long_term.stable_share:.0%} of the "
-            f"long-term draws only, and money is planned by them from {LEAST_STABLE:.0%} on: see the check `stable "
+            "long-term draws only, and explode in the others: no money is planned by them. See the check `stable "
             "draws` of the long term for what to do, or plan by `horizon: short`"
         )
     rule = long_term.rule

@@ -110,7 +110,7 @@ def _slope(posterior: Posterior, predictor: Predictor, which: slice) -> np.ndarr
     """What a scaled unit of the level adds to the base of all geos, (draw, week)."""
     unit = posterior.media.unit
     if not predictor.log:
-        return np.full((which.stop - which.start, predictor.weeks), unit.sum())
+        return np.full((len(predictor.sigma[which]), predictor.weeks), unit.sum())
     terms = baseline_groups([str(term) for term in posterior.data["term"].to_numpy()], posterior.spec)[
         BASELINE
     ]

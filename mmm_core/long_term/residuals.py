@@ -48,9 +48,13 @@ def residuals(draws: xr.Dataset) -> np.ndarray:
     """Residuals at the posterior mean of the coefficients: (1, row, variable), or (draw, ...) of variables known as
     draws.
 
-    At a draw of the coefficients residuals hold that draw's own error too, which is correlated over the weeks.
+    At a draw of the coefficients residuals hold that draw's own error too, which is correlated over the weeks. Where
+    variables are states that were drawn with the coefficients (`fit_tracked_bvar`), it is the other way about: a draw's
+    states belong to its own coefficients, and other ones would leave the difference.
     """
     found = Coefficients.of(draws)
+    if draws.attrs.get("states"):
+        return _of_each(found, draws)
     values = draws["modelled"].to_numpy()
     values = values if values.ndim == 3 else values[None]
     media = draws["media"].to_numpy()
@@ -62,6 +66,24 @@ def residuals(draws: xr.Dataset) -> np.ndarray:
         out = out - values[:, first - lag : weeks - lag] @ weight.T
     for lag, weight in enumerate(found.media.mean(0)):
         out = out - media[history + first - lag : history + weeks - lag] @ weight.T
+    return np.asarray(out)
+
+
+def _of_each(found: Coefficients, draws: xr.Dataset) -> np.ndarray:
+    """Residuals of each draw's states at its own coefficients, (draw, row, variable)."""
+    values, media = (
+        draws["modelled"].transpose("draw", "week", "equation").to_numpy(),
+        draws["media"].to_numpy(),
+    )
+    first, weeks = int(draws.attrs["first_row"]), values.shape[1]
+    history = len(media) - weeks
+    terms = np.concatenate([np.ones((weeks, 1)), draws["deterministic"].to_numpy()], axis=1)
+    out = values[:, first:] - terms[first:] @ found.terms.swapaxes(1, 2)
+    for lag in range(1, found.lags.shape[1] + 1):
+        out = out - values[:, first - lag : weeks - lag] @ found.lags[:, lag - 1].swapaxes(1, 2)
+    for lag in range(found.media.shape[1]):
+        past = media[history + first - lag : history + weeks - lag]
+        out = out - past @ found.media[:, lag].swapaxes(1, 2)
     return np.asarray(out)
 
 

@@ -105,8 +105,8 @@ def fit_tracked_bvar(
         steps: of the sampler between two kept draws. warmup: steps before the first.
 
     Returns:
-        As `fit_bvar`: `observed` and `modelled` hold the states of each draw. Attributes `rhat` (largest) and `ess`
-        (smallest) of the coefficients, of chains (each split in two).
+        As `fit_bvar`: `observed` and `modelled` hold the states of each draw. Attributes `states` (how many variables
+        are), `rhat` (largest) and `ess` (smallest) of the coefficients, of chains (each split in two).
 
     Raises:
         InputError: as `fit_bvar` and `weekly_states`; no survey, or a metric in `differenced`.
@@ -142,7 +142,7 @@ def fit_tracked_bvar(
     ]
     found = _chains(work, begin, told, (steps, warmup), rng, rules)
     rhat, ess = _mixed(found.coefficients)
-    out = _labelled(found, kept, given, ready)
+    out = _labelled(found, kept, given, ready, len(work.latent))
     out = out.assign_coords(draw=table.draw if table.draws > 1 else np.arange(kept))
     return out.assign_attrs(chains=chains, rhat=rhat, ess=ess, seed=seed)
 
@@ -274,7 +274,7 @@ def _moved(problem: Hierarchy, logs: np.ndarray, about: Moments, rng: np.random.
     return np.where((np.log(rng.random(len(logs))) + before < after)[:, None], proposed, logs)
 
 
-def _labelled(found: _Chains, kept: int, given: Series, ready: Prepared) -> xr.Dataset:
+def _labelled(found: _Chains, kept: int, given: Series, ready: Prepared, states: int) -> xr.Dataset:
     units, layout = ready.units, ready.layout
     coefficients, covariance, levels, tightness = (
         part.reshape(part.shape[0] * part.shape[1], *part.shape[2:])[:kept] for part in found
@@ -290,6 +290,7 @@ def _labelled(found: _Chains, kept: int, given: Series, ready: Prepared) -> xr.D
     out = out.assign_coords(hyperparameter=list(ready.problem.names))
     out.attrs = {
         "sampler": "gibbs",
+        "states": states,
         "lags": layout.lags,
         "media_lags": layout.media_lags,
         "rows": ready.problem.known.rows,
