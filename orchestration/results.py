@@ -113,6 +113,10 @@ def roi_table(roi: pd.DataFrame) -> Table:
     return table
 
 
+SURE = 0.95
+"""Share of draws on one side of 0 from which a long-term return is told from none, as in `rpt_long_term_roi`."""
+
+
 def long_term_table(long: pd.DataFrame, total: pd.DataFrame) -> Table:
     """A line a channel: what a unit of spend brings by way of the brand, and with its short-term return."""
     long = long[(long["effect"] == "long") & (long["path"] == "all")].set_index("channel")
@@ -137,6 +141,10 @@ def long_term_table(long: pd.DataFrame, total: pd.DataFrame) -> Table:
             f"{both['mean']:.2f}",
             f"{both['q05']:.2f} to {both['q95']:.2f}",
         )
+    unsure = [str(channel) for channel, row in long.iterrows() if 1 - SURE < row["positive"] < SURE]
+    if unsure:
+        words = f"not identified, less than {SURE:.0%} of the draws on one side of 0: {', '.join(unsure)}"
+        table.caption, table.caption_justify = Text(words), "left"
     return table
 
 

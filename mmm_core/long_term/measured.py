@@ -17,7 +17,14 @@ import xarray as xr
 
 from mmm_core.errors import InputError
 from mmm_core.long_term.states import Weekly
-from mmm_core.long_term.survey import PERSISTENCE, START_SD, Observations, weekly_states
+from mmm_core.long_term.survey import (
+    PERSISTENCE,
+    START_SD,
+    Observations,
+    observations,
+    smoothed,
+    weekly_noise,
+)
 
 BEGIN = 20
 """Draws of the states from which chains start."""
@@ -103,13 +110,18 @@ def known_of(known: pd.DataFrame | xr.DataArray, noise: xr.DataArray | None) -> 
 def begun(known: Known, surveys: Mapping[str, pd.DataFrame], seed: int) -> xr.DataArray:
     """States as random walks: where chains begin, and what the prior's units are read from.
 
+    A metric's steps have the sd of the noise that its waves suggest: it takes no posterior of them to begin somewhere.
+
     Returns:
         (draw, week, variable), metrics first, of `BEGIN` draws.
     """
-    states = [
-        weekly_states(waves, known.weeks, BEGIN, seed + place)["logit"].to_numpy()
-        for place, waves in enumerate(surveys.values())
-    ]
+    states = []
+    for place, waves in enumerate(surveys.values()):
+        seen = observations(waves, known.weeks)
+        middle = seen.measured.mean()
+        root, mean = smoothed(seen.days, seen.measured - middle, seen.variance, weekly_noise(seen))
+        noise = np.random.default_rng([seed, place]).standard_normal((len(known.weeks), BEGIN))
+        states.append(middle + mean + np.linalg.solve(root.T, noise).T)
     places = np.linspace(0, known.draws - 1, BEGIN).astype(int)
     others = known.values[places]
     if known.variance is not None:

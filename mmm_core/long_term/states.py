@@ -145,7 +145,7 @@ def draw_states(band: Band, rng: np.random.Generator) -> np.ndarray:
     noise = rng.standard_normal(band.information.shape)
     # one long band, whose chains meet nowhere, is factorised in one call
     joined = np.moveaxis(band.precision, 1, 2).reshape(-1, band.precision.shape[1]).T
-    root, fault = dpbtrf(joined, lower=1)
+    root, fault = dpbtrf(joined, lower=1, overwrite_ab=1)
     if fault:
         raise np.linalg.LinAlgError("the states' precision is not positive definite")
     # R R' = precision: R^{-T} (R^{-1} information + noise)

@@ -189,6 +189,7 @@ def test_a_line_a_channel_says_what_comes_by_way_of_the_brand_and_in_total(resul
         lines
     )
     assert "search [brand] 0.44 -0.11 to 0.99 90% 1.66 -0.11 to 0.99" in lines
+    assert "not identified, less than 95% of the draws on one side of 0: search [brand]" in lines
 
 
 def test_why_there_is_no_long_term_is_said(results):

@@ -32,6 +32,12 @@ select
     returns.q05 as roi_q05,
     returns.q95 as roi_q95,
     returns.positive as positive_share,
+    -- an interval that holds 0 does not tell an effect from none, however far out its middle lies
+    case
+        when returns.positive >= 0.95 then 'above zero'
+        when returns.positive <= 0.05 then 'below zero'
+        when returns.positive is not null then 'not identified'
+    end as reading,
     returns.long_term_version,
     returns.model_version,
     returns.posterior_version
