@@ -421,6 +421,7 @@ def _goal(budget: Budget, cells: int) -> Goal:
     if rule is None:
         return Goal()
     if rule.profit is not None:
+        assert rule.profit.margin is not None  # refused where neither the budget nor the model states one
         return Goal("net", scale=rule.profit.margin, price=price)
     if rule.mroi is not None:
         return Goal("net", price=rule.mroi * price)

@@ -126,9 +126,19 @@ class ObjectiveRule(Strict):
 class Profit(Strict):
     """Spend as much as pays: gross margin of the outcome less what media cost."""
 
-    margin: float = Field(
-        gt=0, le=1e9, allow_inf_nan=False, description="money that one unit of the outcome leaves"
+    margin: float | None = Field(
+        default=None,
+        gt=0,
+        le=1e9,
+        allow_inf_nan=False,
+        description="money that one unit of the outcome leaves; default the model's `margin`",
     )
+
+    @model_validator(mode="after")
+    def _priced(self) -> Profit:
+        if self.margin is None:
+            raise ValueError("a profit needs a margin: state the model's `margin`, 0.4 for 40 % of revenue")
+        return self
 
 
 class GoalRule(Strict):

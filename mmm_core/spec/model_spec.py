@@ -24,6 +24,7 @@ from mmm_core.spec.experiments_spec import Experiments
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
 from mmm_core.spec.long_term_spec import LongTermRule
+from mmm_core.spec.margin import with_one_margin
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 from mmm_core.spec.names import Column, Component, Day, FilterValue, refuse_names_alike
 from mmm_core.spec.readiness_spec import Readiness
@@ -275,6 +276,12 @@ class ModelSpec(Strict):
         le=1e9,
         description="money that one unit of the outcome leaves before media: 0.4 is a gross margin of 40 % of revenue",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_margin(cls, value: Any) -> Any:
+        """One fact is stated once."""
+        return with_one_margin(value) if isinstance(value, dict) else value
 
     @model_validator(mode="before")
     @classmethod
