@@ -75,7 +75,7 @@ def curves(
     width = 7.6 if len(names) > 1 else 3.8
     figure, panels = new_figure(
         width,
-        (1.42 if columns < 4 else 1.15 if columns < 6 else 0.98) * rows + 0.1,
+        (1.25 if columns < 4 else 1.15 if columns < 6 else 0.98) * rows + 0.1,
         rows,
         columns,
         grid="both",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.page import Block, Items, Paragraph, Section, Table
-from mmm_core.report.words import MINUS, NONE, counted, day, enumeration, plain, plural, share
+from mmm_core.report.words import NONE, counted, day, enumeration, plain, plural, share
 
 PASSED, WARNED, FAILED = "passed", "warning", "FAILED"
 
@@ -73,8 +74,8 @@ def _told(gate: dict[str, Any]) -> str:
 
 
 def _short(message: str) -> str:
-    """A gate's finding without what was wanted of it."""
-    return message.split(", at ")[0].split(";")[0].replace("-", MINUS if message.startswith("-") else "-")
+    """A gate's finding without what was wanted of it, and without an aside in brackets at its end."""
+    return re.sub(r" \([^()]*\)$", "", message.split(", at ")[0].split(";")[0])
 
 
 def health_section(found: Findings, lines: bool = True) -> Section:
