@@ -26,6 +26,7 @@ from mmm_core.cli.evidence import lift_tests as lift_tests_command
 from mmm_core.cli.experiments import experiments
 from mmm_core.cli.forecast import forecast
 from mmm_core.cli.lift import lift
+from mmm_core.cli.readiness import readiness
 from mmm_core.cli.report import report
 from mmm_core.cli.scenario import scenario
 from mmm_core.cli.select import select
@@ -372,6 +373,7 @@ def _drawn(picture: str, subject: Any) -> Figure:
 
 
 app.command()(forecast)
+app.command()(readiness)
 app.command()(scenario)
 app.command()(experiments)
 app.command()(lift)
