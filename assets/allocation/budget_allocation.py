@@ -1,5 +1,7 @@
 """`budget_allocation`: the spend that the next period should see."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -8,7 +10,7 @@ from assets.allocation.answer import keep_answer
 from assets.code import code_version
 from assets.metadata import rounded
 from assets.models import Vintage, load_model, vintage_of
-from assets.registry.answers import PREDICTORS, register_answer
+from assets.registry.answers import PREDICTORS, evidence_of, register_answer, save_draws
 from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore, ResultStore
 from assets.resources.tracking import Tracking
@@ -66,12 +68,16 @@ def budget_allocation(
     # The question as the YAML asks it now: it may have changed since the fit, which does not depend on it.
     vintage = vintage_of(context.partition_key)
     budget = load_model(vintage.model).budget
-    with stage(context, tracking, posteriors) as run:
+    with stage(context, tracking, posteriors) as run, TemporaryDirectory() as folder:
         allocation = allocate(mmm_posterior, budget, long_term=_long_term(vintage, budget, long_terms))
         table = allocation.channels.assign(horizon=allocation.horizon)
         spend, slack = table["recommended_spend"], 1e-6 * allocation.total
         within = spend.between(table["lower"] - slack, table["upper"] + slack).all()
         figures = {name: float(getattr(allocation, name)) for name in FIGURES}
+        draws = save_draws(mmm_posterior, Path(folder) / "draws.npz", table)
+        version = register_answer(
+            "budget", table, run, tracking, {"draws": draws}, evidence_of(mmm_posterior)
+        )
         run.run.log(figures, params={"weeks": allocation.weeks})
         labelled = run.labelled(table)
         keep_answer(results, run.vintage, allocation, labelled)
@@ -100,7 +106,7 @@ def budget_allocation(
                 "horizon": allocation.horizon,
                 "approximate": allocation.approximate,
                 "answer": dg.MetadataValue.md("\n".join(f"* {line}" for line in allocation.words) or PLAIN),
-                "budget_version": register_answer("budget", table, run, tracking),
+                "budget_version": version,
                 **rounded(figures),
             },
         )

@@ -1,9 +1,12 @@
 """`response_curves`: revenue of each channel at other levels of spend."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import dagster as dg
 
 from assets.code import code_version
-from assets.registry.answers import PREDICTORS, register_answer
+from assets.registry.answers import PREDICTORS, evidence_of, register_answer, save_draws
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
@@ -32,12 +35,16 @@ def response_curves(
     from mmm_core.effects.curves import response_curves
     from mmm_core.plots import plots
 
-    with stage(context, tracking, posteriors) as run:
+    with stage(context, tracking, posteriors) as run, TemporaryDirectory() as folder:
         table = response_curves(mmm_posterior).sort_values(["channel", "multiplier"], ignore_index=True)
         steps = table.groupby("channel")["mean"].diff().dropna()
         slack = 1e-9 * table["mean"].abs().max()
         at_zero = table.loc[table["multiplier"] == 0, "mean"].abs()
         sound = (steps >= -slack).all() and (at_zero <= slack).all()
+        draws = save_draws(mmm_posterior, Path(folder) / "draws.npz")
+        version = register_answer(
+            "curves", table, run, tracking, {"draws": draws}, evidence_of(mmm_posterior)
+        )
         return run.result(
             run.labelled(table),
             [
@@ -46,5 +53,5 @@ def response_curves(
                 )
             ],
             {"response_curves": plots.response_curves(table)},
-            metadata={"curves_version": register_answer("curves", table, run, tracking)},
+            metadata={"curves_version": version},
         )

@@ -1,12 +1,14 @@
 """Registered MLflow models beside a model: `mmm_<model>_curves`, `mmm_<model>_budget` and `mmm_<model>_long_term`.
 
-A version holds one table, made from one posterior, and answers from it with pandas alone: whoever plans a budget needs
-neither JAX nor the posterior's draws. The same table of the same posterior is the same version. The long term's version
-holds its own draws beside the table of returns.
+A version holds one table, made from one posterior, and answers from it with pandas and scipy alone: whoever plans a
+budget needs neither JAX nor the posterior. Curves and budget hold the draws of the response curves beside it. The same
+table of the same posterior, answered in the same way, is the same version. The long term's version holds its own draws
+beside the table of returns.
 """
 
 import tempfile
 from collections.abc import Mapping
+from hashlib import sha256
 from importlib.metadata import version as package_version
 from pathlib import Path
 from types import MappingProxyType
@@ -18,19 +20,24 @@ from assets.stage import Stage
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
     from mlflow.models import ModelSignature
+
+    from mmm_core.posterior.handle import Posterior
 
 Kind = Literal["curves", "budget", "long_term"]
 PREDICTORS = {kind: Path(__file__).parent / "predictor" / f"{kind}.py" for kind in (*ANSWERS, LONG_TERM)}
-REQUIRED = ("numpy", "pandas", "pyarrow")
+REQUIRED = ("numpy", "pandas", "pyarrow", "scipy")
 QUESTIONS = {
     "curves": {"channel": "string", "spend": "double"},
-    "budget": {"channel": "string"},
+    "budget": {"channel": "string", "lower": "double", "upper": "double"},
     "long_term": {"channel": "string"},
 }
 """Columns of what each is asked, with MLflow's names of their types."""
 OPTIONAL = {"budget", "long_term"}
 """Those that answer an empty table too, with everything they hold."""
+PARAMETERS = {"curves": {"answer": ("string", "each")}, "budget": {"total": ("double", None)}}
+"""What else may be asked, `params` of `predict`: MLflow's names of their types, and their defaults."""
 
 
 def register_answer(
@@ -52,15 +59,17 @@ def register_answer(
     from mmm_core.data.table import fingerprint
 
     name = registered_name(stage.vintage.model, kind)
+    answered_by = sha256(PREDICTORS[kind].read_bytes()).hexdigest()[:12]
     origin = {
         "posterior_version": stage.posterior_version,
         "model_version": stage.model_version,
         "data_version": fingerprint(table),
         "as_of_week": stage.vintage.as_of_week,
+        "answered_by": answered_by,
         **tags,
     }
     client = tracking.client()
-    same = {key: origin[key] for key in ("posterior_version", "data_version")}
+    same = {key: origin[key] for key in ("posterior_version", "data_version", "answered_by")}
     version = tracking.version_with(name, same)
     if version is None:
         with tempfile.TemporaryDirectory() as folder:
@@ -81,15 +90,55 @@ def register_answer(
     return version
 
 
+def save_draws(posterior: "Posterior | xr.DataTree", file: Path, table: "pd.DataFrame | None" = None) -> Path:
+    """The draws of the response curves as an answer reads them: channel, spend (channel, point), outcome with draws.
+
+    Args:
+        table: of a budget; curves then reach as far as its upper bounds.
+    """
+    import numpy as np
+
+    from mmm_core.effects.curves import MULTIPLIERS, response_draws
+
+    found = response_draws(posterior)
+    if table is not None:
+        bounds = table.set_index("channel")["upper"].reindex(found["channel"].to_numpy())
+        end = found["spend"].isel(multiplier=-1).to_numpy()
+        further = float(np.nanmax(bounds.to_numpy() / np.where(end > 0, end, np.inf), initial=1.0))
+        if further > 1.0:
+            found = response_draws(
+                posterior, [*MULTIPLIERS, *(MULTIPLIERS[-1] * np.linspace(1, further, 11)[1:])]
+            )
+    with file.open("wb") as opened:
+        np.savez(
+            opened,
+            channel=found["channel"].to_numpy().astype(str),
+            spend=found["spend"].to_numpy(),
+            outcome=found["response"].transpose("channel", "multiplier", "draw").to_numpy(),
+        )
+    return file
+
+
+def evidence_of(posterior: "xr.DataTree") -> dict[str, str]:
+    """The lift tests behind a posterior, as a tag of what answers from it."""
+    from mmm_core.posterior.schema import calibrated_by
+
+    seen = calibrated_by(posterior)
+    return {"evidence_version": seen.version if seen else "none"}
+
+
 def signature_of(kind: Kind, table: "pd.DataFrame") -> "ModelSignature":
     """What the model is asked and what it answers, which MLflow shows, and holds every question to."""
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
     asked = [ColSpec(dtype, name, kind not in OPTIONAL) for name, dtype in QUESTIONS[kind].items()]
     columns = ["channel", "spend", "mean", "q05", "q95"] if kind == "curves" else list(table)
     answered = [ColSpec(_type_name(table[name]), name) for name in columns]
-    return ModelSignature(inputs=Schema(asked), outputs=Schema(answered))
+    more = [ParamSpec(name, dtype, default) for name, (dtype, default) in PARAMETERS.get(kind, {}).items()]
+    return ModelSignature(
+        inputs=Schema(asked), outputs=Schema(answered), params=ParamSchema(more) if more else None
+    )
 
 
 def _type_name(column: "pd.Series") -> str:

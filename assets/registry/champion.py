@@ -41,6 +41,7 @@ def champion(
         client = tracking.client()
         promoted = tracking.may_move("champion", vintage)
         if promoted:
+            long_term = long_terms.held(vintage)
             # what answers from the posterior first: who asks for the champion's curves never gets older ones
             for kind in ANSWERS:
                 version = tracking.version_with(
@@ -52,8 +53,11 @@ def champion(
                         f"{ANSWERED_BY[kind]} first",
                         allow_retries=False,
                     )
+                client.set_model_version_tag(
+                    registered_name(vintage.model, kind), version, "long_term_version", long_term or "none"
+                )
                 _promote(tracking, vintage.model, version, kind)
-            _promote_long_term(tracking, vintage.model, long_terms.held(vintage), run.posterior_version)
+            _promote_long_term(tracking, vintage.model, long_term, run.posterior_version)
             _promote(tracking, vintage.model, run.model_version)
         after = tracking.aliases(vintage.model)
         live = after["champion"]

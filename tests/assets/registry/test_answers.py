@@ -1,5 +1,6 @@
 """Registered curves and budgets: a version a table, promoted with the posterior, answering where there is no JAX."""
 
+import json
 import subprocess
 import sys
 
@@ -13,7 +14,10 @@ from assets.curves.response_curves import response_curves
 from assets.models import load_model
 from assets.posteriors.model_review import model_review
 from assets.registry.champion import champion
+from mmm_core.budget.allocation import allocate
+from mmm_core.effects.curves import response_draws
 from mmm_core.errors import SpecError
+from mmm_core.posterior.schema import load_posterior, spec_of
 from tests.assets.registry.test_registry import reviewed
 from tests.assets.vintage import SMALL, VINTAGE, metadata
 from tests.fixtures_warehouse import failure
@@ -21,7 +25,7 @@ from tests.fixtures_warehouse import failure
 pytestmark = pytest.mark.slow
 
 WITHOUT_JAX = """
-import io, sys
+import io, json, sys
 for name in ("jax", "numpyro", "xarray", "mmm_core"):
     sys.modules[name] = None  # importing it fails
 import mlflow, pandas as pd
@@ -29,21 +33,31 @@ mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model(sys.argv[2])
 for question in sys.argv[3:]:
     try:
-        print(model.predict(pd.read_json(io.StringIO(question), orient="split")).to_json(orient="split"))
+        rows, _, params = question.partition("|")
+        table = pd.read_json(io.StringIO(rows), orient="split")
+        answer = model.predict(table, params=json.loads(params) if params else None)
+        print(answer.to_json(orient="split", double_precision=15))
     except (ValueError, mlflow.exceptions.MlflowException) as error:
         print(str(error).replace("\\n", " "))
 """
 
 
 def answers(stages, name, *questions):
-    """What a registered model says to tables, in a folder and a process of its own."""
-    asked = [question.to_json(orient="split") for question in questions]
+    """What a registered model says to tables, or pairs of a table and params, in a folder and a process of its own."""
+    asked = []
+    for question in questions:
+        table, params = question if isinstance(question, tuple) else (question, None)
+        asked.append(table.to_json(orient="split") + (f"|{json.dumps(params)}" if params else ""))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", WITHOUT_JAX, stages.tracking.uri, f"models:/{name}@challenger", *asked],
         capture_output=True, text=True, cwd=stages.folder, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
+
+
+def posterior_of(stages):
+    return load_posterior(stages.posteriors.path(VINTAGE, stages.posteriors.current(VINTAGE)))
 
 
 def signature(stages, kind):
@@ -74,11 +88,21 @@ def test_curves_answer_between_their_points_and_refuse_what_was_not_worked_out(s
     question = pd.DataFrame({"channel": channel, "spend": some})
     beyond = pd.DataFrame({"channel": [channel], "spend": [curve["spend"].iloc[-1] * 1.5]})
     unknown = pd.DataFrame({"channel": ["radoi"], "spend": [1.0]})
-    said, refused, nobody, bare = answers(
-        stages, f"mmm_{VINTAGE.model}_curves", question, beyond, unknown, question[["spend"]]
-    )
+    every = kept[kept["multiplier"] == 1.5][["channel", "spend"]]
+    said, refused, nobody, bare, together, draws, odd = answers(
+        stages, f"mmm_{VINTAGE.model}_curves", question, beyond, unknown, question[["spend"]],
+        (every, {"answer": "sum"}), (every, {"answer": "draws"}), (every, {"answer": "median"}),
+    )  # fmt: skip
     expected = [curve["mean"].iloc[2], curve["mean"].iloc[1:3].mean()]
     np.testing.assert_allclose(table_of(said)["mean"], expected, rtol=1e-8)
+    # everything together is the sum draw by draw, of the posterior's own draws
+    kept_draws = response_draws(posterior_of(stages), [1.5])["response"].squeeze("multiplier")
+    summed = kept_draws.sum("channel").to_numpy()
+    np.testing.assert_allclose(table_of(together)["mean"], summed.mean(), rtol=1e-8)
+    np.testing.assert_allclose(table_of(together)["q05"], np.quantile(summed, 0.05), rtol=1e-8)
+    by_draw = table_of(draws).groupby("channel")["outcome"].apply(np.array)
+    np.testing.assert_allclose(by_draw[channel], kept_draws.sel(channel=channel), rtol=1e-8)
+    assert "'median' is none of each, sum, draws" in odd
     assert "lies outside of its curve" in refused
     assert "no curve of 'radoi'" in nobody
     assert "Model is missing inputs ['channel']" in bare
@@ -103,9 +127,47 @@ def test_the_budget_answers_with_its_plan(stages):
     assert list(table_of(one)["channel"]) == [last]
     assert "not in the plan: radoi" in nobody
     asked, answered = signature(stages, "budget")
-    assert asked == {"channel": ("string", False)}  # an empty table asks for all of it
+    # an empty table asks for all of it
+    assert asked == {"channel": ("string", False), "lower": ("double", False), "upper": ("double", False)}
     assert list(answered) == list(table_of(whole).columns)
     assert answered["recommended_spend"] == ("double", True)
+
+
+def test_the_budget_plans_another_total_and_other_bounds_with_a_certificate(stages):
+    for asset in (response_curves, budget_allocation):
+        assert stages.materialize(asset).success
+    plan = stages.results.read("budget_allocation", VINTAGE)
+    total, first = float(plan["recommended_spend"].sum()), plan["channel"].iloc[0]
+    held = pd.DataFrame({"channel": [first], "lower": [0.9], "upper": [0.95]})
+    held[["lower", "upper"]] *= float(plan["current_spend"].iloc[0])
+    everything = pd.DataFrame({"channel": plan["channel"]})
+    wide = everything.assign(upper=3.0 * plan["current_spend"])
+    same, more, within, high, beyond, twice = answers(
+        stages,
+        f"mmm_{VINTAGE.model}_budget",
+        (pd.DataFrame(), {"total": total}),
+        (pd.DataFrame(), {"total": 1.1 * total}),
+        held,
+        (pd.DataFrame(), {"total": 10 * total}),
+        wide,
+        (pd.concat([held, held]), {"total": total}),
+    )
+    # on curves that are straight between their points the plan is the posterior's own, to their distance
+    tree = posterior_of(stages)
+    again = table_of(same)
+    assert again["recommended_spend"].sum() == pytest.approx(total)
+    assert again["value"].iloc[0] == pytest.approx(plan["recommended_revenue"].sum(), rel=2e-3)
+    assert (again["gap"] < 1e-5).all()
+    larger = table_of(more)
+    exact = allocate(tree, spec_of(tree).budget.model_copy(update={"total": 1.1 * total}))
+    assert larger["value"].iloc[0] == pytest.approx(exact.recommended_revenue, rel=2e-3)
+    assert larger["value"].iloc[0] > again["value"].iloc[0]
+    spent = table_of(within).set_index("channel")["recommended_spend"]
+    assert held["lower"].iloc[0] <= spent[first] <= held["upper"].iloc[0]
+    assert spent.sum() == pytest.approx(total)
+    assert "the nearest is" in high
+    assert "lies beyond its curve's end" in beyond
+    assert f"asked twice: {first}" in twice
 
 
 def test_the_same_table_is_the_same_version_and_aliases_move_together(stages):
@@ -119,6 +181,9 @@ def test_the_same_table_is_the_same_version_and_aliases_move_together(stages):
     assert stages.materialize(champion, *around).success
     for kind in ("", "curves", "budget"):
         assert stages.tracking.aliases(VINTAGE.model, kind) == {"challenger": "1", "champion": "1"}
+    for kind in ("curves", "budget"):  # what they rest on travels with them
+        tags = stages.tracking.client().get_model_version(f"mmm_{VINTAGE.model}_{kind}", "1").tags
+        assert (tags["evidence_version"], tags["long_term_version"]) == ("none", "none")
     stages.write_spec(budget={"bounds": {"default": [0.9, 1.1]}})
     assert metadata(stages.materialize(budget_allocation), "budget_allocation")["budget_version"] == "2"
     assert stages.materialize(champion, *around).success
