@@ -28,6 +28,7 @@ from mmm_core.budget.solve_weeks import solve_weeks
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation
 from mmm_core.spec.budget_spec import Budget
+from mmm_core.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
@@ -75,6 +76,7 @@ class Decision:
     horizon: str = "short"
 
 
+@one_blas_thread
 def decide(
     tree: xr.DataTree | Posterior,
     budget: Budget | None = None,

@@ -2,10 +2,10 @@
 
 A cell's range of spend is cut into pieces, at whose ends the outcome is evaluated in every draw and over which its
 slope is bounded (`mmm_core.budget.response.enclose`). The roof of a piece lies on or above what a weighted mean of
-the draws can do there, whatever its curvature: the line between the ends, raised by what the slopes allow in between.
-Joined at the higher of two roofs it is piecewise linear. Where it is concave a linear programme fills its pieces in
-their order; where it is not, at an S-shape, a switch for each bend does (the incremental form; Markowitz and Manne,
-1957).
+the draws can do there, whatever its curvature: two lines from its ends, which are exact there, as steep as the slopes
+allow, meeting at a breakpoint in between. At the end of a piece the roof is the response itself, so where responses are
+concave the best plan, made an end, is proved. Where a roof is concave a linear programme fills its parts in their
+order; where it is not, at an S-shape, a switch for each bend does (the incremental form; Markowitz and Manne, 1957).
 
 A worst-case objective is bounded by cuts, `mmm_core.budget.objective.Cut`: each is a sum over cells with roofs of its
 own, the value lies below every one of them, and a further cut is made where the programme's plan promises more than
@@ -31,6 +31,8 @@ from mmm_core.budget.response import Curves, Enclosure, enclose, enclose_mean
 
 PIECES = 8
 """Pieces that each cell begins with."""
+NEAREST = 0.02
+"""Share of its width that a piece keeps at least where it is cut."""
 MOST_SECONDS = 10.0
 """Time for one programme."""
 
@@ -41,6 +43,7 @@ class Pieces:
 
     Attributes:
         ends: of each cell, ascending, the least and greatest spend first and last.
+        tops: of each cell, (piece,), where in a piece its two lines meet, a share of its width.
         low, high, least, most: of each cell, (piece, draw), as in `Enclosure`; of the mean alone, (piece, 1), where no
             more than that is asked.
         monotone: whether each draw rises or falls all along a cell.
@@ -48,6 +51,7 @@ class Pieces:
     """
 
     ends: list[np.ndarray] = field(default_factory=list)
+    tops: list[np.ndarray] = field(default_factory=list)
     low: list[np.ndarray] = field(default_factory=list)
     high: list[np.ndarray] = field(default_factory=list)
     least: list[np.ndarray] = field(default_factory=list)
@@ -82,6 +86,7 @@ class Pieces:
             if ends[-1] <= ends[0]:
                 ends, parts = ends[:2], [part[:1] for part in parts]
             out.ends.append(ends)
+            out.tops.append(_tops(np.diff(ends), *parts))
             for values, part in zip((out.low, out.high, out.least, out.most), parts, strict=True):
                 values.append(part)
         return out
@@ -100,18 +105,21 @@ class Pieces:
             if width <= 1e-9 * max(abs(ends[-1]), 1e-300):
                 continue
             number[cell], low[cell], high[cell] = k, ends[k], ends[k + 1]
-            middle[cell] = np.clip(plan[cell], ends[k] + 0.2 * width, ends[k + 1] - 0.2 * width)
+            middle[cell] = np.clip(plan[cell], ends[k] + NEAREST * width, ends[k + 1] - NEAREST * width)
         if (number < 0).all():
             return False
         left, right = self.enclosed(curves, low, middle), self.enclosed(curves, middle, high)
         for cell in np.flatnonzero(number >= 0):
             k = int(number[cell])
+            both = [np.stack([a[:, cell], b[:, cell]]) for a, b in zip(left, right, strict=True)]
+            widths = np.array([middle[cell] - low[cell], high[cell] - middle[cell]])
+            tops = self.tops[cell]
+            self.tops[cell] = np.concatenate([tops[:k], _tops(widths, *both), tops[k + 1 :]])
             self.ends[cell] = np.insert(self.ends[cell], k + 1, middle[cell])
             names = ("low", "high", "least", "most")
-            for name, a, b in zip(names, left, right, strict=True):
+            for name, pair in zip(names, both, strict=True):
                 values = getattr(self, name)[cell]
-                both = np.stack([a[:, cell], b[:, cell]])
-                getattr(self, name)[cell] = np.concatenate([values[:k], both, values[k + 1 :]])
+                getattr(self, name)[cell] = np.concatenate([values[:k], pair, values[k + 1 :]])
         return True
 
     def _looser(self, cell: int, one: int, other: int) -> bool:
@@ -132,17 +140,45 @@ class Pieces:
     def _is_gap(self, cell: int) -> bool:
         return bool((self.least[cell][0] == self.most[cell][0]).all())
 
+    def breaks(self, cell: int) -> np.ndarray:
+        """Where a cell's roof may bend: the ends of its pieces and the breakpoint in each, (2 pieces + 1,)."""
+        ends = self.ends[cell]
+        out = np.empty(2 * len(ends) - 1)
+        out[::2] = ends
+        out[1::2] = ends[:-1] + self.tops[cell] * np.diff(ends)
+        return out
+
     def roof(self, cell: int, weights: np.ndarray) -> np.ndarray:
-        """Heights of the roof of a weighted mean of the draws at the ends of a cell's pieces, (end,)."""
-        value_low, value_high, lift = self._lifts(cell, weights)
+        """Heights of the roof of a weighted mean of the draws at a cell's `breaks`, (break,)."""
+        value_low, value_high, least, most, lift = self._bounds(cell, weights)
         values = np.append(value_low, value_high[-1])
-        raised = values.copy()
-        raised[:-1] = np.maximum(raised[:-1], values[:-1] + lift)
-        raised[1:] = np.maximum(raised[1:], values[1:] + lift)
-        return _smoothed(self.ends[cell], values, raised)
+        width = np.diff(self.ends[cell])
+        ahead = self.tops[cell] * width
+        # of two lines that meet elsewhere than at the breakpoint the higher one there makes the roof lie above both
+        with np.errstate(invalid="ignore"):
+            top = np.maximum(value_low + most * ahead, value_high - least * (width - ahead))
+        out = np.empty(2 * len(width) + 1)
+        out[::2], out[1::2] = values, top
+        steep = ~np.isfinite(top) | (
+            width <= 0
+        )  # a line without end: the whole piece is raised by what it can be
+        if steep.any():
+            raised = np.where(steep, lift, 0.0)
+            out[:-2:2] = np.maximum(out[:-2:2], values[:-1] + raised)
+            out[2::2] = np.maximum(out[2::2], values[1:] + raised)
+            between = (1 - self.tops[cell]) * out[:-2:2] + self.tops[cell] * out[2::2]
+            out[1::2] = np.where(steep, between, top)
+        return _smoothed(self.ends[cell], values, self.breaks(cell), out)
 
     def _lifts(self, cell: int, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Values at both ends of a cell's pieces, and how far above the line between them it can be, (piece,) each."""
+        value_low, value_high, _, _, lift = self._bounds(cell, weights)
+        return value_low, value_high, lift
+
+    def _bounds(
+        self, cell: int, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Values at both ends of a cell's pieces, least and greatest slope, and how far above their line it can be."""
         if self.mean:
             weights = np.full(1, weights.sum())
         value_low, value_high = self.low[cell] @ weights, self.high[cell] @ weights
@@ -160,7 +196,7 @@ class Pieces:
             top = np.maximum(self.low[cell], self.high[cell]) @ rises
             top = top + np.minimum(self.low[cell], self.high[cell]) @ falls
             lift = np.minimum(lift, top - np.minimum(value_low, value_high))
-        return value_low, value_high, np.minimum(lift, 1e300)
+        return value_low, value_high, least, most, np.minimum(lift, 1e300)
 
     def extremes(self) -> tuple[np.ndarray, np.ndarray]:
         """Least and greatest outcome (draw,) that any plan within the bounds brings, each cell being monotone."""
@@ -192,20 +228,34 @@ def _weighed(slopes: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return np.asarray(np.where(weights != 0, slopes * weights, 0.0).sum(axis=1))
 
 
-def _smoothed(ends: np.ndarray, values: np.ndarray, raised: np.ndarray) -> np.ndarray:
-    """The least function on or above a roof that is concave wherever the values are: it needs no switch there."""
+def _smoothed(ends: np.ndarray, values: np.ndarray, breaks: np.ndarray, roof: np.ndarray) -> np.ndarray:
+    """The least function on or above a roof that is concave wherever the values at the ends of the pieces are.
+
+    It needs no switch there.
+    """
     width = np.diff(ends)
-    if len(width) < 2 or (width <= 0).any():
-        return raised
+    if (width <= 0).any():
+        return roof
     slopes = np.diff(values) / width
     rounding = 1e-9 * max(float(np.abs(slopes).max()), 1e-300)
     bends = [0, *(np.flatnonzero(np.diff(slopes) > rounding) + 1).tolist(), len(width)]
-    out = raised.copy()
+    out = roof.copy()
     for first, last in pairwise(bends):
-        if last - first > 1:
-            corners = concave(ends[first : last + 1], out[first : last + 1])
-            out[first : last + 1] = np.interp(ends[first : last + 1], *corners.T)
+        part = slice(2 * first, 2 * last + 1)
+        corners = concave(breaks[part], out[part])
+        out[part] = np.interp(breaks[part], *corners.T)
     return out
+
+
+def _tops(
+    width: np.ndarray, low: np.ndarray, high: np.ndarray, least: np.ndarray, most: np.ndarray
+) -> np.ndarray:
+    """Where the lines from both ends of each piece meet in the mean of the draws, as a share of its width, (piece,)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chord = np.where(width > 0, (high.mean(axis=1) - low.mean(axis=1)) / width, 0.0)
+        up, down = most.mean(axis=1) - chord, chord - least.mean(axis=1)
+        share = down / (up + down)
+    return np.where(np.isfinite(share), np.clip(share, 0.02, 0.98), 0.5)
 
 
 @dataclass(frozen=True)
@@ -254,7 +304,8 @@ class _Programme:
         switches: dict[int, int] = {}
         cut_rows: list[tuple[list[int], list[float]]] = [([], []) for _ in cuts]
         heights = np.array([cut.constant for cut in cuts])
-        for cell, ends in enumerate(pieces.ends):
+        for cell in range(constraints.cells):
+            ends = pieces.breaks(cell)
             widths = np.diff(ends)
             columns = np.array([self._column(1.0) for _ in widths])  # shares of the pieces
             self.column_of.append(columns)
@@ -269,8 +320,9 @@ class _Programme:
                 switches[cell] = self._column(1.0, whole=True)
                 ahead = int(ends[0] == 0 and max(constraints.floor[cell], constraints.lower[cell]) > 0)
                 if ahead:  # the spend below the least there may be: all of it or none
-                    self._row([int(columns[0]), switches[cell]], [1.0, -1.0], 0.0, 0.0)
-                for column in columns[ahead:].tolist():
+                    for column in columns[:2].tolist():
+                        self._row([column, switches[cell]], [1.0, -1.0], 0.0, 0.0)
+                for column in columns[2 * ahead :].tolist():
                     self._row([column, switches[cell]], [1.0, -1.0], -np.inf, 0.0)
             self._in_order(columns, widths, steps)
         for group in constraints.exclusive:

@@ -17,10 +17,11 @@ from dataclasses import dataclass, field, replace
 import jax.numpy as jnp
 import numpy as np
 
-from mmm_core.budget.climb import climb, feasible
+from mmm_core.budget.climb import climb
 from mmm_core.budget.constraints import conflict, extreme
 from mmm_core.budget.objective import Cut, stationary_cut
 from mmm_core.budget.problem import Answer, Goal, PlanCertificate, Problem, Progress
+from mmm_core.budget.projection import feasible
 from mmm_core.budget.relaxation import Pieces, relaxed
 from mmm_core.budget.response import Curves, cell_outcomes, cell_slopes
 from mmm_core.budget.shadow_prices import shadow_prices
@@ -166,6 +167,7 @@ class Search:
         self.climb_from(self.last)
         if len(self.best.spend):
             self.stationary_cut()
+            self.pieces.split(self.curves, self.best.spend, np.arange(len(self.best.spend)))
         self.cut_at(self.best.spend if len(self.best.spend) else self.last)
         climbed = 0
         for number in range(MOST_ROUNDS):
@@ -210,7 +212,7 @@ class Search:
         over_cut = binding.at(draws) - self.problem.objective.value(draws)
         roofs = np.array(
             [
-                np.interp(plan[c], self.pieces.ends[c], self.pieces.roof(c, binding.weights))
+                np.interp(plan[c], self.pieces.breaks(c), self.pieces.roof(c, binding.weights))
                 for c in range(len(plan))
             ]
         )

@@ -14,12 +14,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmm_core.budget.climb import climb, feasible
+from mmm_core.budget.climb import climb
 from mmm_core.budget.constraints import extreme
 from mmm_core.budget.flighting import Flight, shares
 from mmm_core.budget.majorant import majorant
 from mmm_core.budget.objective import Objective
 from mmm_core.budget.problem import Answer, Problem, Progress
+from mmm_core.budget.projection import feasible
 from mmm_core.budget.solve import Best, certified, refuse_conflict
 
 

@@ -13,9 +13,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmm_core.budget.climb import climb, feasible
+from mmm_core.budget.climb import climb
 from mmm_core.budget.constraints import Limit
 from mmm_core.budget.problem import Answer, Goal, Problem, Progress
+from mmm_core.budget.projection import feasible
 from mmm_core.budget.relaxation import relaxed
 from mmm_core.budget.solve import PROVED, Search, Unreachable, certified
 
