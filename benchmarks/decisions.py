@@ -102,7 +102,9 @@ def query() -> dict[str, float]:
     x = share[None, :, None]
     slope, half, ceiling = (part.T[:, None, :] for part in (curves.slope, curves.half, curves.ceiling))
     channels = [f"channel {i}" for i in range(10)]
-    table = pd.DataFrame({"channel": channels, "spend": 1.3 * curves.unit, "mean": 0.0, "q05": 0.0, "q95": 0.0})
+    table = pd.DataFrame(
+        {"channel": channels, "spend": 1.3 * curves.unit, "mean": 0.0, "q05": 0.0, "q95": 0.0}
+    )
     with tempfile.TemporaryDirectory() as folder:
         draws, model, asked = (Path(folder) / name for name in ("draws.npz", "model", "question.parquet"))
         np.savez(draws, channel=channels, spend=spend, outcome=ceiling * x**slope / (half**slope + x**slope))
@@ -115,7 +117,9 @@ def query() -> dict[str, float]:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     first, median, has_jax = done.stdout.split()
     assert has_jax == "False"
-    print(f"a registered curve asked for 10 channels: {first} ms the first time, then {median} ms", flush=True)
+    print(
+        f"a registered curve asked for 10 channels: {first} ms the first time, then {median} ms", flush=True
+    )
     return {"first_ms": float(first), "median_ms": float(median)}
 
 
@@ -239,7 +243,9 @@ def main() -> None:
             print(
                 seed, {way: round(row.get("value", np.nan), 3) for way, row in rows[-1].items()}, flush=True
             )
-    finish("decisions", started_with, sizes=rounded(large), curve_query=rounded(asked), **rounded(summary(rows)))
+    finish(
+        "decisions", started_with, sizes=rounded(large), curve_query=rounded(asked), **rounded(summary(rows))
+    )
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
