@@ -27,13 +27,12 @@ import xarray as xr
 
 from mmm_core.effects.contributions import baseline_groups
 from mmm_core.errors import InputError, listed
+from mmm_core.long_term.variables import BASE
 from mmm_core.model.prepare import scaled_kpi
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.heavy_tails import noise_weights
 from mmm_core.posterior.predictor import Predictor
 from mmm_core.spec.model_spec import BASELINE
-
-BASE = "base"
 
 
 def base_draws(tree: xr.DataTree | Posterior, draws: int = 2000) -> xr.DataArray:

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.errors import InputError
-from mmm_core.long_term.base import BASE, variance_ratio
+from mmm_core.long_term.base import variance_ratio
 from mmm_core.long_term.identification import NONE, contractions, stability_words
 from mmm_core.long_term.minnesota import Minnesota
 from mmm_core.long_term.residuals import LAGS, portmanteau
@@ -22,6 +22,7 @@ from mmm_core.long_term.returns import long_term_roi
 from mmm_core.long_term.sensitivity import prior_sensitivity
 from mmm_core.long_term.stationarity import stationarity
 from mmm_core.long_term.tracker_forecast import tracker_against_random_walk
+from mmm_core.long_term.variables import BASE
 
 if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm

@@ -14,9 +14,9 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.errors import InputError, listed
-from mmm_core.long_term.base import BASE
 from mmm_core.long_term.multipliers import cumulative_multipliers, long_run_multipliers
 from mmm_core.long_term.responses import WEEKS
+from mmm_core.long_term.variables import BASE
 
 
 def long_term_roi(

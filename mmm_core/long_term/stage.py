@@ -26,7 +26,7 @@ from mmm_core.effects.roi import roi_draws
 from mmm_core.errors import InputError
 from mmm_core.json_text import dumps
 from mmm_core.long_term import tables
-from mmm_core.long_term.base import BASE, measured_base, plugged_in, with_metrics
+from mmm_core.long_term.base import measured_base, plugged_in, with_metrics
 from mmm_core.long_term.checks import checks
 from mmm_core.long_term.fit import lag_order
 from mmm_core.long_term.minnesota import GammaPrior, Minnesota
@@ -34,6 +34,7 @@ from mmm_core.long_term.multipliers import long_run_multipliers
 from mmm_core.long_term.series import series
 from mmm_core.long_term.stored import FORMAT, as_dataset, as_table, check_long_term
 from mmm_core.long_term.tracked import fit_tracked_bvar
+from mmm_core.long_term.variables import BASE
 from mmm_core.long_term.waves import Surveys, surveys_of, waves
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import return_name

@@ -14,7 +14,6 @@ import pandas as pd
 import xarray as xr
 from scipy.special import expit
 
-from mmm_core.long_term.base import BASE
 from mmm_core.long_term.multipliers import (
     cumulative_multipliers,
     discounted,
@@ -25,6 +24,7 @@ from mmm_core.long_term.multipliers import (
 from mmm_core.long_term.responses import impulse_responses, variance_decomposition
 from mmm_core.long_term.returns import long_term_roi, total_roi
 from mmm_core.long_term.survey import observations, weekly_states
+from mmm_core.long_term.variables import BASE
 
 if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm

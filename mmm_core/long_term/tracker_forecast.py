@@ -18,10 +18,11 @@ import xarray as xr
 from scipy.special import expit
 
 from mmm_core.errors import InputError
-from mmm_core.long_term.base import BASE, with_metrics
+from mmm_core.long_term.base import with_metrics
 from mmm_core.long_term.forecast import expected_path, forecast
 from mmm_core.long_term.survey import FEWEST_WAVES, days_in_weeks
 from mmm_core.long_term.tracked import fit_tracked_bvar
+from mmm_core.long_term.variables import BASE
 
 ORIGINS, WEEKS = 4, 13
 CHAINS, DRAWS, STEPS, WARMUP = 8, 80, 10, 200
