@@ -137,7 +137,7 @@ def _gains(axes: Axes, found: ScenarioReport) -> None:
 
 
 def _weeks(axes: Axes, found: ScenarioReport) -> None:
-    from matplotlib.dates import AutoDateLocator
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     for position, name in enumerate(found.names):
         rows = found.weekly[found.weekly["scenario"] == name]
@@ -155,7 +155,9 @@ def _weeks(axes: Axes, found: ScenarioReport) -> None:
                 rows["week"], rows["outcome_q05"], rows["outcome_q95"], color=INK, alpha=0.08, lw=0
             )
     money(axes.yaxis)
-    axes.xaxis.set_major_locator(AutoDateLocator(maxticks=6))
+    locator = AutoDateLocator(minticks=2, maxticks=6)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     title(
         axes,
         f"{found.outcome} by week",

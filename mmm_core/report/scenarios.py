@@ -6,7 +6,7 @@ import pandas as pd
 
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.page import Block, Paragraph, Section, Table
-from mmm_core.report.words import between, counted, money, probability
+from mmm_core.report.words import between, counted, money, plain, probability
 from mmm_core.scenarios.rows import FOLLOWED, PLAN, SWEEP
 
 WRITTEN = 3
@@ -33,7 +33,7 @@ def scenarios_section(found: Findings, most: int = 8) -> Section | None:
         spend = money(row["spend"], found.subject.currency)
         blocks.append(Paragraph(f"Of the budgets tried, {spend} brings the most expected profit.", "Sweep:"))
     for row in records(followed.sort_values("last_week", kind="stable").tail(1)):
-        blocks.append(Paragraph(str(row["description"]), "Spent against recommended:"))
+        blocks.append(Paragraph(plain(row["description"]), "Spent against recommended:"))
     return Section("scenarios", "Scenarios", tuple(blocks)) if blocks else None
 
 
@@ -49,7 +49,7 @@ def _plans(found: Findings, plans: pd.DataFrame, most: int) -> list[Block]:
         rows.append(
             (
                 str(row["scenario"]),
-                str(row["description"] or ""),
+                plain(row["description"] or ""),
                 money(row["spend"], subject.currency),
                 counted(row["incremental"], subject.outcome, subject.currency),
                 "" if same else counted(row["gain"], gain_in, subject.currency, signed=True),
