@@ -128,6 +128,11 @@ def test_a_table_alone_gives_multipliers_that_are_those_of_its_columns(folder, t
     assert "What one unit of media brings" not in without.stdout
 
 
+def on_one_line(text: str) -> str:
+    """What a terminal of whatever width has broken into lines."""
+    return " ".join(text.split())
+
+
 def test_a_budget_that_counts_the_long_term_reads_its_file_and_says_so(folder, tmp_path):
     tree = load_posterior(folder / "posterior.nc")
     save_long_term(long_term_of(tree, {"tv": 2.0}).tree, tmp_path / "long_term.nc")
@@ -139,11 +144,11 @@ def test_a_budget_that_counts_the_long_term_reads_its_file_and_says_so(folder, t
     runner = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"})
     said = runner.invoke(app, [*plan, *file, "--model", str(tmp_path / "long.yaml")])
     assert said.exit_code == 0, said.stderr
-    assert "by way of the brand within 10 weeks (tv 2.00)" in said.stdout
+    assert "by way of the brand within 10 weeks (tv 2.00)" in on_one_line(said.stdout)
     assert json.loads((tmp_path / "plan" / "budget_allocation.json").read_text())["horizon"] == "long"
     said = runner.invoke(app, [*plan, "--model", str(tmp_path / "long.yaml")])
     assert said.exit_code == 2
-    assert "there is no long-term posterior" in said.stderr
+    assert "there is no long-term posterior" in on_one_line(said.stderr)
     said = runner.invoke(app, [*plan, *file])
     assert said.exit_code == 2
-    assert "the budget counts short-term effects only" in said.stderr
+    assert "the budget counts short-term effects only" in on_one_line(said.stderr)
