@@ -60,6 +60,8 @@ class Allocation:
             asked (`Budget.asks_more`): the plan is then that of `mmm_core.budget.decide`, `gain` is over the current
             plan as it was, and `bound`, `gap` and `mroi` are of what the words say is maximised.
         gain_in: what `gain` is counted in: the outcome, whatever the plans cost, or profit.
+        cells: of a plan by geo, week or pattern, a row each: channel, geo, week (from 1), pattern, current_spend,
+            recommended_spend; None where channels are all there is.
         horizon: short: every figure is of what media bring within their carryover; long: by way of the brand too.
     """
 
@@ -81,6 +83,7 @@ class Allocation:
     words: tuple[str, ...] = ()
     gain_in: str = "revenue"
     horizon: str = "short"
+    cells: pd.DataFrame | None = None
 
 
 def allocate(
@@ -191,6 +194,7 @@ def _of_decision(
         words=found.words,
         gain_in=found.gain_in,
         horizon=found.horizon,
+        cells=found.cells if len(found.cells) > len(found.channels) else None,
     )
 
 

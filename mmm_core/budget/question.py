@@ -213,9 +213,11 @@ def _channel_bounds(
         if limit is not None and channel not in budget.locked:
             lower[i] = max(lower[i], (1 - limit) * response.current[i])
             upper[i] = min(upper[i], (1 + limit) * response.current[i])
-        lower[i] = max(lower[i], budget.commitments.get(channel, 0.0))
         if channel in budget.locked:
+            _refuse_lock(budget, channel, float(response.current[i]), lower[i], upper[i], model)
             lower[i] = upper[i] = response.current[i]
+            continue
+        lower[i] = max(lower[i], budget.commitments.get(channel, 0.0))
         if channel in budget.all_or_nothing:
             floor[i] = budget.all_or_nothing[channel]
             lower[i] = budget.commitments.get(channel, 0.0)
@@ -229,6 +231,26 @@ def _channel_bounds(
         if max(lower[i], floor[i]) > upper[i] * (1 + 1e-12):
             raise InputError(_conflict_of(budget, name, lower[i], floor[i], upper[i], model))
     return lower, np.maximum(upper, lower), floor
+
+
+def _refuse_lock(
+    budget: Budget, channel: str, current: float, lower: float, upper: float, model: str
+) -> None:
+    """Raise InputError where a channel is locked at a spend that something else stated of it does not allow."""
+    least = max(
+        budget.commitments.get(channel, 0.0), budget.all_or_nothing.get(channel, 0.0) if current > 0 else 0.0
+    )
+    reasons = []
+    if least > current * (1 + 1e-9):
+        key = "commitments" if channel in budget.commitments else "all_or_nothing"
+        reasons.append(f"`{key}` {least:,.0f}")
+    if channel in budget.bounds and not lower * (1 - 1e-9) <= current <= upper * (1 + 1e-9):
+        reasons.append(f"`bounds` of {lower:,.0f} to {upper:,.0f}")
+    if reasons:
+        raise InputError(
+            f"model {model}: budget: {channel} is `locked` at the {current:,.0f} of the last period, which its "
+            f"{' and '.join(reasons)} do not allow: unlock it, or leave them out"
+        )
 
 
 def _conflict_of(budget: Budget, name: str, lower: float, floor: float, upper: float, model: str) -> str:

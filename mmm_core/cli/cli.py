@@ -6,6 +6,7 @@ message and exit code 2; a review with a failed ERROR check ends with exit code 
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -249,8 +250,8 @@ def allocate(
         read = read_posterior(posterior)
         refuse_another(out, read.model)
         budget = (load_spec(model) if model else read.spec).budget
-        if total is not None and total <= 0:
-            raise InputError(f"--total must be above 0, got {total:g}")
+        if total is not None and not 0 < total < math.inf:
+            raise InputError(f"--total must be a number above 0, got {total:g}")
         changes = {"total": total, "weeks": weeks}
         asked = budget.model_copy(update={k: v for k, v in changes.items() if v is not None})
         long = None
@@ -272,7 +273,7 @@ def allocate(
     figures = [
         name
         for name in allocation.__dataclass_fields__
-        if name != "channels" and (name != "words" or allocation.words)
+        if name not in ("channels", "cells") and (name != "words" or allocation.words)
     ]
     facts = {name: getattr(allocation, name) for name in figures}
     facts |= {"channels": allocation.channels.to_dict("records"), "not_converged": doubts}
@@ -283,6 +284,7 @@ def allocate(
             "budget_allocation.csv": allocation.channels,
             "budget_allocation.json": facts,
             "budget_allocation.png": partial(_drawn, "budget", allocation),
+            **({} if allocation.cells is None else {"budget_cells.csv": allocation.cells}),
         },
         posterior_origin(read),
     )

@@ -123,7 +123,10 @@ def _recommended(path: Path) -> tuple[dict[str, float], int]:
     facts = _facts(path, "mmm allocate", "budget_allocation.json")
     try:
         spend = {str(row["channel"]): float(row["recommended_spend"]) for row in facts["channels"]}
-        return spend, int(facts["weeks"])
+        weeks = int(facts["weeks"])
+        if weeks < 1:
+            raise ValueError("no weeks")
+        return spend, weeks
     except (KeyError, TypeError, ValueError):
         raise InputError(
             f"{name_of(path)}: no recommendation: name a budget_allocation.json that `mmm allocate` wrote"

@@ -173,18 +173,21 @@ def _earlier(path: Path, after: datetime | None) -> Recommendation:
         facts = json.loads(read_bytes(path))
         table = pd.DataFrame(facts["channels"])[["channel", "current_spend", "recommended_spend"]]
         weeks = int(facts["weeks"])
+        stated = pd.Timestamp(facts["data_until"]) if facts.get("data_until") else None
+        if weeks < 1:
+            raise ValueError("no weeks")
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
             f"{name_of(path)}: no recommendation: name a budget_allocation.json of `mmm allocate`"
         ) from None
-    made = after or facts.get("data_until")
+    made = pd.Timestamp(after) if after else stated
     if made is None:
         raise InputError(
             f"{name_of(path)} does not say on which data it was made: name their last week with --after"
         )
-    return Recommendation.of_table(table, pd.Timestamp(made), weeks)
+    return Recommendation.of_table(table, made, weeks)
 
 
 def _stacked(plans: Sequence[Any]) -> Any:

@@ -158,6 +158,35 @@ def test_geos_move_money_between_them_and_keep_their_limits(geo_tree):
         assert 0.6 - 1e-6 <= change <= 1.4 + 1e-6, channel
 
 
+def test_a_plan_by_week_holds_its_cells_and_one_by_channel_none(tree):
+    by_week = allocate(tree, asked(by="week"))
+    spent = by_week.cells.groupby("channel")["recommended_spend"].sum()
+    planned = by_week.channels.set_index("channel")["recommended_spend"]
+    np.testing.assert_allclose(spent[planned.index], planned)
+    assert sorted(by_week.cells["week"].unique()) == [1, 2, 3, 4, 5, 6]
+    assert allocate(tree, asked(objective={"cvar": {"level": 0.8}})).cells is None
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"commitments": {"search": 1e9}}, "`commitments` 1,000,000,000 do not allow"),
+        ({"bounds": {"search": [0, 0.5]}}, "`bounds` of 0 to"),
+        ({"all_or_nothing": {"search": 1e9}}, "`all_or_nothing` 1,000,000,000 do not allow"),
+    ],
+)
+def test_a_lock_that_contradicts_something_else_is_named(tree, more, why):
+    with pytest.raises(InputError, match="search is `locked` at the") as refused:
+        decide(tree, asked(locked=["search"], **more))
+    assert why in str(refused.value)
+
+
+def test_a_locked_channel_that_is_all_or_nothing_stays_locked(tree):
+    found = decide(tree, asked(locked=["search"], all_or_nothing={"search": 1.0}))
+    row = found.channels.set_index("channel").loc["search"]
+    assert row["recommended_spend"] == pytest.approx(row["current_spend"])
+
+
 def test_locked_committed_and_limited_channels(tree):
     found = decide(tree, asked(locked=["search"], commitments={"tv": 100.0}))
     search = found.channels.set_index("channel").loc["search"]

@@ -168,7 +168,9 @@ def test_warnings_alone_are_exit_code_0(folder, tmp_path):
         ),
         (("curves", "--posterior", "weekly.csv"), "weekly.csv: not a netCDF file"),
         (("allocate", "--posterior", "posterior.nc", "--total", "1e12"), "cannot be spent"),
-        (("allocate", "--posterior", "posterior.nc", "--total", "-1"), "--total must be above 0"),
+        (("allocate", "--posterior", "posterior.nc", "--total", "-1"), "--total must be a number above 0"),
+        (("allocate", "--posterior", "posterior.nc", "--total", "nan"), "--total must be a number above 0"),
+        (("allocate", "--posterior", "posterior.nc", "--total", "inf"), "--total must be a number above 0"),
         (
             ("review", "--posterior", "posterior.nc", "--table", "other.csv"),
             "other.csv is not the table that posterior.nc was fitted on (fingerprint ",

@@ -73,6 +73,16 @@ def test_a_plan_that_cannot_be_is_one_message(folder, tmp_path):
         ("{}", "no recommendation: name a budget_allocation.json"),
         ("no json", "no recommendation"),
         (
+            '{"weeks": -3, "data_until": "2025-01-06", "channels": [{"channel": "tv", "current_spend": 1, '
+            '"recommended_spend": 2}]}',
+            "no recommendation",
+        ),
+        (
+            '{"weeks": 6, "data_until": "hello", "channels": [{"channel": "tv", "current_spend": 1, '
+            '"recommended_spend": 2}]}',
+            "no recommendation",
+        ),
+        (
             '{"weeks": 6, "channels": [{"channel": "tv", "current_spend": 1, "recommended_spend": 2}]}',
             "does not say on which data it was made: name their last week with --after",
         ),
