@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmm_core.budget.allocation import allocate
-from mmm_core.budget.decide import decide
+from mmm_core.budget.decide import AFTER_THE_HORIZON, decide
 from mmm_core.budget.flighting import shares
 from mmm_core.budget.majorant import majorant
 from mmm_core.budget.question import question
@@ -164,6 +164,7 @@ def test_a_plan_by_week_holds_its_cells_and_one_by_channel_none(tree):
     planned = by_week.channels.set_index("channel")["recommended_spend"]
     np.testing.assert_allclose(spent[planned.index], planned)
     assert sorted(by_week.cells["week"].unique()) == [1, 2, 3, 4, 5, 6]
+    assert AFTER_THE_HORIZON in by_week.words
     assert allocate(tree, asked(objective={"cvar": {"level": 0.8}})).cells is None
 
 
