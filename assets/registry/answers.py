@@ -128,7 +128,10 @@ def evidence_of(posterior: "xr.DataTree") -> dict[str, str]:
 
 
 def signature_of(kind: Kind, table: "pd.DataFrame") -> "ModelSignature":
-    """What the model is asked and what it answers, which MLflow shows, and holds every question to."""
+    """What the model is asked, which MLflow holds every question to, and what it answers where nothing more is asked.
+
+    With params a predictor answers in other columns: its own docstring says which.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 

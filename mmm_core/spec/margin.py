@@ -30,6 +30,14 @@ def with_one_margin(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def refuse_more_than_revenue(margin: float | None, kind: str) -> None:
+    """Raise ValueError where a margin is more than all of what it is a share of; of units it is money for each."""
+    if margin is not None and margin > 1 and kind == "revenue":
+        raise ValueError(
+            f"margin: {margin:g} of revenue is more than all of it: write 0.4 for a gross margin of 40 %"
+        )
+
+
 def _filled(
     value: dict[str, Any], place: tuple[str, ...], margin: float, whole: tuple[str, ...]
 ) -> dict[str, Any]:

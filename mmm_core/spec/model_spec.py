@@ -24,7 +24,7 @@ from mmm_core.spec.experiments_spec import Experiments
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
 from mmm_core.spec.long_term_spec import LongTermRule
-from mmm_core.spec.margin import with_one_margin
+from mmm_core.spec.margin import refuse_more_than_revenue, with_one_margin
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 from mmm_core.spec.names import Column, Component, Day, FilterValue, refuse_names_alike
 from mmm_core.spec.readiness_spec import Readiness
@@ -338,10 +338,7 @@ class ModelSpec(Strict):
         for name, scenario in self.scenarios.plans.items():
             if fault := scenario.unknown(self.paid, self.organic, (*self.controls, *self.treatments)):
                 raise ValueError(f"scenarios.plans.{name}: {fault}")
-        if self.margin is not None and self.margin > 1 and self.kpi.kind == "revenue":
-            raise ValueError(
-                f"margin: {self.margin:g} of revenue is more than all of it: write 0.4 for a gross margin of 40 %"
-            )
+        refuse_more_than_revenue(self.margin, self.kpi.kind)
         components = [
             *self.channels, *self.controls, *self.demand_terms, *self.treatments, *self.baseline.events,
             *self.baseline.steps,
