@@ -28,7 +28,7 @@ os.environ.update(
     NO_PROXY="localhost,127.0.0.1",
     no_proxy="localhost,127.0.0.1",
 )
-for _name in ("MMM_MODELS_DIR", "DAGSTER_HOME", "MLFLOW_TRACKING_URI"):
+for _name in ("MMM_MODELS_DIR", "MMM_SOURCES", "DAGSTER_HOME", "MLFLOW_TRACKING_URI"):
     os.environ.pop(_name, None)
 
 

@@ -27,6 +27,7 @@ class Column:
         may_lack: a file need not have the column: its cells are blank then.
         minimum, maximum: bounds of a number.
         allowed: the only values a text may have.
+        also: other names that a file may give the column.
         spelling: how a text is written, so that one thing has one name whoever exported it: `id` (a platform's
             number), `lower` or `upper` case; "" keeps it as it is. See `assets.raw.spelling`.
         over_days: what becomes of the value in a row that covers several days: `sum` is spread over them, `same` holds
@@ -43,6 +44,7 @@ class Column:
     allowed: tuple[str, ...] = ()
     spelling: Literal["", "id", "lower", "upper"] = ""
     over_days: Literal["sum", "same", "lost"] = "same"
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

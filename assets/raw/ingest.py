@@ -94,7 +94,7 @@ def table_to_load(contract: Contract, parts: "Iterable[pa.Table]") -> "pa.Table"
     return pa.concat_tables([_arrow_schema(contract).empty_table(), *parts])
 
 
-READERS = ("contract", "files", "periods", "schema", "spelling", "weekly_tables")
+READERS = ("contract", "files", "kinds", "periods", "schema", "spelling", "weekly_tables")
 SHARED_READERS = ("names", "data/cells", "data/reader", "data/weeks")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from assets.raw.contract import Column, Contract
+from assets.raw.kinds import CURRENCIES
 from assets.raw.spelling import LOST_DIGITS, lost_digits, spelled
 from mmm_core.errors import listed, shown
 
@@ -90,12 +91,18 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> Faul
     if column.allowed:
         faults.append(
             (
-                f"is not one of {', '.join(column.allowed)}",
+                _not_one_of(column),
                 "write one of these, or take the row out",
                 given & ~values.isin(column.allowed),
             )
         )
     return faults
+
+
+def _not_one_of(column: Column) -> str:
+    if column.allowed == CURRENCIES:
+        return "is no currency of ISO 4217"
+    return f"is not one of {', '.join(column.allowed)}"
 
 
 def _amounts(text: "pd.Series", decimal_commas: bool) -> tuple["pd.Series", "pd.Series"]:

@@ -22,3 +22,8 @@ def data_dir() -> Path:
 def models_dir() -> Path:
     """The folder of model YAMLs: `models` in the repository, or MMM_MODELS_DIR."""
     return Path(os.environ.get("MMM_MODELS_DIR") or REPOSITORY / "models").resolve()
+
+
+def sources_file() -> Path:
+    """The file that says which sources there are: `sources.yaml` in the repository, or MMM_SOURCES."""
+    return Path(os.environ.get("MMM_SOURCES") or REPOSITORY / "sources.yaml").resolve()

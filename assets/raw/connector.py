@@ -1,0 +1,130 @@
+"""A connector: what one source exports.
+
+Its folder holds `connector.yaml` with the contract of every table, and a template to fill in each; its staging models
+lie in `dbt_project/models/staging/<source>/`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from assets.raw.contract import Column, Contract, Period
+from assets.raw.kinds import CURRENCIES, KINDS
+from mmm_core.errors import InputError, nearest
+
+FOLDER = Path(__file__).parent / "connectors"
+FILE = "connector.yaml"
+
+
+class _Keys(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Column(_Keys):
+    kind: Literal[*KINDS]  # type: ignore[valid-type]
+    about: str
+    optional: bool = False
+    required: bool = True
+    also: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[str, ...] = ()
+    over_days: Literal["sum", "same", "lost"] = "same"
+
+    def of(self, name: str) -> Column:
+        """The column of a contract. What the YAML does not say is as the kind has it."""
+        stated = {key: getattr(self, key) for key in self.model_fields_set - {"kind", "optional"}}
+        if self.optional:
+            stated |= {"required": False, "may_lack": True}
+        if self.kind == "currency":
+            stated.setdefault("allowed", CURRENCIES)
+        return Column(name, **{**KINDS[self.kind], **stated})
+
+
+class _Period(_Keys):
+    start: str
+    stop: str = ""
+    days: int = 1
+    spread: bool = True
+
+
+class _Table(_Keys):
+    about: str
+    grain: tuple[str, ...]
+    columns: Mapping[str, _Column]
+    period: _Period | None = None
+    amount: str = ""
+
+
+class _Connector(_Keys):
+    title: str
+    tables: Mapping[str, _Table] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Connector:
+    """A source and the contracts of its tables.
+
+    Attributes:
+        source: its name: of its folder, of the landing folder, of its dbt staging folder.
+        title: its name for people.
+    """
+
+    source: str
+    title: str
+    contracts: tuple[Contract, ...]
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / self.source
+
+
+def known_connectors() -> list[str]:
+    """Names of all connectors, sorted."""
+    return sorted(path.parent.name for path in FOLDER.glob(f"*/{FILE}"))
+
+
+@cache
+def connector(source: str) -> Connector:
+    """The connector of a source.
+
+    Raises:
+        InputError: there is none of that name, or its YAML is no connector; with the key at fault.
+    """
+    path = FOLDER / source / FILE
+    if not path.is_file():
+        raise InputError(
+            f"source '{source}': there is no such connector: {nearest(source, known_connectors())}"
+        )
+    return read_connector(source, yaml.load(path.read_bytes(), yaml.CSafeLoader))
+
+
+def read_connector(source: str, keys: Any) -> Connector:
+    """A connector from the keys of its YAML.
+
+    Raises:
+        InputError: a key that is unknown, missing or wrong, or a column that is named and not there.
+    """
+    try:
+        read = _Connector.model_validate(keys)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise InputError(f"connector {source}: {faults}") from None
+    return Connector(source, read.title, tuple(_contract(source, read, name) for name in read.tables))
+
+
+def _contract(source: str, read: _Connector, name: str) -> Contract:
+    table = read.tables[name]
+    period = Period(**table.period.model_dump()) if table.period else None
+    named = [*table.grain, table.amount] + ([period.start, period.stop] if period else [])
+    if unknown := [column for column in named if column and column not in table.columns]:
+        raise InputError(
+            f"connector {source}: table {name} has no column {unknown[0]}: {nearest(unknown[0], table.columns)}"
+        )
+    columns = tuple(column.of(column_name) for column_name, column in table.columns.items())
+    return Contract(source, name, f"{read.title}: {table.about}", table.grain, columns, period, table.amount)

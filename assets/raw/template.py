@@ -1,0 +1,66 @@
+"""Templates of source tables: a CSV file with the columns of the contract and an example row, to be filled in.
+
+`python -m assets.raw.template` writes those of every connector beside its contract.
+"""
+
+import csv
+import io
+from pathlib import Path
+
+from assets.raw.connector import connector, known_connectors
+from assets.raw.contract import Column, Contract
+
+_DAY = {"date": "2026-01-05", "month": "2026-01"}  # a Monday
+_LAST_DAY = "2026-01-11"
+_TEXTS = {
+    "market": "us",
+    "geo": "all",
+    "region": "all",
+    "geos": "all",
+    "channel": "search",
+    "channels": "search",
+    "campaign_name": "us_all_search_brand",
+    "currency": "USD",
+}
+
+
+def template(contract: Contract) -> str:
+    """The text of a template: the header, and one row that keeps the contract."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(column.name for column in contract.columns)
+    writer.writerow(_example(column, contract) for column in contract.columns)
+    return text.getvalue()
+
+
+def template_path(contract: Contract) -> Path:
+    return connector(contract.source).folder / f"{contract.table}.template.csv"
+
+
+def _example(column: Column, contract: Contract) -> str:
+    if column.kind in _DAY:
+        stop = contract.period.stop if contract.period else ""
+        return _LAST_DAY if column.name == stop else _DAY[column.kind]
+    if column.kind in ("integer", "number"):
+        number = 10.5 if column.maximum is None else column.maximum / 2
+        return str(int(number) if column.kind == "integer" else number)
+    if column.kind == "amounts":
+        return "100"
+    if "USD" in column.allowed:
+        return "USD"
+    if column.allowed:
+        return column.allowed[0]
+    return "1234567890" if column.spelling == "id" else _TEXTS.get(column.name, f"{column.name} 1")
+
+
+def main() -> None:
+    from mmm_core.files import write_whole
+
+    for source in known_connectors():
+        for contract in connector(source).contracts:
+            text = template(contract)
+            write_whole(template_path(contract), lambda partial, text=text: partial.write_text(text))
+
+
+if __name__ == "__main__":
+    main()

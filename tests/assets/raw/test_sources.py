@@ -1,0 +1,40 @@
+"""sources.yaml: only what is named has tables, and what is wrong in it is named."""
+
+import pytest
+import yaml
+
+from assets.raw.contracts import CONTRACTS
+from assets.raw.sources import read_sources, used_sources
+from mmm_core.errors import InputError
+
+
+def read(text):
+    return read_sources(yaml.safe_load(text), "sources.yaml")
+
+
+def test_tables_are_those_of_the_sources_that_are_used():
+    assert {contract.source for contract in CONTRACTS.values()} == set(used_sources())
+
+
+def test_sources_are_kept_in_the_order_of_the_file():
+    kept = read("currency: EUR\nsources: {tv: landing, reference: landing}")
+    assert (kept.currency, list(kept.origins)) == ("EUR", ["tv", "reference"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sources: [tv]", "it must name `currency:` and, under `sources:`"),
+        (
+            "sources: {tvv: landing, reference: landing}",
+            "sources.tvv: there is no such connector: did you mean 'tv'",
+        ),
+        ("sources: {tv: ftp, reference: landing}", "sources.tv: 'ftp' is none of: landing"),
+        ("sources: {tv: landing}", "reference is missing"),
+        ("curency: USD\nsources: {reference: landing}", "curency: no such key: did you mean 'currency'"),
+        ("currency: US$\nsources: {reference: landing}", r"currency: US\$ is no currency of ISO 4217"),
+    ],
+)
+def test_a_fault_of_the_file_is_named(text, message):
+    with pytest.raises(InputError, match=message):
+        read(text)
