@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.marts.variables import variables
 from assets.resources.settings import REPOSITORY, data_dir
+from mmm_core.json_text import dumps
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -45,7 +47,8 @@ def invoke(
 
     with dbt_environment(warehouse_path, target), without_debug_events():
         try:
-            done = dbtRunner(manifest, [listener] if listener else []).invoke([*QUIETLY, *arguments])
+            told = ["--vars", dumps(variables())]
+            done = dbtRunner(manifest, [listener] if listener else []).invoke([*QUIETLY, *arguments, *told])
         finally:
             DuckDBConnectionManager.close_all_connections()  # it keeps one open for its process's next command
     if done.exception is not None and not isinstance(done.exception, Exception):

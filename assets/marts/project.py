@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from dagster_dbt import DbtProject
 
 from assets.marts.invoke import PROJECT_DIR, invoke, target_dir
+from assets.marts.variables import variables
 from assets.resources.damage import set_aside
 from assets.resources.settings import data_dir, environment_name
 from mmm_core.files import sha256, write_whole
@@ -37,9 +38,9 @@ _parsed_here: "dict[tuple[str, str], Manifest]" = {}  # by fingerprint and name 
 
 
 def fingerprint(folder: Path = PROJECT_DIR) -> str:
-    """Hash of every file dbt reads, of its version, of those of its macros, and of the environment it is parsed for."""
+    """Hash of all that dbt reads: files, variables, versions of it and its macros, the environment it is parsed for."""
     versions = [version(name) for name in ("dbt-core", "dbt-adapters", "dbt-duckdb")]
-    digest = hashlib.sha256(" ".join([*versions, environment_name()]).encode())
+    digest = hashlib.sha256(" ".join([*versions, environment_name(), dumps(variables())]).encode())
     for path in files_of(folder):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

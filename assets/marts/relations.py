@@ -99,20 +99,24 @@ class Relations:
 
     def _parsed(self, node: Mapping[str, Any], relations: dict[str, Columns]) -> dict[str, list[Any]]:
         from dagster_dbt.core.dbt_cli_event import EventHistoryMetadata, _build_column_lineage_metadata
+        from sqlglot.errors import SqlglotError
 
         typed = {
             name: {column: {"data_type": kind} for column, kind in columns.items()}
             for name, columns in relations.items()
         }
         columns = typed.pop(node["relation_name"])
-        found = _build_column_lineage_metadata(
-            EventHistoryMetadata(columns=columns, parents=typed),
-            dict(node),
-            self.manifest,
-            self._built.dagster_dbt_translator,
-            self.compiled,
-            self._built.project,
-        )
+        try:
+            found = _build_column_lineage_metadata(
+                EventHistoryMetadata(columns=columns, parents=typed),
+                dict(node),
+                self.manifest,
+                self._built.dagster_dbt_translator,
+                self.compiled,
+                self._built.project,
+            )
+        except SqlglotError:  # a pivot whose columns follow the data is beyond the parser: no lineage, and no failure
+            return {}
         lineage = found.get("dagster/column_lineage")
         deps = lineage.deps_by_column if lineage else {}
         return {

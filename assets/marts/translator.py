@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
+from assets.marts.variables import variables
 from mmm_core.json_text import dumps
 
 # Every other table of `results` is what published_results wrote.
@@ -41,16 +42,24 @@ class LayerTranslator(DagsterDbtTranslator):
         return None if dbt_resource_props["resource_type"] == "source" else _layer(dbt_resource_props)
 
     def get_code_version(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """Hash of the SQL, the macros of this project that it calls, and the columns its contract promises."""
+        """Hash of the SQL, the macros of this project that it calls, and the columns its contract promises.
+
+        Where any of it reads what sources.yaml says, that too.
+        """
         columns = {
             name: column.get("data_type") for name, column in dbt_resource_props.get("columns", {}).items()
         }
+        macros = [
+            self._manifest["macros"][name]["macro_sql"] for name in self._own_macros(dbt_resource_props)
+        ]
         parts = [
             dbt_resource_props.get("raw_code") or dbt_resource_props.get("checksum", {}).get("checksum", ""),
             dumps(columns, sort_keys=True),
             str(dbt_resource_props.get("config", {}).get("materialized")),
-            *(self._manifest["macros"][name]["macro_sql"] for name in self._own_macros(dbt_resource_props)),
+            *macros,
         ]
+        if any("var(" in part for part in parts):
+            parts.append(dumps(variables(), sort_keys=True))
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def _own_macros(self, props: Mapping[str, Any]) -> list[str]:

@@ -59,6 +59,8 @@ class _Table(_Keys):
     columns: Mapping[str, _Column]
     period: _Period | None = None
     amount: str = ""
+    per_unit: int = Field(default=1, gt=0)
+    gives: Literal["", "media", "kpi", "controls"] = ""
 
 
 class _Connector(_Keys):
@@ -127,4 +129,7 @@ def _contract(source: str, read: _Connector, name: str) -> Contract:
             f"connector {source}: table {name} has no column {unknown[0]}: {nearest(unknown[0], table.columns)}"
         )
     columns = tuple(column.of(column_name) for column_name, column in table.columns.items())
-    return Contract(source, name, f"{read.title}: {table.about}", table.grain, columns, period, table.amount)
+    about = f"{read.title}: {table.about}"
+    return Contract(
+        source, name, about, table.grain, columns, period, table.amount, table.per_unit, table.gives
+    )

@@ -7,6 +7,9 @@ SQL_TYPES = {
     "text": "VARCHAR",
     "amounts": "VARCHAR",
     "month": "VARCHAR",
+    "pattern": "VARCHAR",
+    "moment": "TIMESTAMP",
+    "flag": "BOOLEAN",
     "integer": "BIGINT",
     "number": "DOUBLE",
     "date": "DATE",
@@ -20,7 +23,8 @@ class Column:
     """A column of a source table.
 
     Attributes:
-        kind: text, integer, number, date (a day, with or without a time of 00:00:00), month (YYYY-MM) or amounts
+        kind: text, pattern (a regular expression), integer, number, date (a day, with or without a time of 00:00:00),
+            moment (a day and time; UTC, unless it says another zone), flag (true or false), month (YYYY-MM) or amounts
             (numbers of 0 or more, ';' or blanks between them).
         about: what it holds, with its unit.
         required: blank cells are refused.
@@ -76,6 +80,9 @@ class Contract:
         grain: the columns that tell one row of a file from another; a file that repeats one is refused.
         period: the days a row covers; None where rows are not of days.
         amount: the column whose sum is followed from the files to the marts.
+        per_unit: how many of the amount's unit are one of its currency: 1,000,000 where it is in millionths.
+        gives: what the source's staging makes of the table: `media`, `kpi`, `controls`, or nothing that marts of all
+            sources have in common.
     """
 
     source: str
@@ -85,6 +92,8 @@ class Contract:
     columns: tuple[Column, ...]
     period: Period | None = None
     amount: str = ""
+    per_unit: int = 1
+    gives: Literal["", "media", "kpi", "controls"] = ""
 
     @property
     def name(self) -> str:

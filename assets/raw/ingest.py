@@ -112,7 +112,14 @@ def reading_version(contract: Contract) -> str:
 def _arrow_schema(contract: Contract) -> "pa.Schema":
     import pyarrow as pa
 
-    types = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "DATE": pa.date32()}
+    types = {
+        "VARCHAR": pa.string(),
+        "BIGINT": pa.int64(),
+        "DOUBLE": pa.float64(),
+        "DATE": pa.date32(),
+        "TIMESTAMP": pa.timestamp("us"),
+        "BOOLEAN": pa.bool_(),
+    }
     fields = [pa.field(column.name, types[SQL_TYPES[column.kind]]) for column in contract.columns]
     fields += [
         pa.field("_file", pa.string(), nullable=False),

@@ -10,6 +10,9 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "label": {"kind": "text", "spelling": "upper"},
     "currency": {"kind": "text", "spelling": "upper"},
     "day": {"kind": "date"},
+    "pattern": {"kind": "pattern"},
+    "moment": {"kind": "moment"},
+    "flag": {"kind": "flag"},
     "month": {"kind": "month"},
     "count": {"kind": "integer", "minimum": 0.0, "over_days": "sum"},
     "amount": {"kind": "number", "minimum": 0.0, "over_days": "sum"},
@@ -19,7 +22,8 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
 """By the name a YAML gives it, the fields of `assets.raw.contract.Column`.
 
 `id`: a platform's number, one spelling whoever exported it. `code`: a name in lower case. `label`: a name in upper
-case. `currency`: a code of ISO 4217. `count` and `amount` add up over the days of a row, a `level` (an index, a rate, a
+case. `currency`: a code of ISO 4217. `pattern`: a regular expression. `moment`: a day and time, UTC unless it says
+another zone. `flag`: true or false. `count` and `amount` add up over the days of a row, a `level` (an index, a rate, a
 share) does not. `amounts`: several numbers in one cell, ';' between channels and blanks between weeks.
 """
 

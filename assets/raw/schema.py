@@ -16,6 +16,19 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _LARGEST = 2**63  # the first that 64 bits do not hold
 _EXACT = 2**53  # up to here every whole number is a double
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?"
+)
+_FLAGS = {
+    "true": True,
+    "t": True,
+    "1": True,
+    "yes": True,
+    "false": False,
+    "f": False,
+    "0": False,
+    "no": False,
+}
 BLANK = "is blank"
 _AS_EXPORTED = "export the file again, or correct the value in it"
 
@@ -58,6 +71,14 @@ def _column(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["p
     elif column.kind == "amounts":
         values, wrong, blank = *_amounts(text, decimal_commas), text == ""
         faults = [("is no list of amounts", "write numbers of 0 or more, with ';' between channels", wrong)]
+    elif column.kind == "moment":
+        values, wrong, blank = *_moments(text), text == ""
+        faults = [
+            ("is no day and time", "write it as 2024-01-31 23:59:00, with its zone if it is not UTC", wrong)
+        ]
+    elif column.kind == "flag":
+        values, blank = text.str.lower().map(_FLAGS).astype(object), text == ""
+        faults = [("is neither true nor false", "write true or false", values.isna() & ~blank)]
     elif column.kind == "date":
         day = days(text)
         values, faults, blank = (
@@ -84,6 +105,14 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> Faul
                 given & ~_each(text, lambda cell: bool(_MONTH.fullmatch(cell))),
             )
         )
+    if column.kind == "pattern":
+        faults.append(
+            (
+                "is no regular expression",
+                "look for a bracket that is not closed",
+                given & ~_each(text, _is_pattern),
+            )
+        )
     if column.spelling == "id":
         faults.append(
             (LOST_DIGITS, "format the column as text and export it again", _each(text, lost_digits))
@@ -97,6 +126,31 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> Faul
             )
         )
     return faults
+
+
+def _moments(text: "pd.Series") -> tuple["pd.Series", "pd.Series"]:
+    """Points in time, UTC, and where a cell holds something else."""
+    import pandas as pd
+
+    written = text.where(_each(text, lambda cell: bool(_MOMENT.fullmatch(cell))), None)
+    read = pd.to_datetime(written, utc=True, format="ISO8601", errors="coerce")
+    late = pd.to_datetime(
+        written.where(read.isna()), utc=True, format="mixed", errors="coerce"
+    )  # hours of one digit
+    values = read.fillna(late).dt.tz_localize(None).astype("datetime64[us]")
+    return values, values.isna() & (text != "")
+
+
+def _is_pattern(text: str) -> bool:
+    """Whether the warehouse, which matches campaigns with it, takes the expression."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        try:
+            connection.execute("select regexp_matches('', ?)", [text])
+        except duckdb.Error:
+            return False
+    return True
 
 
 def _not_one_of(column: Column) -> str:

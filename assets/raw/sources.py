@@ -10,8 +10,10 @@ import yaml
 from assets.resources.settings import sources_file
 from mmm_core.errors import InputError, nearest
 
-ALWAYS = ("reference",)
-"""Sources that marts cannot do without: geos, exchange rates, mapping rules."""
+ALWAYS = ("reference", "experiments", "attribution", "brand_tracker")
+"""Sources whose tables are there in any case, empty where nothing has landed: marts read them by name."""
+
+UNMAPPED_SHARE = 0.01
 
 LANDING = "landing"
 """Rows come as files in the landing folder."""
@@ -23,10 +25,12 @@ class Sources:
 
     Attributes:
         currency: of every amount in the marts, ISO 4217.
+        unmapped_share: share of a week's spend that may be unmapped before marts are stopped.
         origins: by source, where its rows come from.
     """
 
     currency: str
+    unmapped_share: float
     origins: Mapping[str, str]
 
 
@@ -54,7 +58,7 @@ def read_sources(keys: Any, path: str) -> Sources:
     from assets.raw.connector import known_connectors
     from assets.raw.kinds import CURRENCIES
 
-    expected = ("currency", "sources")
+    expected = ("currency", "unmapped_share", "sources")
     if not isinstance(keys, dict) or not isinstance(keys.get("sources"), dict):
         raise InputError(f"{path}: it must name `currency:` and, under `sources:`, the sources you have")
     if unknown := [key for key in keys if key not in expected]:
@@ -72,11 +76,12 @@ def read_sources(keys: Any, path: str) -> Sources:
             )
         if origin != LANDING:
             raise InputError(f"{path}: sources.{source}: {origin!r} is none of: {LANDING}")
-    if lacking := [source for source in ALWAYS if source not in named]:
-        raise InputError(
-            f"{path}: sources: {lacking[0]} is missing, marts cannot do without: add `{lacking[0]}: landing`"
-        )
-    return Sources(currency, named)
+    share = keys.get("unmapped_share", UNMAPPED_SHARE)
+    if not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise InputError(f"{path}: unmapped_share: {share!r} is no share from 0 to 1")
+    return Sources(
+        currency, share, {**named, **{source: LANDING for source in ALWAYS if source not in named}}
+    )
 
 
 def used_sources() -> list[str]:

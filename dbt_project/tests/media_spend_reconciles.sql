@@ -5,13 +5,13 @@ with staged as (
         activity.market,
         activity.channel,
         activity.week_start,
-        sum(activity.spend_local * case activity.currency when 'USD' then 1 else rates.rate_to_usd end) as spend
+        sum({{ at_rate('activity.spend_local', 'activity.currency') }}) as spend
     from {{ ref('int_media_activity') }} as activity
     inner join {{ ref('int_calendar_weeks') }} as calendar
         on
             activity.market = calendar.market
             and activity.week_start = calendar.week_start
-    left join {{ ref('stg_reference__exchange_rates') }} as rates
+    left join {{ ref('int_exchange_rates') }} as rates
         on
             activity.currency = rates.currency
             and activity.week_start = rates.week_start

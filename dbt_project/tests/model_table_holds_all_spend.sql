@@ -1,35 +1,42 @@
-{{ config(meta={'dagster': {'ref': {'name': 'mmm_model_table'}}}) }}
--- No channel's spend is lost on the way into the wide table.
+{{ config(meta={'dagster': {'ref': {'name': 'fct_model_inputs'}}}) }}
+-- No channel's spend is lost on the way to the models.
 with long as (
     select
         market,
         geo,
         week_start,
-        sum(spend) as spend
+        channel || '_spend' as variable,
+        spend
     from {{ ref('fct_media_weekly') }}
-    group by market, geo, week_start
 ),
 
-wide as (
+inputs as (
     select
         market,
         geo,
         week_start,
-        coalesce(search_spend, 0) + coalesce(meta_spend, 0) + coalesce(tiktok_spend, 0)
-        + coalesce(linkedin_spend, 0) + coalesce(tv_spend, 0) + coalesce(ooh_spend, 0) as spend
-    from {{ ref('mmm_model_table') }}
+        variable,
+        value
+    from {{ ref('fct_model_inputs') }}
+    where kind = 'spend' and variable in (select long.variable from long)
+),
+
+weeks as (
+    select distinct
+        market,
+        geo,
+        week_start
+    from {{ ref('fct_model_inputs') }}
 )
 
 select
-    wide.market,
-    wide.geo,
-    wide.week_start,
+    long.market,
+    long.geo,
+    long.week_start,
+    long.variable,
     long.spend as media_spend,
-    wide.spend as model_table_spend
-from wide
-left join long
-    on
-        wide.market = long.market
-        and wide.geo = long.geo
-        and wide.week_start = long.week_start
-where abs(coalesce(long.spend, 0) - wide.spend) > 0.01
+    inputs.value as model_spend
+from long
+inner join weeks using (market, geo, week_start)
+left join inputs using (market, geo, week_start, variable)
+where abs(coalesce(long.spend, 0) - coalesce(inputs.value, 0)) > 0.01

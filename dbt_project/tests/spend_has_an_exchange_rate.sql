@@ -6,9 +6,9 @@ select
     activity.week_start,
     sum(activity.spend_local) as spend_local
 from {{ ref('int_media_activity') }} as activity
-left join {{ ref('stg_reference__exchange_rates') }} as rates
+left join {{ ref('int_exchange_rates') }} as rates
     on
         activity.currency = rates.currency
         and activity.week_start = rates.week_start
-where activity.currency <> 'USD' and rates.rate_to_usd is null
+where activity.currency <> '{{ var("currency") }}' and rates.rate is null
 group by activity.source, activity.currency, activity.week_start

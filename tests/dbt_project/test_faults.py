@@ -60,26 +60,59 @@ def test_faults_that_stop_the_marts_are_named(new_platform):
     platform.land("google_ads/campaign_stats/b.csv", google("Brand US 2024"))
     platform.land("google_ads/campaign_stats/c.csv", google("us_north_search_brand"))
     platform.land("google_ads/campaign_stats/d.csv", google("us_all_radio_brand"))
-    platform.land("google_ads/campaign_stats/e.csv", google("us_all_search_euro", "EUR"))
     result = platform.run(landing_tables, dbt_marts)
     assert not result.success
-    assert "Failure in test campaign_names_parse (tests/campaign_names_parse.sql)" in failure(result)
+    assert "Failure in test unmapped_spend_is_small (tests/unmapped_spend_is_small.sql)" in failure(result)
     found = checks(result)
     failed = {name: rows_of(found[name]) for name in found if not found[name].passed}
-    assert set(failed) == {
-        "campaign_names_parse",
-        "media_is_in_known_geos",
-        "media_is_in_known_channels",
-        "spend_has_an_exchange_rate",
-    }
-    assert "Brand US 2024" in failed["campaign_names_parse"]
-    assert "| us | north |" in failed["media_is_in_known_geos"]
-    assert "| us_all_radio_brand | radio |" in failed["media_is_in_known_channels"]
-    assert "| EUR | 2025-01-06 | 14.0 |" in failed["spend_has_an_exchange_rate"]
-    assert "Brand US 2024" in found["campaign_names_parse"].description
+    assert set(failed) == {"unmapped_spend_is_small", "spend_is_mapped"}
+    unmapped = failed["spend_is_mapped"]
+    assert "| google_ads | Brand US 2024 | no rule says its market, geo, channel |" in unmapped
+    assert "| google_ads | us_north_search_brand | reference/geos does not list market and geo |" in unmapped
+    assert "| google_ads | us_all_radio_brand | its channel is not listed |" in unmapped
+    assert "| 2024-12-02 | 42.0 |" in failed["unmapped_spend_is_small"]
     made = set(materializations(result))
-    assert "intermediate/int_media_activity" in made
-    assert not {"marts/fct_media_weekly", "marts/mmm_model_table"} & made
+    assert "marts/fct_unmapped_spend" in made
+    assert not {"marts/fct_model_inputs", "marts/mmm_model_table"} & made
+
+
+def test_rules_that_land_map_what_names_do_not_say(new_platform):
+    """Any name, channel, level and currency of the marts: YAML and files, no SQL."""
+    platform = small_world(new_platform)
+    platform.land("google_ads/campaign_stats/b.csv", google("Brand US 2024"))
+    platform.land("google_ads/campaign_stats/c.csv", google("Video Germany"))
+    rules = pd.DataFrame(
+        [
+            {
+                "rule": 1,
+                "campaign": "^brand (us)",
+                "network": "search",
+                "market": r"\1",
+                "channel": "google_brand",
+            },
+            {"rule": 2, "campaign": "video", "market": "us", "channel": "radio"},
+        ]
+    ).assign(geo="all")
+    platform.land("reference/mapping_rules/a.csv", rules)
+    channels = {"channel": ["google_brand"], "label": "Brand search", "channel_group": "online"}
+    platform.land("reference/channels/a.csv", pd.DataFrame(channels))
+    levels = {"channel": ["google_brand", "search"], "level": "type", "name": "all_search"}
+    platform.land("reference/channel_levels/a.csv", pd.DataFrame(levels))
+    platform.run(landing_tables, dbt_marts)
+    unmapped = platform.query(
+        "select campaign, unmapped_because, sum(spend) as spend from marts.fct_unmapped_spend group by all"
+    )
+    assert unmapped.to_dict("records") == [
+        {"campaign": "Video Germany", "unmapped_because": "its channel is not listed", "spend": 84}
+    ]
+    platform.land("google_ads/campaign_stats/c.csv", google("Video Germany").assign(cost_micros=1000))
+    result = platform.run(landing_tables, dbt_marts)
+    assert result.success
+    assert {name for name, check in checks(result).items() if not check.passed} == {"spend_is_mapped"}
+    table = platform.query("select * from marts.mmm_model_table order by week_start")
+    assert table["google_brand_spend"].tolist() == [14] * 6
+    assert table["all_search_spend"].tolist() == [28] * 6
+    assert table["all_search_clicks"].tolist() == [42] * 6
 
 
 def test_gaps_are_told_and_left_to_the_model(new_platform):
@@ -94,10 +127,9 @@ def test_gaps_are_told_and_left_to_the_model(new_platform):
         "media_was_delivered",
         "media_weeks_are_complete",
         "kpi_weeks_are_complete",
-        "not_null_mmm_model_table_revenue",
     }
     assert "| us | search | 2024-12-16 |" in rows_of(found["media_was_delivered"])
-    assert "| us | all | 2024-12-09 | 6 |" in rows_of(found["kpi_weeks_are_complete"])
+    assert "| us | all | revenue | 2024-12-09 | 6 |" in rows_of(found["kpi_weeks_are_complete"])
     table = platform.query("select week_start, revenue, search_spend from marts.mmm_model_table order by all")
     assert table["week_start"].dt.strftime("%m-%d").tolist() == ["12-02", "12-09", "12-16", "12-23", "12-30"]
     assert table["revenue"].isna().tolist() == [False, True, False, False, False]
@@ -106,6 +138,7 @@ def test_gaps_are_told_and_left_to_the_model(new_platform):
 
 
 TAMPERED = {
+    "spend_has_an_exchange_rate": "delete from intermediate.int_exchange_rates where week_start = {week}",
     "unique_grain_fct_kpi_weekly_": "insert into marts.fct_kpi_weekly from marts.fct_kpi_weekly limit 1",
     "not_negative_fct_media_weekly_spend": (
         "update marts.fct_media_weekly set spend = -1 where market = 'us' and channel = 'tv' and week_start = {week}"
@@ -115,7 +148,15 @@ TAMPERED = {
         "where market = 'us' and channel = 'search' and week_start = {week}"
     ),
     "model_table_holds_all_spend": (
-        "update marts.mmm_model_table set meta_spend = 0 where market = 'us' and week_start = {week}"
+        "update marts.fct_model_inputs set value = 0 "
+        "where variable = 'meta_spend' and market = 'us' and week_start = {week}"
+    ),
+    "model_table_holds_all_inputs": (
+        "update marts.mmm_model_table set tv_spend = 0 where market = 'us' and week_start = {week}"
+    ),
+    "channel_levels_are_no_channels": (
+        "insert into raw.reference__channel_levels (channel, level, name, _export_order, _row, _file) "
+        "values ('tv', 'type', 'meta', 1, 2, 'a.csv')"
     ),
     "weeks_without_gaps_fct_controls_weekly": (
         "delete from marts.fct_controls_weekly where market = 'us' and week_start = {week}"
@@ -146,7 +187,7 @@ def test_data_tests_fail_on_bad_marts(built_warehouse, tmp_path):
     execute(platform, *(statement.format(week=week) for statement in TAMPERED.values()))
     path = platform.warehouse.path
     done = invoke(
-        ["test", "--select", "marts", "--exclude", "test_type:unit"], path, tmp_path, dbt_manifest(path)
+        ["test", "--select", "marts", "intermediate", "--exclude", "test_type:unit"], path, tmp_path, dbt_manifest(path)
     )
     found = {result.node.name: str(result.status) for result in done.result}
     failed = [name for name, status in found.items() if status in ("fail", "warn")]

@@ -24,7 +24,7 @@ def test_the_model_table_is_the_worlds_weekly_table(built_warehouse, model_table
     rows = model_table[model_table["market"] == market]
     keys = ["geo", "week_start"]
     truth, rows = (frame.sort_values(keys).reset_index(drop=True) for frame in (truth, rows))
-    assert list(rows.columns) == list(truth.columns)
+    assert set(truth.columns) <= set(rows.columns)
     assert (rows[keys].astype(str) == truth[keys].astype(str)).all(axis=None)
     for column in truth.columns.drop(["market", *keys]):
         np.testing.assert_allclose(
@@ -33,9 +33,7 @@ def test_the_model_table_is_the_worlds_weekly_table(built_warehouse, model_table
 
 
 def test_linkedin_is_billed_in_euros_and_reported_in_dollars(built_warehouse):
-    currencies = built_warehouse.query(
-        "select distinct currency from staging.stg_linkedin_ads__ad_analytics_by_campaign"
-    )
+    currencies = built_warehouse.query("select distinct currency from staging.stg_linkedin_ads__media")
     assert currencies["currency"].tolist() == [
         "EUR"
     ]  # or the comparison above would say nothing of conversion
@@ -116,7 +114,15 @@ def test_every_column_of_the_warehouse_is_documented(built_warehouse):
         for column, props in node["columns"].items()
         if props["description"].strip()
     }
-    assert set(found.itertuples(index=False, name=None)) == documented
+    of_the_data = {
+        column for column in found.itertuples(index=False, name=None) if column[1] == "mmm_model_table"
+    }
+    assert set(found.itertuples(index=False, name=None)) - of_the_data == documented - of_the_data
+
+
+def test_every_column_of_the_model_table_is_a_variable_of_the_long_one(built_warehouse, model_table):
+    variables = built_warehouse.query("select distinct variable from marts.fct_model_inputs")["variable"]
+    assert set(model_table.columns) == {"market", "geo", "week_start", *variables}
 
 
 def test_marts_are_contracted_public_and_owned():
@@ -124,8 +130,9 @@ def test_marts_are_contracted_public_and_owned():
         assert node["description"], node["name"]
         assert node["group"], node["name"]
         public = node["fqn"][1] in {"marts", "reporting"}
+        contracted = public and node["name"] != "mmm_model_table"  # whose columns are whatever there is
         assert (node["access"] == "public") == public, node["name"]
-        assert node["contract"]["enforced"] == public, node["name"]
+        assert node["contract"]["enforced"] == contracted, node["name"]
 
 
 def test_marts_with_arithmetic_have_unit_tests():

@@ -1,12 +1,12 @@
--- Every week of a market, from its first media or KPI to the last week the shop reported in full.
+-- Every week of a market, from its first media or KPI to the last week of which a KPI is known in full.
 -- Weeks that are not over yet wait for the next run.
 with kpi as (
     select
         market,
         min(week_start) as first_week,
         max(week_start) as last_week
-    from {{ ref('int_orders_weekly') }}
-    where days_reported = 7
+    from {{ ref('int_kpi_weekly') }}
+    where days_reported >= 7
     group by market
 ),
 

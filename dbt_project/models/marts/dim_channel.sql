@@ -1,7 +1,8 @@
+-- Channels that have landed, and those of the seed that have not.
 select
     channel,
-    label,
-    channel_group,
-    source,
-    exposure_unit
-from {{ ref('channels') }}
+    coalesce(landed.label, seed.label, channel) as label,
+    coalesce(landed.channel_group, seed.channel_group) as channel_group,
+    coalesce(landed.exposure_unit, seed.exposure_unit, 'impressions') as exposure_unit
+from {{ ref('channels') }} as seed
+full outer join {{ ref('stg_reference__channels') }} as landed using (channel)

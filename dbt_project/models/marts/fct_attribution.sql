@@ -1,29 +1,37 @@
--- What reports claim, in US dollars at the week's rate; without one a week's revenue is unknown, not smaller.
--- A claim without a market or a channel keeps its row under '(unmapped)': nothing that is reported is lost.
+-- What reports claim, in the marts' own currency at the week's rate; without one a week's revenue is unknown, not
+-- smaller. A claim's market and channel are those it states, or those that the mapping rules give its campaign; one
+-- without keeps its row under '(unmapped)': nothing that is reported is lost.
 -- Amounts are added up as decimals: the sum is exact, so it does not depend on the order of the rows.
 with claims as (
     select
-        coalesce(market, '(unmapped)') as market,
-        coalesce(channel, '(unmapped)') as channel,
+        coalesce(reports.market, mapping.market, '(unmapped)') as market,
+        coalesce(reports.channel, mapping.channel, '(unmapped)') as channel,
         {{ week_start('activity_date') }} as week_start,
-        platform,
-        attribution_model,
+        reports.platform,
+        reports.attribution_model,
         coalesce(
             nullif(
                 concat_ws(
                     ', ',
-                    click_window_days || 'd click',
-                    case when view_window_days > 0 then view_window_days || 'd view' end
+                    reports.click_window_days || 'd click',
+                    case when reports.view_window_days > 0 then reports.view_window_days || 'd view' end
                 ),
                 ''
             ),
             'not stated'
         ) as attribution_window,
-        currency,
-        activity_date,
-        cast(conversions as decimal(18, 6)) as conversions,
-        cast(revenue as decimal(18, 6)) as revenue
-    from {{ ref('stg_attribution__platform_reports') }}
+        reports.currency,
+        reports.activity_date,
+        cast(reports.conversions as decimal(18, 6)) as conversions,
+        cast(reports.revenue as decimal(18, 6)) as revenue
+    from {{ ref('stg_attribution__platform_reports') }} as reports
+    left join {{ ref('int_campaign_mapping') }} as mapping
+        on
+            reports.platform = mapping.source
+            and reports.campaign_name = mapping.booking
+            and mapping.account is null
+            and reports.market is not distinct from mapping.stated_market
+            and reports.channel is not distinct from mapping.stated_channel
 ),
 
 days as (
@@ -64,16 +72,15 @@ converted as (
         weekly.attribution_window,
         sum(weekly.conversions) as conversions,
         case
-            when count(*) = count(*) filter (weekly.currency = 'USD' or rates.rate_to_usd is not null)
+            when count(*) = count(*) filter (weekly.currency = '{{ var("currency") }}' or rates.rate is not null)
                 then
                     sum(
-                        cast(weekly.revenue as double)
-                        * case weekly.currency when 'USD' then 1 else rates.rate_to_usd end
+                        {{ at_rate('weekly.revenue', 'weekly.currency') }}
                         order by weekly.currency
                     )
         end as revenue
     from weekly
-    left join {{ ref('stg_reference__exchange_rates') }} as rates
+    left join {{ ref('int_exchange_rates') }} as rates
         on
             weekly.currency = rates.currency
             and weekly.week_start = rates.week_start
@@ -102,7 +109,7 @@ select
     cast(spend.spend as double) as spend,
     cast(converted.conversions as double) as conversions,
     cast(converted.revenue as double) as revenue,
-    'USD' as currency
+    '{{ var("currency") }}' as currency
 from converted
 inner join days using (market, channel, week_start, platform, attribution_model, attribution_window)
 left join spend

@@ -1,15 +1,14 @@
-with economy as (
-    select * from {{ ref('stg_macro__weekly') }}
-),
+-- What moves the KPI and is no media, in long form.
+{%- set columns = ['market', 'geo', 'control', 'week_start', 'value'] %}
 
-competitors as (
-    select * from {{ ref('stg_competitor__weekly') }}
+with controls as (
+    {{ all_sources('controls', columns) }}
 )
 
 select
-    market,
-    week_start,
-    cast(economy.consumer_confidence as double) as consumer_confidence,
-    cast(competitors.competitor_spend as double) as competitor_spend
-from economy
-full outer join competitors using (market, week_start)
+    cast(market as varchar) as market,
+    cast(geo as varchar) as geo,
+    cast(control as varchar) as control,
+    cast(week_start as date) as week_start,
+    cast(value as double) as value
+from controls

@@ -1,4 +1,4 @@
--- Money in US dollars at the mean rate of the test's weeks. Without a rate for one of them it is unknown.
+-- Money in the marts' own currency at the mean rate of the test's weeks. Without a rate for one of them it is unknown.
 with tests as (
     select
         *,
@@ -11,10 +11,10 @@ rates as (
     select
         tests.test_id,
         case
-            when count(*) = any_value(tests.last_week - tests.first_week) // 7 + 1 then avg(rates.rate_to_usd)
+            when count(*) = any_value(tests.last_week - tests.first_week) // 7 + 1 then avg(rates.rate)
         end as rate
     from tests
-    inner join {{ ref('stg_reference__exchange_rates') }} as rates
+    inner join {{ ref('int_exchange_rates') }} as rates
         on
             tests.currency = rates.currency
             and rates.week_start between tests.first_week and tests.last_week
@@ -40,7 +40,7 @@ priced as (
         tests.*,
         geos.population,
         geos.population / nullif(geos.market_population, 0) as population_covered,
-        case tests.currency when 'USD' then 1 else rates.rate end as rate,
+        case tests.currency when '{{ var("currency") }}' then 1 else rates.rate end as rate,
         -- what a unit of the stated figure is worth: an ROI of revenue has no currency, one of units is per unit of it
         -- and a cost per unit is in it
         case

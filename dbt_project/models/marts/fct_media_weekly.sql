@@ -1,8 +1,8 @@
 -- Dense over weeks, so that nothing downstream has to guess what an absent row means:
---   reported     the source has rows
---   partial      the source has rows, on fewer days of the week than usual: spend as far as it was delivered
---   no_activity  the source delivered the market's week, without this geo or channel: spend 0
---   missing      the source delivered nothing for the market's week: spend unknown
+--   reported     the sources of the channel have rows
+--   partial      they have, on fewer days of the week than usual, or not all of them: spend as far as it was delivered
+--   no_activity  they delivered the market's week, without this geo or channel: spend 0
+--   missing      they delivered nothing for the market's week: spend unknown
 with calendar as (
     select * from {{ ref('int_calendar_weeks') }}
 ),
@@ -23,13 +23,10 @@ channels_of_market as (
     select distinct
         spend.market,
         channels.channel,
-        channels.source,
+        spend.source,
         channels.channel_group
     from spend
-    inner join channels
-        on
-            spend.channel = channels.channel
-            and spend.source = channels.source
+    inner join channels on spend.channel = channels.channel
 ),
 
 deliveries as (
@@ -62,16 +59,19 @@ spine as (
     inner join channels_of_market on calendar.market = channels_of_market.market
 ),
 
-labelled as (
+by_source as (
     select
         spine.market,
         spine.geo,
         spine.channel,
+        spine.source,
         spine.week_start,
         spine.channel_group,
         spend.spend,
         spend.impressions,
         spend.clicks,
+        spend.conversions,
+        spend.conversion_value,
         case
             when spend.channel is not null and partial_weeks.source is not null then 'partial'
             when spend.channel is not null then 'reported'
@@ -96,6 +96,30 @@ labelled as (
             spine.market = partial_weeks.market
             and spine.source = partial_weeks.source
             and spine.week_start = partial_weeks.week_start
+),
+
+labelled as (
+    select
+        market,
+        geo,
+        channel,
+        week_start,
+        any_value(channel_group) as channel_group,
+        case
+            when bool_and(delivery = 'missing') then 'missing'
+            when bool_or(delivery in ('missing', 'partial')) then 'partial'
+            when bool_and(delivery = 'no_activity') then 'no_activity'
+            else 'reported'
+        end as delivery,
+        -- a source with rows and no amount has no exchange rate
+        case when not bool_or(delivery in ('reported', 'partial') and spend is null) then sum(spend order by source) end
+            as spend,
+        sum(impressions order by source) as impressions,
+        sum(clicks) as clicks,
+        sum(conversions order by source) as conversions,
+        sum(conversion_value order by source) as conversion_value
+    from by_source
+    group by market, geo, channel, week_start
 )
 
 select
@@ -106,5 +130,7 @@ select
     cast(case delivery when 'no_activity' then 0 else spend end as double) as spend,
     cast(case delivery when 'no_activity' then 0 else impressions end as double) as impressions,
     cast(case when delivery = 'no_activity' and channel_group = 'online' then 0 else clicks end as bigint) as clicks,
+    cast(conversions as double) as conversions,
+    cast(conversion_value as double) as conversion_value,
     delivery
 from labelled

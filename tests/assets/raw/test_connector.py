@@ -1,5 +1,6 @@
 """Connectors: a folder each, whose YAML is read without guessing and whose template is a file that is taken."""
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -8,6 +9,7 @@ from assets.raw.contract import Contract
 from assets.raw.files import check
 from assets.raw.folder import LandingFile
 from assets.raw.kinds import CURRENCIES
+from assets.raw.schema import typed
 from assets.raw.template import template, template_path
 from assets.resources.settings import REPOSITORY
 from mmm_core.errors import InputError
@@ -93,3 +95,47 @@ def test_a_connector_that_is_not_there_is_named():
     ):
         connector("googel_ads")
     assert FILE == "connector.yaml"
+
+
+MOMENTS = read_connector(
+    "radio",
+    yaml.safe_load("""
+title: Radio
+tables:
+  spots:
+    about: one row a spot
+    grain: [aired_at]
+    columns:
+      aired_at: {kind: moment, about: When it was aired}
+      paid: {kind: flag, about: Whether it was paid for}
+      name: {kind: pattern, optional: true, about: Names it is for}
+"""),
+).contracts[0]
+
+
+@pytest.mark.parametrize(
+    ("cell", "utc"),
+    [
+        ("2021-09-15 5:00:00", "2021-09-15 05:00:00"),
+        ("2022-05-20T07:00:00.5Z", "2022-05-20 07:00:00.5"),
+        ("2023-05-20 08:00:00.000 +0000", "2023-05-20 08:00"),
+        ("2018-10-08 17:42:30 UTC", "2018-10-08 17:42:30"),
+        ("2024-03-31T02:30:00+02:00", "2024-03-31 00:30"),
+    ],
+)
+def test_a_moment_is_utc_whatever_zone_it_is_written_in(cell, utc):
+    rows, faults = typed(MOMENTS, pd.DataFrame({"aired_at": [cell], "paid": "TRUE", "name": "a|b"}))
+    assert faults == []
+    assert rows["aired_at"].tolist() == [pd.Timestamp(utc)]
+    assert rows["paid"].tolist() == [True]
+
+
+def test_moments_flags_and_patterns_that_are_none_are_named():
+    cells = pd.DataFrame(
+        {"aired_at": ["2024-13-01 00:00"], "paid": ["maybe"], "name": ["brand ("]}, index=[2]
+    )
+    _, faults = typed(MOMENTS, cells)
+    assert [fault.split(": ")[1].partition(" (row 2)")[0] for fault in faults] == [
+        "'2024-13-01 00:00' is no day and time", "'maybe' is neither true nor false",
+        "'brand (' is no regular expression",
+    ]  # fmt: skip

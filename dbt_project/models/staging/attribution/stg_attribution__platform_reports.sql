@@ -10,8 +10,8 @@ renamed as (
     select
         platform,
         activity_date,
-        coalesce(market, {{ campaign_part('market') }}) as market,
-        coalesce(channel, {{ campaign_part('channel') }}) as channel,
+        market,
+        channel,
         campaign_name,
         attribution_model,
         click_window_days,

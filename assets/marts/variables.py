@@ -1,0 +1,31 @@
+"""What dbt is told of `sources.yaml`: its variables."""
+
+from functools import cache
+from typing import Any
+
+from assets.raw.connector import connector
+from assets.raw.sources import sources, used_sources
+
+
+@cache
+def variables() -> dict[str, Any]:
+    """Values of the variables that `dbt_project.yml` declares.
+
+    `gives` says which sources have a staging model of each kind, `amounts` whose sums are followed from the files on.
+    """
+    contracts = [contract for source in used_sources() for contract in connector(source).contracts]
+    kinds: dict[str, list[str]] = {"media": [], "kpi": [], "controls": []}
+    for contract in contracts:
+        if contract.gives and contract.source not in kinds[contract.gives]:
+            kinds[contract.gives].append(contract.source)
+    return {
+        "sources": used_sources(),
+        "gives": kinds,
+        "amounts": [
+            {"table": contract.name, **{key: getattr(contract, key) for key in ("source", "gives", "per_unit")}}
+            for contract in contracts
+            if contract.amount and contract.gives
+        ],
+        "currency": sources().currency,
+        "unmapped_share": sources().unmapped_share,
+    }
