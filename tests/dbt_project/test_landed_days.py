@@ -137,7 +137,7 @@ def test_nothing_is_lost_or_made_by_spreading(build):
     assert totals["meta_ads", "us"] == (3500, 5 * 701)
     assert totals["meta_ads", "uk"] == (4200, 1000)
     assert spread.set_index(["source", "market"]).loc[("meta_ads", "uk"), "clicks"] == 3
-    reach = build[0].query("select count(reach) as n from staging.stg_meta_ads__campaign_insights")
+    reach = build[0].query("select count(reach) as n from staging.stg_meta_ads__media")
     assert reach["n"].item() == 0
 
 

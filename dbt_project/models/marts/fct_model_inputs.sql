@@ -2,6 +2,7 @@
 -- full KPI week to its last. A week in between that is not known in full has no KPI: a part of a week would read as a
 -- bad week. A channel's levels (platform, type of campaign, funnel stage, whatever reference/channel_levels names) are
 -- variables too: the sum of their channels.
+-- No model is fitted where too much is unmapped: depends_on: {{ ref('fct_unmapped_spend') }}
 {%- set measures = ['spend', 'impressions', 'clicks', 'conversions'] %}
 
 with calendar as (
