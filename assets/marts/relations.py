@@ -115,7 +115,7 @@ class Relations:
                 self.compiled,
                 self._built.project,
             )
-        except SqlglotError:  # a pivot whose columns follow the data is beyond the parser: no lineage, and no failure
+        except SqlglotError:  # a pivot whose columns follow the data is beyond the parser
             return {}
         lineage = found.get("dagster/column_lineage")
         deps = lineage.deps_by_column if lineage else {}

@@ -22,7 +22,10 @@ def variables() -> dict[str, Any]:
         "sources": used_sources(),
         "gives": kinds,
         "amounts": [
-            {"table": contract.name, **{key: getattr(contract, key) for key in ("source", "gives", "per_unit")}}
+            {
+                "table": contract.name,
+                **{key: getattr(contract, key) for key in ("source", "gives", "per_unit")},
+            }
             for contract in contracts
             if contract.amount and contract.gives
         ],

@@ -187,7 +187,10 @@ def test_data_tests_fail_on_bad_marts(built_warehouse, tmp_path):
     execute(platform, *(statement.format(week=week) for statement in TAMPERED.values()))
     path = platform.warehouse.path
     done = invoke(
-        ["test", "--select", "marts", "intermediate", "--exclude", "test_type:unit"], path, tmp_path, dbt_manifest(path)
+        ["test", "--select", "marts", "intermediate", "--exclude", "test_type:unit"],
+        path,
+        tmp_path,
+        dbt_manifest(path),
     )
     found = {result.node.name: str(result.status) for result in done.result}
     failed = [name for name, status in found.items() if status in ("fail", "warn")]
