@@ -25,6 +25,7 @@ from mmm_core.evidence.stored import Evidence, evidence_from
 from mmm_core.files import write_whole
 from mmm_core.posterior.integrity import check_digest, with_digest
 from mmm_core.spec.extensions import extension, extensions_folder, load_extensions
+from mmm_core.spec.margin import without_old_default
 from mmm_core.spec.model_spec import ModelSpec, parse_spec
 from mmm_core.spec.yaml_file import own_yaml
 
@@ -108,7 +109,8 @@ def calibrated_by(tree: WithAttributes) -> Evidence | None:
 
 def spec_of(tree: xr.DataTree) -> ModelSpec:
     """The specification a posterior was fitted with."""
-    return parse_spec(own_yaml(tree.attrs["spec"]), source=f"posterior of {tree.attrs.get('model', '?')}")
+    stored = without_old_default(own_yaml(tree.attrs["spec"]))
+    return parse_spec(stored, source=f"posterior of {tree.attrs.get('model', '?')}")
 
 
 def written_by(tree: xr.DataTree) -> str:
@@ -209,7 +211,7 @@ def _refuse_another_format(tree: xr.DataTree, source: str) -> None:
 def _read_spec(tree: xr.DataTree, source: str, kept: Path | None) -> ModelSpec:
     """The specification in a posterior's file: what is refused in it is no fault of a user's YAML."""
     try:
-        mapping = own_yaml(tree.attrs["spec"])
+        mapping = without_old_default(own_yaml(tree.attrs["spec"]))
     except yaml.YAMLError:
         mapping = None
     extensions = mapping.get("extensions") if isinstance(mapping, dict) else None

@@ -68,6 +68,9 @@ def gates(
     Args:
         review: every check of the posterior's review.
     """
+    margin = rule.margin
+    if margin is None and proposal.outcome == "revenue":
+        margin = 1.0  # all of revenue, where nobody has said what is left of it
     return (
         _checks("review", [check for check in review if check.name not in CONVERGENCE], "the review"),
         _checks("convergence", [check for check in review if check.name in CONVERGENCE], "convergence"),
@@ -76,8 +79,8 @@ def gates(
         _moved(proposal, rule.moved),
         _channels("channel_change", proposal, proposal.channel_change, rule.channel_change),
         _channels("extrapolation", proposal, proposal.extrapolation, rule.extrapolation),
-        _probability(proposal, rule),
-        _profit(proposal, rule),
+        _probability(proposal, rule, margin),
+        _profit(proposal, rule, margin),
     )
 
 
@@ -157,15 +160,16 @@ def _channels(name: str, proposal: Proposal, figures: np.ndarray, most: float) -
     return Gate(name, not beyond, figure, most, words)
 
 
-def _probability(proposal: Proposal, rule: Readiness) -> Gate:
-    chance = float((proposal.more_profit(rule.margin) > 0).mean())
+def _probability(proposal: Proposal, rule: Readiness, margin: float | None) -> Gate:
+    chance = float((proposal.more_profit(margin) > 0).mean())
     words = f"a gain over the last period's spend has probability {chance:.2f}, at least {rule.probability:g} wanted"
     return Gate("probability", chance >= rule.probability, chance, rule.probability, words)
 
 
-def _profit(proposal: Proposal, rule: Readiness) -> Gate:
-    gain = float(proposal.more_profit(rule.margin).mean())
-    low, high = np.quantile(proposal.more_profit(rule.margin), [0.05, 0.95])
-    what = f"profit (margin {rule.margin:g})" if proposal.outcome == "revenue" else proposal.outcome
+def _profit(proposal: Proposal, rule: Readiness, margin: float | None) -> Gate:
+    more = proposal.more_profit(margin)
+    gain = float(more.mean())
+    low, high = np.quantile(more, [0.05, 0.95])
+    what = proposal.outcome if margin is None else f"profit (margin {margin:g})"
     words = f"{what} changes by {gain:,.0f} ({low:,.0f} to {high:,.0f}), at least {rule.profit:,.0f} wanted"
     return Gate("profit", gain >= rule.profit, gain, rule.profit, words)

@@ -64,9 +64,9 @@ class Proposal:
         """(channel,) highest planned week as a multiple of the highest that was seen."""
         return np.array([_ratio(p, s) for p, s in zip(self.planned_peak, self.seen_peak, strict=True)])
 
-    def more_profit(self, margin: float) -> np.ndarray:
-        """(draw,) profit more than with the last period's spend; of a KPI without revenue, outcome more."""
-        if self.outcome != "revenue":
+    def more_profit(self, margin: float | None) -> np.ndarray:
+        """(draw,) profit more than with the last period's spend; without a margin, outcome more."""
+        if margin is None:
             return self.more_outcome
         return margin * self.more_outcome - (self.recommended.sum() - self.current.sum())
 

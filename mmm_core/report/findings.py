@@ -26,7 +26,8 @@ class Subject:
         as_of: first day of the last week of data; ends: its last day; begins: first day that is modelled.
         outcome: what effects are counted in: revenue, or units of the KPI.
         currency: of spend and revenue, such as USD.
-        margin: share of revenue that is left before media, where a return of 1 / margin pays for itself.
+        margin: money that a unit of the outcome leaves before media, where a return of 1 / margin pays for itself; None
+            for units that nobody prices.
         approximate: what is approximate about the posterior; "" where nothing is.
         not_converged: what says that its chains have not converged; "" where nothing does.
     """
@@ -39,7 +40,7 @@ class Subject:
     geos: int
     outcome: str
     currency: str
-    margin: float = 1.0
+    margin: float | None = None
     approximate: str = ""
     not_converged: str = ""
 

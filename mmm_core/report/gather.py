@@ -170,7 +170,7 @@ def subject_of(posterior: Posterior, spec: ModelSpec | None = None) -> Subject:
         geos=int(posterior.data.sizes["geo"]),
         outcome=outcome_name(posterior.spec),
         currency=spec.budget.currency or spec.calibration.rule.currency,
-        margin=spec.readiness.margin if spec.margin is None else spec.margin,
+        margin=spec.profit_margin,
         approximate=posterior.approximate,
         not_converged=unconverged(posterior),
     )

@@ -3,7 +3,7 @@
 Money that a channel gets comes from channels that lose some. A move is right in a draw where the money brings more in
 its new place than in its old one: for a channel that gains, its added outcome per unit of added spend against that of
 all that is taken elsewhere; for a channel that loses the other way round. Where nothing moves the other way the money
-comes from, or goes to, the purse, and the return to beat is 1 / margin, or 0 for a KPI without revenue.
+comes from, or goes to, the purse, and the return to beat is 1 / margin, or 0 for a KPI that nobody prices.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ STILL = 1e-3
 
 
 def probability_right(
-    posterior: Posterior, channels: pd.DataFrame, weeks: int, margin: float = 1.0
+    posterior: Posterior, channels: pd.DataFrame, weeks: int, margin: float | None
 ) -> dict[str, float]:
     """By channel whose spend moves, the posterior probability that the move is right.
 
     Args:
         channels: current_spend and recommended_spend of each channel; those without history are passed over.
         weeks: length of the horizon.
-        margin: share of revenue that is left before media.
+        margin: money that a unit of the outcome leaves before media; None for units that nobody prices.
     """
     spend = channels.set_index("channel")
     with jax.enable_x64(True):
@@ -41,7 +41,7 @@ def probability_right(
         both = np.asarray(
             draws_at(response.arrays, jnp.asarray(np.stack([current, planned]) / response.unit))
         )
-    floor = 1.0 / margin if response.outcome == "revenue" else 0.0
+    floor = 0.0 if margin is None else 1.0 / margin
     right = right_moves(both[1] - both[0], planned - current, np.maximum(current, planned), floor)
     return {name: right[i] for i, name in zip(place, known, strict=True) if i in right}
 

@@ -19,7 +19,6 @@ def returns_section(found: Findings) -> Section:
     """ROI of each channel with its interval, and what speaks for it."""
     wide = metrics(found.roi)
     paid = wide[wide["roi_mean"].notna()] if "roi_mean" in wide else wide.iloc[:0]
-    priced = found.subject.outcome == "revenue"
     per = f"per {money(1, found.subject.currency)}" if found.subject.currency else "per unit of spend"
     backing = {name: found.backing.get(name, Backing(0, False)) for name in paid.index}
     intervals = [
@@ -53,16 +52,12 @@ def returns_section(found: Findings) -> Section:
     )
     what = f"{found.subject.outcome} {per} of spend"
     table = Table(f"Return of each channel, {what}", columns, tuple(rows), frozenset({0, 6}))
-    even = 1.0 / found.subject.margin if priced else None
+    even = None if found.subject.margin is None else 1.0 / found.subject.margin
     blocks: list[Block] = []
     if intervals:
         picture = charts.returns(intervals, what, even)
         hollow = " Hollow: a prior belief only." if any(not row.backed for row in intervals) else ""
-        line = (
-            f" Dashed: what pays for itself, {figure(1.0 / found.subject.margin, 2)}."
-            if even is not None
-            else ""
-        )
+        line = f" Dashed: what pays for itself, {figure(even, 2)}." if even is not None else ""
         caption = f"Mean and 90% interval; figures in the table.{line}{hollow}"
         blocks.append(
             Chart(

@@ -24,6 +24,7 @@ from mmm_core.scenarios.plan import Planner
 from mmm_core.scenarios.recommended import recommended_plan
 from mmm_core.scenarios.sweep import Frontier, sweep_budgets
 from mmm_core.spec.budget_spec import Budget
+from mmm_core.spec.margin import no_margin, refuse_more_than_revenue
 from mmm_core.spec.scenarios_spec import CURRENT, RECOMMENDED, Scenarios
 
 COLUMNS = {
@@ -366,12 +367,11 @@ def evaluate_scenarios(
     margin = spec.margin if margin == "of the model" else margin
     assert not isinstance(margin, str)
     if margin is not None and not margin > 0:
-        raise InputError(
-            f"margin {margin:g}: what a unit of the outcome leaves must be above 0: write 0.4 for 40 %; sales "
-            "that lose money have no profit to compare plans by"
-        )
-    if margin is not None and margin > 1 and spec.kpi.kind == "revenue":
-        raise InputError(f"margin {margin:g} of revenue is more than all of it: write 0.4 for 40 %")
+        raise InputError(f"margin: {no_margin(margin)}")
+    try:
+        refuse_more_than_revenue(margin, spec.kpi.kind)
+    except ValueError as error:
+        raise InputError(str(error)) from None
     weeks = asked.weeks or budget.weeks
     planner = Planner(posterior, weeks, folder)
     evaluator = Evaluator(posterior, weeks, seed)

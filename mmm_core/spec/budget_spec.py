@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from mmm_core.priors import Prior
+from mmm_core.spec.margin import Margin
 from mmm_core.spec.media_spec import Strict
 
 DEFAULT = "default"
@@ -126,11 +127,8 @@ class ObjectiveRule(Strict):
 class Profit(Strict):
     """Spend as much as pays: gross margin of the outcome less what media cost."""
 
-    margin: float | None = Field(
+    margin: Margin | None = Field(
         default=None,
-        gt=0,
-        le=1e9,
-        allow_inf_nan=False,
         description="money that one unit of the outcome leaves; default the model's `margin`",
     )
 

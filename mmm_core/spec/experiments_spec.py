@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from mmm_core.spec.margin import Margin
 from mmm_core.spec.media_spec import Strict
 
 Weeks = Annotated[int, Field(ge=2, le=52)]
@@ -39,10 +40,8 @@ class Experiments(Strict):
     horizon_weeks: int = Field(
         default=52, ge=1, le=260, description="weeks for which budgets are decided knowing the result"
     )
-    margin: float | None = Field(
+    margin: Margin | None = Field(
         default=None,
-        gt=0,
-        allow_inf_nan=False,
         description="money that one unit of the outcome is worth, such as 0.4 of revenue, at which the spend of an "
         "experiment is counted; default: at what one more unit of the budget's total would bring",
     )

@@ -24,7 +24,7 @@ from mmm_core.spec.experiments_spec import Experiments
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
 from mmm_core.spec.long_term_spec import LongTermRule
-from mmm_core.spec.margin import refuse_more_than_revenue, with_one_margin
+from mmm_core.spec.margin import Margin, refuse_more_than_revenue, with_one_margin
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 from mmm_core.spec.names import Column, Component, Day, FilterValue, refuse_names_alike
 from mmm_core.spec.readiness_spec import Readiness
@@ -270,10 +270,8 @@ class ModelSpec(Strict):
     long_term: LongTermRule = LongTermRule()
     readiness: Readiness = Readiness()
     scenarios: Scenarios = Scenarios()
-    margin: float | None = Field(
+    margin: Margin | None = Field(
         default=None,
-        gt=0,
-        le=1e9,
         description="money that one unit of the outcome leaves before media: 0.4 is a gross margin of 40 % of revenue",
     )
 
@@ -357,6 +355,14 @@ class ModelSpec(Strict):
         for column, keys in self.column_keys.items():
             _refuse_two_roles(column, keys)
         return self
+
+    @property
+    def profit_margin(self) -> float | None:
+        """Money that one unit of the outcome leaves, as gates and reports count it; None for units without a price.
+
+        That is the model's `margin`; where none is stated all of revenue.
+        """
+        return self.margin if self.margin is not None or self.kpi.kind != "revenue" else 1.0
 
     @property
     def paid(self) -> tuple[str, ...]:

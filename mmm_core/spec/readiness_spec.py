@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from mmm_core.spec.file_beside import FileBeside
+from mmm_core.spec.margin import Margin
 from mmm_core.spec.media_spec import Strict
 
 
@@ -42,11 +43,10 @@ class Readiness(Strict):
         default=0.0,
         description="expected gain in profit over the horizon, at least, in the currency of revenue",
     )
-    margin: float = Field(
-        default=1.0,
-        gt=0,
-        le=1,
-        description="of revenue, what is left before media: 0.4 is a gross margin of 40 %",
+    margin: Margin | None = Field(
+        default=None,
+        description="the model's `margin`: money that one unit of the outcome leaves before media. Where none is known "
+        "all of revenue counts, and of a KPI without revenue its units",
     )
     overrides: FileBeside | None = Field(
         default=None,

@@ -183,7 +183,9 @@ def test_of_a_kpi_without_revenue_the_kpi_is_counted(spent):
     spec = {**SPEC, "kpi": {"column": "orders", "kind": "non_revenue"}}
     proposal = propose(posterior(spec, draws=5), shifted(spent, 1.2), WEEKS)
     assert proposal.outcome != "revenue"
-    assert (proposal.more_profit(0.3) == proposal.more_outcome).all()
+    assert (proposal.more_profit(None) == proposal.more_outcome).all()
+    cost = proposal.recommended.sum() - proposal.current.sum()
+    assert proposal.more_profit(12.0) == pytest.approx(12 * proposal.more_outcome - cost)
 
 
 def override(until, on=date(2025, 3, 1), gate="moved"):

@@ -28,6 +28,7 @@ def subject(**changes):
         "geos": 1,
         "outcome": "revenue",
         "currency": "USD",
+        "margin": 1.0,
     }
     return Subject(**{**facts, **changes})
 

@@ -1,6 +1,7 @@
 """Findings of a posterior: the page shows the library's own tables, and the manifest their versions."""
 
 import json
+from datetime import date
 
 import jsonschema
 import numpy as np
@@ -10,11 +11,16 @@ from mmm_core.budget.allocation import allocate
 from mmm_core.effects.roi import roi_table
 from mmm_core.inference.version import posterior_version, version_of
 from mmm_core.posterior.handle import Posterior
-from mmm_core.report.gather import findings_of
+from mmm_core.readiness.report import readiness
+from mmm_core.report.gather import findings_of, subject_of
 from mmm_core.report.manifest import schema, table_version
 from mmm_core.report.moves import right_moves
 from mmm_core.report.texts import texts
-from tests.mmm_core.posteriors import posterior
+from mmm_core.scenarios.followed import spent_against_recommended
+from mmm_core.scenarios.report import evaluate_scenarios
+from tests.mmm_core.posteriors import SPEC, posterior
+
+AS_OF = date(2025, 3, 24)
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +95,22 @@ def test_money_from_the_purse_must_bring_what_pays_for_it():
     more = np.array([[20.0, 0.0], [5.0, 0.0]])
     assert right_moves(more, np.array([10.0, 0.0]), np.array([50.0, 50.0]), 1.0) == {0: 0.5}
     assert right_moves(more, np.array([10.0, 0.0]), np.array([50.0, 50.0]), 2.5) == {0: 0.0}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"budget": {**SPEC["budget"], "goal": {"profit": {"margin": 0.3}}}},
+        {"readiness": {"margin": 0.3}},
+        {"experiments": {"margin": 0.3}},
+        {"margin": 0.3},
+    ],
+)
+def test_page_gates_and_scenarios_count_by_one_margin_wherever_it_is_stated(keys):
+    one = Posterior.of(posterior({**SPEC, **keys}, draws=5))
+    plan = dict(zip(one.spec.paid, (30.0, 20.0), strict=True))
+    gates = readiness(one, plan, [], AS_OF).table().set_index("gate")["message"]
+    assert "profit (margin 0.3)" in gates["profit"]
+    assert subject_of(one).margin == 0.3
+    assert evaluate_scenarios(one, published=plan).margin == 0.3
+    assert spent_against_recommended(one, plan, one.data["week"].to_numpy()[-2], 3).margin == 0.3

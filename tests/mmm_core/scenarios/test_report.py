@@ -90,9 +90,12 @@ def test_with_a_margin_plans_are_compared_by_profit(tree):
         table.loc["dearer", "profit"] - table.loc["bolder", "profit"]
     )
     assert "held against 'bolder' by profit" in report.words[0]
-    with pytest.raises(InputError, match="margin 40 of revenue is more than all of it"):
+    with pytest.raises(InputError, match="margin: 40 of revenue is more than all of it"):
         evaluate_scenarios(tree, asked(), margin=40)
-    with pytest.raises(InputError, match=r"margin -0.1: .* must be above 0: write 0.4 for 40 %"):
+    with pytest.raises(
+        InputError,
+        match=r"margin: write a number above 0, got -0.1: .* nearest feasible",
+    ):
         evaluate_scenarios(tree, asked(), margin=-0.1)
 
 
