@@ -31,8 +31,8 @@ def walking(seed: int, weeks: int = WEEKS, alpha: float | None = None, longest: 
     alphas = rng.uniform(0.2, 0.7, CHANNELS) if alpha is None else np.full(CHANNELS, alpha)
     half = rng.lognormal(0, 0.3, CHANNELS)
 
-    def effect(c: int) -> np.ndarray:
-        x = media[:, c] / media[:, c].mean()
+    def effect(c: int, path: np.ndarray) -> np.ndarray:
+        x = path / media[:, c].mean()
         weights = alphas[c] ** np.arange(longest + 1)
         carried = (
             np.convolve(x, weights / weights.sum())[: len(x)] if longest > L_MAX else adstock(x, alphas[c])
@@ -41,12 +41,15 @@ def walking(seed: int, weeks: int = WEEKS, alpha: float | None = None, longest: 
 
     walk = np.cumsum(rng.normal(0, 0.008, rows))
     baseline = 1 + walk + _season(rng, rows, 0.06)
-    return _world("walking", seed, rng, media, effect, baseline, autoregressive(rng, rows, 2, 0.5), NOISE)
+    controls = autoregressive(rng, rows, 2, 0.5)
+    return _world("walking", seed, rng, media, effect, baseline, controls, NOISE, longest)
 
 
 def _changed(world: World, kind: str, revenue: np.ndarray, **columns: np.ndarray) -> World:
+    """The world with another table, whose plans are not those of the world that it was."""
     table = world.table.assign(revenue=revenue, **columns)
-    return replace(world, name=f"{kind}-{world.name.split('-')[1]}", generator=kind, table=table)
+    named = f"{kind}-{world.name.split('-')[1]}"
+    return replace(world, name=named, generator=kind, table=table, brought=None)
 
 
 def confounded_search(seed: int) -> World:

@@ -25,7 +25,7 @@ import pandas as pd
 
 from benchmarks.common.job import Job
 from benchmarks.sbc import ALPHA, HALF_SATURATION, ROI, SLOPE
-from benchmarks.worlds import World
+from benchmarks.worlds import World, brought_by
 from benchmarks.worlds.peer_style import BURN_IN, FIRST_WEEK, L_MAX, LEVEL, adstock, autoregressive
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
 
@@ -90,10 +90,11 @@ def confounded(seed: int, tests: int = TESTS, kind: Kind = "typical") -> TestedW
     level = 1 + np.cumsum(rng.normal(0, 0.006, rows))
     kpi = level + 0.02 * control + 0.06 * demand[BURN_IN:] + brought.sum(1) + 0.02 * rng.standard_normal(rows)
     table = pd.DataFrame({"week_start": pd.date_range(FIRST_WEEK, periods=rows, freq="7D")})
+    price = np.zeros(CHANNELS)
     for c, name in enumerate(NAMES):
         units = media[BURN_IN:, c]
-        price = LEVEL * brought[counted, c].sum() / truth.roi[c] / units[counted].sum()
-        table[f"{name}_spend"] = units * price
+        price[c] = LEVEL * brought[counted, c].sum() / truth.roi[c] / units[counted].sum()
+        table[f"{name}_spend"] = units * price[c]
     table["control_1"], table["revenue"] = control, LEVEL * kpi
 
     found = []
@@ -132,7 +133,8 @@ def confounded(seed: int, tests: int = TESTS, kind: Kind = "typical") -> TestedW
     )  # fmt: skip
     roi = {name: float(value) for name, value in zip(NAMES, truth.roi, strict=True)}
     of_kind = "confounded" if kind == "typical" else "confounded-of-prior"
-    return TestedWorld(World(f"{of_kind}-{seed}", of_kind, table, job, roi), tuple(found))
+    by_plan = brought_by(lambda c, path: response(path, c), media, price, LEVEL * np.array(size), L_MAX)
+    return TestedWorld(World(f"{of_kind}-{seed}", of_kind, table, job, roi, brought=by_plan), tuple(found))
 
 
 def _shares(rng: np.random.Generator) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.common.job import Job
-from benchmarks.worlds import World
+from benchmarks.worlds import World, brought_by
 
 L_MAX = 8
 BURN_IN = 30
@@ -32,10 +32,10 @@ def meridian_like(seed: int) -> World:
     media[:, 2:] *= _flights(rng, weeks + BURN_IN, 2)
     alpha, half = rng.uniform(0.1, 0.8, channels), rng.lognormal(np.log(0.8), 0.4, channels)
 
-    def effect(c: int) -> np.ndarray:
+    def effect(c: int, path: np.ndarray) -> np.ndarray:
         x = media[:, c]
-        carried = adstock(x / np.median(x[x > 0]), alpha[c])
-        return carried / (carried + half[c])
+        carried = adstock(path / np.median(x[x > 0]), alpha[c])
+        return np.asarray(carried / (carried + half[c]))
 
     knots = np.concatenate([[0.0], np.cumsum(rng.normal(0, 0.06, 12))])
     baseline = 1 + np.interp(np.arange(weeks), np.linspace(0, weeks - 1, 13), knots)
@@ -54,8 +54,8 @@ def pymc_marketing_like(seed: int) -> World:
     media[:, 1] = np.where(media[:, 1] > 0.7, media[:, 1], 0)
     alpha, lam = rng.beta(2, 3, channels), rng.gamma(3, 1, channels)
 
-    def effect(c: int) -> np.ndarray:
-        carried = adstock(media[:, c] / media[:, c].max(), alpha[c])
+    def effect(c: int, path: np.ndarray) -> np.ndarray:
+        carried = adstock(path / media[:, c].max(), alpha[c])
         return np.tanh(lam[c] * carried / 2)  # (1 - exp(-lam x)) / (1 + exp(-lam x))
 
     trend = 0.4 * ((np.linspace(0, 50, weeks) + 10) ** 0.25 - 1.8)
@@ -75,9 +75,9 @@ def textbook(seed: int, weeks: int = 208, channels: int = 4) -> World:
     media = np.exp(0.6 * autoregressive(rng, weeks + BURN_IN, channels, 0.3))
     alpha, half = rng.uniform(0.2, 0.7, channels), rng.lognormal(0, 0.3, channels)
 
-    def effect(c: int) -> np.ndarray:
-        carried = adstock(media[:, c] / media[:, c].mean(), alpha[c])
-        return carried / (carried + half[c])
+    def effect(c: int, path: np.ndarray) -> np.ndarray:
+        carried = adstock(path / media[:, c].mean(), alpha[c])
+        return np.asarray(carried / (carried + half[c]))
 
     baseline = 1 + np.linspace(-0.1, 0.1, weeks) + _season(rng, weeks, 0.06)
     controls = autoregressive(rng, weeks, 3, 0.5)
@@ -95,12 +95,16 @@ def _world(
     seed: int,
     rng: np.random.Generator,
     media: np.ndarray,
-    effect: Callable[[int], np.ndarray],
+    effect: Callable[[int, np.ndarray], np.ndarray],
     baseline: np.ndarray,
     controls: np.ndarray,
     noise: float,
+    longest: int = L_MAX,
 ) -> World:
-    """Sizes and prices: media is (burn-in + week, channel), baseline (week,) around 1, controls (week, control)."""
+    """Sizes and prices: media is (burn-in + week, channel), baseline (week,) around 1, controls (week, control).
+
+    `effect` is of a channel's number and its media, (week,), before it is given a size; `longest` its last lag.
+    """
     weeks, channels = len(baseline), media.shape[1]
     counted = slice(L_MAX, None)
     share = rng.dirichlet(np.full(channels, 3.0)) * rng.uniform(0.15, 0.35)
@@ -109,12 +113,15 @@ def _world(
     table = pd.DataFrame({"week_start": pd.date_range(FIRST_WEEK, periods=weeks, freq="7D")})
     slopes = rng.normal(0, 0.03, controls.shape[1])
     kpi = baseline + controls @ slopes + noise * rng.standard_normal(weeks)
+    size, price = np.zeros(channels), np.zeros(channels)
     for c, name in enumerate(names):
-        curve = effect(c)[BURN_IN:]
+        curve = effect(c, media[:, c])[BURN_IN:]
         contribution = curve * share[c] * (weeks - L_MAX) / curve[counted].sum()
         kpi = kpi + contribution
         units = media[BURN_IN:, c]
-        table[f"{name}_spend"] = units * (LEVEL * contribution[counted].sum() / roi[c] / units[counted].sum())
+        size[c] = LEVEL * share[c] * (weeks - L_MAX) / curve[counted].sum()
+        price[c] = LEVEL * contribution[counted].sum() / roi[c] / units[counted].sum()
+        table[f"{name}_spend"] = units * price[c]
     for k in range(controls.shape[1]):
         table[f"control_{k + 1}"] = controls[:, k]
     table["revenue"] = LEVEL * kpi
@@ -125,7 +132,8 @@ def _world(
         l_max=L_MAX,
     )
     true_roi = {name: float(value) for name, value in zip(names, roi, strict=True)}
-    return World(f"{generator}-{seed}", generator, table, job, true_roi)
+    brought = brought_by(effect, media, price, size, longest)
+    return World(f"{generator}-{seed}", generator, table, job, true_roi, brought=brought)
 
 
 def autoregressive(rng: np.random.Generator, weeks: int, series: int, persistence: float) -> np.ndarray:

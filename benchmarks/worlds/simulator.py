@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.common.job import Job
-from benchmarks.worlds import World
+from benchmarks.worlds import Brought, World, brought_by
 from mmm_core.simulate import weekly_table
 from mmm_core.simulate.calendar import HOLIDAYS, holiday_dates
+from mmm_core.simulate.truth import MarketTruth, adstock, hill
 
 PEAK = "retail_peak"
 
@@ -40,5 +42,23 @@ def simulated(seed: int, market: str = "us", **settings: Any) -> World:
     )
     table = full[[*keys, "revenue", *spend.values(), *controls]]
     return World(
-        f"simulator-{market}-{seed}", "simulator", table, job, dict(truth.roi(truth.l_max)[channels])
+        f"simulator-{market}-{seed}",
+        "simulator",
+        table,
+        job,
+        dict(truth.roi(truth.l_max)[channels]),
+        brought=None if geos else _brought(truth),
     )
+
+
+def _brought(truth: MarketTruth) -> Brought:
+    """What plans bring in a national market."""
+    heads, channels = float(truth.weekly["population"].item()), truth.channels
+    media = np.concatenate([truth.history.to_numpy()[0], truth.weekly["spend"].to_numpy()[0]])
+
+    def response(c: int, path: np.ndarray) -> np.ndarray:
+        carried = adstock(path / heads, channels[c].alpha, truth.l_max)
+        return hill(carried, channels[c].half_saturation_media, channels[c].slope)
+
+    size = heads * np.array([channel.coefficient for channel in channels])
+    return brought_by(response, media, np.ones(len(channels)), size, truth.l_max)

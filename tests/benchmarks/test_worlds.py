@@ -8,6 +8,8 @@ from benchmarks.accuracy import scores as score_rows
 from benchmarks.common.job import read_job, write_job
 from benchmarks.common.ours_fit import spec_of
 from benchmarks.worlds import peer_style
+from benchmarks.worlds.broken import walking
+from benchmarks.worlds.confounded import confounded
 from benchmarks.worlds.panel import panel
 from benchmarks.worlds.peer_style import adstock, meridian_like, pymc_marketing_like, textbook
 from benchmarks.worlds.simulator import simulated
@@ -36,7 +38,7 @@ def test_the_stated_roi_is_the_effect_over_the_spend():
     media = rng.uniform(size=(weeks + peer_style.BURN_IN, 2))
     curves = np.sqrt(media)
     world = peer_style._world(
-        "plain", 0, rng, media, lambda c: curves[:, c], np.ones(weeks), np.zeros((weeks, 0)), noise=0
+        "plain", 0, rng, media, lambda _, path: np.sqrt(path), np.ones(weeks), np.zeros((weeks, 0)), noise=0
     )
     shown = curves[peer_style.BURN_IN :]
     above = world.table["revenue"].to_numpy() - peer_style.LEVEL
@@ -45,6 +47,23 @@ def test_the_stated_roi_is_the_effect_over_the_spend():
     for c, name in enumerate(world.job.channels):
         effect, spend = size[c] * shown[later, c].sum(), world.table[f"{name}_spend"][later].sum()
         assert effect / spend == pytest.approx(world.true_roi[name])
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [meridian_like, pymc_marketing_like, textbook, simulated, walking, lambda seed: confounded(seed).world],
+)
+def test_what_a_plan_truly_brings_is_the_true_return_where_the_whole_table_comes_again(maker):
+    world = maker(3)
+    assert world.brought is not None
+    spend = world.table[list(world.job.spend.values())].to_numpy()[world.job.l_max :]
+    brought = world.brought(spend)
+    # what earlier media carry in, and what these carry out, differ from what the table's own weeks saw of either
+    np.testing.assert_allclose(
+        brought / spend.sum(0), [world.true_roi[name] for name in world.job.channels], rtol=0.05
+    )
+    assert (world.brought(0 * spend) == 0).all()
+    assert (world.brought(2 * spend) < 2.5 * brought).all()
 
 
 def test_carryover_by_hand():
