@@ -24,6 +24,7 @@ FACTS = (
     "probability_better",
     "gain_in",
     "horizon",
+    "marginal_in",
 )
 
 
@@ -58,5 +59,6 @@ def read_answer(results: ResultStore, vintage: Vintage, table: "pd.DataFrame") -
         probability=facts["probability_better"],
         gain_in=facts["gain_in"],
         horizon=facts["horizon"],
+        marginal_in=facts.get("marginal_in", "outcome"),  # an answer of before kept none
         words=tuple(filter(None, facts["words"].split("\n"))),
     )

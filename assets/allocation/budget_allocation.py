@@ -2,23 +2,19 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from assets.allocation.answer import keep_answer
+from assets.allocation.long_term_of import long_term_of
 from assets.code import code_version
 from assets.metadata import rounded
-from assets.models import Vintage, load_model, vintage_of
+from assets.models import load_model, vintage_of
 from assets.registry.answers import PREDICTORS, evidence_of, register_answer, save_draws
 from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore, ResultStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
-
-if TYPE_CHECKING:
-    from mmm_core.long_term.stage import LongTerm
-    from mmm_core.spec.budget_spec import Budget
 
 FIGURES = (
     "total",
@@ -69,7 +65,7 @@ def budget_allocation(
     vintage = vintage_of(context.partition_key)
     budget = load_model(vintage.model).budget
     with stage(context, tracking, posteriors) as run, TemporaryDirectory() as folder:
-        allocation = allocate(mmm_posterior, budget, long_term=_long_term(vintage, budget, long_terms))
+        allocation = allocate(mmm_posterior, budget, long_term=long_term_of(vintage, budget, long_terms))
         table = allocation.channels.assign(horizon=allocation.horizon)
         spend, slack = table["recommended_spend"], 1e-6 * allocation.total
         within = spend.between(table["lower"] - slack, table["upper"] + slack).all()
@@ -110,11 +106,3 @@ def budget_allocation(
                 **rounded(figures),
             },
         )
-
-
-def _long_term(vintage: Vintage, budget: "Budget", long_terms: LongTermStore) -> "LongTerm | None":
-    """The vintage's long-term posterior where the budget counts it; other budgets read nothing."""
-    if budget.horizon != "long":
-        return None
-    version = long_terms.held(vintage)
-    return None if version is None else long_terms.load(vintage, version)

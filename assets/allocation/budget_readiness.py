@@ -2,9 +2,11 @@
 
 import dagster as dg
 
+from assets.allocation.long_term_of import long_term_of
 from assets.allocation.of_one_posterior import refuse_another_posterior
 from assets.code import code_version
 from assets.models import load_model, spec_path, vintage_of
+from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
@@ -33,6 +35,7 @@ def budget_readiness(
     budget_allocation,
     model_review,
     posteriors: dg.ResourceParam[PosteriorStore],
+    long_terms: dg.ResourceParam[LongTermStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     from mmm_core.readiness.gates import Verdict
@@ -54,8 +57,8 @@ def budget_readiness(
             vintage.week,
             spec.readiness,
             overrides_beside(spec, spec_path(vintage.model).parent),
-            spec.budget.weeks,
-            tuple(spec.budget.new_channels),
+            spec.budget,
+            long_term_of(vintage, spec.budget, long_terms),
         )
         table = found.table()
         run.run.log(dict(zip(table["gate"], table["figure"], strict=True)))

@@ -57,7 +57,7 @@ def findings(
         roi=tables["roi"],
         curves=tables["curves"],
         backing=backing_of(posterior),
-        right=chances(posterior, recommendation, subject),
+        right=chances(posterior, recommendation, spec),
         gates=tables["readiness"],
         review=tables["review"],
         tests=tests,

@@ -63,6 +63,7 @@ class Allocation:
         cells: of a plan by geo, week or pattern, a row each: channel, geo, week (from 1), pattern, current_spend,
             recommended_spend; None where channels are all there is.
         horizon: short: every figure is of what media bring within their carryover; long: by way of the brand too.
+        marginal_in: what `mroi` is counted in for a unit of spend: outcome, net (of what spend costs) or probability.
     """
 
     channels: pd.DataFrame
@@ -84,6 +85,7 @@ class Allocation:
     gain_in: str = "revenue"
     horizon: str = "short"
     cells: pd.DataFrame | None = None
+    marginal_in: str = "outcome"
 
 
 def allocate(
@@ -195,6 +197,7 @@ def _of_decision(
         gain_in=found.gain_in,
         horizon=found.horizon,
         cells=found.cells if len(found.cells) > len(found.channels) else None,
+        marginal_in=found.marginal_in,
     )
 
 

@@ -1,8 +1,19 @@
 """How a recommended spend is compared with the spend so far, wherever the two stand side by side."""
 
+MOST_PER_CENT = 100.0
+"""A change by more is told in multiples."""
+MOST_DIGITS = 1e15
+"""An amount above it is told by its power of ten: all its digits would break any table, and mean nothing."""
+
+
+def amount(value: float) -> str:
+    """Money or units in whole ones."""
+    return f"{value:,.0f}" if abs(value) < MOST_DIGITS else f"{value:.3g}"
+
 
 def change_in_words(current: float, recommended: float) -> str:
     """The change in per cent; in words where nothing was spent, of which nothing is a share."""
     if current > 0:
-        return f"{round(recommended / current - 1, 4) + 0.0:+.0%}"
+        times = recommended / current
+        return f"{round(times - 1, 4) + 0.0:+.0%}" if times <= MOST_PER_CENT else f"{times:,.3g} times"
     return "was off" if recommended > 0 else "off"

@@ -23,7 +23,7 @@ from mmm_core.budget.flighting import Flight
 from mmm_core.budget.problem import Answer, PlanCertificate, Progress
 from mmm_core.budget.question import Question, question
 from mmm_core.budget.response import cell_outcomes
-from mmm_core.budget.solve import solve
+from mmm_core.budget.solve import maximised, solve
 from mmm_core.budget.solve_weeks import solve_weeks
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation
@@ -59,6 +59,7 @@ class Decision:
         certificate: of the plan.
         words: what was asked and what holds the plan back, sentences.
         horizon: short, or long where effects by way of the brand count as well.
+        marginal_in: what `marginal` is counted in: outcome, net or probability.
     """
 
     question: Question
@@ -80,6 +81,7 @@ class Decision:
     gain_in: str
     approximate: str = ""
     horizon: str = "short"
+    marginal_in: str = "outcome"
 
 
 @one_blas_thread
@@ -133,6 +135,7 @@ def decide(
         gain_in="profit" if profit else asked.outcome,
         approximate=approximation(tree),
         horizon=asked.horizon,
+        marginal_in=maximised(problem),
     )
 
 

@@ -149,7 +149,8 @@ class PlanCertificate:
             steepest slope; 0 at a stationary point.
         marginal: (cell,) what one more unit of spend adds to what is maximised.
         binding: constraints that hold the plan back, those of the highest price first.
-        stopped_early: what ended before it was done, in words; "" where everything went on to its end.
+        stopped_early: what ended before it was done, in words; "" where everything went on to its end, or the bound
+            proves the plan all the same.
     """
 
     value: float

@@ -27,6 +27,7 @@ from mmm_core.errors import InputError, nearest
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import outcome_name
 from mmm_core.spec.budget_spec import Budget, ObjectiveRule
+from mmm_core.spec.currency import another_currency
 
 if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
@@ -120,10 +121,7 @@ def question(
     rise = np.array([budget.price_rise.get(channel, 0.0) for channel in channels])
     curves: Any
     exclusive: tuple[tuple[int, ...], ...] = ()
-    discount = (1.0 + budget.discount) ** (
-        -np.arange(budget.weeks + max(posterior.media.layout.l_max)) / 52.0
-    )
-    response = replace(response, worth=response.worth * discount) if budget.discount else response
+    response = _discounted(response, budget, posterior)
     if budget.by == "week":
         cells, curves, current, lower, upper, floor, limits = _by_week(
             budget, response, posterior, lower, upper, floor
@@ -163,6 +161,38 @@ def question(
     )  # fmt: skip
 
 
+def channel_curves(
+    posterior: Posterior, budget: Budget, long_term: LongTerm | None = None
+) -> tuple[SpendResponse, Curves]:
+    """What spend of each channel with a history brings as a budget counts it, flighted as the last period was.
+
+    Prices rise with spend, later outcome counts less and the brand's part is added where the budget says so. Call
+    inside `jax.enable_x64(True)`.
+
+    Returns:
+        The response, whose channels are the curves' cells, and the curves.
+
+    Raises:
+        InputError: as `question` of horizon and long term.
+    """
+    response = _discounted(spend_response(posterior, budget.weeks), budget, posterior)
+    channels = tuple(response.channels)
+    rise = np.array([budget.price_rise.get(channel, 0.0) for channel in channels])
+    curves = Curves(response.arrays, jnp.asarray(response.unit), jnp.asarray(rise))
+    if budget.horizon == "long":
+        long = long_effect(long_term, posterior, budget, channels, response.positions)
+        curves = _with_long_effect(curves, long, tuple(Cell(channel) for channel in channels), channels)
+    return response, curves
+
+
+def _discounted(response: SpendResponse, budget: Budget, posterior: Posterior) -> SpendResponse:
+    """The response with later outcome counting less, where the budget discounts it."""
+    if not budget.discount:
+        return response
+    weeks = np.arange(budget.weeks + max(posterior.media.layout.l_max))
+    return replace(response, worth=response.worth * (1.0 + budget.discount) ** (-weeks / 52.0))
+
+
 def _refuse(budget: Budget, posterior: Posterior) -> None:
     """Raise InputError for what the model does not have."""
     spec = posterior.spec
@@ -192,11 +222,8 @@ def _refuse(budget: Budget, posterior: Posterior) -> None:
 def refuse_currency(currency: str | None, posterior: Posterior, key: str) -> None:
     """Raise InputError where money is in another currency than the table's."""
     known = posterior.spec.calibration.rule.currency
-    if currency is not None and currency != known:
-        raise InputError(
-            f"model {posterior.spec.model}: {key} is {currency}, and the table's money is {known} (`calibration: "
-            "rule: currency`): convert the amounts, nothing here knows a rate"
-        )
+    if currency is not None and currency.upper() != known.upper():
+        raise InputError(f"model {posterior.spec.model}: {another_currency(key, currency, known)}")
 
 
 def _channel_bounds(

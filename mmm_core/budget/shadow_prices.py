@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import lsq_linear
 
 from mmm_core.budget.constraints import Constraints
+from mmm_core.budget.marginal_unit import MarginalUnit, marginal_unit
 from mmm_core.budget.problem import Binding
 
 MOST_WORDS = 12
@@ -25,7 +26,7 @@ def shadow_prices(
     """Constraints that bind at a plan, those of the highest price first, and the relative KKT residual.
 
     Args:
-        slopes: (cell,) of what is maximised. what: its name, for the words.
+        slopes: (cell,) of what is maximised. what: its name, for the words (`mmm_core.budget.marginal_unit`).
         constraints: with every switch set.
     """
     near = NEAR * np.maximum(np.maximum(np.abs(constraints.upper), np.abs(spend)), 1e-12)
@@ -45,12 +46,13 @@ def shadow_prices(
         fixed, 0.0, np.where(at_upper, np.minimum(left, 0), np.where(at_lower, np.maximum(left, 0), left))
     )
     steepest = max(float(np.abs(slopes).max(initial=0.0)), 1e-300)
+    unit = marginal_unit(what, slopes)
     found = [
         Binding(
             constraints.limits[i].name,
             float(price),
             _of_limit(
-                constraints.limits[i].name, float(price), bool(low_binds[i] and not high_binds[i]), what
+                constraints.limits[i].name, float(price), bool(low_binds[i] and not high_binds[i]), unit
             ),
         )
         for i, price in zip(binds, prices, strict=True)
@@ -64,7 +66,7 @@ def shadow_prices(
             continue
         bound = constraints.upper[cell] if gain > 0 else constraints.lower[cell]
         found.append(
-            Binding(f"bounds of {name}", gain, _of_bound(name, float(slopes[cell]), gain, bound, what))
+            Binding(f"bounds of {name}", gain, _of_bound(name, float(slopes[cell]), gain, bound, unit))
         )
     found.sort(key=lambda binding: -abs(binding.price))
     return tuple(found[:MOST_WORDS]), float(np.abs(residual).max(initial=0.0) / steepest)
@@ -103,20 +105,20 @@ def _prices(
     return np.asarray(found.x[: len(rows)] * scale)
 
 
-def _of_limit(name: str, price: float, at_least: bool, what: str) -> str:
+def _of_limit(name: str, price: float, at_least: bool, unit: MarginalUnit) -> str:
+    more = f"would return {unit.figure(abs(price))} more {unit.name}"
     if at_least and price < 0:
-        return f"{name} binds from below: asking for one unit of spend less would return {-price:.3g} more {what}"
-    change = "one more unit of spend" if price >= 0 else "one unit of spend less"
-    return f"{name} binds: {change} would return {abs(price):.3g} more {what}"
+        return f"{name} binds from below: asking for {unit.less} {more}"
+    return f"{name} binds: {unit.more if price >= 0 else unit.less} {more}"
 
 
-def _of_bound(name: str, slope: float, gain: float, bound: float, what: str) -> str:
+def _of_bound(name: str, slope: float, gain: float, bound: float, unit: MarginalUnit) -> str:
     if gain > 0:
         return (
-            f"one more unit of spend on {name} would return {slope:.3g} {what}, {gain:.3g} more than where it is "
-            f"spent: its upper bound of {bound:,.0f} binds"
+            f"{unit.more} on {name} would return {unit.figure(slope)} {unit.name}, {unit.figure(gain)} more than where "
+            f"it is spent: its upper bound of {bound:,.0f} binds"
         )
     return (
-        f"the last unit of spend on {name} returns {slope:.3g} {what}, {-gain:.3g} less than elsewhere: its lower "
-        f"bound of {bound:,.0f} binds"
+        f"{unit.last} on {name} returns {unit.figure(slope)} {unit.name}, {unit.figure(-gain)} less than elsewhere: "
+        f"its lower bound of {bound:,.0f} binds"
     )

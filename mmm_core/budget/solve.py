@@ -19,6 +19,7 @@ import numpy as np
 
 from mmm_core.budget.climb import climb
 from mmm_core.budget.constraints import conflict, extreme
+from mmm_core.budget.marginal_unit import PROBABILITY
 from mmm_core.budget.objective import Cut, stationary_cut
 from mmm_core.budget.problem import Answer, Goal, PlanCertificate, Problem, Progress
 from mmm_core.budget.projection import feasible
@@ -253,9 +254,12 @@ def certified(
 
     Args:
         value, bound: of what is maximised; of least spend, the spend and what no plan is below.
+        stopped_early: what ended before it was done; no matter where plan and bound meet all the same.
         slopes_of: the problem whose stationary point the plan is, where it is not this one.
     """
     least = problem.goal.kind == "least_spend"
+    if problem.objective.kind == PROBABILITY and problem.goal.kind == "outcome":
+        bound = min(bound, 1.0)  # whatever a relaxation knows
     size = max(abs(value), abs(bound) if np.isfinite(bound) else 0.0, 1e-300)
     short = (bound - value) if not least else (value - bound)
     if short < -ROUNDING * size - 1e-7 * size:
@@ -265,16 +269,17 @@ def certified(
         )
     bound = bound if short > 0 else value
     stationary = slopes_of or problem
+    gap = max(short, 0.0) / size
     slopes = problem.slopes(_inside(spend, problem))
     given = problem.constraints.given(spend > 0)
     binding, residual = shadow_prices(
-        stationary.slopes(_inside(spend, problem)), spend, given, _what(problem)
+        stationary.slopes(_inside(spend, problem)), spend, given, maximised(problem)
     )
     return Answer(
         spend,
         problem.draws(spend),
         PlanCertificate(
-            value, bound, max(short, 0.0) / size, rests_on, residual, slopes, binding, stopped_early
+            value, bound, gap, rests_on, residual, slopes, binding, "" if gap <= PROVED else stopped_early
         ),
     )
 
@@ -284,8 +289,13 @@ def _inside(spend: np.ndarray, problem: Problem) -> np.ndarray:
     return np.maximum(spend, 1e-6 * problem.constraints.upper)
 
 
-def _what(problem: Problem) -> str:
+def maximised(problem: Problem) -> str:
+    """What marginal figures are counted in: outcome, net or probability."""
+    if problem.objective.kind == PROBABILITY:
+        return PROBABILITY
     return "net" if problem.goal.kind == "net" else "outcome"
 
 
-__all__ = ["Answer", "FalseBound", "Goal", "Unreachable", "certified", "refuse_conflict", "solve"]
+__all__ = [
+    "Answer", "FalseBound", "Goal", "Unreachable", "certified", "maximised", "refuse_conflict", "solve",
+]  # fmt: skip

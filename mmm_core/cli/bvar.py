@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmm_core.cli.asked import spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, record, refuse_another
 from mmm_core.cli.terminal import Folder, busy, label, marked, read_posterior, reported, wrote
 from mmm_core.cli.terminal import out as screen
 
 if TYPE_CHECKING:
     from mmm_core.long_term.plain import Plain
-    from mmm_core.spec.model_spec import ModelSpec
 
 LONG_TERM = "long_term.nc"
 
@@ -89,7 +89,6 @@ def _of_model(
     posterior: Path, brand: Path | None, model: Path | None, table: Path | None, out: Path | None
 ) -> None:
     from mmm_core.errors import InputError
-    from mmm_core.spec.model_spec import load_spec
 
     read = read_posterior(posterior)
     refuse_another(out, read.model)
@@ -101,8 +100,7 @@ def _of_model(
         from mmm_core.long_term.stage import fit_long_term, skip_reason
         from mmm_core.long_term.waves import read_waves
 
-        spec = load_spec(model) if model else read.spec
-        _refuse_another_model(spec, read.model)
+        spec = spec_as_asked(model, read)
         if table is not None:
             rows = check_table(read_table(table), read.spec, str(table))
             read.refuse_another_table(fingerprint(rows), str(table), str(posterior))
@@ -191,15 +189,6 @@ def _files(found: Plain, name: str) -> dict[str, Any]:
     if found.forecast is not None:
         files["forecast_against_random_walk.csv"] = found.forecast
     return files
-
-
-def _refuse_another_model(spec: ModelSpec, name: str) -> None:
-    from mmm_core.errors import InputError
-
-    if spec.model != name:
-        raise InputError(
-            f"--model is of {spec.model}, the posterior of {name}: name the YAML that it was fitted with"
-        )
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ message and exit code 2; a review with a failed ERROR check ends with exit code 
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -17,6 +16,7 @@ import typer
 
 from mmm_core.cli import analysis as cli_analysis
 from mmm_core.cli import reconcile as cli_reconcile
+from mmm_core.cli.asked import LongTermFile, currency_in_words, long_term_as_asked, spec_as_asked
 from mmm_core.cli.bvar import bvar
 from mmm_core.cli.calibration import calibration
 from mmm_core.cli.comparison import compare
@@ -39,6 +39,7 @@ from mmm_core.cli.terminal import (
     TableFile,
     a_folder,
     busy,
+    escape,
     label,
     no_folder,
     print_or_write,
@@ -235,41 +236,30 @@ def allocate(
     weeks: Annotated[
         int | None, typer.Option(min=1, help="length of the period; default the model's")
     ] = None,
-    long_term: Annotated[
-        Path | None,
-        typer.Option("--long-term", help="long_term.nc of `mmm bvar`, for `budget: {horizon: long}`"),
-    ] = None,
+    long_term: LongTermFile = None,
 ) -> None:
     """Allocate the next period's budget for the most expected revenue, with a certificate."""
     with starts("Allocating the budget") as progress:
         from mmm_core.budget.allocation import allocate as solve
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.errors import InputError
-        from mmm_core.spec.model_spec import load_spec
+        from mmm_core.spec.budget_spec import MOST_MONEY
 
         read = read_posterior(posterior)
         refuse_another(out, read.model)
-        budget = (load_spec(model) if model else read.spec).budget
-        if total is not None and not 0 < total < math.inf:
-            raise InputError(f"--total must be a number above 0, got {total:g}")
+        spec = spec_as_asked(model, read)
+        if total is not None and not 0 < total <= MOST_MONEY:
+            raise InputError(f"--total must be a number above 0 and of at most {MOST_MONEY:g}, got {total:g}")
         changes = {"total": total, "weeks": weeks}
-        asked = budget.model_copy(update={k: v for k, v in changes.items() if v is not None})
-        long = None
-        if long_term is not None and asked.horizon != "long":
-            raise InputError(
-                f"--long-term {long_term}: the budget counts short-term effects only: write "
-                "`budget: {horizon: long}` into the YAML and give it with --model, or leave the option out"
-            )
-        if long_term is not None:
-            from mmm_core.long_term.stage import LongTerm
-            from mmm_core.long_term.stored import load_long_term
-
-            long = LongTerm.of(load_long_term(long_term))
+        asked = spec.budget.model_copy(update={k: v for k, v in changes.items() if v is not None})
+        long = long_term_as_asked(long_term, asked)
         allocation, doubts = solve(read, asked, progress, long), unconverged(read)
     from mmm_core.cli import console
 
     label(read.approximate, doubts)
     screen.print(console.allocation(allocation))
+    if words := currency_in_words(spec.model_copy(update={"budget": asked})):
+        screen.print(f"[dim]{escape(words)}[/]", soft_wrap=True)
     figures = [
         name
         for name in allocation.__dataclass_fields__
@@ -312,12 +302,11 @@ def review(
         from mmm_core.posterior.handle import Posterior
         from mmm_core.posterior.schema import load_posterior
         from mmm_core.review import review as examine
-        from mmm_core.spec.model_spec import load_spec
 
         tree = read_tree(posterior, refits=holdout and table is not None)
         read = Posterior.of(tree)
         refuse_another(out, read.model)
-        thresholds = (load_spec(model) if model else read.spec).review
+        thresholds = spec_as_asked(model, read).review
         if not holdout:
             thresholds = thresholds.model_copy(update={"holdout_weeks": 0})
         found = examine(

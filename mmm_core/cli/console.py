@@ -13,7 +13,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from mmm_core.budget.change import change_in_words
+from mmm_core.budget.change import amount, change_in_words
+from mmm_core.budget.marginal_unit import POINTS, marginal_unit
 from mmm_core.data.weeks import week_heading
 
 if TYPE_CHECKING:
@@ -185,46 +186,50 @@ def curves(table: pd.DataFrame) -> RenderableType:
     for channel, rows in table.groupby("channel", sort=False):
         revenue = {x: rows.loc[(rows["multiplier"] - x).abs() < 1e-9, "mean"].iloc[0] for x in shown}
         once = rows.loc[(rows["multiplier"] - 1).abs() < 1e-9, "spend"]
-        out.add_row(escape(str(channel)), *(f"{x:,.0f}" for x in [*once, *revenue.values()]))
+        out.add_row(escape(str(channel)), *map(amount, [*once, *revenue.values()]))
     return Group(out, *(Text(note, style="yellow") for note in table.attrs.get("off", {}).values()))
 
 
 def allocation(found: Allocation) -> RenderableType:
     """A recommended budget and its certificate."""
+    unit = marginal_unit(found.marginal_in, found.channels["mroi"].to_numpy(dtype=float))
+    form = ".2f" if found.outcome == "revenue" and unit.name != POINTS else ".3g"
+    heading = (
+        f"% points per {amount(unit.per)}" if unit.name == POINTS else "marginal" if found.words else "mROI"
+    )
     table = _Figures(
         f"Budget for the next {found.weeks} weeks", "channel", "current", "recommended", "change",
-        escape(found.outcome),
-        INTERVAL, "marginal" if found.words else "mROI",
+        escape(found.outcome), INTERVAL, heading,
     )  # fmt: skip
     for row in found.channels.to_dict("records"):
         current, recommended = row["current_spend"], row["recommended_spend"]
         low, high = row["recommended_revenue_q05"], row["recommended_revenue_q95"]
         table.add_row(
-            escape(row["channel"]), f"{current:,.0f}", f"{recommended:,.0f}", change_in_words(current, recommended),
-            f"{row['recommended_revenue']:,.0f}", f"{low:,.0f} to {high:,.0f}",
-            f"{row['mroi']:{'.2f' if found.outcome == 'revenue' else '.3g'}}" if row["mroi"] == row["mroi"] else "",
+            escape(row["channel"]), amount(current), amount(recommended), change_in_words(current, recommended),
+            amount(row["recommended_revenue"]), f"{amount(low)} to {amount(high)}",
+            f"{unit.scale * unit.per * row['mroi']:{form}}" if row["mroi"] == row["mroi"] else "",
         )  # fmt: skip
     table.add_section()
     table.add_row(
-        "total", f"{found.current_total:,.0f}", f"{found.total:,.0f}",
+        "total", amount(found.current_total), amount(found.total),
         change_in_words(found.current_total, found.total),
-        f"{found.recommended_revenue:,.0f}", "", "",
+        amount(found.recommended_revenue), "", "",
     )  # fmt: skip
     if found.words:
         gain = (
-            f"{found.gain_in} more than with the current plan as it was: {found.gain:,.0f} "
-            f"(90 % interval {found.gain_q05:,.0f} to {found.gain_q95:,.0f}; better with probability "
+            f"{found.gain_in} more than with the current plan as it was: {amount(found.gain)} "
+            f"(90 % interval {amount(found.gain_q05)} to {amount(found.gain_q95)}; better with probability "
             f"{found.probability_better:.0%})"
         )
         remarks = [Text(note, style="yellow") for note in found.channels["note"] if note]
         return Group(table, *remarks, *(Text(line) for line in (gain, *found.words)))
     within = f"{found.gap:.2%}" if found.gap >= 1e-4 else "0.01%"
     lines = [
-        f"gain over the current mix at this total: [bold]{found.gain:,.0f}[/] "
-        f"(90 % interval {found.gain_q05:,.0f} to {found.gain_q95:,.0f}; better with probability "
+        f"gain over the current mix at this total: [bold]{amount(found.gain)}[/] "
+        f"(90 % interval {amount(found.gain_q05)} to {amount(found.gain_q95)}; better with probability "
         f"{found.probability_better:.0%})",
         "certificate: on the channels' mean curves over the posterior draws used, no plan within the bounds brings "
-        f"more than {found.bound:,.0f}; this one is within {within} of that",
+        f"more than {amount(found.bound)}; this one is within {within} of that",
     ]
     notes = [Text(note, style="yellow") for note in found.channels["note"] if note]
     return Group(table, *notes, *(_marked_up(line) for line in lines))

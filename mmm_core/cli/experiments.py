@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmm_core.cli.asked import spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
 from mmm_core.cli.terminal import Folder, PosteriorFile, label, read_posterior, reported, starts
 from mmm_core.cli.terminal import out as screen
 
 if TYPE_CHECKING:
     from mmm_core.spec.experiments_spec import Experiments
-    from mmm_core.spec.model_spec import ModelSpec
 
 
 @reported
@@ -52,11 +52,10 @@ def experiments(
     with starts("Working out what experiments are worth") as progress:
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.experiments.plan import plan_experiments
-        from mmm_core.spec.model_spec import load_spec
 
         read = read_posterior(posterior)
         refuse_another(out, read.model)
-        spec: ModelSpec = load_spec(model) if model else read.spec
+        spec = spec_as_asked(model, read)
         asked = changed(
             spec.experiments,
             channels=channel,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmm_core.cli.asked import LongTermFile, long_term_as_asked, spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
 from mmm_core.cli.terminal import Folder, PosteriorFile, escape, label, read_posterior, reported, starts
 from mmm_core.cli.terminal import out as screen
@@ -37,6 +38,7 @@ def readiness(
         Path | None,
         typer.Option("--allocation", help="budget_allocation.json of `mmm allocate`; else it is worked out"),
     ] = None,
+    long_term: LongTermFile = None,
     as_of: Annotated[
         datetime | None,
         typer.Option(
@@ -50,22 +52,21 @@ def readiness(
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.readiness.overrides import overrides_beside
         from mmm_core.readiness.report import readiness as ask
-        from mmm_core.spec.model_spec import load_spec
 
         read = read_posterior(posterior)
         refuse_another(out, read.model)
-        spec = load_spec(model) if model else read.spec
+        spec = spec_as_asked(model, read)
         verdicts = _verdicts(review, read)
+        budget, long = spec.budget, long_term_as_asked(long_term, spec.budget)
         if allocation:
             spend, weeks = _recommended(allocation)
+            budget = budget.model_copy(update={"weeks": weeks})
         else:
-            table, weeks = allocate(read, spec.budget, progress).channels, spec.budget.weeks
+            table = allocate(read, budget, progress, long).channels
             spend = dict(zip(table["channel"], table["recommended_spend"], strict=True))
         overrides = overrides_beside(spec, model.parent) if model else {}
         week = as_of.date() if as_of else _last_week(read, spec)
-        found = ask(
-            read, spend, verdicts, week, spec.readiness, overrides, weeks, tuple(spec.budget.new_channels)
-        )
+        found = ask(read, spend, verdicts, week, spec.readiness, overrides, budget, long)
         doubts = unconverged(read)
     label(read.approximate, doubts)
     for gate in found.gates:

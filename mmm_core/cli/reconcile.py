@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mmm_core.cli.asked import spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
 from mmm_core.cli.terminal import (
     Folder,
@@ -57,8 +58,6 @@ def reconcile(
     out: Folder = None,
 ) -> None:
     """Compare, average and fuse what model, lift tests and attribution say of each channel's return."""
-    from mmm_core.spec.model_spec import load_spec
-
     with busy("Reading the sources"):
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.reconciliation.claims import read_claims
@@ -67,8 +66,7 @@ def reconcile(
 
         read = read_posterior(posterior)
         refuse_another(out, read.model)
-        spec = load_spec(model) if model else read.spec
-        _refuse_another_model(spec, read)
+        spec = spec_as_asked(model, read)
         card = _scored(read, spec, model.parent if model else None, lift_tests)
         claims = read_claims(attribution) if attribution else None
         found = compare(
@@ -132,15 +130,6 @@ def attribution(
     from mmm_core.reconciliation.claims import template
 
     print_or_write(template(), out)
-
-
-def _refuse_another_model(spec: ModelSpec, read: Posterior) -> None:
-    from mmm_core.errors import InputError
-
-    if spec.model != read.model:
-        raise InputError(
-            f"--model is of {spec.model}, the posterior of {read.model}: name the YAML that it was fitted with"
-        )
 
 
 def _scored(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mmm_core.cli.asked import LongTermFile, long_term_as_asked, spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
 from mmm_core.cli.terminal import (
     PosteriorFile,
@@ -42,6 +43,7 @@ def report(
             "--previous", help="the posterior of the last report, to say what changed since and why"
         ),
     ] = None,
+    long_term: LongTermFile = None,
 ) -> None:
     """Write the weekly report: HTML that prints on two pages, Markdown, and a manifest of all versions."""
     with sampling("Writing the report") as progress:
@@ -51,20 +53,22 @@ def report(
         from mmm_core.report.answer import headline, verdict
         from mmm_core.report.gather import findings_of
         from mmm_core.report.texts import texts
-        from mmm_core.spec.model_spec import load_spec
 
         tree = read_tree(posterior, refits=table is not None)
         read = Posterior.of(tree)
         refuse_another(out, read.model)
+        spec = spec_as_asked(model, read)
+        long = long_term_as_asked(long_term, spec.budget)
         found = findings_of(
             tree,
-            load_spec(model) if model else None,
+            spec,
             model.parent if model else None,
             read_table(table) if table else None,
             load_posterior(previous) if previous else None,
             progress,
             name=str(posterior),
             source=str(table),
+            long_term=long,
         )
         files = texts(found)
     label(read.approximate, found.subject.not_converged)

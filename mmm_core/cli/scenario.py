@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmm_core.cli.asked import spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
 from mmm_core.cli.terminal import Folder, PosteriorFile, label, read_posterior, reported, starts
 from mmm_core.cli.terminal import out as screen
@@ -77,12 +78,11 @@ def scenario(
     with starts("Working out what plans bring") as progress:
         from mmm_core.diagnostics.convergence import unconverged
         from mmm_core.scenarios.report import evaluate_scenarios
-        from mmm_core.spec.model_spec import load_spec
         from mmm_core.spec.scenarios_file import load_scenarios
 
         read = read_posterior(posterior)
         refuse_another(out, read.model)
-        spec = load_spec(model) if model else read.spec
+        spec = spec_as_asked(model, read)
         asked = load_scenarios(scenarios) if scenarios else spec.scenarios
         asked = _with_options(asked, spend, control, weeks, sweep)
         found = evaluate_scenarios(

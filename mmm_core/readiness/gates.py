@@ -16,7 +16,8 @@ from mmm_core.readiness.proposal import Proposal
 from mmm_core.spec.readiness_spec import Readiness
 
 CONVERGENCE = ("exact", "rhat", "ess_bulk", "ess_tail", "divergences")
-"""Checks of the review that ask whether the draws can be used at all."""
+"""Checks of the review that ask whether the draws can be used at all: part of it, and a gate of their own, so that a
+budget that waits for a longer run is told from one whose model is wrong."""
 
 GATES: dict[str, str] = {
     "review": "Does the model pass its review?",
@@ -72,7 +73,7 @@ def gates(
     if margin is None and proposal.outcome == "revenue":
         margin = 1.0  # all of revenue, where nobody has said what is left of it
     return (
-        _checks("review", [check for check in review if check.name not in CONVERGENCE], "the review"),
+        _checks("review", review, "the review"),
         _checks("convergence", [check for check in review if check.name in CONVERGENCE], "convergence"),
         _history(proposal, rule.history_weeks),
         _evidence(posterior, proposal, rule.unproven),

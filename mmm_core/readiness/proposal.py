@@ -1,23 +1,31 @@
 """What a recommended budget would change: money, and what it brings draw by draw.
 
 The plan is held against repeating the last comparable period. A channel keeps its flighting and its split over geos,
-whatever the budget asks, so its highest week grows with its spend; see `mmm_core.effects.curves` for what a response
-counts. A channel without history has spend and no outcome here: nothing that was seen speaks for it.
+whatever the budget asks, so its highest week grows with its spend; what that brings is counted as the budget counts it,
+by `mmm_core.budget.question.channel_curves`. A channel without history has spend and no outcome here: nothing that was
+seen speaks for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from mmm_core.effects.curves import SpendResponse, draws_at, spend_response
+from mmm_core.budget.question import channel_curves
+from mmm_core.budget.response import outcomes
+from mmm_core.effects.curves import SpendResponse
 from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
+from mmm_core.spec.budget_spec import Budget
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
 
 
 @dataclass(frozen=True)
@@ -74,27 +82,27 @@ class Proposal:
 def propose(
     tree: xr.DataTree | Posterior,
     recommended: Mapping[str, float],
-    weeks: int | None = None,
-    new_channels: Collection[str] = (),
+    budget: Budget | None = None,
+    long_term: LongTerm | None = None,
 ) -> Proposal:
     """A plan beside the last comparable period, evaluated at the posterior's draws.
 
     Args:
         recommended: spend of each paid channel over the horizon.
-        weeks: length of the horizon; default the model's `budget: weeks`.
-        new_channels: further channels of the plan, without history.
+        budget: whose horizon, prices and new channels hold; default the model's own.
+        long_term: of this posterior, for a budget with `horizon: long`.
 
     Raises:
         InputError: a paid channel without a figure, or a figure of none; spend that is negative or no number.
     """
     posterior = Posterior.of(tree)
+    budget = budget or posterior.spec.budget
+    new_channels = tuple(budget.new_channels)
     with jax.enable_x64(True):
-        response = spend_response(posterior, weeks)
+        response, curves = channel_curves(posterior, budget, long_term)
         every = _plan((*response.channels, *new_channels), recommended)
         plan = every[: len(response.channels)]
-        draws = np.asarray(
-            draws_at(response.arrays, jnp.asarray(np.stack([response.current, plan]) / response.unit))
-        )
+        draws = np.asarray(outcomes(curves, jnp.asarray(np.stack([response.current, plan]))))
     weekly = posterior.data["spend"].to_numpy().sum(axis=0)
     new, none = every[len(plan) :], np.zeros(len(every) - len(plan))
     return Proposal(
@@ -105,7 +113,7 @@ def propose(
         planned_peak=np.concatenate(
             [_peaks(response, weekly, posterior) * plan / response.unit, new / response.weeks]
         ),
-        more_outcome=(draws[1] - draws[0]).sum(axis=1),
+        more_outcome=draws[1] - draws[0],
         outcome=response.outcome,
         weeks=response.weeks,
         history=response.weeks_of_data,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import xarray as xr
@@ -14,7 +15,11 @@ from mmm_core.posterior.handle import Posterior
 from mmm_core.readiness.gates import Gate, Verdict, gates
 from mmm_core.readiness.overrides import Override, Overrides, override_of
 from mmm_core.readiness.proposal import Proposal, propose
+from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.readiness_spec import Readiness
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
 
 TABLE = {
     "gate": "name of the gate",
@@ -102,8 +107,8 @@ def readiness(
     as_of: date,
     rule: Readiness | None = None,
     overrides: Overrides | None = None,
-    weeks: int | None = None,
-    new_channels: Collection[str] = (),
+    budget: Budget | None = None,
+    long_term: LongTerm | None = None,
 ) -> ReadinessReport:
     """Put a recommended budget to the gates.
 
@@ -113,15 +118,15 @@ def readiness(
         as_of: as-of week, for which overrides must hold.
         rule: thresholds; default those of the posterior's specification.
         overrides: of `mmm_core.readiness.overrides.read_overrides`.
-        weeks: length of the horizon; default the model's `budget: weeks`.
-        new_channels: further channels of the plan, without history.
+        budget: that the plan answers; default the model's own.
+        long_term: of this posterior, for a budget with `horizon: long`.
 
     Raises:
         InputError: spend that is not that of the model's paid channels.
     """
     posterior = Posterior.of(tree)
     rule = rule or posterior.spec.readiness
-    proposal = propose(posterior, recommended, weeks, new_channels)
+    proposal = propose(posterior, recommended, budget, long_term)
     found = gates(posterior, proposal, review, rule)
     decided = {
         gate.name: override

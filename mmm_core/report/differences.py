@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -13,7 +10,7 @@ from mmm_core.errors import listed
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.schema import calibrated_by, written_by
 from mmm_core.report.words import day, plural
-from mmm_core.spec.model_spec import NOT_READ_BY_A_FIT, ModelSpec
+from mmm_core.spec.differences import specification_in_words
 
 TOLERANCE = 1e-9
 """A value that differs by less, as a share of the largest of its column, is the same."""
@@ -105,33 +102,3 @@ def evidence_in_words(before: Posterior, now: Posterior) -> str:
         ("changed or weighed anew", sorted(name for name in both if old[name] != new[name])),
     ]
     return "; ".join(f"{what}: {listed(names)}" for what, names in parts if names)
-
-
-def specification_in_words(before: ModelSpec, now: ModelSpec) -> str:
-    """Keys that a fit reads and that differ, with both values where they are short."""
-    old, new = (
-        dict(_flat(spec.model_dump(mode="json", by_alias=True, exclude=NOT_READ_BY_A_FIT)))
-        for spec in (before, now)
-    )
-    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return (
-        listed([_changed(name, old.get(name), new.get(name)) for name in changed]) or "of an earlier release"
-    )
-
-
-def _changed(name: str, old: Any, new: Any) -> str:
-    texts = [str(value) for value in (old, new)]
-    if old is None or new is None or max(map(len, texts)) > 24:
-        return f"{name} {'added' if old is None else 'dropped' if new is None else 'changed'}"
-    return f"{name} from {texts[0]} to {texts[1]}"
-
-
-def _flat(value: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    """Leaves of nested mappings by dotted name; None leaves are left out."""
-    if isinstance(value, Mapping):
-        return [
-            leaf
-            for key, inner in value.items()
-            for leaf in _flat(inner, f"{prefix}.{key}" if prefix else str(key))
-        ]
-    return [] if value is None else [(prefix, value)]

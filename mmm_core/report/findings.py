@@ -56,6 +56,7 @@ class Recommendation:
         gain, gain_q05, gain_q95, probability: of the recommendation over what `against` says, counted in `gain_in`.
         words: what was asked beyond the plain question, and what holds the plan back.
         horizon: short: figures are of what media bring within their carryover; long: by way of the brand too.
+        marginal_in: what `mroi` of the channels is counted in, as `Allocation.marginal_in`.
     """
 
     channels: pd.DataFrame
@@ -69,6 +70,7 @@ class Recommendation:
     gain_in: str
     words: tuple[str, ...] = ()
     horizon: str = "short"
+    marginal_in: str = "outcome"
 
     @classmethod
     def of(cls, found: Allocation) -> Recommendation:
@@ -85,6 +87,7 @@ class Recommendation:
             gain_in=found.gain_in,
             words=found.words,
             horizon=found.horizon,
+            marginal_in=found.marginal_in,
         )
 
     @property

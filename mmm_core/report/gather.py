@@ -35,6 +35,7 @@ from mmm_core.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
     from mmm_core.inference.hmc.state import Progress
+    from mmm_core.long_term.stage import LongTerm
 
 
 def findings_of(
@@ -46,6 +47,7 @@ def findings_of(
     progress: Callable[[Progress], None] | None = None,
     name: str = "the posterior",
     source: str = "table",
+    long_term: LongTerm | None = None,
 ) -> Findings:
     """Everything that a posterior alone tells.
 
@@ -55,6 +57,7 @@ def findings_of(
         table: the weekly table, for the review's refits, and those that tell why figures changed.
         previous: the posterior of the last report.
         name, source: what to call the posterior and the table in messages.
+        long_term: of this posterior, for a budget with `horizon: long`.
 
     Raises:
         InputError: the table was refused or is another than the posterior's, a budget that no plan meets, or a
@@ -63,7 +66,7 @@ def findings_of(
     posterior = Posterior.of(tree)
     spec = spec or posterior.spec
     subject = subject_of(posterior, spec)
-    recommendation = Recommendation.of(allocate(posterior, spec.budget))
+    recommendation = Recommendation.of(allocate(posterior, spec.budget, long_term=long_term))
     rule = spec.review if table is not None else spec.review.model_copy(update={"holdout_weeks": 0})
     checks = review(tree, rule, table=table, previous=previous, progress=progress, name=name, source=source)
     gates = readiness(
@@ -75,8 +78,8 @@ def findings_of(
         subject.as_of,
         spec.readiness,
         overrides_beside(spec, folder) if folder else {},
-        spec.budget.weeks,
-        tuple(spec.budget.new_channels),
+        spec.budget,
+        long_term,
     ).table()
     returns, curves = roi_table(posterior), response_curves(posterior, weeks=spec.budget.weeks)
     plans = scenarios_of(posterior, spec, folder, recommendation)
@@ -97,7 +100,8 @@ def findings_of(
         roi=returns,
         curves=curves,
         backing=backing_of(posterior),
-        right=chances(posterior, recommendation, subject),
+        right=chances(posterior, recommendation, spec),
+        long_term=None if long_term is None else long_term.roi(),
         gates=gates,
         review=tables["review"],
         tests=tables["evidence"],
@@ -122,11 +126,12 @@ def compared(changed: Change | None) -> dict[str, Any] | None:
     }
 
 
-def chances(posterior: Posterior, recommendation: Recommendation, subject: Subject) -> dict[str, float]:
+def chances(posterior: Posterior, recommendation: Recommendation, spec: ModelSpec) -> dict[str, float]:
     """The chance of each move that it is right; none of a plan that is made for the long term as well."""
     if recommendation.horizon != "short":
         return {}
-    return probability_right(posterior, recommendation.channels, recommendation.weeks, subject.margin)
+    budget = spec.budget.model_copy(update={"weeks": recommendation.weeks})
+    return probability_right(posterior, recommendation.channels, budget, spec.profit_margin)
 
 
 def scenarios_of(

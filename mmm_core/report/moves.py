@@ -13,34 +13,34 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from mmm_core.effects.curves import draws_at, spend_response
+from mmm_core.budget.question import channel_curves
+from mmm_core.budget.response import cell_outcomes
 from mmm_core.posterior.handle import Posterior
+from mmm_core.spec.budget_spec import Budget
 
 STILL = 1e-3
 """A change of less than this share of a channel's spend is none."""
 
 
 def probability_right(
-    posterior: Posterior, channels: pd.DataFrame, weeks: int, margin: float | None
+    posterior: Posterior, channels: pd.DataFrame, budget: Budget, margin: float | None
 ) -> dict[str, float]:
     """By channel whose spend moves, the posterior probability that the move is right.
 
     Args:
         channels: current_spend and recommended_spend of each channel; those without history are passed over.
-        weeks: length of the horizon.
+        budget: that the plan answers, in the short term.
         margin: money that a unit of the outcome leaves before media; None for units that nobody prices.
     """
     spend = channels.set_index("channel")
     with jax.enable_x64(True):
-        response = spend_response(posterior, weeks)
+        response, curves = channel_curves(posterior, budget)
         known = [name for name in response.channels if name in spend.index]
         place = [response.channels.index(name) for name in known]
         current = response.current.copy()
         planned = response.current.copy()
         planned[place] = spend.loc[known, "recommended_spend"].to_numpy(dtype=float)
-        both = np.asarray(
-            draws_at(response.arrays, jnp.asarray(np.stack([current, planned]) / response.unit))
-        )
+        both = np.asarray(cell_outcomes(curves, jnp.asarray(np.stack([current, planned]))))
     floor = 0.0 if margin is None else 1.0 / margin
     right = right_moves(both[1] - both[0], planned - current, np.maximum(current, planned), floor)
     return {name: right[i] for i, name in zip(place, known, strict=True) if i in right}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmm_core.budget.marginal_unit import POINTS, PROBABILITY, MarginalUnit, marginal_unit
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.moves import STILL
 from mmm_core.report.page import Block, Items, Section, Table
@@ -70,21 +71,31 @@ def _row(found: Findings, row: dict[str, Any]) -> tuple[str, ...]:
             signed=True,
         ),
         probability(right) if right == right else NONE,
-        reason(row, found.recommendation.channels, subject.outcome, subject.currency, not found.recommendation.words),
+        reason(row, found.recommendation.channels, subject.outcome, subject.currency, _marginal_in(found)),
     )  # fmt: skip
 
 
-def reason(row: dict[str, Any], table: pd.DataFrame, outcome: str, currency: str, plain: bool) -> str:
+def _marginal_in(found: Findings) -> str:
+    """What `mroi` is of: outcome, a probability, or something else that is maximised."""
+    plan = found.recommendation
+    if plan.marginal_in == PROBABILITY:
+        return PROBABILITY
+    return "maximised" if plan.words else "outcome"
+
+
+def reason(row: dict[str, Any], table: pd.DataFrame, outcome: str, currency: str, marginal_in: str) -> str:
     """Why a channel's spend is what it is, from what its next unit brings and the bound that it meets.
 
     Args:
-        plain: whether `mroi` is outcome of a unit of spend; else it is of what is maximised.
+        marginal_in: what `mroi` is of for a unit of spend: outcome, probability, or whatever else is maximised.
     """
     current, planned = float(row["current_spend"]), float(row["recommended_spend"])
     lower, upper, marginal = float(row["lower"]), float(row["upper"]), float(row["mroi"])
     slack = BOUND * max(upper, 1e-9)
-    unit = f"the next {money(1, currency)}" if currency else "the next unit"
-    brings = f"{unit} brings {_marginal(marginal, outcome, currency, plain)}"
+    told = marginal_unit(marginal_in, table["mroi"].to_numpy(dtype=float))
+    unit = f"the next {money(told.per, currency)}" if currency else f"the next {told.per:,.0f} of spend"
+    unit = "the next unit" if not currency and told.per == 1 else unit
+    brings = f"{unit} brings {_marginal(marginal, outcome, currency, told)}"
     if upper - lower <= slack:
         words = "its bounds leave no choice"
     elif planned >= upper - slack:
@@ -99,9 +110,12 @@ def reason(row: dict[str, Any], table: pd.DataFrame, outcome: str, currency: str
     return f"{words}. {note}" if note and note == note else words
 
 
-def _marginal(value: float, outcome: str, currency: str, plain: bool) -> str:
+def _marginal(value: float, outcome: str, currency: str, told: MarginalUnit) -> str:
     if not np.isfinite(value):
         return "nothing that is known"
+    if told.name == POINTS:
+        return f"{told.figure(value)} {POINTS}"
+    plain = told.name == "outcome"
     if outcome == "revenue" and currency and plain:
         text = money(value, currency)
         return f"{text.replace(figure(value), f'{value:.2f}')}" if abs(value) < 100 else text

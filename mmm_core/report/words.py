@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date
 
-from mmm_core.budget.change import change_in_words
+from mmm_core.budget.change import MOST_DIGITS, change_in_words
 
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
 """Of currencies that are written before the figure; any other by its code."""
@@ -103,6 +103,8 @@ UNITS = ((1e9, "bn"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 def _short(size: float) -> str:
     """Three digits, the same number of them in every row of a table: 19 million as 19.0M."""
+    if size >= MOST_DIGITS:
+        return f"{size:.3g}"
     for place, (unit, name) in enumerate(UNITS):
         # what rounds up to a thousand of a unit is one of the next
         if size >= 0.9995 * unit or place == len(UNITS) - 1:

@@ -153,6 +153,7 @@ def spent_against_recommended(
     *,
     before: Mapping[str, float] | None = None,
     margin: float | None = None,
+    price_rise: Mapping[str, float] | None = None,
 ) -> Followed:
     """Hold what was spent since a recommendation against it.
 
@@ -163,6 +164,7 @@ def spent_against_recommended(
         weeks: its horizon; default that by which the weeks before it have the spend of `before`, or the model's.
         before: spend of each channel in the weeks before it (`current_spend` of the allocation).
         margin: money that one unit of the outcome leaves; default the model's own.
+        price_rise: as `budget: price_rise`, by which the recommended plan would have bought; default the model's.
 
     Raises:
         InputError: a week that the data do not hold, no week gone by, fewer weeks before than the horizon, a paid
@@ -193,7 +195,10 @@ def spent_against_recommended(
         )
     first, last = calendar[position + 1], calendar[position + gone]
     factor, starts = _scaling(spend.sum(axis=0)[: position + 1], plan, weeks, spec.paid)
-    path, often = _path(posterior, factor, starts, position + 1, gone)
+    rises = spec.budget.price_rise if price_rise is None else price_rise
+    rise = np.array([rises.get(channel, 0.0) for channel in spec.paid])
+    media = np.where(factor > 1, np.maximum(factor, 1.0) ** (1 / (1 + rise)), factor)
+    path, often = _path(posterior, media, starts, position + 1, gone)
     difference, by_channel = _difference(posterior, path, often, first, last, weeks)
     now = spend[:, position + 1 : position + 1 + gone].sum(axis=(0, 1))
     planned = np.array(

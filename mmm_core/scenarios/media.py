@@ -82,6 +82,19 @@ def scaled(channel: Repeated, factor: np.ndarray, bought: np.ndarray) -> MediaPa
     return _path(channel, channel.as_spend * factor[:, None], channel.as_media * bought[:, None])
 
 
+def dearer(channel: Repeated, path: MediaPath, rise: float) -> MediaPath:
+    """The path with what its money buys where the price rises with spend over the horizon above that which comes again.
+
+    Args:
+        rise: power of the media bought by which the price rises (`mmm_core.budget.response.bought`).
+    """
+    usual = float(channel.as_spend.sum())
+    factor = float(path.spend.sum()) / usual if usual > 0 else 0.0
+    if factor <= 1:
+        return path
+    return MediaPath(path.spend, path.media * factor ** (1 / (1 + rise) - 1), path.frequency)
+
+
 def geo_rows(geo: str, geos: Sequence[str], where: str) -> np.ndarray:
     """Positions of a geo, or of all where it is "".
 

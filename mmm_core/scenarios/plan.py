@@ -21,9 +21,9 @@ from mmm_core.budget.question import refuse_currency
 from mmm_core.data.table import read_table
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
-from mmm_core.scenarios.controls import control_path
+from mmm_core.scenarios.controls import control_path, known_values
 from mmm_core.scenarios.horizon import Horizon
-from mmm_core.scenarios.media import MediaPath, changed, repeat, weekly
+from mmm_core.scenarios.media import MediaPath, changed, dearer, repeat, weekly
 from mmm_core.scenarios.plan_file import PlanFile, read_plan_file
 from mmm_core.scenarios.repeated import Repeated, repeated_channels
 from mmm_core.spec.file_beside import path_beside
@@ -80,6 +80,8 @@ class Planner:
         posterior: whose data come again.
         weeks: of the horizon.
         folder: where files that scenarios name lie.
+        price_rise: channel -> by what power of the media bought above the last period's its price rises, as
+            `budget: price_rise` has it.
 
     Raises:
         InputError: a horizon longer than the data.
@@ -90,8 +92,10 @@ class Planner:
         posterior: Posterior,
         weeks: int,
         folder: Path | None = None,
+        price_rise: Mapping[str, float] | None = None,
     ) -> None:
         self.posterior, self.folder = posterior, folder
+        self.price_rise = dict(price_rise or {})
         self.horizon = Horizon.of(posterior, weeks)
         self.geos = [str(geo) for geo in posterior.data["geo"].to_numpy()]
         self._repeated: dict[str, dict[str, Repeated]] = {}
@@ -127,8 +131,13 @@ class Planner:
         entries = self._entries(scenario, file, where)
         for channel, (key, entry) in entries.items():
             media[channel] = changed(repeated[channel], parts_of(entry), self.horizon, self.geos, key)
+        stated = frozenset() if file is None else frozenset(file.media)
+        for channel, rise in self.price_rise.items():
+            if channel in media and channel not in stated:
+                media[channel] = dearer(repeated[channel], media[channel], rise)
         controls = self._controls(scenario, file, where)
         worth = None if file is None or file.worth is None else self._by_geo(file.worth)
+        notes += self._unseen(controls)
         return self.plan(name, media, controls, worth, scenario.description, notes)
 
     def plan(
@@ -182,6 +191,28 @@ class Planner:
             for i, channel in enumerate(spec.paid)
             if most[i] > spec.readiness.extrapolation * seen[i] > 0
         }
+
+    def _unseen(self, controls: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+        """A remark on every control that goes where it never was in the modelled weeks.
+
+        Args:
+            controls: (geo, planned week and tail) of those that do not stay at their mean.
+        """
+        out = []
+        for control, path in controls.items():
+            seen, planned = known_values(self.posterior, control), path[:, : self.horizon.weeks]
+            low, high = float(seen.min()), float(seen.max())
+            slack = 1e-6 * max(abs(low), abs(high))
+            for end, is_beyond in (
+                (float(planned.max()), planned.max() > high + slack),
+                (float(planned.min()), planned.min() < low - slack),
+            ):
+                if is_beyond:
+                    out.append(
+                        f"{control} goes to {end:.4g}, and the model has seen {low:.4g} to {high:.4g}: what it brings "
+                        "there is an extrapolation"
+                    )
+        return tuple(out)
 
     def _file(self, scenario: Scenario, where: str) -> tuple[PlanFile | None, tuple[str, ...]]:
         if scenario.plan is None:

@@ -78,19 +78,7 @@ def over(budget: Budget, weeks: int) -> Budget:
     """The same question over another horizon. Raises InputError where it states money."""
     if weeks == budget.weeks:
         return budget
-    groups = [group.spend for group in budget.groups.values()] + [rule.spend for rule in budget.geos.values()]
-    money = [
-        name
-        for name, stated in (
-            ("total", budget.total is not None),
-            ("bounds", any(budget.bounds_of(name).spend is not None for name in budget.bounds)),
-            ("groups or geos", any(spend is not None for spend in groups)),
-            ("commitments", bool(budget.commitments)),
-            ("all_or_nothing", bool(budget.all_or_nothing)),
-            ("goal", budget.goal is not None and budget.goal.outcome is not None),
-        )
-        if stated
-    ]
+    money = budget.money
     if money:
         raise InputError(
             f"budget: {listed(money)} is money over {budget.weeks} weeks, and the scenarios' horizon is {weeks}: make "

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.budget.change import amount
 from mmm_core.data.weeks import with_first_day
 from mmm_core.effects.roi import summarise
 from mmm_core.errors import InputError, nearest
@@ -373,7 +374,7 @@ def evaluate_scenarios(
     except ValueError as error:
         raise InputError(str(error)) from None
     weeks = asked.weeks or budget.weeks
-    planner = Planner(posterior, weeks, folder)
+    planner = Planner(posterior, weeks, folder, price_rise=budget.price_rise)
     evaluator = Evaluator(posterior, weeks, seed)
     makers: dict[str, Any] = {CURRENT: planner.current}
     if asked.recommended:
@@ -394,7 +395,13 @@ def evaluate_scenarios(
         try:
             followed.append(
                 spent_against_recommended(
-                    posterior, made.spend, made.after, made.weeks, before=made.before, margin=margin
+                    posterior,
+                    made.spend,
+                    made.after,
+                    made.weeks,
+                    before=made.before,
+                    margin=margin,
+                    price_rise=budget.price_rise,
                 )
             )
         except InputError as error:
@@ -437,7 +444,7 @@ def _worst(draws: np.ndarray) -> float:
 
 
 def _money(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
+    return amount(value) if abs(value) >= 100 else f"{value:,.3g}"
 
 
 def _percent(share: float) -> str:

@@ -18,9 +18,12 @@ DEFAULT = "default"
 
 AS_LIST, AS_MAPPING = "bounds as a list", "bounds as a mapping"
 
-Amount = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+MOST_MONEY = 1e15
+"""No budget is larger in any currency: above it a slip of the pen, and figures that no table holds."""
+
+Amount = Annotated[float, Field(le=MOST_MONEY, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=MOST_MONEY, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=MOST_MONEY, allow_inf_nan=False)]
 Range = tuple[Amount, Amount]
 
 
@@ -191,6 +194,7 @@ class Budget(Strict):
     total: float | None = Field(
         default=None,
         gt=0,
+        le=MOST_MONEY,
         allow_inf_nan=False,
         description="in the currency of spend; default: the last period's. With a goal: the most it may be",
     )
@@ -306,6 +310,22 @@ class Budget(Strict):
             "all_or_nothing": tuple(self.all_or_nothing),
             "price_rise": tuple(self.price_rise),
         }
+
+    @property
+    def money(self) -> tuple[str, ...]:
+        """Keys that state money over the period."""
+        of_parts = [group.spend for group in self.groups.values()] + [
+            rule.spend for rule in self.geos.values()
+        ]
+        stated = {
+            "total": self.total is not None,
+            "bounds": any(self.bounds_of(name).spend is not None for name in self.bounds),
+            "groups or geos": any(spend is not None for spend in of_parts),
+            "commitments": bool(self.commitments),
+            "all_or_nothing": bool(self.all_or_nothing),
+            "goal": self.goal is not None and self.goal.outcome is not None,
+        }
+        return tuple(name for name, is_stated in stated.items() if is_stated)
 
     @property
     def asks_more(self) -> tuple[str, ...]:

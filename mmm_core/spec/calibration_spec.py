@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from mmm_core.spec.currency import DEFAULT
 from mmm_core.spec.file_beside import FileBeside
 from mmm_core.spec.media_spec import Strict
 
@@ -78,7 +79,7 @@ class EvidenceRule(Strict):
         description="a test needs review if tests of other channels ran in more than this share of its geos and days",
     )
     currency: str = Field(
-        default="USD", description="currency of the model's table; a test in another one is rejected"
+        default=DEFAULT, description="currency of the model's table; a test in another one is rejected"
     )
     accept_status: tuple[Literal["approved", "needs review"], ...] = Field(
         default=(),

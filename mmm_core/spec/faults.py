@@ -173,7 +173,8 @@ def _number(fault: Any, where: list[str], root: type[BaseModel]) -> str:
         stated = () if field is None else (*field.metadata, *_inner_limits(get_args(field.annotation)))
     whole = fault["type"] in _WHOLE or (int in kinds and float not in kinds)
     bounds = {name: getattr(limit, name) for name in _RANGE for limit in stated if hasattr(limit, name)}
-    words = " and ".join(f"{_RANGE[name]} {bound}" for name, bound in bounds.items())
+    told = {name: f"{bound:g}" if abs(bound) >= 1e6 else str(bound) for name, bound in bounds.items()}
+    words = " and ".join(f"{_RANGE[name]} {bound}" for name, bound in told.items())
     if set(bounds) == {"ge", "le"}:
         words = f"from {bounds['ge']} to {bounds['le']}"
     return f"a {'whole ' if whole else ''}number {words}".rstrip()

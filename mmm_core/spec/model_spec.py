@@ -20,6 +20,7 @@ from mmm_core.json_text import dumps
 from mmm_core.priors import Prior
 from mmm_core.spec.budget_spec import DEFAULT, Budget
 from mmm_core.spec.calibration_spec import Calibration
+from mmm_core.spec.currency import with_one_currency
 from mmm_core.spec.experiments_spec import Experiments
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
@@ -277,9 +278,9 @@ class ModelSpec(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_margin(cls, value: Any) -> Any:
+    def _one_margin_and_currency(cls, value: Any) -> Any:
         """One fact is stated once."""
-        return with_one_margin(value) if isinstance(value, dict) else value
+        return with_one_currency(with_one_margin(value)) if isinstance(value, dict) else value
 
     @model_validator(mode="before")
     @classmethod

@@ -24,6 +24,7 @@ from pydantic import Field, WithJsonSchema, field_validator, model_validator
 from pydantic.functional_validators import BeforeValidator
 
 from mmm_core.errors import nearest, shown
+from mmm_core.spec.budget_spec import MOST_MONEY
 from mmm_core.spec.file_beside import FileBeside
 from mmm_core.spec.media_spec import Strict
 from mmm_core.spec.names import Component, refuse_names_alike
@@ -33,6 +34,9 @@ CURRENT, RECOMMENDED = "current", "recommended"
 
 ALL, GEOS, REST = "all", "geos", "rest"
 """Keys: every paid channel; parts of some geos; the weeks that no other key names."""
+
+MOST_TIMES = 1e4
+"""More than this many times what was spent is a slip of the pen."""
 
 Form = Literal["share", "amount", "last", "last_year"]
 
@@ -79,10 +83,16 @@ def change_of(value: Any) -> Change:
     if isinstance(value, int | float):
         if not math.isfinite(value):
             raise ValueError(f"{value} is no number to plan with: write a finite one")
+        if abs(value) > MOST_MONEY:
+            raise ValueError(
+                f"{value:g} is no amount to plan with: the nearest feasible figure is {MOST_MONEY:g}"
+            )
         return Change("amount", float(value))
     text = str(value).strip()
     if found := _PERCENT.fullmatch(text):
         share = float(found[2]) / 100 * (1 if found[1] == "+" else -1)
+        if share > MOST_TIMES:
+            raise ValueError(f"{text} is no change to plan with: the most is +{100 * MOST_TIMES:.0f}%")
         if share < -1:
             raise ValueError(f"{text} takes away more than there is: -100% or `off` is the most")
         return Change("share", share)

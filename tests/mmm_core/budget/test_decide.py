@@ -13,6 +13,7 @@ from mmm_core.budget.question import question
 from mmm_core.budget.response import outcomes
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
+from mmm_core.report.moves_section import reason
 from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, adstocked, hill, panel_spec, posterior, weekly_table
@@ -241,7 +242,7 @@ def test_a_channel_without_spend_in_history_says_how_to_plan_it():
 
 @pytest.mark.parametrize("margin", [-0.5, 0.0])
 def test_a_margin_that_is_not_positive_is_refused(margin):
-    with pytest.raises(ValueError, match="greater than 0"):
+    with pytest.raises(ValueError, match="write a number above 0"):
         Budget(goal={"profit": {"margin": margin}})
 
 
@@ -251,6 +252,26 @@ def test_allocate_answers_what_else_is_asked_and_says_it(tree):
     np.testing.assert_allclose(found.channels["recommended_spend"], same.channels["recommended_spend"])
     assert found.words[0] == "maximised: mean outcome of the worst 20% of draws (CVaR at 0.8)"
     assert allocate(tree, asked()).words == ()
+
+
+def test_what_a_probability_gains_is_told_in_percentage_points(tree):
+    found = allocate(tree, asked(objective={"probability": {}}, total=1200))
+    assert found.marginal_in == "probability"
+    binding = [line for line in found.words if "binds" in line]
+    assert binding
+    assert all("percentage points of probability" in line and "outcome" not in line for line in binding)
+    row = found.channels.to_dict("records")[0]
+    told = reason(row, found.channels, "revenue", "USD", found.marginal_in)
+    assert "percentage points of probability" in told or "no choice" in told
+    assert allocate(tree, asked(goal={"profit": {"margin": 0.2}})).marginal_in == "net"
+
+
+def test_a_probability_is_bounded_by_one_and_a_sure_plan_is_proved():
+    # where every draw can be won the relaxation of a probability has no bound of its own
+    found = decide(posterior(draws=20), asked(objective={"probability": {}}))
+    assert found.certificate.value == found.certificate.bound == 1.0
+    assert found.certificate.stopped_early == ""
+    assert not any("inf" in line for line in found.words)
 
 
 def test_where_profit_is_the_goal_a_plan_that_spends_less_gains_what_it_saves(tree):

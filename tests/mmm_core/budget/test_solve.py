@@ -14,7 +14,7 @@ from mmm_core.budget.constraints import Constraints, Limit, conflict
 from mmm_core.budget.objective import Objective
 from mmm_core.budget.problem import Goal, Problem
 from mmm_core.budget.response import outcomes, saturating
-from mmm_core.budget.solve import Unreachable, solve
+from mmm_core.budget.solve import PROVED, Unreachable, certified, solve
 from mmm_core.budget.target import highest_return
 
 NAMES = ("tv", "search", "radio")
@@ -306,6 +306,18 @@ def test_a_price_that_rises_with_spend_buys_less_and_is_bounded():
     # twice the unit buys 2 ** (1 / 1.5) times its media; at and below the unit prices stay
     same = cheap.outcome(jnp.array([20.0 * 2 ** (1 / 1.5), 20.0, 10.0]))
     np.testing.assert_allclose(dear.outcome(spend), same)
+
+
+def test_a_step_that_ended_early_is_not_said_of_a_plan_that_is_proved():
+    problem = asked(CONCAVE, constraints())
+    found = solve(problem)
+    value = found.certificate.value
+    proved, loose = (
+        certified(problem, found.spend, value, bound, "envelopes", "a step ended early").certificate
+        for bound in (value * (1 + 0.5 * PROVED), value * (1 + 5 * PROVED))
+    )
+    assert proved.stopped_early == ""
+    assert loose.stopped_early == "a step ended early"
 
 
 def test_a_solver_that_stops_early_says_so_and_its_plan_is_still_certified():

@@ -169,6 +169,7 @@ def test_warnings_alone_are_exit_code_0(folder, tmp_path):
         (("curves", "--posterior", "weekly.csv"), "weekly.csv: not a netCDF file"),
         (("allocate", "--posterior", "posterior.nc", "--total", "1e12"), "cannot be spent"),
         (("allocate", "--posterior", "posterior.nc", "--total", "-1"), "--total must be a number above 0"),
+        (("allocate", "--posterior", "posterior.nc", "--total", "1e300"), "of at most 1e+15, got 1e+300"),
         (("allocate", "--posterior", "posterior.nc", "--total", "nan"), "--total must be a number above 0"),
         (("allocate", "--posterior", "posterior.nc", "--total", "inf"), "--total must be a number above 0"),
         (

@@ -119,7 +119,7 @@ def test_the_yaml_of_another_model_is_refused(folder, tmp_path):
     other.write_text(yaml.safe_dump({**SPEC, "model": "another"}))
     said = reconcile(folder, "--model", other)
     assert said.returncode == 2
-    assert "--model is of another, the posterior of compared" in said.stderr
+    assert "is of another, the posterior of compared" in said.stderr
 
 
 def test_the_geo_experiments_that_the_yaml_names_are_read_too(folder):

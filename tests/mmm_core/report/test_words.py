@@ -21,6 +21,7 @@ from mmm_core.report.words import change_of, counted, day, enumeration, figure, 
         (19e6, "$19.0M"),
         (-527e3, "−$527k"),
         (float("nan"), "–"),
+        (1e300, "$1e+300"),
     ],
 )
 def test_money(value, shown):

@@ -71,6 +71,22 @@ def test_of_a_recommendation_that_is_not_over_the_weeks_gone_by_count():
     assert list(found.table["difference"]) == pytest.approx(list(found.by_channel.mean(axis=0)))
 
 
+def test_a_recommendation_would_have_bought_at_prices_that_rise():
+    tree = whole()
+    half, less = (
+        spent_against_recommended(
+            tree, {"tv": 4000.0, "search": 100.0}, week_before(tree, WEEKS), price_rise=rise
+        )
+        for rise in ({}, {"tv": 1.0, "search": 1.0})
+    )
+    tv, search = less.channels.index("tv"), less.channels.index("search")
+    assert less.by_channel[:, tv].mean() > half.by_channel[:, tv].mean()  # it would have brought less
+    np.testing.assert_array_equal(
+        less.by_channel[:, search], half.by_channel[:, search]
+    )  # no more than before
+    np.testing.assert_array_equal(less.recommended, half.recommended)
+
+
 def test_what_was_recommended_was_spent():
     table = weekly_table()
     media = ["tv_spend", "search_spend", "search_clicks"]

@@ -68,6 +68,30 @@ def test_spend_is_as_it_is_said(small, entry, spent):
     np.testing.assert_allclose(plan.planned["sends"], LAST["sends"])
 
 
+def test_more_money_buys_less_where_the_budget_says_that_prices_rise(small):
+    was = LAST["search_spend"].to_numpy()
+    dear = Planner(small.posterior, WEEKS, price_rise={"search": 0.25})
+    plan = dear.written("x", scenario(spend={"search": "+50%", "tv": "+50%"}))
+    np.testing.assert_allclose(plan.spend[0, :, 1], 1.5 * was)
+    # buying v times the media costs v^1.25 times the money, over the whole period
+    np.testing.assert_allclose(plan.planned["search_clicks"], 2.5 * was * 1.5 ** (1 / 1.25))
+    np.testing.assert_allclose(plan.planned["tv_spend"], 1.5 * LAST["tv_spend"])
+    less = dear.written("x", scenario(spend={"search": "-50%"}))
+    np.testing.assert_allclose(less.planned["search_clicks"], 2.5 * 0.5 * was)
+    np.testing.assert_allclose(dear.current().planned["search_clicks"], 2.5 * was)
+
+
+def test_a_control_that_goes_where_it_never_was_is_remarked(small):
+    price = weekly_table()["price"]
+    beyond = small.written("x", scenario(controls={"price": {"2": float(price.max()) * 3}}))
+    (remark,) = beyond.notes
+    assert remark.startswith(f"price goes to {3 * price.max():.4g}, and the model has seen ")
+    assert remark.endswith("an extrapolation")
+    (below,) = small.written("x", scenario(controls={"price": 0})).notes
+    assert below.startswith("price goes to 0, ")
+    assert small.written("x", scenario(controls={"price": float(price.iloc[-1])})).notes == ()
+
+
 def test_all_channels_change_but_those_that_are_named(small):
     plan = small.written("x", scenario(spend={"all": "-50%", "tv": "+10%"}))
     was = LAST[["tv_spend", "search_spend"]].sum().to_numpy()

@@ -253,7 +253,11 @@ def test_a_new_key_at_its_default_changes_no_hash():
         (["fit", "draws"], 10**9, "fit.draws: write a whole number from 100 to 100000, got 1000000000"),
         (["fit", "warmup"], 10**9, "fit.warmup: write a whole number from 100 to 100000, got 1000000000"),
         (["fit", "target_accept"], 2, "write a number above 0.5 and below 1, got 2"),
-        (["budget"], {"total": "lots"}, "budget.total: write a number above 0, got 'lots'"),
+        (
+            ["budget"],
+            {"total": "lots"},
+            "budget.total: write a number above 0 and of at most 1e+15, got 'lots'",
+        ),
         (
             ["media", "channels", "tv", "adstock"],
             {"l_max": "eight"},

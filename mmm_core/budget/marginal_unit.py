@@ -1,0 +1,61 @@
+"""In what a marginal figure is told: outcome for one more unit of spend, or percentage points of a probability.
+
+A dollar moves a probability by millionths of a point, so that its marginal figures are told for the power of ten of
+spend that moves it by at least a hundredth of a point where it moves it most.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+PROBABILITY = "probability"
+POINTS = "percentage points of probability"
+LEAST_POINTS = 0.01
+MOST_SPEND = 1e6
+
+
+@dataclass(frozen=True)
+class MarginalUnit:
+    """How what is maximised is told, for how much spend.
+
+    Attributes:
+        name: of the figure. scale: what a figure is multiplied by. per: units of spend that it is told for.
+    """
+
+    name: str
+    scale: float = 1.0
+    per: float = 1.0
+
+    def figure(self, slope: float) -> str:
+        """A slope per unit of spend, as it is told."""
+        return f"{self.scale * self.per * slope:.3g}"
+
+    @property
+    def more(self) -> str:
+        """So much more spend, in words."""
+        return "one more unit of spend" if self.per == 1 else f"{self.per:,.0f} more of spend"
+
+    @property
+    def less(self) -> str:
+        """So much less."""
+        return "one unit of spend less" if self.per == 1 else f"{self.per:,.0f} of spend less"
+
+    @property
+    def last(self) -> str:
+        """The last so much of a channel's spend."""
+        return "the last unit of spend" if self.per == 1 else f"the last {self.per:,.0f} of spend"
+
+
+def marginal_unit(name: str, slopes: np.ndarray) -> MarginalUnit:
+    """The unit of slopes per unit of spend; `name` is what is maximised, `PROBABILITY` where that is one."""
+    if name != PROBABILITY:
+        return MarginalUnit(name)
+    known = np.abs(slopes[np.isfinite(slopes)])
+    steepest = 100 * float(known.max(initial=0.0))
+    if steepest <= 0:
+        return MarginalUnit(POINTS, 100.0)
+    per = 10.0 ** max(math.ceil(math.log10(LEAST_POINTS / steepest)), 0)
+    return MarginalUnit(POINTS, 100.0, min(per, MOST_SPEND))
