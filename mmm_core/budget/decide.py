@@ -34,12 +34,6 @@ if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
 
 
-AFTER_THE_HORIZON = (
-    "weeks are planned as if no media followed the horizon: what its last weeks carry over then saturates with "
-    "nothing, so they look better than they will be where media go on, and the gain is larger than it will be"
-)
-
-
 @dataclass(frozen=True)
 class Decision:
     """A recommended plan with its certificate.
@@ -212,8 +206,6 @@ def _words(asked: Question, answer: Answer) -> list[str]:
         f"certificate: no plan within the constraints {better} than {bound}; this one has {value}, a gap of "
         f"{certificate.gap:.2%}. It rests on {certificate.rests_on}",
     ]
-    if isinstance(problem.response, Flight):
-        out.append(AFTER_THE_HORIZON)
     if certificate.stopped_early:
         out.append(f"stopped early: {certificate.stopped_early}; the certificate holds for the plan as it is")
     return [*out, *(binding.words for binding in certificate.binding)]

@@ -2,8 +2,9 @@
 
 A plan is the spend of each channel in each of the next H weeks. It buys media at the price of the week of the last
 period that it takes the place of, or where nothing was bought then, at the period's; shared out over geos as then.
-The media go through the model itself: what the weeks before carry in saturates with them, what they carry out after
-the horizon counts. Weeks are therefore no sum of cells, as `mmm_core.budget.response.Curves` are.
+The media go through the model itself: what the weeks before carry in saturates with them, and what they carry out after
+the horizon counts and saturates with the media that go on there, `ChannelResponse.carried`, which no plan changes.
+Weeks are therefore no sum of cells, as `mmm_core.budget.response.Curves` are.
 
 The last period's own spend, week by week, gives what `mmm_core.effects.curves` says it brings.
 """
@@ -29,7 +30,7 @@ class ChannelFlight:
     """What one channel's weekly spend becomes.
 
     Attributes:
-        base: carry-in, lags and saturation of the channel, `mmm_core.effects.curves.ChannelResponse`.
+        base: media before and after, lags and saturation of the channel, `mmm_core.effects.curves.ChannelResponse`.
         rate: (draw or 1, geo, week) media, in the form that carries over, or saturates, that a unit of spend buys.
     """
 

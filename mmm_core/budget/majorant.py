@@ -1,10 +1,11 @@
 """A concave function of a weekly plan that lies on or above what the plan brings, draw by draw.
 
-What saturates is linear in the plan. In place of the saturation curve of each draw, geo and week stands its least
-concave majorant over the arguments that plans can reach: the line from the least argument to where it touches the
-curve, and the curve from there on. Curves that are concave anyway stay what they are. Of a curve that does not say
-where it is steepest, the value at the greatest argument is used; of a response that counts against the outcome, the
-one at the least; of the exponential of a logarithmic KPI, the chord.
+What saturates is linear in the plan: media before the horizon and after it are a constant of it. In place of the
+saturation curve of each draw, geo and week stands its least concave majorant over the arguments that plans can reach:
+the line from the least argument to where it touches the curve, and the curve from there on. Curves that are concave
+anyway stay what they are. Of a curve that does not say where it is steepest, the value at the greatest argument is
+used; of a response that counts against the outcome, the one at the least; of the exponential of a logarithmic KPI, the
+chord.
 """
 
 from __future__ import annotations

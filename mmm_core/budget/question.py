@@ -103,7 +103,7 @@ def question(
     spec = posterior.spec
     budget = budget or spec.budget
     _refuse(budget, posterior)
-    response = spend_response(posterior, budget.weeks)
+    response = spend_response(posterior, budget.weeks, budget.after)
     new = tuple(budget.new_channels)
     channels = (*response.channels, *new)
     geos = [str(geo) for geo in posterior.data["geo"].to_numpy()]
@@ -175,7 +175,7 @@ def channel_curves(
     Raises:
         InputError: as `question` of horizon and long term.
     """
-    response = _discounted(spend_response(posterior, budget.weeks), budget, posterior)
+    response = _discounted(spend_response(posterior, budget.weeks, budget.after), budget, posterior)
     channels = tuple(response.channels)
     rise = np.array([budget.price_rise.get(channel, 0.0) for channel in channels])
     curves = Curves(response.arrays, jnp.asarray(response.unit), jnp.asarray(rise))

@@ -1,9 +1,14 @@
 """Response curves: what a channel's spend over the coming weeks brings, as draws.
 
-The next H weeks repeat the flighting of the last H, each channel's spend scaled by a multiplier. Media of the
-weeks before still carry over into them, but their outcome is not counted: a response is the outcome with the horizon's
-media less the outcome with no spend at all. What those media bring after the horizon counts too: l_max weeks without
-spend follow it.
+The next H weeks repeat the flighting of the last H, each channel's spend scaled by a multiplier. What those media bring
+after the horizon counts too, in the l_max weeks that they carry over into. Media before the horizon carry over into it,
+and media after it go on as in the last H weeks, the same weeks over and over, whatever the multiplier. Both are there
+with the horizon's media and without them, and saturate with them; their own outcome is not counted. A response is
+
+    outcome(before, horizon's media, after) - outcome(before, nothing, after)
+
+from the horizon's first week to the last that it carries over into, so that the difference of two multipliers is that
+of the outcomes themselves. With `after: none` nothing is bought after the horizon.
 
 Exposure scales with spend (the period's cost per impression holds); of reach and frequency, reach does and the
 frequency stays. A unit of KPI is worth what it was in the period, its average afterwards. A time-varying effect stays
@@ -35,6 +40,7 @@ from mmm_core.model.media import MediaModel, lag_weights, lag_weights_of_draws
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled, outcome_name
 from mmm_core.posterior.predictor import Predictor
+from mmm_core.spec.budget_spec import After
 from mmm_core.transforms.saturation import SATURATIONS
 
 MULTIPLIERS: tuple[float, ...] = tuple(np.linspace(0.0, 2.0, 41).round(3).tolist())
@@ -54,12 +60,13 @@ class ChannelResponse:
     """What one channel's media become in the horizon and the l_max weeks after it.
 
     Media that carry over before they saturate are carried + m * planned at a multiplier m, adstock being linear. Media
-    that saturate first are `flight`, saturated at m times its size and then carried over; what came before adds a
+    that saturate first are `flight`, saturated at m times its size and then carried over; other weeks add a
     constant. Of reach and frequency the reach is scaled: m * planned, all that the horizon adds.
 
     Attributes:
         saturation: kind of the curve; parameters: of it, by name, each (draw,).
-        carried: (draw, geo, week), scaled media of the weeks before; the response to them where media saturate first.
+        carried: (draw, geo, week), scaled media of the weeks before and after; the response to them where media
+            saturate first.
         planned: (draw, geo, week), those of the horizon; None where `flight` is in its place.
         flight: (geo, week), scaled media of the horizon before they carry over, where they saturate first; else None.
         lags: (draw, lag) weights.
@@ -197,10 +204,12 @@ class Periods:
         return cls(start, current, np.array(repeated), since)
 
 
-def spend_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> SpendResponse:
-    """The response to spend of the next `weeks` weeks (default: the model's `budget: weeks`).
+def spend_response(
+    tree: xr.DataTree | Posterior, weeks: int | None = None, after: After | None = None
+) -> SpendResponse:
+    """The response to spend of the next `weeks` weeks, with media that continue after them or none.
 
-    Call inside `jax.enable_x64(True)`.
+    Both as the model's `budget:` has them by default. Call inside `jax.enable_x64(True)`.
 
     Raises:
         InputError: the table holds fewer weeks than the horizon.
@@ -219,7 +228,8 @@ def spend_response(tree: xr.DataTree | Posterior, weeks: int | None = None) -> S
     positions = response_positions(posterior, weeks)
     predictor = posterior.predictor(positions)
     periods = Periods.of(data["spend"].to_numpy().sum(axis=0), weeks)
-    responses = _channel_responses(predictor, weeks, tail, periods.start)
+    goes_on = (after or spec.budget.after) == "continue"
+    responses = _channel_responses(predictor, weeks, tail, periods.start, goes_on)
     ceiling = np.moveaxis(predictor.parameters.coefficient, -1, 0) * predictor.media.unit
     if predictor.parameters.multiplier is not None:
         ceiling = ceiling * predictor.parameters.multiplier[:, -1].T[..., None]
@@ -251,11 +261,12 @@ def response_positions(posterior: Posterior, weeks: int) -> np.ndarray:
 
 
 def _channel_responses(
-    predictor: Predictor, weeks: int, tail: int, start: np.ndarray
+    predictor: Predictor, weeks: int, tail: int, start: np.ndarray, goes_on: bool
 ) -> tuple[ChannelResponse, ...]:
     """Media of every channel, organic ones too, in the horizon that repeats some weeks and the tail after it.
 
-    Paid channels repeat the weeks from `start` (paid channel,) on, organic ones the last.
+    Paid channels repeat the weeks from `start` (paid channel,) on, organic ones the last. In the tail the last weeks
+    come again where media go on.
     """
     model, layout = predictor.media, predictor.media.layout
     shape = {name: jnp.asarray(values) for name, values in predictor.parameters.shape.items()}
@@ -283,7 +294,9 @@ def _channel_responses(
             values = saturated * media[..., i] if reached else saturated
         else:
             values = values[None]
-        history = jnp.pad(values[..., length - tail :], ((0, 0), (0, 0), (0, weeks + tail)))
+        later = repeating(values[..., length - weeks :], tail) * float(goes_on)
+        history = jnp.pad(values[..., length - tail :], ((0, 0), (0, 0), (0, weeks)))
+        others = jnp.concatenate([history, later], axis=-1)
         flight = jnp.pad(values[..., again], ((0, 0), (0, 0), (0, tail)))
         raw = None
         if saturated_first and not reached:
@@ -292,7 +305,7 @@ def _channel_responses(
             ChannelResponse(
                 saturation=kind,
                 parameters=shape_of_channel,
-                carried=carry(history, lags[:, i])[..., tail:],
+                carried=carry(others, lags[:, i])[..., tail:],
                 planned=None if raw is not None else carry(flight, lags[:, i]),
                 flight=raw,
                 lags=lags[:, i],
@@ -314,6 +327,11 @@ def carry(media: Any, lags: Any) -> Any:
         late = jnp.pad(media[..., :-lag], ((0, 0), (0, 0), (lag, 0)))
         out = out + lags[:, lag, None, None] * late
     return out
+
+
+def repeating(values: Any, weeks: int, axis: int = -1) -> Any:
+    """Values over and over for so many weeks, which lie on `axis`."""
+    return values.take(np.arange(weeks) % values.shape[axis], axis=axis)
 
 
 def repeated_values(values: np.ndarray, weeks: int, tail: int) -> np.ndarray:
@@ -360,7 +378,10 @@ def was_off(channel: str, weeks: int, last_week: np.datetime64) -> str:
 
 
 def response_draws(
-    tree: xr.DataTree | Posterior, multipliers: Sequence[float] = MULTIPLIERS, weeks: int | None = None
+    tree: xr.DataTree | Posterior,
+    multipliers: Sequence[float] = MULTIPLIERS,
+    weeks: int | None = None,
+    after: After | None = None,
 ) -> xr.Dataset:
     """Draws behind `response_curves`, with its arguments.
 
@@ -370,7 +391,7 @@ def response_draws(
     if len(multipliers) == 0 or min(multipliers) < 0:
         raise InputError(f"multipliers must be 0 or more, got {list(multipliers)}")
     with jax.enable_x64(True):
-        response = spend_response(tree, weeks)
+        response = spend_response(tree, weeks, after)
         grid = np.repeat(np.asarray(multipliers, dtype=float)[:, None], len(response.channels), axis=1)
         draws = np.asarray(draws_at(response.arrays, jnp.asarray(grid)))
     return xr.Dataset(
@@ -394,7 +415,10 @@ def response_draws(
 
 
 def response_curves(
-    tree: xr.DataTree | Posterior, multipliers: Sequence[float] = MULTIPLIERS, weeks: int | None = None
+    tree: xr.DataTree | Posterior,
+    multipliers: Sequence[float] = MULTIPLIERS,
+    weeks: int | None = None,
+    after: After | None = None,
 ) -> pd.DataFrame:
     """Incremental outcome of each paid channel at multiples of its last period's spend.
 
@@ -405,6 +429,7 @@ def response_curves(
         tree: a posterior.
         multipliers: multiples of the spend of the last `weeks` weeks, not negative.
         weeks: the horizon; default the model's `budget: weeks`.
+        after: whether media continue after it; default the model's `budget: after`.
 
     Returns:
         A row a channel and multiplier: channel, spend, multiplier, mean, q05, q95 (outcome over the horizon and the
@@ -415,7 +440,7 @@ def response_curves(
     Raises:
         InputError: a negative multiplier, or a horizon longer than the data.
     """
-    found = response_draws(tree, multipliers, weeks)
+    found = response_draws(tree, multipliers, weeks, after)
     parts = []
     for channel in found["channel"].to_numpy():
         draws = found["response"].sel(channel=channel).to_numpy()

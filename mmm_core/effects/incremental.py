@@ -20,6 +20,7 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.data.plan import RECENT_WEEKS
+from mmm_core.effects.curves import repeating
 from mmm_core.effects.roi import summarise
 from mmm_core.errors import InputError, nearest
 from mmm_core.posterior.handle import Posterior
@@ -33,7 +34,7 @@ class Counterfactual:
 
     Attributes:
         factual, exposure: (geo, week, channel), media history first.
-        frequency: (geo, week, channel) of the counterfactual, relative to its mean; None where it is the fitted one.
+        factual_frequency, frequency: (geo, week, channel), relative to its mean; None where no channel has one.
         changed: positions of the channels that differ.
         counted: (geo, modelled or appended week), whether the outcome counts.
         beyond: weeks appended.
@@ -41,6 +42,7 @@ class Counterfactual:
 
     factual: np.ndarray
     exposure: np.ndarray
+    factual_frequency: np.ndarray | None
     frequency: np.ndarray | None
     changed: tuple[int, ...]
     counted: np.ndarray
@@ -58,6 +60,7 @@ def incremental(
     geos: Sequence[str] | None = None,
     carry_out: bool = True,
     beyond: bool = False,
+    again: int = 0,
     revenue: bool = True,
     draws: np.ndarray | None = None,
 ) -> xr.Dataset:
@@ -75,8 +78,9 @@ def incremental(
         frequency: the same for the frequency, in the table's units.
         geos: where media change and the outcome counts; everywhere by default.
         carry_out: count the weeks after `end` as well.
-        beyond: count what carries out after the data too, over as many weeks as the longest lag. No media are bought
-            there; base (for the logarithm) and worth of a unit are their means of the last 13 weeks.
+        beyond: count what carries out after the data too, over as many weeks as the longest lag. Base (for the
+            logarithm) and worth of a unit are there their means of the last 13 weeks.
+        again: how many of the data's last weeks media repeat there, over and over, on both sides; 0: none are bought.
         revenue: in revenue, where a unit of the KPI has one, or in the KPI's own units.
         draws: positions of the draws to use, chains one after the other; all by default.
 
@@ -93,14 +97,14 @@ def incremental(
     if beyond and not carry_out:
         raise InputError("incremental: `beyond` counts what is carried out: it needs `carry_out`")
     change = _counterfactual(
-        predictor, data, start, end, multiplier, exposure, frequency, geos, carry_out, beyond
+        predictor, data, start, end, multiplier, exposure, frequency, geos, carry_out, beyond, again
     )
     worth = predictor.worth if revenue else np.ones_like(predictor.worth)
     worth = _appended(worth, change.beyond) * change.counted
     channels = list(change.changed)
     alone, joint = np.empty((predictor.draws, len(channels))), np.empty(predictor.draws)
     for which in predictor.chunks():
-        was = predictor.media_terms(which, change.factual)
+        was = predictor.media_terms(which, change.factual, change.factual_frequency)
         term = (was - predictor.media_terms(which, change.exposure, change.frequency))[..., channels]
         base = _appended(predictor.expected(predictor.baseline_terms(which), which), change.beyond)
         expected = predictor.with_media(base, was)
@@ -144,6 +148,7 @@ def _counterfactual(
     geos: Sequence[str] | None,
     carry_out: bool,
     beyond: bool,
+    again: int,
 ) -> Counterfactual:
     labels = data["exposure"]
     window = _window(data, start, end)
@@ -156,15 +161,13 @@ def _counterfactual(
         other = labels if exposure is None else _replaced(labels, exposure, within, "exposure")
     if (other < 0).any():
         raise InputError("incremental: negative media")
-    often = None
+    often = other_often = data.get("frequency")
     moved = (other != labels).any(["geo", "media_week"]).to_numpy()
     if frequency is not None:
-        if "frequency" not in data:
+        if often is None:
             raise InputError(f"incremental: no channel of {predictor.spec.model} has a frequency")
-        replaced = _replaced(data["frequency"], frequency, within, "frequency")
-        differs = (replaced != data["frequency"]) & replaced.notnull()
-        moved |= differs.any(["geo", "media_week"]).to_numpy()
-        often = (replaced / data["frequency_scale"]).transpose("geo", "media_week", "channel").to_numpy()
+        other_often = _replaced(often, frequency, within, "frequency")
+        moved |= ((other_often != often) & other_often.notnull()).any(["geo", "media_week"]).to_numpy()
     if not moved.any():
         raise InputError(
             f"incremental: nothing changes between {window[0].date()} and {window[-1].date()}: the media there are "
@@ -177,12 +180,27 @@ def _counterfactual(
         carry_out | late[None, :]
     )
 
-    def path(values: xr.DataArray) -> np.ndarray:
-        known = values.transpose("geo", "media_week", "channel").to_numpy()
-        return np.pad(known, ((0, 0), (0, after), (0, 0)))
+    def longer(values: xr.DataArray, was: xr.DataArray, bought: float = 1.0) -> np.ndarray:
+        """A path, then so many weeks of what was last, whatever the path."""
+        known, past = (part.transpose("geo", "media_week", "channel").to_numpy() for part in (values, was))
+        later = repeating(past[:, past.shape[1] - max(again, 1) :], after, axis=1)
+        return np.concatenate([known, bought * later], axis=1)
 
-    changed = tuple(int(i) for i in np.flatnonzero(moved))
-    return Counterfactual(path(labels), path(other), often, changed, counted, after)
+    def relative(values: xr.DataArray | None) -> np.ndarray | None:
+        if values is None or often is None:
+            return None
+        return np.asarray(longer(values, often) / data["frequency_scale"].to_numpy())
+
+    bought = float(again > 0)
+    return Counterfactual(
+        factual=longer(labels, labels, bought),
+        exposure=longer(other, labels, bought),
+        factual_frequency=relative(often),
+        frequency=relative(other_often),
+        changed=tuple(int(i) for i in np.flatnonzero(moved)),
+        counted=counted,
+        beyond=after,
+    )
 
 
 def _window(data: xr.Dataset, start: Any, end: Any) -> pd.DatetimeIndex:

@@ -81,7 +81,10 @@ def findings_of(
         spec.budget,
         long_term,
     ).table()
-    returns, curves = roi_table(posterior), response_curves(posterior, weeks=spec.budget.weeks)
+    returns, curves = (
+        roi_table(posterior),
+        response_curves(posterior, weeks=spec.budget.weeks, after=spec.budget.after),
+    )
     plans = scenarios_of(posterior, spec, folder, recommendation)
     tables: dict[str, pd.DataFrame | None] = {
         "roi": returns,

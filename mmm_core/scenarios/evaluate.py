@@ -2,7 +2,8 @@
 
     kpi          expected in the planned weeks: level, season, controls, all media and what the weeks before carry in
     incremental  what the horizon's paid media bring: expected outcome with them less without any of them, what they
-                 carry over after the horizon included, what earlier media carry in not: as a budget counts
+                 carry over after the horizon included. Media before and after it are the same on both sides: what
+                 they bring is not counted, and what the horizon's media bring saturates with them. As a budget counts
                  (`mmm_core.effects.curves`)
     total        outcome of the planned weeks and what they carry out: what plans are compared by
     profit       margin x total - spend, where there is a margin
@@ -86,8 +87,9 @@ class Evaluator:
         return Evaluated(plan, draws, planned.assumed)
 
     def _without_paid(self, exposure: np.ndarray) -> np.ndarray:
+        """A plan without the horizon's paid media; those after it stay."""
         out = exposure.copy()
-        out[..., : len(self.posterior.spec.paid)] = 0.0
+        out[:, : self.weeks, : len(self.posterior.spec.paid)] = 0.0
         return out
 
     def _worth(self, plan: ScenarioPlan) -> np.ndarray:

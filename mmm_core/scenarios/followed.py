@@ -3,7 +3,7 @@
 Both plans are evaluated by the present posterior, on the same draws and weeks: those since the recommendation, at most
 as many as it was for. The recommended plan repeats the weeks before it, each channel's spend scaled to what was
 recommended for it (`mmm_core.effects.curves`), of which the weeks gone by are the first. What either carries over after
-those weeks counts.
+those weeks counts, with the media that followed and, after the data, those of the last weeks over and over.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mmm_core.effects.roi import summarise
 from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import labelled, outcome_name
+from mmm_core.spec.budget_spec import After
 
 SAME = 1e-6
 """Relative difference of two sums of the same spend."""
@@ -154,6 +155,7 @@ def spent_against_recommended(
     before: Mapping[str, float] | None = None,
     margin: float | None = None,
     price_rise: Mapping[str, float] | None = None,
+    media_after: After | None = None,
 ) -> Followed:
     """Hold what was spent since a recommendation against it.
 
@@ -165,6 +167,7 @@ def spent_against_recommended(
         before: spend of each channel in the weeks before it (`current_spend` of the allocation).
         margin: money that one unit of the outcome leaves; default the model's own.
         price_rise: as `budget: price_rise`, by which the recommended plan would have bought; default the model's.
+        media_after: whether media continue after the data; default the model's `budget: after`.
 
     Raises:
         InputError: a week that the data do not hold, no week gone by, fewer weeks before than the horizon, a paid
@@ -199,7 +202,8 @@ def spent_against_recommended(
     rise = np.array([rises.get(channel, 0.0) for channel in spec.paid])
     media = np.where(factor > 1, np.maximum(factor, 1.0) ** (1 / (1 + rise)), factor)
     path, often = _path(posterior, media, starts, position + 1, gone)
-    difference, by_channel = _difference(posterior, path, often, first, last, weeks)
+    again = weeks if (media_after or spec.budget.after) == "continue" else 0
+    difference, by_channel = _difference(posterior, path, often, first, last, weeks, again)
     now = spend[:, position + 1 : position + 1 + gone].sum(axis=(0, 1))
     planned = np.array(
         [f * spend[:, s : s + gone, i].sum() for i, (f, s) in enumerate(zip(factor, starts, strict=True))]
@@ -301,6 +305,7 @@ def _difference(
     first: pd.Timestamp,
     last: pd.Timestamp,
     weeks: int,
+    again: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Outcome as it was less that with the recommended media, (draw,) and (draw, channel)."""
     positions, paid = response_positions(posterior, weeks), posterior.spec.paid
@@ -313,7 +318,9 @@ def _difference(
         same = bool((often.isnull() | (often == was)).all())
     if same and bool((path == spent).all()):
         return np.zeros(len(positions)), by_channel
-    found = incremental(posterior, first, last, exposure=path, frequency=often, beyond=True, draws=positions)
+    found = incremental(
+        posterior, first, last, exposure=path, frequency=often, beyond=True, again=again, draws=positions
+    )
     for channel in found["channel"].to_numpy():
         by_channel[:, paid.index(str(channel))] = found["alone"].sel(channel=channel)
     return found["joint"].to_numpy(), by_channel

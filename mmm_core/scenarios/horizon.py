@@ -26,7 +26,7 @@ class Horizon:
 
     Attributes:
         weeks: how many are planned. dates: (week,) of those and of the `tail` after them, as the table dates its weeks.
-        tail: weeks into which media carry over, in which nothing is bought.
+        tail: weeks into which media carry over; what is bought in them is the same under every plan.
     """
 
     weeks: int

@@ -4,7 +4,8 @@
     recommended   the plan of `budget:`
     others        the weeks that come again, a file's figures in their place, and the changes that are named
 
-In the weeks after the horizon nothing is bought; organic media and controls go on.
+In the weeks after the horizon, into which media carry over, paid media go on as in the last period under every plan, or
+nothing is bought, as `budget: after` says; organic media and controls go on.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pandas as pd
 
 from mmm_core.budget.question import refuse_currency
 from mmm_core.data.table import read_table
+from mmm_core.effects.curves import repeating
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
 from mmm_core.scenarios.controls import control_path, known_values
@@ -26,6 +28,7 @@ from mmm_core.scenarios.horizon import Horizon
 from mmm_core.scenarios.media import MediaPath, changed, dearer, repeat, weekly
 from mmm_core.scenarios.plan_file import PlanFile, read_plan_file
 from mmm_core.scenarios.repeated import Repeated, repeated_channels
+from mmm_core.spec.budget_spec import After
 from mmm_core.spec.file_beside import path_beside
 from mmm_core.spec.media_spec import Channel
 from mmm_core.spec.scenarios_spec import ALL, CURRENT, Scenario, parts_of
@@ -82,6 +85,7 @@ class Planner:
         folder: where files that scenarios name lie.
         price_rise: channel -> by what power of the media bought above the last period's its price rises, as
             `budget: price_rise` has it.
+        after: whether paid media continue after the horizon; default the model's `budget: after`.
 
     Raises:
         InputError: a horizon longer than the data.
@@ -93,9 +97,11 @@ class Planner:
         weeks: int,
         folder: Path | None = None,
         price_rise: Mapping[str, float] | None = None,
+        after: After | None = None,
     ) -> None:
         self.posterior, self.folder = posterior, folder
         self.price_rise = dict(price_rise or {})
+        self.after = after or posterior.spec.budget.after
         self.horizon = Horizon.of(posterior, weeks)
         self.geos = [str(geo) for geo in posterior.data["geo"].to_numpy()]
         self._repeated: dict[str, dict[str, Repeated]] = {}
@@ -158,12 +164,12 @@ class Planner:
         columns: dict[str, np.ndarray] = {}
         for channel, rule in zip(spec.channels, spec.channel_specs, strict=True):
             path = media[channel]
-            again = not isinstance(rule, Channel)  # organic media go on
+            later = self._later(channel) if isinstance(rule, Channel) else path
             if isinstance(rule, Channel):
-                columns[rule.spend] = _with_tail(path.spend, horizon, again)
-            columns[rule.media_column] = _with_tail(path.media, horizon, again)
-            if path.frequency is not None:
-                columns[str(rule.frequency)] = _with_tail(path.frequency, horizon, True)
+                columns[rule.spend] = _followed(path.spend, later.spend, horizon)
+            columns[rule.media_column] = _followed(path.media, later.media, horizon)
+            if path.frequency is not None and later.frequency is not None:
+                columns[str(rule.frequency)] = _followed(path.frequency, later.frequency, horizon)
         levers = {control: control for control in spec.controls}
         levers |= {name: treatment.column for name, treatment in spec.treatments.items()}
         for control, path_of_control in controls.items():
@@ -176,6 +182,13 @@ class Planner:
             table.insert(1, spec.geo.column, np.repeat(self.geos, len(horizon.dates)))
         spend = np.stack([media[channel].spend for channel in spec.paid], axis=-1)
         return ScenarioPlan(name, description, horizon, spend, table, worth, notes, self._beyond(spend))
+
+    def _later(self, channel: str) -> MediaPath:
+        """What a paid channel does after the horizon, whatever the plan: the last period once more, or nothing."""
+        path = repeat(self.repeated()[channel])
+        if self.after == "continue":
+            return path
+        return MediaPath(np.zeros_like(path.spend), np.zeros_like(path.media), path.frequency)
 
     def _beyond(self, spend: np.ndarray) -> dict[str, float]:
         """Channels whose highest planned week lies far above any that was seen, and by what factor.
@@ -272,11 +285,9 @@ class Planner:
         return np.broadcast_to(values, (len(self.geos), self.horizon.weeks))
 
 
-def _with_tail(values: np.ndarray, horizon: Horizon, again: bool) -> np.ndarray:
-    """Values (geo, week) over the planned weeks and the tail, which repeats them or is 0."""
-    if again:
-        return values[:, np.arange(len(horizon.dates)) % horizon.weeks]
-    return np.pad(values, ((0, 0), (0, horizon.tail)))
+def _followed(values: np.ndarray, later: np.ndarray, horizon: Horizon) -> np.ndarray:
+    """Values (geo, planned week) and, over the tail, those of `later` (geo, week) over and over."""
+    return np.concatenate([values, repeating(later, horizon.tail)], axis=1)
 
 
 def _of_file(channel: Repeated, file: PlanFile) -> MediaPath:

@@ -374,7 +374,7 @@ def evaluate_scenarios(
     except ValueError as error:
         raise InputError(str(error)) from None
     weeks = asked.weeks or budget.weeks
-    planner = Planner(posterior, weeks, folder, price_rise=budget.price_rise)
+    planner = Planner(posterior, weeks, folder, budget.price_rise, budget.after)
     evaluator = Evaluator(posterior, weeks, seed)
     makers: dict[str, Any] = {CURRENT: planner.current}
     if asked.recommended:
@@ -402,6 +402,7 @@ def evaluate_scenarios(
                     before=made.before,
                     margin=margin,
                     price_rise=budget.price_rise,
+                    media_after=budget.after,
                 )
             )
         except InputError as error:

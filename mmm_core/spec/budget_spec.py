@@ -186,6 +186,9 @@ class NewChannel(Strict):
 
 Pattern = Literal["even", "past", "pulsed", "front_loaded"]
 
+After = Literal["continue", "none"]
+"""What paid media do after a horizon."""
+
 
 class Budget(Strict):
     """The next period's budget question."""
@@ -202,6 +205,11 @@ class Budget(Strict):
         default="short",
         description="short: what media bring within their carryover; long: by way of the brand as well, as the model's "
         "`long_term` finds it within its own horizon",
+    )
+    after: After = Field(
+        default="continue",
+        description="media after the period, with which what it carries over saturates. continue: as in the last "
+        "period, under every plan; none: nothing is bought",
     )
     bounds: dict[
         str,
@@ -330,7 +338,7 @@ class Budget(Strict):
     @property
     def asks_more(self) -> tuple[str, ...]:
         """Keys beyond total, weeks and bounds that are not at their defaults."""
-        plain = {"weeks", "total", "bounds", "currency"}
+        plain = {"weeks", "total", "bounds", "after", "currency"}
         return tuple(
             name
             for name, field in type(self).model_fields.items()
@@ -340,4 +348,6 @@ class Budget(Strict):
     def plain(self) -> Budget:
         """The same total, weeks and bounds, and expected outcome by channel."""
         known = {name: bounds for name, bounds in self.bounds.items() if name not in self.new_channels}
-        return Budget(weeks=self.weeks, total=self.total, bounds=known, currency=self.currency)
+        return Budget(
+            weeks=self.weeks, total=self.total, bounds=known, after=self.after, currency=self.currency
+        )

@@ -19,25 +19,27 @@ pytestmark = pytest.mark.usefixtures("hurried_compiler")
 ONE = {"alpha": 0.5, "half_saturation": 0.9, "slope": 2.0, "coefficient": [[1.5, 0.8, 0.2]]}
 
 
-def revenue_of_a_plan(tree, channel, multiplier, weeks):
-    """Revenue in the horizon and the 4 weeks after it less that of no spend, history carrying over in both."""
+def revenue_of_a_plan(tree, channel, multiplier, weeks, after):
+    """Revenue in the horizon and the 4 weeks after it less that of no spend, history and what follows in both."""
     data = tree["constant_data"].to_dataset()
     media = data["exposure"][0, :, channel].to_numpy() / float(data["media_scale"][channel])
 
     def total(factor):
-        path = np.concatenate([media, factor * media[-weeks:], np.zeros(4)])
+        later = np.resize(media[-weeks:], 4) if after == "continue" else np.zeros(4)
+        path = np.concatenate([media, factor * media[-weeks:], later])
         response = hill(adstocked(path, ONE["alpha"], 4)[len(media) :], ONE["half_saturation"], ONE["slope"])
         return ONE["coefficient"][0][channel] * float(data["kpi_scale"]) * response.sum()
 
     return total(multiplier) - total(0.0)
 
 
+@pytest.mark.parametrize("after", ["continue", "none"])
 @pytest.mark.parametrize("weeks", [1, 6])
-def test_a_curve_is_the_increment_of_whole_plans(weeks):
+def test_a_curve_is_the_increment_of_whole_plans(weeks, after):
     tree = posterior(draws=2, chains=1, **ONE)
-    table = response_curves(tree, [0.0, 0.5, 1.0, 2.0], weeks)
+    table = response_curves(tree, [0.0, 0.5, 1.0, 2.0], weeks, after)
     for channel, name in enumerate(["tv", "search"]):
-        expected = [revenue_of_a_plan(tree, channel, factor, weeks) for factor in (0.0, 0.5, 1.0, 2.0)]
+        expected = [revenue_of_a_plan(tree, channel, factor, weeks, after) for factor in (0.0, 0.5, 1.0, 2.0)]
         np.testing.assert_allclose(
             table.loc[table["channel"] == name, "mean"], expected, rtol=1e-9, atol=1e-9
         )
@@ -91,10 +93,11 @@ def plan_by_brute_force(tree, position, channel, multiplier, weeks):
     modelled = data.sizes["week"]
 
     def longer(values, scale):
-        """The path, then its last weeks once more with the channel scaled, then the weeks it carries into."""
+        """The path, then its last weeks once more with the channel scaled, then those that it carries into."""
         again = values[:, -weeks:].copy()
+        later = again[:, :tail].copy()
         again[..., channel] *= scale
-        return np.concatenate([values, again, np.zeros((len(values), tail, values.shape[-1]))], axis=1)
+        return np.concatenate([values, again, later], axis=1)
 
     def repeated(values):
         last = values[:, -weeks:]
@@ -103,9 +106,7 @@ def plan_by_brute_force(tree, position, channel, multiplier, weeks):
     frequency = None
     if "frequency" in data:
         often = data["frequency"].to_numpy()
-        frequency = np.concatenate(
-            [often, often[:, -weeks:], np.ones((len(often), tail, often.shape[-1]))], axis=1
-        )
+        frequency = np.concatenate([often, often[:, -weeks:], often[:, -weeks:][:, :tail]], axis=1)
     multipliers = None
     if "multiplier" in draw:
         path = draw["multiplier"].to_numpy()
@@ -179,7 +180,7 @@ def test_a_channel_that_was_off_has_the_curve_of_its_latest_period_with_spend(lo
         before = table["tv_spend"].to_numpy()[: len(table)] / float(data["media_scale"][0])
 
         def total(factor):
-            path = np.concatenate([before, factor * flight, np.zeros(4)])
+            path = np.concatenate([before, factor * flight, np.zeros(4)])  # off it stays
             response = hill(
                 adstocked(path, ONE["alpha"], 4)[len(before) :], ONE["half_saturation"], ONE["slope"]
             )

@@ -10,7 +10,8 @@ from mmm_core.effects.roi import roi_draws
 from mmm_core.errors import InputError
 from mmm_core.posterior.schema import spec_of
 from tests.mmm_core import brute_force
-from tests.mmm_core.posteriors import posterior, weekly_table
+from tests.mmm_core.posteriors import FAMILY, posterior, weekly_table
+from tests.mmm_core.scenarios.earlier import cut, going_on
 from tests.mmm_core.whole_family import SPECS, case
 
 pytestmark = pytest.mark.usefixtures("hurried_compiler")
@@ -114,6 +115,26 @@ def test_what_is_carried_out_after_the_data_counts_where_asked(name):
         wanted = value(exposure, draw, base, later) - value(off, draw, base, later)
         assert float(found[position]) == pytest.approx(wanted, rel=1e-7)
     assert (found > incremental(tree, last, last)["joint"]).all()
+
+
+def test_media_that_come_again_after_the_data_are_as_if_they_were_in_it():
+    media = [
+        "tv_spend",
+        "search_spend",
+        "search_clicks",
+        "video_spend",
+        "video_reach",
+        "video_frequency",
+        "sends",
+    ]
+    longer = posterior(FAMILY, going_on(weekly_table(68), 4, 3, columns=media), draws=5, multiplier=1.0)
+    now = cut(longer, 4)
+    start, end = now.data["media_week"].to_numpy()[[-3, -1]]
+    found = incremental(now, start, end, 0.4, beyond=True, again=3)
+    np.testing.assert_allclose(found["alone"], incremental(longer, start, end, 0.4)["alone"], rtol=1e-9)
+    often = now.data["frequency"].sel(channel=["video"]).isel(media_week=slice(-2, None)) * 1.5
+    more = incremental(now, start, end, frequency=often, beyond=True, again=3)["joint"]
+    np.testing.assert_allclose(more, incremental(longer, start, end, frequency=often)["joint"], rtol=1e-9)
 
 
 def test_over_the_whole_window_with_its_history_it_is_the_contribution():

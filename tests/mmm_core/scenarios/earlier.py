@@ -1,4 +1,4 @@
-"""A posterior as it would stand without its last weeks."""
+"""A posterior as it would stand without its last weeks, and a table whose last weeks repeat earlier ones."""
 
 import xarray as xr
 
@@ -17,3 +17,15 @@ def cut(whole, weeks):
     out = xr.DataTree.from_dict(parts)
     out.attrs = whole.attrs
     return Posterior.of(out)
+
+
+def going_on(table, weeks, period, horizon=0, columns=("tv_spend", "search_spend", "search_clicks")):
+    """A table of `weeks` at whose end media do as in the `period` weeks before it and a horizon, over and over."""
+    out = table.copy()
+    for _, rows in table.groupby("geo").groups.items():
+        first = len(rows) - weeks - horizon - period
+        for week in range(weeks):
+            out.loc[rows[len(rows) - weeks + week], list(columns)] = table.loc[
+                rows[first + week % period], list(columns)
+            ].to_numpy()
+    return out

@@ -10,12 +10,13 @@ from mmm_core.effects.incremental import incremental
 from mmm_core.forecast.predict import predictive_draws
 from mmm_core.posterior.handle import Posterior
 from mmm_core.scenarios.evaluate import Evaluator
+from mmm_core.scenarios.media import MediaPath
 from mmm_core.scenarios.plan import Planner
 from mmm_core.scenarios.recommended import recommended_plan
 from mmm_core.spec.model_spec import parse_spec
 from mmm_core.spec.scenarios_spec import Scenario
 from tests.mmm_core.posteriors import FAMILY, SPEC, panel_spec, posterior, weekly_table
-from tests.mmm_core.scenarios.earlier import cut
+from tests.mmm_core.scenarios.earlier import cut, going_on
 
 pytestmark = pytest.mark.usefixtures("hurried_compiler")
 
@@ -73,29 +74,29 @@ def test_a_plan_that_was_published_already_is_not_worked_out_again(small):
     np.testing.assert_allclose(plan.by_channel(), [700.0, 100.0])
 
 
+@pytest.mark.parametrize("after", ["continue", "none"])
 @pytest.mark.parametrize("spec", [SPEC, panel_spec()], ids=["national", "panel"])
-def test_a_plan_brings_what_incremental_says_of_the_same_spend_in_the_same_weeks(spec):
-    geos = ("n", "s") if "geo" in spec else ("all",)
-    whole = posterior(spec=parse_spec(spec), table=weekly_table(64, geos=geos))
-    before, data = cut(whole, WEEKS), whole["constant_data"]
-    planner = Planner(before, WEEKS)
-    spent = data["spend"].to_numpy()[:, -WEEKS:]
+def test_a_plan_brings_what_incremental_says_of_the_same_spend_in_the_same_weeks(spec, after):
+    """In a table that goes on for as long as media carry over, with media as before the horizon, or none."""
+    table = weekly_table(68, geos=("n", "s") if "geo" in spec else ("all",))
+    table = going_on(table, 4, WEEKS, horizon=WEEKS)
+    if after == "none":
+        late = table["week_start"].isin(sorted(table["week_start"].unique())[-4:])
+        table.loc[late, ["tv_spend", "search_spend", "search_clicks"]] = 0.0
+    whole = posterior(spec=parse_spec(spec), table=table)
+    before, data = cut(whole, WEEKS + 4), whole["constant_data"]
+    planner, planned = Planner(before, WEEKS, after=after), slice(-WEEKS - 4, -4)
     media = {}
     for i, channel in enumerate(before.spec.channels):
-        rows = data["exposure"].to_numpy()[:, -WEEKS:, i]
-        paid = spent[..., i] if i < 2 else rows
-        media[channel] = type(planner_path(planner, channel))(paid, rows, None)
+        rows = data["exposure"].to_numpy()[:, planned, i]
+        media[channel] = MediaPath(data["spend"].to_numpy()[:, planned, i] if i < 2 else rows, rows, None)
     found = Evaluator(before, WEEKS).evaluate(planner.plan("was", media, {}))
-    first = data["media_week"].to_numpy()[-WEEKS]
-    theirs = incremental(whole, start=first, multiplier={"tv": 0.0, "search": 0.0}, beyond=True)
+    first, last = data["media_week"].to_numpy()[[-WEEKS - 4, -5]]
+    theirs = incremental(whole, first, last, {"tv": 0.0, "search": 0.0})
     np.testing.assert_allclose(found.draws["incremental"], theirs["joint"], rtol=1e-9)
     np.testing.assert_allclose(found.draws["by_channel"], theirs["alone"], rtol=1e-9, atol=1e-9)
-
-
-def planner_path(planner, channel):
-    from mmm_core.scenarios.media import repeat
-
-    return repeat(planner.repeated()[channel])
+    inside = incremental(whole, first, last, {"tv": 0.0, "search": 0.0}, carry_out=False)
+    np.testing.assert_allclose(found.draws["carried_out"], theirs["joint"] - inside["joint"], rtol=1e-7)
 
 
 @pytest.mark.parametrize(

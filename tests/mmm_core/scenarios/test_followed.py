@@ -14,7 +14,7 @@ from mmm_core.scenarios.plan import Planner
 from mmm_core.scenarios.recommended import of_channels
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import FAMILY, SPEC, panel_spec, posterior, weekly_table
-from tests.mmm_core.scenarios.earlier import cut
+from tests.mmm_core.scenarios.earlier import cut, going_on
 
 WEEKS = 6
 PLAN = {"tv": 500.0, "search": 700.0}
@@ -29,7 +29,12 @@ def week_before(tree, weeks):
     return pd.Timestamp(tree["constant_data"]["media_week"].to_numpy()[-weeks - 1])
 
 
-@pytest.mark.parametrize("spec", [SPEC, panel_spec()], ids=["national", "panel"])
+NONE_AFTER = {**SPEC["budget"], "after": "none"}
+
+
+@pytest.mark.parametrize(
+    "spec", [{**SPEC, "budget": NONE_AFTER}, panel_spec(budget=NONE_AFTER)], ids=["national", "panel"]
+)
 def test_it_is_the_difference_of_the_two_plans_evaluated_where_they_were_made(spec):
     tree = whole(spec)
     found = spent_against_recommended(tree, PLAN, week_before(tree, WEEKS))
@@ -53,6 +58,16 @@ def test_it_is_the_difference_of_the_two_plans_evaluated_where_they_were_made(sp
     )
     np.testing.assert_allclose(found.recommended, [500, 700])
     np.testing.assert_allclose(found.spent, was.plan.by_channel())
+
+
+def test_media_that_go_on_after_the_data_count_as_if_they_were_in_it():
+    longer = posterior(table=going_on(weekly_table(68), 4, WEEKS))
+    now = cut(longer, 4)
+    after = pd.Timestamp(now.data["media_week"].to_numpy()[-WEEKS - 1])
+    found, later = (spent_against_recommended(tree, PLAN, after) for tree in (now, longer))
+    np.testing.assert_allclose(found.difference, later.difference, rtol=1e-9)
+    silent = spent_against_recommended(now, PLAN, after, media_after="none")
+    assert (np.abs(silent.difference - later.difference) > 1e-3 * np.abs(later.difference)).all()
 
 
 def test_of_a_recommendation_that_is_not_over_the_weeks_gone_by_count():
