@@ -106,7 +106,7 @@ def test_a_share_of_a_national_market_measures_its_share(found):
 
 @pytest.mark.parametrize("scale", ["level", "log"])
 def test_a_channel_switched_off_for_the_period_loses_what_its_curve_says(scale):
-    """Without carryover: with it, a curve has no media after the period, and a plan goes on."""
+    """Without carryover: weeks after the period are the mean of the last ones to a curve, and those once more here."""
     media = {**SPEC["media"], "defaults": {"adstock": {"kind": "none"}}}
     tree = posterior({**SPEC, "media": media, "kpi": {"column": "revenue", "scale": scale}}, draws=20)
     found = plan_experiments(tree, Experiments(weeks=(6,), changes=(-1.0,), shares=(1.0,)))
