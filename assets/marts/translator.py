@@ -13,7 +13,14 @@ from mmm_core.json_text import dumps
 # Every other table of `results` is what published_results wrote.
 RESULTS_WRITERS = {
     name: name
-    for name in ("experiment_plan", "lift_evidence", "model_review", "model_selection", "reconciliation")
+    for name in (
+        "data_health",
+        "experiment_plan",
+        "lift_evidence",
+        "model_review",
+        "model_selection",
+        "reconciliation",
+    )
 }
 
 

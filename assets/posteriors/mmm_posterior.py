@@ -25,7 +25,7 @@ FIGURES = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "compile_s
 @model_asset(
     "posteriors",
     "mmm_posterior",
-    deps=["model_table", "lift_evidence"],
+    deps=["model_table", "data_health", "lift_evidence"],
     description=(
         "Draws from the posterior of the marketing mix model, fitted by `mmm_core.inference.fit.fit` on the frozen "
         "table, with the lift tests that were approved.\n\n"

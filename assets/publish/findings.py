@@ -1,4 +1,4 @@
-"""Findings in the warehouse that no publication holds: selections, evidence, reconciliations, plans, for the marts.
+"""Findings in the warehouse that no publication holds, for the marts: data health, selections, evidence, plans ...
 
 Their assets leave files and do not hold the warehouse to write. Every build of the reporting marts first brings the
 tables of `results` in line with the files: also with those of another machine's work, of what was run again, and after
@@ -14,6 +14,7 @@ from assets.resources.versions import Damaged
 from assets.resources.warehouse import Warehouse
 
 FINDINGS = {
+    "data_health": "health_version",
     "model_selection": "selection_version",
     "lift_evidence": "evidence_version",
     "experiment_plan": "plan_version",

@@ -26,6 +26,7 @@ from mmm_core.cli.evidence import evidence as evidence_command
 from mmm_core.cli.evidence import lift_tests as lift_tests_command
 from mmm_core.cli.experiments import experiments
 from mmm_core.cli.forecast import forecast
+from mmm_core.cli.inspection import inspect
 from mmm_core.cli.lift import lift
 from mmm_core.cli.readiness import readiness
 from mmm_core.cli.report import report
@@ -363,6 +364,7 @@ def _drawn(picture: str, subject: Any) -> Figure:
     return figure
 
 
+app.command()(inspect)
 app.command()(forecast)
 app.command()(readiness)
 app.command()(scenario)

@@ -11,7 +11,6 @@ from mmm_core.review.subject import Subject
 
 if TYPE_CHECKING:
     from mmm_core.diagnostics.breaks import Disturbance
-    from mmm_core.spec.model_spec import ModelSpec
 
 
 class BreaksInLevel(Check):
@@ -62,35 +61,18 @@ class History(Check):
 
     def run(self, subject: Subject) -> CheckResult:
         """See Check."""
+        from mmm_core.data_health.ratio import ratio_of, shorter
+
         threshold = self.thresholds.observations_per_parameter
-        from mmm_core.data.shrinkage import effective_number
-
-        data, spec = subject.posterior.data, subject.posterior.spec
-        observed = data["observed"].to_numpy()
-        count = int(observed.sum())
-        shapes = sum(
-            int(np.isfinite(subject.posterior.draws(name)[0]).sum()) for name in spec.shape_parameters
-        )
-        terms = effective_number(data["design"].to_numpy(), observed, data["design_prior_sd"].to_numpy())
-        parameters = terms + data.sizes["channel"] + shapes + 2
-        figure = count / parameters
+        spec = subject.posterior.spec
+        found = ratio_of(subject.posterior.data, spec)
         message = (
-            f"{count} observations for {parameters:.1f} parameters that the weeks decide: {figure:.1f} each, "
-            f"{threshold:g} is wanted"
+            f"{found.observations} observations for {found.parameters:.1f} parameters that the weeks decide: "
+            f"{found.value:.1f} each, {threshold:g} is wanted"
         )
-        if figure < threshold:
-            message += f": {_shorter(spec, shapes)}"
-        return self.result(figure >= threshold, figure, threshold, message)
-
-
-def _shorter(spec: ModelSpec, shapes: int) -> str:
-    """What would leave more weeks a parameter, of what the model has."""
-    remedies = ["use a longer table"]
-    fewer = [word for word, has in (("channels", spec.channels[1:]), ("controls", spec.controls)) if has]
-    remedies += [f"fewer {' and '.join(fewer)}"] if fewer else []
-    remedies += ["a lower order of season"] if spec.baseline.seasonality.order else []
-    remedies += ["fixed shapes"] if shapes else []
-    return remedies[0] if len(remedies) == 1 else f"{', '.join(remedies[:-1])}, or {remedies[-1]}"
+        if found.value < threshold:
+            message += f": {shorter(spec, found.shapes)}"
+        return self.result(found.value >= threshold, found.value, threshold, message)
 
 
 def _way(found: Disturbance) -> str:

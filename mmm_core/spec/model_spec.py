@@ -21,6 +21,7 @@ from mmm_core.priors import Prior
 from mmm_core.spec.budget_spec import DEFAULT, Budget
 from mmm_core.spec.calibration_spec import Calibration
 from mmm_core.spec.currency import with_one_currency
+from mmm_core.spec.data_health_spec import DataHealth
 from mmm_core.spec.experiments_spec import Experiments
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
@@ -44,7 +45,7 @@ BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 NOT_READ_BY_A_FIT: Any = {
     "owner": True, "schedule": True, "review": True, "budget": True, "table": True, "media": {"defaults": True},
     "reconciliation": True, "experiments": True, "long_term": True, "readiness": True, "scenarios": True,
-    "margin": True,
+    "margin": True, "data_health": True,
     "calibration": {"lift_tests": True, "tests": True, "experiments": True, "approvals": True, "rule": True},
 }  # fmt: skip
 
@@ -270,6 +271,7 @@ class ModelSpec(Strict):
     experiments: Experiments = Experiments()
     long_term: LongTermRule = LongTermRule()
     readiness: Readiness = Readiness()
+    data_health: DataHealth = DataHealth()
     scenarios: Scenarios = Scenarios()
     margin: Margin | None = Field(
         default=None,

@@ -25,7 +25,7 @@ from tests.orchestration.house import (
 pytestmark = pytest.mark.slow
 
 STAGES = {
-    "model_table", "geo_lift", "lift_evidence", "mmm_posterior", "registered_model", "media_transforms",
+    "model_table", "data_health", "geo_lift", "lift_evidence", "mmm_posterior", "registered_model", "media_transforms",
     "contributions", "roi", "response_curves", "budget_allocation", "budget_readiness", "model_review",
     "budget_scenarios",
     "calibration_report", "champion", "published_results", "reconciliation", "brand_state", "bvar_posterior",
@@ -243,7 +243,7 @@ def tracked(house, result, version):
         assert run.data.tags["dagster_run_id"] == result.run_id
         assert run.data.tags["partition_key"] == f"{LAST_WEEK}|{MODEL}"
         assert run.data.tags["code_version"]
-        if asset not in ("model_table", "lift_evidence", "brand_state"):
+        if asset not in ("model_table", "data_health", "lift_evidence", "brand_state"):
             assert run.data.tags["posterior_version"] == version
     assert runs["roi"].data.tags["model_version"] == "1"
     assert client.get_model_version(f"mmm_{MODEL}", "1").tags["dagster_run_id"] == result.run_id

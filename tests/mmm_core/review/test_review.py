@@ -9,10 +9,10 @@ import xarray as xr
 
 from mmm_core.data.arrays import model_data
 from mmm_core.data.shrinkage import effective_number
+from mmm_core.data_health.ratio import shorter
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
 from mmm_core.review import CHECKS, checks, review
-from mmm_core.review.breaks import _shorter
 from mmm_core.review.gate import REGISTRY
 from mmm_core.review.predictive import remedy
 from mmm_core.review.subject import Subject
@@ -289,7 +289,7 @@ def test_breaks_and_history_do_not_propose_what_the_model_has():
                             "saturation": {"half_saturation": 1.0, "slope": 1.0}}},
     }  # fmt: skip
     spec = parse_spec({**SPEC, "media": one, "controls": [], "baseline": {"seasonality": {"order": 0}}})
-    assert _shorter(spec, 0) == "use a longer table"
+    assert shorter(spec, 0) == "use a longer table"
 
 
 def test_a_model_that_forecasts_worse_than_none_fails_the_holdout(good, held_out):
