@@ -12,6 +12,7 @@ from assets.raw.contract import Column, Contract
 
 _DAY = {"date": "2026-01-05", "month": "2026-01"}  # a Monday
 _LAST_DAY = "2026-01-11"
+_CELLS = {"moment": "2026-01-05 09:30:00", "flag": "false", "amounts": "100"}
 _TEXTS = {
     "market": "us",
     "geo": "all",
@@ -20,6 +21,10 @@ _TEXTS = {
     "channel": "search",
     "channels": "search",
     "campaign_name": "us_all_search_brand",
+    "time_zone": "America/New_York",
+    "iana_timezone": "America/New_York",
+    "shipping_address_country_code": "us",
+    "country_code": "us",
     "currency": "USD",
 }
 
@@ -44,8 +49,8 @@ def _example(column: Column, contract: Contract) -> str:
     if column.kind in ("integer", "number"):
         number = 10.5 if column.maximum is None else column.maximum / 2
         return str(int(number) if column.kind == "integer" else number)
-    if column.kind == "amounts":
-        return "100"
+    if column.kind in _CELLS:
+        return _CELLS[column.kind]
     if "USD" in column.allowed:
         return "USD"
     if column.allowed:

@@ -36,7 +36,7 @@ staged as (
     from {{ ref('int_media_activity') }}
     group by source
     union all
-    {% for source in var('gives')['kpi'] %}
+    {% for source in var('amounts') | selectattr('gives', 'equalto', 'kpi') | map(attribute='source') | unique %}
         select
             '{{ source }}' as source,
             'kpi' as gives,

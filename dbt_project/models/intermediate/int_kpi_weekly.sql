@@ -16,6 +16,7 @@ weekly as (
         sum(cast(value as decimal(18, 6))) as value,
         count(distinct activity_date) as days
     from kpis
+    where kpi is not null  -- an amount that is none, such as a cancelled order's
     group by market, geo, kpi, {{ week_start('activity_date') }}, currency
 ),
 
