@@ -1,0 +1,2 @@
+{{ config(enabled=uses('affiliate')) }}
+{{ invoices('affiliate') }}

@@ -1,0 +1,2 @@
+{{ config(enabled=uses('influencer')) }}
+{{ invoices('influencer') }}

@@ -1,0 +1,2 @@
+{{ config(enabled=uses('podcast')) }}
+{{ invoices('podcast') }}

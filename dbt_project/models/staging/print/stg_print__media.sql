@@ -1,0 +1,2 @@
+{{ config(enabled=uses('print')) }}
+{{ invoices('print', links=false) }}

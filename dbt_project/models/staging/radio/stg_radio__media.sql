@@ -1,0 +1,2 @@
+{{ config(enabled=uses('radio')) }}
+{{ invoices('radio', links=false) }}

@@ -1,0 +1,2 @@
+{{ config(enabled=uses('sponsorship')) }}
+{{ invoices('sponsorship') }}
