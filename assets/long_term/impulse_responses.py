@@ -39,10 +39,11 @@ def impulse_responses(
     with stage(context, tracking, posteriors) as run:
         if bvar_posterior is None:
             return skipped(run, "impulse_responses", [REACH])
+        from mmm_core.long_term.variables import BASE
         from mmm_core.plots.long_term import responses as drawn
 
         table = bvar_posterior.responses()
-        media = table[(table["kind"] == "media") & (table["response"] == "base")]
+        media = table[(table["kind"] == "media") & (table["response"] == BASE)]
         peaks = media.loc[media.groupby("cause")["median"].idxmax()]
         reached = peaks[peaks["median"] > 0]
         lines = [
@@ -56,6 +57,7 @@ def impulse_responses(
             long_terms.current(vintage),
             table,
             [check(REACH, not reached.empty, "\n".join(lines), severity=dg.AssetCheckSeverity.WARN)],
-            {"impulse_responses": drawn(table, vintage.model)},
+            # of base sales alone: a panel for every pair takes seconds to draw, and the table has them all
+            {"impulse_responses": drawn(table, vintage.model, BASE)},
             peaks[["cause", "size", "weeks_after", "unit", "median", "q05", "q95"]],
         )

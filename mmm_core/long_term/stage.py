@@ -41,10 +41,11 @@ from mmm_core.posterior.labels import return_name
 from mmm_core.spec.long_term_spec import DEFAULT, Belief, LongTermRule
 from mmm_core.spec.model_spec import ModelSpec
 
-PLUG_IN_DRAWS = 400
+PLUG_IN_DRAWS, PLUG_IN_STEPS = 400, 8
+"""Of the fit that only says what propagation is worth."""
 WORTH_WEEKS = 52
 """Last weeks over which a unit of the KPI is priced."""
-CHOOSING_DRAWS = 200
+CHOOSING_DRAWS, CHOOSING_STEPS = 200, 8
 """Draws from which lags are chosen."""
 
 
@@ -96,7 +97,13 @@ def fit_long_term(
     if checked:
         mean = plugged_in(with_metrics(base["base"], {}))
         plain = fit_tracked_bvar(
-            mean, seen.by_metric, media, draws=min(PLUG_IN_DRAWS, rule.draws), seed=rule.seed, **settings
+            mean,
+            seen.by_metric,
+            media,
+            draws=min(PLUG_IN_DRAWS, rule.draws),
+            steps=PLUG_IN_STEPS,
+            seed=rule.seed,
+            **settings,
         )
     attrs = {
         "format": FORMAT,
@@ -298,7 +305,9 @@ def chosen_lags(base: xr.Dataset, seen: Surveys, media: pd.DataFrame, rule: Long
     """Of the rule's lags those with the most evidence, given states that were drawn with the most lags of them."""
     places = np.linspace(0, base.sizes["draw"] - 1, min(CHOOSING_DRAWS, base.sizes["draw"])).astype(int)
     settings = {**_settings(rule), "lags": max(rule.lags)}
-    drawn = fit_measured(base.isel(draw=places), seen, media, seed=rule.seed, **settings)
+    drawn = fit_measured(
+        base.isel(draw=places), seen, media, steps=CHOOSING_STEPS, seed=rule.seed, **settings
+    )
     given = series(
         drawn["observed"].rename(observed_week="week"),
         media,

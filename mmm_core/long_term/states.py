@@ -117,31 +117,44 @@ def band_of(
     white = rest @ inverse
     information = np.repeat(waves.information[None], chains, axis=0)
     information[:, 0] += start.mean / start.sd**2
-    size = max((order + 1) * count, len(waves.precision))
-    band = np.zeros((chains, size, weeks * count))
-    band[:, : len(waves.precision)] = waves.precision
-    band[:, 0, :count] += 1 / start.sd**2
-    if weekly is not None:
-        band[:, 0] += weekly.precision.reshape(chains, -1)
-        information += weekly.information
-    before, after = slice(0, (first - 1) * count), slice(count, first * count)
-    band[:, 0, before] += 1 / start.step**2
-    band[:, 0, after] += 1 / start.step**2
-    band[:, count, before] -= 1 / start.step**2
     for later in range(order + 1):
         information[:, first - later : weeks - later] += white @ of_latent[:, later]
+    size = max((order + 1) * count, len(waves.precision))
+    before = np.zeros((weeks, count, size))  # what does not differ by chain, the band last
+    before[..., : len(waves.precision)] = waves.precision.T.reshape(weeks, count, -1)
+    before[0, :, 0] += 1 / start.sd**2
+    before[: first - 1, :, 0] += 1 / start.step**2
+    before[1:first, :, 0] += 1 / start.step**2
+    before[: first - 1, :, count] -= 1 / start.step**2
+    by_row = _of_rows(of_latent, inverse, size)
+    band = before + by_row.sum(1)[:, None]
+    # weeks near an end stand in fewer rows: those whose own week is none of the rows'
+    for week in sorted({*range(first), *range(weeks - order, weeks)}):
+        for earlier in range(order + 1):
+            if not first <= week + earlier < weeks:
+                band[:, week] -= by_row[:, earlier]
+    if weekly is not None:
+        band[..., 0] += weekly.precision
+        information += weekly.information
+    return Band(band.reshape(chains, weeks * count, size).swapaxes(1, 2), information.reshape(chains, -1))
+
+
+def _of_rows(of_latent: np.ndarray, inverse: np.ndarray, size: int) -> np.ndarray:
+    """Columns of a week's band that come from the row `earlier` weeks later, (chain, earlier, latent, band)."""
+    chains, lags, _, count = of_latent.shape
+    out = np.zeros((chains, lags, count, size))
+    for later in range(lags):
         left = of_latent[:, later].swapaxes(1, 2) @ inverse
-        for earlier in range(later, order + 1):
+        for earlier in range(later, lags):
             block, away = left @ of_latent[:, earlier], earlier - later  # of weeks s + away and s
             for i in range(count):
                 for j in range(count if away else i + 1):
-                    columns = slice((first - earlier) * count + j, (weeks - earlier) * count, count)
-                    band[:, away * count + i - j, columns] += block[:, i, j, None]
-    return Band(band, information.reshape(chains, -1))
+                    out[:, earlier, j, away * count + i - j] += block[:, i, j]
+    return out
 
 
 def draw_states(band: Band, rng: np.random.Generator) -> np.ndarray:
-    """One draw of the latent states of each chain, (chain, week x latent)."""
+    """One draw of the latent states of each chain, (chain, week x latent); the band's memory is used up."""
     noise = rng.standard_normal(band.information.shape)
     # one long band, whose chains meet nowhere, is factorised in one call
     joined = np.moveaxis(band.precision, 1, 2).reshape(-1, band.precision.shape[1]).T

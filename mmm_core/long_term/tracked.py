@@ -7,7 +7,12 @@ autoregression itself says how the states move. Each step of the sampler draws
 
     the hyperparameters given the weekly states, the coefficients integrated out (one Metropolis step),
     the coefficients and the covariance given both, exactly (`mmm_core.long_term.conjugate`),
-    the weekly states given the coefficients, the measurements and what is known, exactly (`mmm_core.long_term.states`).
+    the weekly states given the coefficients, the measurements and what is known, exactly (`mmm_core.long_term.states`),
+    the covariance, and the states with it, given the shocks instead (`mmm_core.long_term.interweaving`), where no
+    variable is known exactly.
+
+The last is what makes the chains mix: given the states of 200 weeks the size of the shocks hardly moves, though waves
+now and then tell little of it.
 
 Of known or measured variables that are draws themselves (an MMM's base) each kept draw uses another one, and the steps
 between two kept draws let the chain settle on it: neither the surveys nor the autoregression change what the first
@@ -29,9 +34,10 @@ from mmm_core.long_term.coefficients import Coefficients, labelled
 from mmm_core.long_term.conjugate import Moments, draw, moments, posterior
 from mmm_core.long_term.fit import Prepared, prepare
 from mmm_core.long_term.independent import Equations, Restrictions, restricted_step, restrictions, strengths
+from mmm_core.long_term.interweaving import believed, given_shocks
 from mmm_core.long_term.measured import BEGIN, WIDE, Known, begun, known_of, units_of
 from mmm_core.long_term.minnesota import Minnesota, centre, scales
-from mmm_core.long_term.series import Series, series
+from mmm_core.long_term.series import Layout, Regression, Series, series
 from mmm_core.long_term.states import Start, Waves, Weekly, band_of, draw_states, in_levels, of_waves
 from mmm_core.long_term.survey import START_SD, Observations, observations, weekly_noise
 from mmm_core.long_term.tightness import Hierarchy, optimum
@@ -40,8 +46,8 @@ from mmm_core.threads import one_blas_thread
 
 CHAINS = 16
 DRAWS = 1000
-STEPS = 20
-WARMUP = 500
+STEPS = 36
+WARMUP = 240
 START_STEP = 2.0
 """Sd of a week's change before the first row, in units of the weekly noise."""
 STRIDE = 0.35
@@ -175,6 +181,11 @@ def _changes(levels: np.ndarray, given: Series) -> np.ndarray:
     return np.where(given.is_differenced, np.diff(levels, axis=1), levels[:, 1:])
 
 
+def _regression(levels: np.ndarray, given: Series, layout: Layout) -> Regression:
+    """Rows of the autoregression, of all variables' levels (chain, week, n)."""
+    return replace(given, modelled=_changes(levels, given)).regression(layout.lags, layout.media_lags)
+
+
 class _Rules(NamedTuple):
     """A prior that differs between equations."""
 
@@ -217,9 +228,7 @@ def _chains(
     for number, now in enumerate(told):
         levels[..., len(latent) :] = now.path[..., now.path.shape[-1] - (variables - len(latent)) :]
         for step in range(steps + (warmup if number == 0 else 0)):
-            rows = replace(work.given, modelled=_changes(levels, work.given)).regression(
-                layout.lags, layout.media_lags
-            )
+            rows = _regression(levels, work.given, layout)
             about = moments(rows.outcome, rows.regressors, middle)
             if rules is not None and restricted is None and step >= warmup // 2:
                 logs[:] = logs.mean(0)  # the tightness of all chains together, from here on
@@ -227,7 +236,8 @@ def _chains(
             if restricted is None:
                 logs = _moved(problem, logs, about, rng)
                 theta = np.exp(logs) if logs.size else np.zeros(0)
-                exact = posterior(about + problem.dummies(theta), problem.precision(theta), problem.degrees)
+                precision, dummies = problem.precision(theta), problem.dummies(theta)
+                exact = posterior(about + dummies, precision, problem.degrees)
                 drawn = draw(exact, chains, rng)
                 coefficients, sigma = drawn.coefficients + middle, drawn.root @ drawn.root.swapaxes(1, 2)
             else:
@@ -238,6 +248,18 @@ def _chains(
             of_levels = in_levels(lags.swapaxes(2, 3), moved)
             band = band_of(of_levels, sigma, expected, levels, latent, work.waves, work.start, now.weekly)
             levels[..., latent] = draw_states(band, rng).reshape(chains, -1, len(latent))
+            if len(latent) == variables:
+                if restricted is None:
+                    belief = believed(coefficients - middle, precision, dummies, problem.degrees)
+                else:
+                    belief = believed(coefficients - middle, None, restricted.added, problem.degrees)
+                rows = _regression(levels, work.given, layout)
+                residuals = rows.outcome - rows.regressors @ coefficients
+                sigma, levels = given_shocks(
+                    sigma, belief, residuals, of_levels, levels, work.waves, now.weekly, rng
+                )
+                if restricted is not None:
+                    restricted.inverse = np.linalg.inv(sigma)
         rounds.append((coefficients, sigma, levels.copy(), np.exp(logs)))
     return _Chains(*(np.stack(part) for part in zip(*rounds, strict=True)))
 

@@ -25,7 +25,7 @@ from mmm_core.long_term.tracked import fit_tracked_bvar
 from mmm_core.long_term.variables import BASE
 
 ORIGINS, WEEKS = 4, 13
-CHAINS, DRAWS, STEPS, WARMUP = 8, 80, 10, 200
+CHAINS, DRAWS, STEPS, WARMUP = 8, 80, 5, 120
 
 
 def tracker_against_random_walk(
