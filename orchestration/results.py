@@ -1,4 +1,4 @@
-"""What `make demo` and `make refresh` print at the end: returns, what lift tests moved, budget, review, and places."""
+"""What `make demo` and `make refresh` print at the end: returns, lift tests, budget, scenarios, review, and places."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +22,7 @@ SHOWN = {
     "total_roi": "Short and long term",
     "budget_allocation": "Recommended budget",
     "budget_readiness": "Readiness of the budget",
+    "budget_scenarios": "Scenarios",
     "model_review": "Review",
 }
 
@@ -53,6 +54,8 @@ def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any
         console.print(budget_table(budget, load_model(vintage.model).budget.weeks))
         for note in filter(None, budget.get("note", ())):
             console.print(note, style="yellow", markup=False)
+    if "budget_scenarios" in tables:
+        console.print(scenario_line(tables["budget_scenarios"]), markup=False, soft_wrap=True)
     if "budget_readiness" in tables:
         show_readiness(console, tables["budget_readiness"])
     if "model_review" in tables:
@@ -183,6 +186,26 @@ def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
             "" if pd.isna(row.mroi) else f"{row.mroi:.2f}",
         )
     return table
+
+
+def scenario_line(rows: pd.DataFrame) -> str:
+    """The plans that were held against each other, and the one that gains most over their reference, in one line."""
+    plans = rows[(rows["kind"] == "plan") & (rows["channel"] == "")]
+    others = plans[~plans["is_reference"]]
+    if others.empty:
+        return "Scenarios: none beside the current plan"
+    best = others.loc[others["gain"].idxmax()]
+    which = (
+        f"the only one beside {best['against']}"
+        if len(others) == 1
+        else f"the best of {len(others)} over {best['against']}"
+    )
+    sure = (
+        ""
+        if pd.isna(best["probability_better"])
+        else f", better with probability {best['probability_better']:.0%}"
+    )
+    return f"Scenarios: {best['scenario']}, {which}, {best['gain']:+,.0f} {best['gain_in']}{sure}"
 
 
 def show_readiness(console: Console, gates: pd.DataFrame) -> None:

@@ -129,7 +129,21 @@ def results(tmp_path, monkeypatch):
             "decided_why": ["", "agreed", ""],
         }
     )
+    scenarios = pd.DataFrame(
+        {
+            "kind": ["plan", "plan", "plan", "plan", "sweep"],
+            "scenario": ["current", "bolder [tv]", "recommended", "bolder [tv]", "budget x 2"],
+            "channel": ["", "", "", "tv", ""],
+            "is_reference": [True, False, False, False, False],
+            "against": "current",
+            "gain": [0.0, 900.0, 1200.4, 5000.0, 9000.0],
+            "gain_in": "profit",
+            "probability_better": [None, 0.7, 0.83, 0.9, 0.9],
+        }
+    )
     tables = {
+        "budget_scenarios": scenarios,
+        "one plan": scenarios[:2],
         "roi": roi,
         "budget_allocation": budget,
         "budget_readiness": gates,
@@ -142,7 +156,7 @@ def results(tmp_path, monkeypatch):
 
     def write(version: str, *names: str) -> None:
         for each in names:
-            name = each.replace("no tests", "calibration_report")
+            name = {"no tests": "calibration_report", "one plan": "budget_scenarios"}.get(each, each)
             kept = store.keep(name, vintage(), tables[each].assign(posterior_version=version))
             store.versions(name).point(vintage(), kept)
 
@@ -160,7 +174,10 @@ LIVE = {**NEW, "champion": {"outcome": "live"}, "published_results": {}}
 
 
 def test_a_run_that_went_all_the_way_shows_all(results):
-    results("new", "roi", "calibration_report", "budget_allocation", "budget_readiness", "model_review")
+    results(
+        "new", "roi", "calibration_report", "budget_allocation", "budget_readiness", "model_review",
+        "budget_scenarios",
+    )  # fmt: skip
     text = shown(LIVE)
     (line,) = (line.split() for line in text.splitlines() if ") -> " in " ".join(line.split()))
     assert " ".join(line).startswith("search [brand] 2.00 (2.00 to 2.00) -> 2.00 (2.00 to 2.00) by test")
@@ -171,9 +188,18 @@ def test_a_run_that_went_all_the_way_shows_all(results):
         "R-hat of [tv] is 1.2",
         "Budget not ready (1 of 3 gates passed)",
         "moved: 45 % is spent [otherwise]",
+        "Scenarios: recommended, the best of 2 over current, +1,200 profit, better with probability 83%",
         "profit: less is earned (let pass by team:finance until 2025-02-03, agreed)",
     ):
         assert words in text
+
+
+def test_of_one_plan_beside_the_current_one_the_line_says_that(results):
+    results("new", "one plan")
+    assert (
+        "Scenarios: bolder [tv], the only one beside current, +900 profit, better with probability 70%"
+        in shown(NEW)
+    )
 
 
 def test_a_model_without_lift_tests_says_so_and_a_report_of_an_earlier_run_does_not(results):
