@@ -26,6 +26,9 @@ _TEXTS = {
     "shipping_address_country_code": "us",
     "country_code": "us",
     "currency": "USD",
+    "timezone": "America/New_York",
+    "action_type": "omni_purchase",
+    "event_name": "purchase",
 }
 
 
