@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from mmm_core.errors import InputError
 
@@ -24,7 +27,21 @@ def read_bytes(path: str | Path) -> bytes:
     """The bytes of a regular file; never waits, as a pipe would have it.
 
     Raises:
-        UnreadableFile: no such file, a folder, a pipe, a broken link, or one that may not be read.
+        UnreadableFile: no such file, a folder, a pipe, a broken link, one that may not be read or is too large.
+    """
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_BYTES:
+            raise UnreadableFile(name_of(path), f"has {size:,} bytes; {MAX_BYTES:,} are read at most")
+        return file.read()
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[BinaryIO]:
+    """A regular file of any size, open to be read; never waits, as a pipe would have it.
+
+    Raises:
+        UnreadableFile: no such file, a folder, a pipe, a broken link, or one that may not be read, also while it is.
     """
     source = name_of(path)
     try:
@@ -44,10 +61,8 @@ def read_bytes(path: str | Path) -> bytes:
             raise UnreadableFile(source, "is a folder: name a file")
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableFile(source, "is a pipe or a device: write its content to a file")
-        if status.st_size > MAX_BYTES:
-            raise UnreadableFile(source, f"has {status.st_size:,} bytes; {MAX_BYTES:,} are read at most")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
+            yield file
     except OSError as error:
         raise UnreadableFile(source, f"cannot be read: {error.strerror}") from None
     finally:

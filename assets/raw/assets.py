@@ -1,4 +1,4 @@
-"""Raw assets: one a source table, loaded from the landing folder by dlt, and the ledger of all landing files."""
+"""Raw assets: one a source table, loaded from the landing folder, and the ledger of all landing files."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.raw import ledger, results
 from assets.raw.contract import SQL_TYPES, Contract
-from assets.raw.ingest import ALL_CONTRACTS, landing_folder_of, reading_version, write
+from assets.raw.ingest import ALL_CONTRACTS, landing_folder_of, reading_version
 from assets.raw.load import load
 from assets.resources.landing import Landing
 from assets.resources.retries import tried_again_when_locked
@@ -39,7 +39,7 @@ def raw_spec(contract: Contract) -> dg.AssetSpec:
             if part
         ),
         owners=OWNERS,
-        kinds={"dlt", "duckdb"},
+        kinds={"duckdb"},
         tags={"source": contract.source},
         code_version=reading_version(contract),
         metadata={
@@ -105,7 +105,7 @@ def _loaded(
     warehouse.prepare()
 
     selected = [c for c in ALL_CONTRACTS.values() if raw_key(c.name) in context.selected_asset_keys]
-    done = load(selected, landing, warehouse, lambda batch: write(batch, warehouse.path, landing.dlt_folder))
+    done = load(selected, landing, warehouse)
     for table in done.tables:
         for warning in results.warnings(table):
             context.log.warning(warning)

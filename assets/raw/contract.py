@@ -29,9 +29,9 @@ class Column:
         about: what it holds, with its unit.
         required: blank cells are refused.
         may_lack: a file need not have the column: its cells are blank then.
+        also: other names that a file may give it, as `id` for `campaign_id`; a file that has two of them is refused.
         minimum, maximum: bounds of a number.
         allowed: the only values a text may have.
-        also: other names that a file may give the column.
         spelling: how a text is written, so that one thing has one name whoever exported it: `id` (a platform's
             number), `lower` or `upper` case; "" keeps it as it is. See `assets.raw.spelling`.
         over_days: what becomes of the value in a row that covers several days: `sum` is spread over them, `same` holds

@@ -1,14 +1,18 @@
-"""Loading accepted files with dlt: a file's rows replace the rows it left before, every other row stays.
+"""Writing rows into raw tables: a file's rows replace the rows it left before, every other row stays.
 
 Each raw row carries where it came from: `_file` and `_row` (as a spreadsheet counts), `_digest` of the file and of how
-it was read, `_export_order` of the file among those of its table, and `_loaded_at`. What was loaded is read back from
-the warehouse, so one that is restored or deleted is loaded again correctly.
+it was read, `_export_order` of the file among those of its table (larger is later; see `assets.raw.places`), and
+`_loaded_at`. What was loaded is read back from the warehouse, so one that is restored or deleted is loaded again
+correctly.
+
+DuckDB reads and writes in one statement, so rows and what the ledger says of them are of one transaction, and no rows
+pass through this process. A load tool between them would write them three times.
 """
 
 import datetime as dt
 import hashlib
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,64 +20,100 @@ from typing import TYPE_CHECKING
 from assets.raw.contract import SQL_TYPES, Contract
 from assets.raw.contracts import CONTRACTS, WEEKLY_TABLES
 from assets.raw.files import Accepted
-
-os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")  # read when dlt makes its first pipeline
+from assets.raw.plain import PlainFile
+from mmm_core.errors import InputError
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
-    from dlt import Pipeline
-    from dlt.extract import DltSource
 
 ALL_CONTRACTS: Mapping[str, Contract] = {**CONTRACTS, WEEKLY_TABLES.name: WEEKLY_TABLES}
 
-
-def landing_source(tables: "Mapping[str, pa.Table]") -> "DltSource":
-    """A dlt source with one resource a raw table."""
-    import dlt
-
-    # The columns are the contract's. A type that differs from the table's would make dlt add a column beside it:
-    # that is refused. A column that a contract gains is added.
-    modes = {"tables": "evolve", "columns": "evolve", "data_type": "freeze"}
-
-    @dlt.source(name="landing", schema_contract=modes)
-    def landing() -> "Iterable[dlt.sources.DltResource]":
-        for name, table in tables.items():
-            empty = table.num_rows == 0
-            merged = {"disposition": "merge", "strategy": "delete-insert"}
-            yield dlt.resource(
-                [table],
-                name=name,
-                write_disposition="append" if empty else merged,
-                merge_key=None if empty else "_file",
-            )
-
-    return landing()
+ORIGIN = {
+    "_file": "VARCHAR",
+    "_row": "BIGINT",
+    "_digest": "VARCHAR",
+    "_export_order": "BIGINT",
+    "_loaded_at": "TIMESTAMP WITH TIME ZONE",
+}
+"""The columns that say where a row came from, and their types."""
 
 
-def landing_pipeline(warehouse_path: str, dlt_folder: str) -> "Pipeline":
-    """The pipeline into schema `raw`; its working files stay in `dlt_folder`."""
-    import dlt
-
-    return dlt.pipeline(
-        "landing",
-        pipelines_dir=dlt_folder,
-        destination=dlt.destinations.duckdb(warehouse_path),
-        dataset_name="raw",
-    )
-
-
-def write(tables: "Mapping[str, pa.Table]", warehouse_path: str, dlt_folder: str) -> None:
-    """Load rows into raw tables, those of a file in place of the ones it left before.
+def make_table(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> None:
+    """Make a raw table, or add the columns that its contract has gained. A type is never changed under its readers.
 
     Raises:
-        dlt.pipeline.exceptions.PipelineStepFailed: they could not be loaded.
+        InputError: the table has a column in another type than the contract's.
     """
-    pipeline = landing_pipeline(warehouse_path, dlt_folder)
-    pipeline.drop()  # what a load that failed left would be loaded again; what dlt must know is in the warehouse
-    pipeline.run(landing_source(tables)).raise_on_failed_jobs()
+    asked = {**{column.name: SQL_TYPES[column.kind] for column in contract.columns}, **ORIGIN}
+    columns = ", ".join(f'"{name}" {kind}' for name, kind in asked.items())
+    connection.execute(f"create table if not exists raw.{contract.name} ({columns})")
+    there = dict(
+        connection.execute(
+            "select column_name, data_type from information_schema.columns "
+            "where table_schema = 'raw' and table_name = ?",
+            [contract.name],
+        ).fetchall()
+    )
+    other = [name for name, kind in asked.items() if there.get(name, kind) != kind]
+    if other:
+        kinds = "; ".join(f"{name} is {there[name]}, the contract says {asked[name]}" for name in other)
+        raise InputError(
+            f"raw.{contract.name}: {kinds}: rename the column in the contract, or rename the warehouse and load "
+            "the landing folder anew"
+        )
+    for name, kind in asked.items():
+        if name not in there:
+            connection.execute(f'alter table raw.{contract.name} add column "{name}" {kind}')
 
 
-def rows_to_load(contract: Contract, accepted: Accepted, order: int, loaded_at: dt.datetime) -> "pa.Table":
+def insert_plain(
+    connection: "duckdb.DuckDBPyConnection",
+    contract: Contract,
+    plain: PlainFile,
+    file: str,
+    digest: str,
+    order: int,
+    loaded_at: dt.datetime,
+) -> None:
+    """Write the rows of a plain file."""
+    statement = (
+        f"insert into raw.{contract.name} by name select *, ? as _file, ? as _digest, "
+        f"cast(? as bigint) as _export_order, cast(? as timestamptz) as _loaded_at from ({plain.rows})"
+    )
+    with _one_thread(connection, plain.in_order):
+        connection.execute(statement, [file, digest, order, loaded_at])
+
+
+@contextmanager
+def _one_thread(connection: "duckdb.DuckDBPyConnection", wanted: bool) -> Iterator[None]:
+    """Text is counted by rows from its beginning: a second thread would only wait, and take three times the seconds."""
+    before = connection.execute("select current_setting('threads')").fetchone()
+    if wanted:
+        connection.execute("set threads = 1")
+    try:
+        yield
+    finally:
+        if wanted and before:
+            connection.execute(f"set threads = {before[0]}")
+
+
+def insert_accepted(
+    connection: "duckdb.DuckDBPyConnection",
+    contract: Contract,
+    accepted: Accepted,
+    order: int,
+    loaded_at: dt.datetime,
+) -> None:
+    """Write the rows of a file that the careful reader read."""
+    connection.register("incoming", _rows_to_load(contract, accepted, order, loaded_at))
+    try:
+        connection.execute(f"insert into raw.{contract.name} by name select * from incoming")
+    finally:
+        connection.unregister("incoming")
+
+
+def _rows_to_load(contract: Contract, accepted: Accepted, order: int, loaded_at: dt.datetime) -> "pa.Table":
     """Rows of a file in the contract's types, with the columns that say where they came from."""
     import pyarrow as pa
 
@@ -84,17 +124,17 @@ def rows_to_load(contract: Contract, accepted: Accepted, order: int, loaded_at: 
         _export_order=order,
         _loaded_at=loaded_at,
     )
-    return pa.Table.from_pandas(rows, schema=_arrow_schema(contract), preserve_index=False)
+    types = {
+        "VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "DATE": pa.date32(),
+        "TIMESTAMP": pa.timestamp("us"), "BOOLEAN": pa.bool_(),
+        "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
+    }  # fmt: skip
+    kinds = {**{column.name: SQL_TYPES[column.kind] for column in contract.columns}, **ORIGIN}
+    schema = pa.schema([pa.field(name, types[kind]) for name, kind in kinds.items()])
+    return pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
 
 
-def table_to_load(contract: Contract, parts: "Iterable[pa.Table]") -> "pa.Table":
-    """The rows of several files as one table, empty where there are none."""
-    import pyarrow as pa
-
-    return pa.concat_tables([_arrow_schema(contract).empty_table(), *parts])
-
-
-READERS = ("contract", "files", "kinds", "periods", "schema", "spelling", "weekly_tables")
+READERS = ("contract", "files", "kinds", "periods", "plain", "schema", "spelling", "weekly_tables")
 SHARED_READERS = ("names", "data/cells", "data/reader", "data/weeks")
 
 
@@ -107,28 +147,6 @@ def reading_version(contract: Contract) -> str:
     modules = [ours / f"{name}.py" for name in READERS] + [shared / f"{name}.py" for name in SHARED_READERS]
     source = b"\0".join(module.read_bytes() for module in modules)
     return hashlib.sha256(repr(contract).encode() + source).hexdigest()[:8]
-
-
-def _arrow_schema(contract: Contract) -> "pa.Schema":
-    import pyarrow as pa
-
-    types = {
-        "VARCHAR": pa.string(),
-        "BIGINT": pa.int64(),
-        "DOUBLE": pa.float64(),
-        "DATE": pa.date32(),
-        "TIMESTAMP": pa.timestamp("us"),
-        "BOOLEAN": pa.bool_(),
-    }
-    fields = [pa.field(column.name, types[SQL_TYPES[column.kind]]) for column in contract.columns]
-    fields += [
-        pa.field("_file", pa.string(), nullable=False),
-        pa.field("_row", pa.int64()),
-        pa.field("_digest", pa.string()),
-        pa.field("_export_order", pa.int64()),
-        pa.field("_loaded_at", pa.timestamp("us", tz="UTC")),
-    ]
-    return pa.schema(fields)
 
 
 def landing_folder_of(contract: Contract) -> Path:

@@ -1,42 +1,70 @@
-"""What is new in the landing folder for a table, and whether it may be loaded."""
+"""What is new in the landing folder for a table, and what became of each file."""
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from assets.raw import ledger
 from assets.raw.contract import Contract
 from assets.raw.contracts import WEEKLY_TABLES
-from assets.raw.files import Accepted, FileRefused, check, read_bytes, total
+from assets.raw.files import FileRefused
 from assets.raw.folder import RETRACTED, LandingFile, Listing, export_order
-from assets.raw.ingest import landing_folder_of, reading_version, rows_to_load
-from assets.raw.raw_tables import rows_by_file, table_exists
-from assets.raw.weekly_tables import check_weekly_table, named_twice
+from assets.raw.ingest import landing_folder_of, reading_version
+from assets.raw.raw_tables import Held, held_by_file
+from assets.raw.surface import Surface, surface
+from assets.raw.weekly_tables import named_twice
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file that is new or has changed: what its bytes show, and the hash of them and of how they are read."""
+
+    file: LandingFile
+    surface: Surface
+    digest: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A file that was read and keeps its contract.
+
+    Attributes:
+        amount: the exact sum of the contract's amount; None where it has none.
+        extra_columns: columns of the file that were kept out.
+    """
+
+    file: LandingFile
+    digest: str
+    row_count: int
+    amount: Decimal | None
+    extra_columns: tuple[str, ...] = ()
 
 
 @dataclass
 class Landed:
-    """What the landing folder held for one table, against what the warehouse holds of it.
+    """What the landing folder holds for one table, against what the warehouse holds of it.
 
     Attributes:
         order: place of each file among those of the table, oldest export first.
+        held: what the raw table holds of each file.
         loaded: the files whose rows are in the warehouse, as the ledger has them.
-        parts: the rows of files that are new or changed.
+        new: files that are to be read.
+        taken: of these, the ones that keep their contract.
         retracted: files that are loaded and no longer there.
     """
 
     contract: Contract
     files: list[LandingFile]
     order: Mapping[str, int]
+    held: Mapping[str, Held]
     loaded: dict[str, ledger.Entry]
-    exists: bool
-    accepted: list[Accepted] = field(default_factory=list)
-    parts: "list[pa.Table]" = field(default_factory=list)
+    new: list[NewFile] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
     refused: list[FileRefused] = field(default_factory=list)
     retracted: list[str] = field(default_factory=list)
 
@@ -46,59 +74,53 @@ class Landed:
         return not self.refused or self.contract is WEEKLY_TABLES
 
     @property
-    def to_load(self) -> bool:
-        """There are new rows, or the table has yet to be made: empty, where its first files were refused."""
-        return bool(self.parts_to_load or not self.exists)
-
-    @property
-    def parts_to_load(self) -> "list[pa.Table]":
-        return self.parts if self.takes_changes else []
-
-    @property
     def waiting(self) -> list[str]:
         """Good files, new or changed, that are not loaded: another file of their table was refused."""
-        return [] if self.takes_changes else [accepted.file.name for accepted in self.accepted]
+        return [] if self.takes_changes else [taken.file.name for taken in self.taken]
 
     def entries(self) -> dict[str, ledger.Entry]:
         """The files of the table after loading, but for what later exports overruled."""
         if not self.takes_changes:
             return dict(self.loaded)
         kept = {name: entry for name, entry in self.loaded.items() if name not in self.retracted}
-        for accepted in self.accepted:
-            kept[accepted.file.name] = ledger.Entry(
-                accepted.file.name,
+        for taken in self.taken:
+            kept[taken.file.name] = ledger.Entry(
+                taken.file.name,
                 self.contract.name,
                 ledger.LOADED,
-                digest=accepted.digest,
-                row_count=len(accepted.rows),
-                amount=total(accepted.rows, self.contract.amount) if self.contract.amount else None,
+                digest=taken.digest,
+                row_count=taken.row_count,
+                amount=taken.amount,
             )
-        return kept
+        files = {file.name: file for file in self.files}
+        return {
+            name: replace(
+                entry,
+                exported_at=modified(files[name]),
+                size=files[name].size,
+                export_order=self.order[name],
+            )
+            if name in files
+            else entry
+            for name, entry in kept.items()
+        }
 
 
-def inspect_landing(
-    connection: "duckdb.DuckDBPyConnection", contract: Contract, listing: Listing, now: dt.datetime
-) -> Landed:
-    """Check the files that are new or changed since they were loaded."""
+def look(connection: "duckdb.DuckDBPyConnection", contract: Contract, listing: Listing) -> Landed:
+    """Find the files that are new or changed since they were loaded, and those that are gone. No cell is read."""
     files = listing.tables[contract.name]
-    exists = table_exists(connection, contract.name)
-    loaded = _loaded(connection, contract) if exists else {}
-    landed = Landed(contract, files, export_order(files), loaded, exists)
+    held = held_by_file(connection, contract)
+    landed = Landed(contract, files, export_order(files), held, _loaded(connection, contract, held))
     twice = named_twice(files) if contract is WEEKLY_TABLES else {}
     for file in files:
         try:
             if file.name in twice:
                 raise FileRefused(file.name, [twice[file.name]])
-            accepted = _check(file, contract, loaded)
-            if accepted is not None:
-                landed.parts.append(rows_to_load(contract, accepted, landed.order[file.name], now))
-                landed.accepted.append(accepted)
+            if new := _new(file, contract, landed.loaded.get(file.name)):
+                landed.new.append(new)
         except FileRefused as refusal:
             landed.refused.append(refusal)
-        except Exception as error:  # whatever a file brings about is that file's refusal alone
-            fault = f"could not be read: {type(error).__name__}: {error}"
-            landed.refused.append(FileRefused(file.name, [fault]))
-    gone = sorted(set(loaded) - {file.name for file in files})
+    gone = sorted(set(landed.loaded) - {file.name for file in files})
     if gone and not files and contract.name not in listing.retracted:
         landed.refused.append(_all_gone(contract, gone))
     else:
@@ -106,30 +128,50 @@ def inspect_landing(
     return landed
 
 
-def _check(file: LandingFile, contract: Contract, loaded: Mapping[str, ledger.Entry]) -> Accepted | None:
-    """A file's rows; None where they are loaded already."""
-    content, content_hash = read_bytes(file)
-    digest = f"{content_hash}-{reading_version(contract)}"
-    if file.name in loaded and loaded[file.name].digest == digest:
+def modified(file: LandingFile) -> dt.datetime:
+    """When a file was last modified, UTC, to the microsecond."""
+    seconds, rest = divmod(file.modified_ns, 10**9)
+    return dt.datetime.fromtimestamp(seconds, dt.UTC).replace(tzinfo=None) + dt.timedelta(
+        microseconds=rest // 1000
+    )
+
+
+def _new(file: LandingFile, contract: Contract, entry: ledger.Entry | None) -> NewFile | None:
+    """A file that is not loaded as it is; None for one that is.
+
+    A file of the same size and time of modification is the same, as the sensor has it too, and is not opened: a
+    landing folder of many gigabytes is not read through for one new file in it.
+    """
+    from mmm_core.inputs import UnreadableFile
+
+    if file.fault:
+        raise FileRefused(file.name, [file.fault])
+    reading = reading_version(contract)
+    if (
+        entry is not None
+        and entry.digest.endswith(f"-{reading}")
+        and (entry.size, entry.exported_at) == (file.size, modified(file))
+    ):
         return None
-    if contract is WEEKLY_TABLES:
-        return check_weekly_table(file, content, digest)
-    return check(file, contract, content, digest)
+    try:
+        seen = surface(file)
+    except UnreadableFile as refusal:
+        raise FileRefused(file.name, [refusal.fault]) from None
+    digest = f"{seen.hash}-{reading}"
+    return None if entry is not None and entry.digest == digest else NewFile(file, seen, digest)
 
 
-def _loaded(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> dict[str, ledger.Entry]:
+def _loaded(
+    connection: "duckdb.DuckDBPyConnection", contract: Contract, held: Mapping[str, Held]
+) -> dict[str, ledger.Entry]:
     """The files of a raw table. One whose rows are there without an entry, or not as the entry says, is read again."""
-    known, held = ledger.entries(connection, contract.name), rows_by_file(connection, contract)
+    known = ledger.entries(connection, contract.name)
     return {
         name: known[name]
-        if name in known and known[name].row_count == rows
-        else _unknown(contract, name, rows)
-        for name, rows in held.items()
+        if name in known and known[name].row_count == part.rows
+        else ledger.Entry(name, contract.name, ledger.LOADED, row_count=part.rows)
+        for name, part in held.items()
     }
-
-
-def _unknown(contract: Contract, name: str, rows: int) -> ledger.Entry:
-    return ledger.Entry(name, contract.name, ledger.LOADED, row_count=rows)
 
 
 def _all_gone(contract: Contract, gone: list[str]) -> FileRefused:

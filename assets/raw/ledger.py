@@ -5,12 +5,10 @@ Sums are taken when a file is read, before anything is loaded: reconciliation st
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING
-
-from assets.raw.raw_tables import table_exists
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,6 +23,7 @@ COLUMNS = {
     "reason": ("VARCHAR", "Why it waits, was refused or is not read."),
     "digest": ("VARCHAR", "Hash of the file and of how it was read."),
     "exported_at": ("TIMESTAMP", "When the file was last modified, UTC."),
+    "size": ("BIGINT", "Its bytes. A file of the same size and time is not read again."),
     "export_order": ("BIGINT", "Its place among the files of its table, oldest export first."),
     "row_count": ("BIGINT", "Rows of the file."),
     "amount": (
@@ -50,6 +49,7 @@ class Entry:
     reason: str = ""
     digest: str = ""
     exported_at: dt.datetime | None = None
+    size: int | None = None
     export_order: int | None = None
     row_count: int | None = None
     amount: Decimal | None = None
@@ -62,8 +62,6 @@ assert [field.name for field in fields(Entry)] == list(COLUMNS)
 
 def entries(connection: "duckdb.DuckDBPyConnection", source_table: str) -> dict[str, Entry]:
     """The files of a table that are loaded."""
-    if not table_exists(connection, TABLE):
-        return {}
     rows = connection.execute(
         f"select {', '.join(COLUMNS)} from raw.{TABLE} where source_table = ? and status = ?",
         [source_table, LOADED],
@@ -71,19 +69,21 @@ def entries(connection: "duckdb.DuckDBPyConnection", source_table: str) -> dict[
     return {row[0]: Entry(*row) for row in rows.fetchall()}
 
 
-def write(
-    connection: "duckdb.DuckDBPyConnection", source_tables: Sequence[str], rows: Iterable[Entry]
-) -> None:
-    """Replace the entries of some tables."""
+def make(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Make the ledger, or add the columns that one of an earlier release lacks."""
     ddl = ", ".join(f"{name} {kind}" for name, (kind, _) in COLUMNS.items())
     connection.execute(f"create table if not exists raw.{TABLE} ({ddl})")
-    connection.execute(
-        f"delete from raw.{TABLE} where source_table in (select unnest(?))", [list(source_tables)]
-    )
+    for name, (kind, _) in COLUMNS.items():
+        connection.execute(f"alter table raw.{TABLE} add column if not exists {name} {kind}")
+
+
+def write(connection: "duckdb.DuckDBPyConnection", source_table: str, rows: Iterable[Entry]) -> None:
+    """Replace the entries of a table."""
+    connection.execute(f"delete from raw.{TABLE} where source_table = ?", [source_table])
     values = [astuple(row) for row in rows]
     if values:
         marks = ", ".join("?" * len(COLUMNS))
-        connection.executemany(f"insert into raw.{TABLE} values ({marks})", values)
+        connection.executemany(f"insert into raw.{TABLE} ({', '.join(COLUMNS)}) values ({marks})", values)
 
 
 def version(connection: "duckdb.DuckDBPyConnection") -> str:

@@ -1,24 +1,34 @@
-"""One load: what the landing folder holds goes into the raw tables, and the ledger says what became of every file."""
+"""One load: what the landing folder holds goes into the raw tables, and the ledger says what became of every file.
+
+A table is loaded file by file in one transaction, with its entries in the ledger: it is there as it was or as it should
+be, whenever a load ends or is killed, and the next load takes up the tables that are missing. Rows go from a file to
+the warehouse in pieces, so memory does not grow with them.
+"""
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.raw import ledger, manifest
 from assets.raw.contract import Contract
-from assets.raw.folder import LandingFile, Listing, scan
-from assets.raw.ingest import reading_version, table_to_load
-from assets.raw.landed import Landed, inspect_landing
-from assets.raw.raw_tables import Overruling, content_version, held_by_file, overrulings, settle
+from assets.raw.contracts import WEEKLY_TABLES
+from assets.raw.files import FileRefused, check, read_bytes, total
+from assets.raw.folder import Listing, scan
+from assets.raw.ingest import insert_accepted, insert_plain, make_table, reading_version
+from assets.raw.landed import Landed, NewFile, Taken, look, modified
+from assets.raw.places import places
+from assets.raw.plain import days_in_doubt, plain_file, repeats_a_row
+from assets.raw.raw_tables import held_by_file, retract, rows_of, settle
+from assets.raw.versions import Overruling, Version, brought_up_to_date
+from assets.raw.weekly_tables import check_weekly_table
 from assets.resources.landing import Landing
 from assets.resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
 
 @dataclass
@@ -52,32 +62,16 @@ class Load:
         return [str(refusal) for table in self.tables for refusal in table.landed.refused]
 
 
-def load(
-    contracts: Sequence[Contract],
-    landing: Landing,
-    warehouse: Warehouse,
-    write: "Callable[[Mapping[str, pa.Table]], None]",
-) -> Load:
-    """Load what is new for some tables, retract what is gone, and note it in the ledger and for the sensor.
-
-    Args:
-        write: writes the rows of tables into the warehouse, those of a file in place of the ones it left before.
-    """
-    now = dt.datetime.now(dt.UTC)
+def load(contracts: Sequence[Contract], landing: Landing, warehouse: Warehouse) -> Load:
+    """Load what is new for some tables, retract what is gone, and note it in the ledger and for the sensor."""
     done = Load(scan(Path(landing.folder)))
-    with warehouse.connect(read_only=True) as connection:
-        found = [inspect_landing(connection, contract, done.listing, now) for contract in contracts]
-    batch = {
-        table.contract.name: table_to_load(table.contract, table.parts_to_load)
-        for table in found
-        if table.to_load
-    }
-    if batch:
-        write(batch)
     with warehouse.connect() as connection:
+        ledger.make(connection)
+        for contract in contracts:
+            done.tables.append(_load_table(connection, contract, done.listing))
         connection.begin()
-        done.tables = [_settled(connection, table) for table in found]
-        _write_ledger(connection, done)
+        unread = [ledger.Entry(name, "", ledger.NOT_READ, why) for name, why in done.listing.not_read.items()]
+        ledger.write(connection, "", unread)
         done.version = ledger.version(connection)
         connection.commit()
     versions = {contract.name: reading_version(contract) for contract in contracts}
@@ -85,44 +79,126 @@ def load(
     return done
 
 
-def _settled(connection: "duckdb.DuckDBPyConnection", landed: Landed) -> Loaded:
-    contract, entries = landed.contract, landed.entries()
-    if landed.takes_changes:
-        order = {name: landed.order[name] for name in entries if name in landed.order}
-        settle(connection, contract, landed.retracted, order)
-        entries = {name: _dated(entry, landed) for name, entry in entries.items()}
-    overruled = overrulings(connection, contract)
-    return Loaded(
-        landed,
-        {name: _with_overruled(entry, overruled) for name, entry in entries.items()},
-        content_version(connection, contract),
-        overruled,
-        _lost(connection, contract, entries),
+def _load_table(connection: "duckdb.DuckDBPyConnection", contract: Contract, listing: Listing) -> Loaded:
+    make_table(connection, contract)
+    landed = look(connection, contract, listing)
+    stays = set(landed.order) - {new.file.name for new in landed.new}
+    ordered = sorted(landed.order, key=lambda name: landed.order[name])
+    place = places(ordered, {name: part.order for name, part in landed.held.items() if name in stays})
+    now = dt.datetime.now(dt.UTC)
+    connection.begin()
+    for name in landed.retracted:
+        retract(connection, contract, name)
+    moved = settle(connection, contract, landed.held, place)
+    for new in landed.new:
+        try:
+            landed.taken.append(_take(connection, contract, new, place[new.file.name], now))
+        except FileRefused as refusal:
+            landed.refused.append(refusal)
+    changed = {*moved, *landed.retracted, *(taken.file.name for taken in landed.taken)}
+    if not landed.takes_changes:
+        connection.rollback()
+        connection.begin()
+        changed = set()
+    version = brought_up_to_date(connection, contract, changed)
+    entries = {name: _with_overruled(entry, version) for name, entry in landed.entries().items()}
+    loaded = Loaded(
+        landed, entries, version.hash, version.overruled, _lost(connection, landed, entries, changed)
+    )
+    ledger.write(connection, contract.name, [*entries.values(), *_kept_out(landed)])
+    connection.commit()
+    return loaded
+
+
+def _take(
+    connection: "duckdb.DuckDBPyConnection", contract: Contract, new: NewFile, place: int, now: dt.datetime
+) -> Taken:
+    """Read a file into the raw table, in place of the rows it left before.
+
+    Raises:
+        FileRefused: it does not keep the contract, or changed while it was read.
+    """
+    return _take_plain(connection, contract, new, place, now) or _take_with_care(
+        connection, contract, new, place, now
     )
 
 
-def _dated(entry: ledger.Entry, landed: Landed) -> ledger.Entry:
-    """The entry with when its file was exported, and its place among the table's files."""
-    file = next((file for file in landed.files if file.name == entry.file), None)
-    if file is None:
-        return entry
-    return dataclasses.replace(entry, exported_at=_modified(file), export_order=landed.order[file.name])
+def _signature(new: NewFile) -> list[int]:
+    try:
+        status = new.file.path.stat()
+    except OSError:
+        return []
+    return [status.st_mtime_ns, status.st_size]
 
 
-def _with_overruled(entry: ledger.Entry, overruled: Sequence[Overruling]) -> ledger.Entry:
-    ours = [line for line in overruled if line.file == entry.file]
+def _changed(new: NewFile) -> FileRefused:
+    return FileRefused(new.file.name, ["changed while it was read: the next load reads it again"])
+
+
+def _take_plain(
+    connection: "duckdb.DuckDBPyConnection", contract: Contract, new: NewFile, place: int, now: dt.datetime
+) -> Taken | None:
+    """Let DuckDB read a plain file; None, and no row of it, where the careful reader must."""
+    if contract is WEEKLY_TABLES:
+        return None
+    with connection.cursor() as beside:  # an error in the transaction would end it
+        plain = plain_file(beside, new.file, contract, new.surface)
+    if plain is None:
+        return None
+    retract(connection, contract, new.file.name)
+    insert_plain(connection, contract, plain, new.file.name, new.digest, place, now)
+    if _signature(new) != new.file.signature:
+        raise _changed(new)
+    rows = rows_of(contract, new.file.name, place)
+    if repeats_a_row(connection, contract, rows, plain.row_count) or days_in_doubt(
+        connection, contract, rows
+    ):
+        retract(connection, contract, new.file.name)
+        return None
+    return Taken(new.file, new.digest, plain.row_count, plain.amount, plain.extra_columns)
+
+
+def _take_with_care(
+    connection: "duckdb.DuckDBPyConnection", contract: Contract, new: NewFile, place: int, now: dt.datetime
+) -> Taken:
+    """Read a file by every rule there is, or refuse it with its faults named."""
+    try:
+        content, content_hash = read_bytes(new.file)
+        if content_hash != new.surface.hash:
+            raise _changed(new)
+        if contract is WEEKLY_TABLES:
+            accepted = check_weekly_table(new.file, content, new.digest)
+        else:
+            accepted = check(new.file, contract, content, new.digest)
+    except FileRefused:
+        raise
+    except Exception as error:  # whatever a file brings about is that file's refusal alone
+        raise FileRefused(new.file.name, [f"could not be read: {type(error).__name__}: {error}"]) from error
+    retract(connection, contract, new.file.name)
+    insert_accepted(connection, contract, accepted, place, now)
+    amount = total(accepted.rows, contract.amount) if contract.amount else None
+    return Taken(new.file, new.digest, len(accepted.rows), amount, accepted.extra_columns)
+
+
+def _with_overruled(entry: ledger.Entry, version: Version) -> ledger.Entry:
+    ours = [line for line in version.overruled if line.file == entry.file]
     amount = sum(line.amount for line in ours) if entry.amount is not None else None
     return dataclasses.replace(entry, overruled_rows=sum(line.rows for line in ours), overruled_amount=amount)
 
 
 def _lost(
-    connection: "duckdb.DuckDBPyConnection", contract: Contract, entries: Mapping[str, ledger.Entry]
+    connection: "duckdb.DuckDBPyConnection",
+    landed: Landed,
+    entries: Mapping[str, ledger.Entry],
+    changed: set[str],
 ) -> list[str]:
     """Files whose rows in the warehouse are not those that were read from them."""
-    held, lines = held_by_file(connection, contract), []
+    held = {name: part for name, part in landed.held.items() if name not in changed}
+    held |= held_by_file(connection, landed.contract, changed)
+    lines = []
     for name in sorted({*entries, *held}):
-        entry = entries.get(name)
-        rows, amount = held.get(name, (0, 0))
+        entry, part = entries.get(name), held.get(name)
+        rows, amount = (part.rows, part.amount) if part else (0, 0)
         read_rows, read_amount = (entry.row_count or 0, entry.amount or 0) if entry else (0, 0)
         if rows != read_rows or abs(amount - read_amount) > abs(read_amount) / 10**9:
             lines.append(
@@ -132,34 +208,17 @@ def _lost(
     return lines
 
 
-def _write_ledger(connection: "duckdb.DuckDBPyConnection", done: Load) -> None:
-    tables = [table.landed.contract.name for table in done.tables]
-    rows = [entry for table in done.tables for entry in table.entries.values()]
-    for table in done.tables:
-        rows += _waiting(table.landed)
-        files = {file.name: file for file in table.landed.files}
-        for refusal in table.landed.refused:
-            file = files.get(refusal.name)
-            rows.append(
-                ledger.Entry(
-                    refusal.name,
-                    table.landed.contract.name,
-                    ledger.REFUSED,
-                    " ".join(refusal.faults),
-                    exported_at=_modified(file) if file else None,
-                )
-            )
-    rows += [ledger.Entry(name, "", ledger.NOT_READ, why) for name, why in done.listing.not_read.items()]
-    ledger.write(connection, ["", *tables], rows)
-
-
-def _waiting(landed: Landed) -> list[ledger.Entry]:
-    """Good files of a table that stays as it was."""
-    if not landed.waiting:
-        return []
-    why = f"{landed.refused[0].name} was refused, and until that is mended the table stays as it was"
-    return [ledger.Entry(name, landed.contract.name, ledger.WAITING, why) for name in landed.waiting]
-
-
-def _modified(file: LandingFile) -> dt.datetime:
-    return dt.datetime.fromtimestamp(file.modified_ns / 1e9, dt.UTC).replace(tzinfo=None)
+def _kept_out(landed: Landed) -> list[ledger.Entry]:
+    """Entries of the files that are not loaded: refused ones, and good ones of a table that stays as it was."""
+    files, table = {file.name: file for file in landed.files}, landed.contract.name
+    entries = []
+    if landed.waiting:
+        why = f"{landed.refused[0].name} was refused, and until that is mended the table stays as it was"
+        entries = [ledger.Entry(name, table, ledger.WAITING, why) for name in landed.waiting]
+    for refusal in landed.refused:
+        file = files.get(refusal.name)
+        exported = modified(file) if file else None
+        entries.append(
+            ledger.Entry(refusal.name, table, ledger.REFUSED, " ".join(refusal.faults), exported_at=exported)
+        )
+    return entries

@@ -1,11 +1,6 @@
-"""What a raw table holds once its files were loaded: which rows count, which were overruled, and a hash of the content.
+"""What a raw table holds of each file, and the two things done to rows that are there: taken away, or given a place."""
 
-Files may hold the same day; the row of the file exported last counts. Rows of several days are compared day by day, as
-staging spreads them.
-"""
-
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -17,145 +12,51 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Overruling:
-    """Rows of an earlier export that a later one holds too. Rows and amounts are of days where rows are spread.
+class Held:
+    """What a raw table holds of a file: its rows, the sum of their amount, and its place among the exports."""
 
-    Attributes:
-        differing: how many of the rows have another figure in the later file.
-        amount, later_amount: the contract's amount in these rows, in the earlier and in the later file.
-    """
-
-    file: str
-    later_file: str
     rows: int
-    differing: int
     amount: Decimal
-    later_amount: Decimal
+    order: int
 
 
-def table_exists(connection: "duckdb.DuckDBPyConnection", name: str) -> bool:
-    found = connection.execute(
-        "select count(*) from information_schema.tables where table_schema = 'raw' and table_name = ?", [name]
-    ).fetchone()
-    return found == (1,)
+def held_by_file(
+    connection: "duckdb.DuckDBPyConnection", contract: Contract, files: Collection[str] | None = None
+) -> dict[str, Held]:
+    """What the raw table holds of each file, or of some files."""
+    amount = f"sum(cast({contract.amount} as decimal(38, 6)))" if contract.amount else "0"
+    which = "" if files is None else "where _file in (select unnest(?))"
+    if files is not None and not files:
+        return {}
+    rows = connection.execute(
+        f"select _file, count(*), coalesce({amount}, 0), max(_export_order) from raw.{contract.name} {which} "
+        "group by _file",
+        [] if files is None else [sorted(files)],
+    )
+    return {file: Held(count, Decimal(total), order or 0) for file, count, total, order in rows.fetchall()}
+
+
+def rows_of(contract: Contract, file: str, place: int) -> str:
+    """What to write behind `from` for the rows of one file; its place finds them without a look at all others."""
+    name = file.replace("'", "''")
+    return f"raw.{contract.name} where _export_order = {place} and _file = '{name}'"
+
+
+def retract(connection: "duckdb.DuckDBPyConnection", contract: Contract, file: str) -> None:
+    """Take away the rows of a file."""
+    connection.execute(f"delete from raw.{contract.name} where _file = ?", [file])
 
 
 def settle(
     connection: "duckdb.DuckDBPyConnection",
     contract: Contract,
-    retracted: Sequence[str],
-    order: Mapping[str, int],
-) -> None:
-    """Take away the rows of files that are gone, and order what is left by export."""
-    for file in retracted:
-        connection.execute(f"delete from raw.{contract.name} where _file = ?", [file])
-    for file, position in order.items():
+    held: Mapping[str, Held],
+    place: Mapping[str, int],
+) -> set[str]:
+    """Give the rows that are there the places of their files; returns the files that moved."""
+    moved = {name for name, part in held.items() if name in place and part.order != place[name]}
+    for name in sorted(moved):
         connection.execute(
-            f"update raw.{contract.name} set _export_order = ? where _file = ? and _export_order is distinct from ?",
-            [position, file, position],
+            f"update raw.{contract.name} set _export_order = ? where _file = ?", [place[name], name]
         )
-
-
-def rows_by_file(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> dict[str, int]:
-    """Rows of each file in the raw table."""
-    rows = connection.execute(f"select _file, count(*) from raw.{contract.name} group by _file")
-    return dict(rows.fetchall())
-
-
-def held_by_file(
-    connection: "duckdb.DuckDBPyConnection", contract: Contract
-) -> dict[str, tuple[int, Decimal]]:
-    """Rows of each file in the raw table, and the sum of the contract's amount."""
-    amount = f"sum(cast({contract.amount} as decimal(38, 6)))" if contract.amount else "0"
-    rows = connection.execute(
-        f"select _file, count(*), coalesce({amount}, 0) from raw.{contract.name} group by _file"
-    )
-    return {file: (count, Decimal(total)) for file, count, total in rows.fetchall()}
-
-
-def overrulings(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> list[Overruling]:
-    """What later exports of the same rows left out of earlier ones, a line for each two files."""
-    if not _overlap(connection, contract):
-        return []
-    numbers = contract.numbers
-    differs = " or ".join(
-        f"({name} is distinct from _later.{name} and not coalesce(abs({name} - _later.{name}) "
-        f"<= 1e-9 * greatest(abs({name}), abs(_later.{name})), false))"
-        for name in numbers
-    )
-    amount, later = (f"cast({prefix}{contract.amount} as decimal(38, 6))" if contract.amount else "0"
-                     for prefix in ("", "_later."))  # fmt: skip
-    rows = connection.execute(
-        f"""
-        with {_days(contract)},
-        ranked as (
-            select *, row_number() over newest as _rank, first_value(shares) over newest as _later
-            from shares {_newest(contract)}
-        )
-        select _file, _later._file, count(*), count(*) filter ({differs or "false"}),
-            coalesce(sum({amount}), 0), coalesce(sum({later}), 0)
-        from ranked where _rank > 1 group by all order by all
-        """
-    )
-    return [
-        Overruling(file, winner, count, differing, Decimal(amount), Decimal(later))
-        for file, winner, count, differing, amount, later in rows.fetchall()
-    ]
-
-
-def content_version(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> str:
-    """Hash of the rows that count: neither their order nor the files they came in matter, any value does."""
-    columns = ", ".join(f'"{column.name}"' for column in contract.columns)
-    overlap = _overlap(connection, contract)
-    first = f"{_newest(contract)} qualify row_number() over newest = 1" if overlap else ""
-    count, total = connection.execute(
-        f"""
-        with {_days(contract)},
-        counting as (select * from shares {first})
-        select count(*), sum(md5_number_lower(cast(row({columns}, _day) as varchar))) from counting
-        """
-    ).fetchone() or (0, 0)
-    return hashlib.sha256(f"{contract.name} {count} {total}".encode()).hexdigest()[:16]
-
-
-def _overlap(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> bool:
-    """Whether any day is held twice; of a table whose exports do not overlap, nothing else need be asked."""
-    found = connection.execute(
-        f"with {_days(contract)} select 1 from shares group by {_grain_of_days(contract)} having count(*) > 1 limit 1"
-    ).fetchone()
-    return found is not None
-
-
-def _newest(contract: Contract) -> str:
-    """Window `newest`: the rows that hold the same day, the one that counts first."""
-    return (
-        f"window newest as (partition by {_grain_of_days(contract)} order by _export_order desc, _row desc)"
-    )
-
-
-def _grain_of_days(contract: Contract) -> str:
-    period = contract.period
-    spread = period is not None and period.spread
-    return ", ".join(
-        [name for name in contract.grain if not spread or name != period.start] + ["_day"] * spread
-    )
-
-
-def _days(contract: Contract) -> str:
-    """CTE `shares`: a row a grain and day. Figures that add up are shares of a day."""
-    period = contract.period
-    day, days, shares = "cast(null as date)", "1", ""
-    if period is not None and period.spread:
-        stop = period.stop or f"{period.start} + {period.days - 1}"
-        day = f"cast(unnest(generate_series({period.start}, {stop}, interval 1 day)) as date)"
-        days = f"({stop} - {period.start} + 1)"
-        parts = [
-            f"{column.name} / _days as {column.name}"
-            for column in contract.columns
-            if column.over_days == "sum"
-        ]
-        shares = f" replace ({', '.join(parts)})" if parts else ""
-    return f"""
-        days as (select *, {day} as _day, {days} as _days from raw.{contract.name}),
-        shares as (select *{shares} from days)
-    """
+    return moved

@@ -9,7 +9,7 @@ from assets.raw import ledger
 from assets.raw.contract import Column, Contract
 from assets.raw.folder import Listing
 from assets.raw.load import Load, Loaded
-from assets.raw.raw_tables import Overruling
+from assets.raw.versions import Overruling
 from mmm_core.errors import listed
 
 KEEPS_CONTRACT, HOLDS_FILES, EXPORTS_AGREE = "keeps_contract", "holds_what_landed", "exports_agree"
@@ -119,10 +119,10 @@ def _keeps_contract(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
             asset_key=key,
             check_name=KEEPS_CONTRACT,
             passed=True,
-            description=f"{len(landed.accepted)} new or changed of {len(landed.files)} files"
+            description=f"{len(landed.taken)} new or changed of {len(landed.files)} files"
             if landed.files
             else "no file has landed",
-            metadata={"files": len(landed.files), "new_or_changed": len(landed.accepted)},
+            metadata={"files": len(landed.files), "new_or_changed": len(landed.taken)},
         )
     faults = [
         f"**{refusal.name}**\n" + "".join(f"- {f}\n" for f in refusal.faults) for refusal in landed.refused
@@ -218,17 +218,17 @@ def _figure(amount: Decimal, contract: Contract, sign: str = "") -> str:
 
 def _kept_out(table: Loaded) -> str:
     return "; ".join(
-        f"{accepted.file.name}: {', '.join(accepted.extra_columns)}"
-        for accepted in table.landed.accepted
-        if accepted.extra_columns
+        f"{taken.file.name}: {', '.join(taken.extra_columns)}"
+        for taken in table.landed.taken
+        if taken.extra_columns
     )
 
 
 def _metadata(table: Loaded) -> dict[str, object]:
     landed = table.landed
-    accepted = landed.accepted if landed.takes_changes else []
+    taken = landed.taken if landed.takes_changes else []
     retracted = landed.retracted if landed.takes_changes else []
-    fresh = {file.file.name for file in accepted}
+    fresh = {file.file.name for file in taken}
     changed = fresh & set(landed.loaded)
     lines = [
         f"| {name} | {entry.row_count:,} | {_day_and_time(entry)} | "
@@ -238,7 +238,7 @@ def _metadata(table: Loaded) -> dict[str, object]:
     lines += [f"| {name} | | | retracted |" for name in retracted]
     metadata: dict[str, object] = {
         "dagster/row_count": sum(entry.row_count or 0 for entry in table.entries.values()),
-        "rows_loaded": sum(len(file.rows) for file in accepted),
+        "rows_loaded": sum(file.row_count for file in taken),
         "files": dg.MetadataValue.md(
             "\n".join(["| file | rows | exported (UTC) | |", "|---|---|---|---|", *lines])
             if lines

@@ -216,12 +216,14 @@ def _beyond_64_bits(text: "pd.Series", values: "pd.Series") -> "pd.Series":
 
 def _whole(text: "pd.Series", values: "pd.Series") -> "pd.Series":
     """Whole numbers, those that a double may not hold digit by digit."""
-    large = values.abs() > _EXACT
+    import pandas as pd
+
+    large = values.abs() >= _EXACT  # the double of the next whole number is this one
     if not large.any():
         return values.astype("Int64")
     exact = [_digits(text[row], values[row]) for row in values.index[large]]
     whole = values.where(~large, 0).astype("Int64")
-    whole[large] = exact
+    whole.loc[large] = pd.array(exact, dtype="Int64")
     return whole
 
 

@@ -28,6 +28,9 @@ POOL = "duckdb"
 
 LOG = dg.get_dagster_logger("warehouse")
 """Waits are told here: in a run's log while a run is at work."""
+MEMORY_LIMIT = "1500MB"
+"""What DuckDB may take, unless told otherwise: with Python beside it a load stays below 4 GB, whatever has landed."""
+
 TELL_SECONDS = 0.5  # no wait that is over sooner is worth a line
 
 _HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
@@ -59,10 +62,16 @@ def landing_notes(warehouse: Path) -> Path:
 
 
 class Warehouse(dg.ConfigurableResource):
-    """The DuckDB file that holds raw tables, marts and results."""
+    """The DuckDB file that holds raw tables, marts and results.
+
+    Attributes:
+        wait_seconds: how long to wait for another process that has the file open.
+        memory_limit: what DuckDB may take before it puts work aside in `<path>.tmp`, beside the file.
+    """
 
     path: str
     wait_seconds: float = 120.0
+    memory_limit: str = MEMORY_LIMIT
 
     @contextmanager
     def connect(self, *, read_only: bool = False) -> "Iterator[duckdb.DuckDBPyConnection]":
@@ -107,7 +116,9 @@ class Warehouse(dg.ConfigurableResource):
         deadline, delay, told = time.monotonic() + self.wait_seconds, 0.05, ""
         while True:
             try:
-                return duckdb.connect(self.path, read_only=read_only)
+                connection = duckdb.connect(self.path, read_only=read_only)
+                self._set(connection)
+                return connection
             except (duckdb.IOException, duckdb.ConnectionException) as error:
                 message = str(error)
                 if not any(reason in message for reason in _WAIT_FOR):
@@ -121,6 +132,14 @@ class Warehouse(dg.ConfigurableResource):
                     )
             time.sleep(delay * random.uniform(0.8, 1.2))
             delay = min(2 * delay, 2.0)
+
+    def _set(self, connection: "duckdb.DuckDBPyConnection") -> None:
+        """Set what bounds a query, afterwards: two connections of one process must open the file alike."""
+        connection.execute("set memory_limit = ?", [self.memory_limit])
+        connection.execute("set temp_directory = ?", [f"{self.path}.tmp"])
+        connection.execute(
+            "set preserve_insertion_order = true"
+        )  # rows of a file are numbered as they stand in it
 
     def _locked(self, message: str) -> str:
         return (

@@ -14,6 +14,7 @@ import io
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -70,6 +71,43 @@ def table_from(content: bytes, source: str) -> pd.DataFrame:
     if content.startswith(_WORKBOOKS):
         raise UnreadableFile(source, f"is a workbook or an archive, no text{_SAVE_AS_CSV}")
     return _from_text(_decoded(content, source), source)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How delimited text is laid out.
+
+    Attributes:
+        separator: what stands between its cells.
+        names: of its columns, as `normal_name` has them.
+    """
+
+    separator: str
+    names: tuple[str, ...]
+
+
+def layout(head: bytes, source: str, whole: bool) -> Layout | None:
+    """The layout of UTF-8 text by its first lines, as `read_table` would find it; None where they leave a doubt.
+
+    Args:
+        head: the first bytes of the file, unpacked, without a byte-order mark.
+        whole: whether they are all of it.
+
+    Raises:
+        UnreadableFile: its cells may be separated by one thing or another.
+    """
+    lines = head if whole else head[: head.rfind(b"\n") + 1]
+    try:
+        text = lines.decode()
+    except UnicodeDecodeError:
+        return None
+    if not whole and len(text.splitlines()) <= 4 * _ROWS_LOOKED_AT:
+        return None  # cells so long that the rows which decide may not be among them
+    separator = _separator(text, source)
+    header_row, header = next(_records(text, separator, source), (0, []))
+    names = tuple(normal_name(name) for name in header)
+    plain = header_row == 1 and all(names) and len(set(names)) == len(names)
+    return Layout(separator, names) if plain and max(map(len, names)) <= MAX_NAME else None
 
 
 _SAVE_AS_CSV = ": save the sheet as CSV (UTF-8)"
