@@ -1,5 +1,6 @@
 """What the recommended budget answers beyond its table: gain, its interval and probability, what was asked."""
 
+import json
 from typing import TYPE_CHECKING
 
 from assets.models import Vintage
@@ -33,14 +34,24 @@ def keep_answer(results: ResultStore, vintage: Vintage, found: "Allocation", tab
     import pandas as pd
 
     from mmm_core.data.table import fingerprint
+    from mmm_core.json_text import dumps
 
     facts = {name: getattr(found, name) for name in FACTS}
-    row = {**facts, "words": "\n".join(found.words), "budget_version": fingerprint(table)}
+    cells = "" if found.cells is None else dumps(found.cells.to_dict("list"))
+    row = {**facts, "words": "\n".join(found.words), "cells": cells, "budget_version": fingerprint(table)}
     results.versions(ANSWER).point(vintage, results.keep(ANSWER, vintage, pd.DataFrame([row])))
+
+
+def read_cells(results: ResultStore, vintage: Vintage, table: "pd.DataFrame") -> "pd.DataFrame | None":
+    """The weeks, geos or flightings of a budget's table; None where it decides channels alone."""
+    found = read_answer(results, vintage, table)
+    return None if found is None else found.cells
 
 
 def read_answer(results: ResultStore, vintage: Vintage, table: "pd.DataFrame") -> "Recommendation | None":
     """The recommendation of a budget's table; None where what was kept belongs to another."""
+    import pandas as pd
+
     from mmm_core.data.table import fingerprint
     from mmm_core.report.findings import Recommendation
 
@@ -61,4 +72,5 @@ def read_answer(results: ResultStore, vintage: Vintage, table: "pd.DataFrame") -
         horizon=facts["horizon"],
         marginal_in=facts.get("marginal_in", "outcome"),  # an answer of before kept none
         words=tuple(filter(None, facts["words"].split("\n"))),
+        cells=pd.DataFrame(json.loads(facts["cells"])) if facts.get("cells") else None,
     )

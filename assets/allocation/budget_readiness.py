@@ -2,12 +2,13 @@
 
 import dagster as dg
 
+from assets.allocation.answer import read_cells
 from assets.allocation.long_term_of import long_term_of
 from assets.allocation.of_one_posterior import refuse_another_posterior
 from assets.code import code_version
 from assets.models import load_model, spec_path, vintage_of
 from assets.resources.long_term_stores import LongTermStore
-from assets.resources.stores import PosteriorStore
+from assets.resources.stores import PosteriorStore, ResultStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
 
@@ -35,6 +36,7 @@ def budget_readiness(
     budget_allocation,
     model_review,
     posteriors: dg.ResourceParam[PosteriorStore],
+    results: dg.ResourceParam[ResultStore],
     long_terms: dg.ResourceParam[LongTermStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
@@ -59,6 +61,7 @@ def budget_readiness(
             overrides_beside(spec, spec_path(vintage.model).parent),
             spec.budget,
             long_term_of(vintage, spec.budget, long_terms),
+            read_cells(results, run.vintage, budget_allocation),
         )
         table = found.table()
         run.run.log(dict(zip(table["gate"], table["figure"], strict=True)))

@@ -15,9 +15,15 @@ from mmm_core.cli.terminal import Folder, PosteriorFile, escape, label, read_pos
 from mmm_core.cli.terminal import out as screen
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mmm_core.posterior.handle import Posterior
     from mmm_core.readiness.gates import Verdict
     from mmm_core.spec.model_spec import ModelSpec
+
+
+CELLS = "budget_cells.csv"
+"""What `mmm allocate` writes of a plan by week, geo or flighting."""
 
 
 @reported
@@ -61,12 +67,14 @@ def readiness(
         if allocation:
             spend, weeks = _recommended(allocation)
             budget = budget.model_copy(update={"weeks": weeks})
+            cells = _cells_beside(allocation, spend)
         else:
-            table = allocate(read, budget, progress, long).channels
+            made = allocate(read, budget, progress, long)
+            table, cells = made.channels, made.cells
             spend = dict(zip(table["channel"], table["recommended_spend"], strict=True))
         overrides = overrides_beside(spec, model.parent) if model else {}
         week = as_of.date() if as_of else _last_week(read, spec)
-        found = ask(read, spend, verdicts, week, spec.readiness, overrides, budget, long)
+        found = ask(read, spend, verdicts, week, spec.readiness, overrides, budget, long, cells)
         doubts = unconverged(read)
     label(read.approximate, doubts)
     for gate in found.gates:
@@ -132,6 +140,27 @@ def _recommended(path: Path) -> tuple[dict[str, float], int]:
         raise InputError(
             f"{name_of(path)}: no recommendation: name a budget_allocation.json that `mmm allocate` wrote"
         ) from None
+
+
+def _cells_beside(path: Path, spend: dict[str, float]) -> pd.DataFrame | None:
+    """Weeks, geos or flightings of an allocation, which `mmm allocate` writes beside it; None of one without.
+
+    Raises:
+        InputError: they are those of another plan.
+    """
+    import pandas as pd
+
+    from mmm_core.errors import InputError
+    from mmm_core.inputs import name_of
+
+    file = path.parent / CELLS
+    if not file.exists():
+        return None
+    cells = pd.read_csv(file, keep_default_na=False, na_values={"week": [""]})
+    sums = cells.groupby("channel")["recommended_spend"].sum()
+    if any(abs(sums.get(name, 0.0) - money) > 1e-6 * max(money, 1.0) for name, money in spend.items()):
+        raise InputError(f"{name_of(file)}: another plan than that of {path.name}: run `mmm allocate` again")
+    return cells
 
 
 def _facts(path: Path, command: str, file: str) -> dict[str, Any]:

@@ -122,3 +122,35 @@ def _in_short(value: float, _: object, unit: str) -> str:
 
 def _cut(name: str, most: int) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}\u2026"
+
+
+@styled
+def flighting(cells: pd.DataFrame, channels: Sequence[str], columns: int, unit: str = "") -> Figure:
+    """Spend by week, a panel a channel: recommended as bars, the weeks that come again as a line of steps.
+
+    Args:
+        cells: channel, week (from 1), current_spend, recommended_spend.
+        channels: those that are drawn, in the order of the panels. unit: written before a figure, such as $.
+    """
+    rows = -(-len(channels) // columns)
+    figure, panels = new_figure(7.6, 0.74 * rows + 0.1, rows, columns, grid="y")
+    for axes in panels[len(channels) :]:
+        axes.set_visible(False)
+    for axes, name in zip(panels, channels, strict=False):
+        weeks = cells[cells["channel"] == name].groupby("week")[["current_spend", "recommended_spend"]].sum()
+        week = weeks.index.to_numpy(dtype=float)
+        axes.bar(week, weeks["recommended_spend"], width=0.8, color=BAND, edgecolor=DEEP, lw=0.5)
+        axes.stairs(
+            weeks["current_spend"], np.append(week - 0.5, week[-1] + 0.5), baseline=None, color=INK, lw=1.0
+        )
+        axes.set_title(_cut(name, 26 if columns < 4 else 16), fontsize=7.5)
+        axes.set_xlim(week[0] - 0.6, week[-1] + 0.6)
+        axes.set_ylim(bottom=0)
+        axes.set_xticks([week[0], week[-1]] if len(week) > 1 else week)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
+        axes.locator_params(axis="y", nbins=2)
+        axes.yaxis.set_major_formatter(partial(_in_short, unit=unit))
+        axes.tick_params(labelsize=6.5, length=2, colors=QUIET, labelcolor="#4d4d4d")
+        for line in ("left", "bottom"):
+            axes.spines[line].set_color(RULE)
+    return figure

@@ -1,7 +1,8 @@
 """What a recommended budget would change: money, and what it brings draw by draw.
 
 The plan is held against repeating the last comparable period. A channel keeps its flighting and its split over geos,
-whatever the budget asks, so its highest week grows with its spend; what that brings is counted as the budget counts it,
+so its highest week grows with its spend, unless the budget decides them: then the plan's own weeks and geos count
+(`mmm_core.readiness.laid_out`); what that brings is counted as the budget counts it,
 by `mmm_core.budget.question.channel_curves`. A channel without history has spend and no outcome here: nothing that was
 seen speaks for it.
 """
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from mmm_core.budget.question import channel_curves
@@ -22,6 +24,7 @@ from mmm_core.budget.response import outcomes
 from mmm_core.effects.curves import SpendResponse
 from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
+from mmm_core.readiness.laid_out import laid_out
 from mmm_core.spec.budget_spec import Budget
 
 if TYPE_CHECKING:
@@ -34,7 +37,8 @@ class Proposal:
 
     Attributes:
         channels: paid channels; current, recommended: (channel,) spend over the horizon.
-        seen_peak, planned_peak: (channel,) highest weekly spend over all geos, that was seen and that is planned.
+        seen_peak, planned_peak: (channel,) highest weekly spend over all geos, that was seen and that is planned; of
+            a plan by geo, in the geo where it goes furthest.
         more_outcome: (draw,) outcome of the plan less that of the last period's spend.
         outcome: what that is counted in: revenue, or the KPI.
         weeks: length of the horizon; history: modelled weeks.
@@ -84,6 +88,7 @@ def propose(
     recommended: Mapping[str, float],
     budget: Budget | None = None,
     long_term: LongTerm | None = None,
+    cells: pd.DataFrame | None = None,
 ) -> Proposal:
     """A plan beside the last comparable period, evaluated at the posterior's draws.
 
@@ -91,9 +96,11 @@ def propose(
         recommended: spend of each paid channel over the horizon.
         budget: whose horizon, prices and new channels hold; default the model's own.
         long_term: of this posterior, for a budget with `horizon: long`.
+        cells: of a plan by week, geo or flighting, as `mmm_core.budget.allocation.Allocation.cells`.
 
     Raises:
-        InputError: a paid channel without a figure, or a figure of none; spend that is negative or no number.
+        InputError: a paid channel without a figure, or a figure of none; spend that is negative or no number; a plan
+            without its cells where the budget decides them.
     """
     posterior = Posterior.of(tree)
     budget = budget or posterior.spec.budget
@@ -101,19 +108,22 @@ def propose(
     with jax.enable_x64(True):
         response, curves = channel_curves(posterior, budget, long_term)
         every = _plan((*response.channels, *new_channels), recommended)
-        plan = every[: len(response.channels)]
-        draws = np.asarray(outcomes(curves, jnp.asarray(np.stack([response.current, plan]))))
+        spend = every[: len(response.channels)]
+        draws = np.asarray(outcomes(curves, jnp.asarray(np.stack([response.current, spend]))))
     weekly = posterior.data["spend"].to_numpy().sum(axis=0)
-    new, none = every[len(plan) :], np.zeros(len(every) - len(plan))
+    new, none = every[len(spend) :], np.zeros(len(every) - len(spend))
+    seen, planned = weekly.max(axis=0), _peaks(response, weekly, posterior) * spend / response.unit
+    more = draws[1] - draws[0]
+    plan = laid_out(posterior, budget, cells, long_term)
+    if plan is not None:
+        (seen, planned), more = plan.peaks, plan.more_outcome
     return Proposal(
         channels=(*response.channels, *new_channels),
         current=np.concatenate([response.current, none]),
         recommended=every,
-        seen_peak=np.concatenate([weekly.max(axis=0), none]),
-        planned_peak=np.concatenate(
-            [_peaks(response, weekly, posterior) * plan / response.unit, new / response.weeks]
-        ),
-        more_outcome=draws[1] - draws[0],
+        seen_peak=np.concatenate([seen, none]),
+        planned_peak=np.concatenate([planned, new / response.weeks]),
+        more_outcome=more,
         outcome=response.outcome,
         weeks=response.weeks,
         history=response.weeks_of_data,

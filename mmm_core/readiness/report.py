@@ -109,6 +109,7 @@ def readiness(
     overrides: Overrides | None = None,
     budget: Budget | None = None,
     long_term: LongTerm | None = None,
+    cells: pd.DataFrame | None = None,
 ) -> ReadinessReport:
     """Put a recommended budget to the gates.
 
@@ -120,13 +121,14 @@ def readiness(
         overrides: of `mmm_core.readiness.overrides.read_overrides`.
         budget: that the plan answers; default the model's own.
         long_term: of this posterior, for a budget with `horizon: long`.
+        cells: of a plan by week, geo or flighting, as `mmm_core.budget.allocation.Allocation.cells`.
 
     Raises:
-        InputError: spend that is not that of the model's paid channels.
+        InputError: spend that is not that of the model's paid channels, or no cells where the budget decides some.
     """
     posterior = Posterior.of(tree)
     rule = rule or posterior.spec.readiness
-    proposal = propose(posterior, recommended, budget, long_term)
+    proposal = propose(posterior, recommended, budget, long_term, cells)
     found = gates(posterior, proposal, review, rule)
     decided = {
         gate.name: override

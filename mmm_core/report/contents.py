@@ -5,7 +5,8 @@ from __future__ import annotations
 from mmm_core.report.answer import answer, tiles, verdict
 from mmm_core.report.change_section import change_section
 from mmm_core.report.findings import Findings
-from mmm_core.report.layout import SETTINGS, fitted
+from mmm_core.report.flighting_section import flighting_section
+from mmm_core.report.layout import SETTINGS, SHEET, fitted, sheets
 from mmm_core.report.moves_section import moves_section
 from mmm_core.report.page import Page, Paragraph, Section
 from mmm_core.report.returns import curves_section, long_term_section, returns_section
@@ -15,17 +16,25 @@ from mmm_core.report.words import day, plural
 
 
 def page(found: Findings) -> Page:
-    """The whole report, in the order in which a board asks, as roomy as two sheets allow."""
-    return fitted(lambda crowding: _page(found, crowding))
+    """The whole report, in the order in which a board asks, as roomy as two sheets allow.
+
+    The weeks of a plan stand after its moves, or before them where the first sheet has more room.
+    """
+    pages = [fitted(lambda crowding: _page(found, crowding))]
+    if found.recommendation.by_week:
+        pages.append(fitted(lambda crowding: _page(found, crowding, weeks_first=True)))
+    return min(pages, key=lambda each: (max(*sheets(each), SHEET), each.crowding))
 
 
-def _page(found: Findings, crowding: int) -> Page:
+def _page(found: Findings, crowding: int, weeks_first: bool = False) -> Page:
     subject, setting = found.subject, SETTINGS[crowding]
     sections = [
         change_section(found, setting.changes),
         returns_section(found),
         curves_section(found, setting.curves),
+        flighting_section(found, setting.flightings) if weeks_first else None,
         moves_section(found),
+        None if weeks_first else flighting_section(found, setting.flightings),
         scenarios_section(found, setting.scenarios),
         caveats_section(found, setting.checks),
         health_section(found, setting.checks),

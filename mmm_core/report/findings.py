@@ -57,6 +57,7 @@ class Recommendation:
         words: what was asked beyond the plain question, and what holds the plan back.
         horizon: short: figures are of what media bring within their carryover; long: by way of the brand too.
         marginal_in: what `mroi` of the channels is counted in, as `Allocation.marginal_in`.
+        cells: of a plan by geo, week or flighting, as `mmm_core.budget.allocation.Allocation.cells`; else None.
     """
 
     channels: pd.DataFrame
@@ -71,6 +72,7 @@ class Recommendation:
     words: tuple[str, ...] = ()
     horizon: str = "short"
     marginal_in: str = "outcome"
+    cells: pd.DataFrame | None = None
 
     @classmethod
     def of(cls, found: Allocation) -> Recommendation:
@@ -88,7 +90,13 @@ class Recommendation:
             words=found.words,
             horizon=found.horizon,
             marginal_in=found.marginal_in,
+            cells=found.cells,
         )
+
+    @property
+    def by_week(self) -> bool:
+        """Whether weeks are decided."""
+        return self.cells is not None and not bool(self.cells["week"].isna().all())
 
     @property
     def same_total(self) -> bool:

@@ -80,6 +80,7 @@ def findings_of(
         overrides_beside(spec, folder) if folder else {},
         spec.budget,
         long_term,
+        recommendation.cells,
     ).table()
     returns, curves = (
         roi_table(posterior),

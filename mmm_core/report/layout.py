@@ -30,7 +30,7 @@ class Setting:
 
     Attributes:
         type: size of its type; row: room above and below a row of a table; both in pixels.
-        changes, curves, tests, long_term, scenarios: rows or panels of each part that are shown at most.
+        changes, curves, flightings, tests, long_term, scenarios: rows or panels of each part that are shown at most.
         checks: whether checks of the review that were passed have a line each.
     """
 
@@ -38,6 +38,7 @@ class Setting:
     row: float
     changes: int
     curves: int
+    flightings: int
     tests: int
     long_term: int
     scenarios: int
@@ -54,10 +55,10 @@ class Setting:
 
 
 SETTINGS = (
-    Setting(10.5, 2.5, 8, 12, 8, 12, 8),
-    Setting(9.8, 1.5, 8, 12, 6, 12, 8),
-    Setting(8.9, 0.7, 6, 12, 4, 8, 6),
-    Setting(8.1, 0.4, 5, 12, 3, 6, 4, checks=False),
+    Setting(10.5, 2.5, 8, 12, 12, 8, 12, 8),
+    Setting(9.8, 1.5, 8, 12, 12, 6, 12, 8),
+    Setting(8.9, 0.7, 6, 12, 6, 4, 8, 6),
+    Setting(8.1, 0.4, 5, 12, 6, 3, 6, 4, checks=False),
 )
 """From the roomiest to the tightest; the page's class `crowded-<number>`."""
 
@@ -86,7 +87,7 @@ def sheets(page: Page) -> tuple[float, float]:
 
 
 def _answer(page: Page, setting: Setting) -> float:
-    large = Setting(1.1 * setting.type, setting.row, 0, 0, 0, 0, 0)
+    large = Setting(1.1 * setting.type, setting.row, 0, 0, 0, 0, 0, 0)
     lines = sum(_block(block, large, WIDTH) for block in page.answer.blocks)
     heading = math.ceil(len(page.answer.heading) / (WIDTH / (LETTER * 16 * PIXEL))) * 1.25 * 16 * PIXEL
     notes = max(math.ceil(len(tile.note) / setting.letters(41)) for tile in page.tiles)

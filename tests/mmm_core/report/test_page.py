@@ -255,3 +255,34 @@ def test_nothing_runs_over_its_place(tmp_path):
             name,
             re.search("<title>(.*?)</title>", dom)[1],
         )
+
+
+def by_week(found, weeks=13):
+    """The findings with a plan that decides weeks, which moves money from the last into the first."""
+    from dataclasses import replace
+
+    rows = []
+    for row in found.recommendation.channels.to_dict("records"):
+        for week in range(1, weeks + 1):
+            planned = (1 + 0.5 * (weeks + 1 - 2 * week) / weeks) * row["recommended_spend"] / weeks
+            rows.append((row["channel"], "", week, "", row["current_spend"] / weeks, planned))
+    columns = ["channel", "geo", "week", "pattern", "current_spend", "recommended_spend"]
+    cells = pd.DataFrame(rows, columns=columns)
+    return replace(found, recommendation=replace(found.recommendation, cells=cells))
+
+
+def test_a_plan_by_week_shows_its_weeks_and_what_moves_when():
+    written = texts(by_week(made_up.findings(6)))
+    text = written["report.md"].replace("\\", "")
+    assert "## Recommended spend by week" in text
+    assert "More in week 1 (+$95.9k, +46%, mostly " in text
+    assert "; less in week 13 (" in text
+    assert "| Week | " in text
+    assert 'class="flighting"' in written["report.html"]
+    plain = texts(made_up.findings(6))["report.md"]
+    assert "by week" not in plain
+
+
+@pytest.mark.parametrize("count", [1, 6, 12])
+def test_a_page_with_weeks_is_estimated_to_fit_on_two_sheets(count):
+    assert max(sheets(page(by_week(full(count))))) <= SHEET + 12
