@@ -206,10 +206,13 @@ def test_money_is_in_the_models_currency(currency, shown):
 
 
 def test_a_kpi_without_revenue_is_counted_in_its_units():
-    found = made_up.findings(6, subject=made_up.subject(outcome="orders"))
+    """What pays for itself is known where a margin says what a unit is worth."""
+    found = made_up.findings(6, subject=made_up.subject(outcome="orders", margin=None))
     html = texts(found)["report.html"]
     assert "+19.0k\u00a0orders" in html
     assert "what pays for itself" not in html
+    priced = made_up.findings(6, subject=made_up.subject(outcome="orders", margin=2.0))
+    assert "Dashed: what pays for itself, 0.5" in texts(priced)["report.html"]
 
 
 @pytest.mark.parametrize("count", [1, 6, 10, 20])
