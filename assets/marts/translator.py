@@ -22,6 +22,8 @@ RESULTS_WRITERS = {
         "reconciliation",
     )
 }
+# Tables that the loader keeps beside the ledger of files.
+OF_THE_LEDGER = {"landing_overruled": "landing_files"}
 
 
 class LayerTranslator(DagsterDbtTranslator):
@@ -43,7 +45,8 @@ class LayerTranslator(DagsterDbtTranslator):
             return dg.AssetKey([_layer(dbt_resource_props), dbt_resource_props["name"]])
         if dbt_resource_props["schema"] == "results":
             return dg.AssetKey(RESULTS_WRITERS.get(dbt_resource_props["name"], "published_results"))
-        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["identifier"]])
+        table = dbt_resource_props["identifier"]
+        return dg.AssetKey([dbt_resource_props["schema"], OF_THE_LEDGER.get(table, table)])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
         return None if dbt_resource_props["resource_type"] == "source" else _layer(dbt_resource_props)

@@ -152,6 +152,15 @@ def test_the_later_export_counts_and_the_difference_is_shown(build):
     )
     assert "; their cost_micros (spend in millionths of the account's currency) was " in check.description
     assert "." not in check.description.partition(" was ")[2]  # whole micros
+    changed = build[0].query(
+        "select source_table, week_start, file, rows_changed, amount_before, amount_now from marts.fct_restatements "
+        "order by week_start"
+    )
+    assert set(changed["source_table"]) == {"google_ads__campaign_stats"}
+    assert set(changed["file"]) == {"google_ads/campaign_stats/stats (1).csv"}
+    assert changed["week_start"].tolist() == WEEKS.tolist()
+    assert set(changed["rows_changed"]) == {7}
+    assert set(changed["amount_before"]) | set(changed["amount_now"]) == {14, 21}
 
 
 def test_weeks_that_an_account_delivered_in_part_are_named_and_marked(build):

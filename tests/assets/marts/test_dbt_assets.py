@@ -51,6 +51,7 @@ def test_sources_are_the_assets_that_write_them():
         dg.AssetKey("lift_evidence"),
         dg.AssetKey("experiment_plan"),
         dg.AssetKey("reconciliation"),
+        dg.AssetKey("data_health"),
         dg.AssetKey(["marts", "dim_channel"]),
     }
 
@@ -168,7 +169,7 @@ def test_tables_carry_row_counts_columns_and_lineage(built_warehouse):
         "DATE",
         "DOUBLE",
     ]
-    assert columns["spend"].description.startswith("Spend of the week, US dollars")
+    assert columns["spend"].description.startswith("Spend of the week, in the marts' own currency")
     lineage = metadata["dagster/column_lineage"].lineage.deps_by_column["spend"]
     assert {"spend"} <= {dep.column_name for dep in lineage}
     kept = json.loads((project.target_dir() / LINEAGE).read_text())["model.carryover.fct_media_weekly"]
