@@ -81,7 +81,7 @@ def _week(cells: pd.DataFrame, sums: pd.Series, week: int, sign: int, currency: 
 
 def _peak(rows: pd.DataFrame, currency: str) -> str:
     top = rows.loc[rows["recommended_spend"].idxmax()]
-    return f"most in week {int(top['week'])}, {money(top['recommended_spend'], currency)}"
+    return f"most in week {int(top['week'])}, {money(float(top['recommended_spend']), currency)}"
 
 
 def _table(cells: pd.DataFrame, channels: list[str], currency: str) -> Table:
