@@ -138,6 +138,12 @@ def test_gaps_are_told_and_left_to_the_model(new_platform):
 
 
 TAMPERED = {
+    "kpi_is_in_known_geos": (
+        "update marts.fct_kpi_weekly set geo = 'g99' where geo = 'g01' and kpi = 'orders' and week_start = {week}"
+    ),
+    "controls_are_in_known_geos": (
+        "update marts.fct_controls_weekly set market = 'fr' where market = 'uk' and week_start = {week}"
+    ),
     "spend_has_an_exchange_rate": "delete from intermediate.int_exchange_rates where week_start = {week}",
     "unique_grain_fct_kpi_weekly_": "insert into marts.fct_kpi_weekly from marts.fct_kpi_weekly limit 1",
     "not_negative_fct_media_weekly_spend": (
