@@ -1,9 +1,16 @@
 {{ config(meta={'dagster': {'ref': {'name': 'mmm_model_table'}}}) }}
 -- The wide table has every value of the long one, and no other.
-with wide as (
+with model_table as (
+    select
+        *,
+        cast(null as double) as is_never_filled -- without any variable there would be no column to unpivot
+    from {{ ref('mmm_model_table') }}
+),
+
+wide as (
     select *
     from (
-        unpivot {{ ref('mmm_model_table') }}
+        unpivot model_table
         on columns(* exclude (market, geo, week_start))
         into name variable value value
     )
