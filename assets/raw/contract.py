@@ -17,6 +17,10 @@ SQL_TYPES = {
 
 WEEK = 7
 
+BadRows = Literal["refuse", "quarantine"]
+"""What becomes of a file with rows that break their contract: `refuse` takes nothing of it, `quarantine` takes its good
+rows and sets the others aside."""
+
 
 @dataclass(frozen=True)
 class Column:

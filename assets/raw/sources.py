@@ -1,12 +1,13 @@
 """`sources.yaml`: which sources a company has. Raw tables, their assets and staging models exist for these alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
+from assets.raw.contract import BadRows
 from assets.resources.settings import sources_file
 from mmm_core.errors import InputError, nearest
 
@@ -14,9 +15,27 @@ ALWAYS = ("reference", "experiments", "attribution", "brand_tracker")
 """Sources whose tables are there in any case, empty where nothing has landed: marts read them by name."""
 
 UNMAPPED_SHARE = 0.01
+BAD_SHARE = 0.01
 
 LANDING = "landing"
 """Rows come as files in the landing folder."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source that is used: an entry of `sources.yaml`.
+
+    Attributes:
+        name: of its connector.
+        origin: where its rows come from; `from` in the YAML.
+        bad_rows: what becomes of a file with rows that break their contract.
+        bad_share: with a larger share of its rows at fault a file is refused whole, whatever `bad_rows` says.
+    """
+
+    name: str
+    origin: str = LANDING
+    bad_rows: BadRows = "refuse"
+    bad_share: float = BAD_SHARE
 
 
 @dataclass(frozen=True)
@@ -26,12 +45,12 @@ class Sources:
     Attributes:
         currency: of every amount in the marts, ISO 4217.
         unmapped_share: share of a week's spend that may be unmapped before marts are stopped.
-        origins: by source, where its rows come from.
+        used: the sources, by name, in the order of the file.
     """
 
     currency: str
     unmapped_share: float
-    origins: Mapping[str, str]
+    used: Mapping[str, Source]
 
 
 @cache
@@ -68,22 +87,43 @@ def read_sources(keys: Any, path: str) -> Sources:
         raise InputError(
             f"{path}: currency: {currency} is no currency of ISO 4217: {nearest(currency, CURRENCIES)}"
         )
-    known, named = known_connectors(), keys["sources"]
-    for source, origin in named.items():
-        if source not in known:
+    known = known_connectors()
+    used = {}
+    for name, entry in keys["sources"].items():
+        if name not in known:
             raise InputError(
-                f"{path}: sources.{source}: there is no such connector: {nearest(str(source), known)}"
+                f"{path}: sources.{name}: there is no such connector: {nearest(str(name), known)}"
             )
-        if origin != LANDING:
-            raise InputError(f"{path}: sources.{source}: {origin!r} is none of: {LANDING}")
+        used[name] = _source(name, entry, f"{path}: sources.{name}")
     share = keys.get("unmapped_share", UNMAPPED_SHARE)
-    if not isinstance(share, int | float) or not 0 <= share <= 1:
+    if not _is_share(share):
         raise InputError(f"{path}: unmapped_share: {share!r} is no share from 0 to 1")
-    return Sources(
-        currency, share, {**named, **{source: LANDING for source in ALWAYS if source not in named}}
-    )
+    return Sources(currency, share, {**used, **{name: Source(name) for name in ALWAYS if name not in used}})
+
+
+def _source(name: str, entry: Any, where: str) -> Source:
+    """A source from its entry: a word that says where its rows come from, or keys with that word under `from`."""
+    keys = {"from": entry} if isinstance(entry, str) else entry
+    expected = ["from", *(field.name for field in fields(Source) if field.name not in ("name", "origin"))]
+    if not isinstance(keys, dict):
+        raise InputError(f"{where}: {entry!r} is neither a word, such as {LANDING}, nor keys")
+    if unknown := [key for key in keys if key not in expected]:
+        raise InputError(f"{where}.{unknown[0]}: no such key: {nearest(str(unknown[0]), expected)}")
+    stated = {("origin" if key == "from" else key): value for key, value in keys.items()}
+    source = Source(name, **stated)
+    if source.origin != LANDING:
+        raise InputError(f"{where}: {source.origin!r} is none of: {LANDING}")
+    if source.bad_rows not in get_args(BadRows):
+        raise InputError(f"{where}.bad_rows: {source.bad_rows!r} is none of: {', '.join(get_args(BadRows))}")
+    if not _is_share(source.bad_share):
+        raise InputError(f"{where}.bad_share: {source.bad_share!r} is no share from 0 to 1")
+    return source
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def used_sources() -> list[str]:
     """Names of the sources that are used, in the order of the file."""
-    return list(sources().origins)
+    return list(sources().used)

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from assets.raw.contracts import CONTRACTS
-from assets.raw.sources import ALWAYS, read_sources, used_sources
+from assets.raw.sources import ALWAYS, BAD_SHARE, Source, read_sources, used_sources
 from mmm_core.errors import InputError
 
 
@@ -18,8 +18,17 @@ def test_tables_are_those_of_the_sources_that_are_used():
 
 def test_sources_are_kept_in_the_order_of_the_file():
     kept = read("currency: EUR\nsources: {tv: landing, reference: landing}")
-    assert (kept.currency, list(kept.origins)[:2]) == ("EUR", ["tv", "reference"])
-    assert set(kept.origins) == {"tv", *ALWAYS}
+    assert (kept.currency, list(kept.used)[:2]) == ("EUR", ["tv", "reference"])
+    assert set(kept.used) == {"tv", *ALWAYS}
+
+
+def test_a_source_is_a_word_or_keys():
+    kept = read(
+        "sources: {tv: landing, macro: {from: landing, bad_rows: quarantine, bad_share: 0.2}, ooh: {}}"
+    )
+    assert kept.used["tv"] == Source("tv", "landing", "refuse", BAD_SHARE) == Source("tv")
+    assert kept.used["macro"] == Source("macro", "landing", "quarantine", 0.2)
+    assert kept.used["ooh"] == Source("ooh")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +40,16 @@ def test_sources_are_kept_in_the_order_of_the_file():
             "sources.tvv: there is no such connector: did you mean 'tv'",
         ),
         ("sources: {tv: ftp, reference: landing}", "sources.tv: 'ftp' is none of: landing"),
+        (
+            "sources: {tv: [landing]}",
+            r"sources.tv: \['landing'\] is neither a word, such as landing, nor keys",
+        ),
+        ("sources: {tv: {form: landing}}", "sources.tv.form: no such key: did you mean 'from'"),
+        (
+            "sources: {tv: {bad_rows: drop}}",
+            "sources.tv.bad_rows: 'drop' is none of: refuse, quarantine",
+        ),
+        ("sources: {tv: {bad_share: 5}}", "sources.tv.bad_share: 5 is no share from 0 to 1"),
         ("unmapped_share: 3\nsources: {}", "unmapped_share: 3 is no share from 0 to 1"),
         ("curency: USD\nsources: {reference: landing}", "curency: no such key: did you mean 'currency'"),
         ("currency: US$\nsources: {reference: landing}", r"currency: US\$ is no currency of ISO 4217"),
