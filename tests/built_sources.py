@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,14 +50,18 @@ class BuiltSources:
             }
 
 
-def build_sources(folder: Path, sources: Sequence[str], unit_tests: Sequence[str] = ()) -> BuiltSources:
+def build_sources(
+    folder: Path, sources: Sequence[str] | Mapping[str, Any], unit_tests: Sequence[str] = ()
+) -> BuiltSources:
     """Load what lies in folder/landing and build the marts of these sources.
 
     Args:
+        sources: names, or by name the entry in `sources.yaml`.
         unit_tests: paths of the dbt project whose unit tests are run as well.
     """
     chosen = folder / "sources.yaml"
-    chosen.write_text(yaml.safe_dump({"currency": "USD", "sources": dict.fromkeys(sources, "landing")}))
+    entries = sources if isinstance(sources, Mapping) else dict.fromkeys(sources, "landing")
+    chosen.write_text(yaml.safe_dump({"currency": "USD", "sources": dict(entries)}))
     environment = {**os.environ, "MMM_SOURCES": str(chosen), "MMM_DATA_DIR": str(folder / "data")}
     done = subprocess.run(
         [sys.executable, "-m", "tests.built_sources", str(folder), *unit_tests],

@@ -23,7 +23,7 @@ RESULTS_WRITERS = {
     )
 }
 # Tables that the loader keeps beside the ledger of files.
-OF_THE_LEDGER = {"landing_overruled": "landing_files"}
+OF_THE_LEDGER = {"landing_overruled": "landing_files", "landing_quarantine": "landing_files"}
 
 
 class LayerTranslator(DagsterDbtTranslator):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.raw import ledger, results
+from assets.raw import ledger, quarantine, results
 from assets.raw.contract import SQL_TYPES, Contract
 from assets.raw.ingest import ALL_CONTRACTS, landing_folder_of, reading_version
 from assets.raw.load import load
@@ -35,6 +35,10 @@ def raw_spec(contract: Contract) -> dg.AssetSpec:
                 "a file replace the rows it left before, those of a file that was deleted are taken away, and of "
                 "two files that hold the same row the one exported last counts.",
                 contract.days_rule,
+                f"Rows that break the contract are set aside in raw.{quarantine.TABLE}, up to {contract.bad_share:.1%} "
+                "of a file."
+                if contract.bad_rows == "quarantine"
+                else "",
             )
             if part
         ),
@@ -85,7 +89,11 @@ LEDGER_SPEC = dg.AssetSpec(
     name="landing",
     specs=[*SPECS, LEDGER_SPEC],
     check_specs=[
-        *(spec for asset in SPECS for spec in results.check_specs(asset.key)),
+        *(
+            spec
+            for contract in ALL_CONTRACTS.values()
+            for spec in results.check_specs(raw_key(contract.name), contract)
+        ),
         results.not_read_spec(LEDGER),
     ],
     can_subset=True,

@@ -21,6 +21,9 @@ BadRows = Literal["refuse", "quarantine"]
 """What becomes of a file with rows that break their contract: `refuse` takes nothing of it, `quarantine` takes its good
 rows and sets the others aside."""
 
+BAD_SHARE = 0.05
+"""The share of a file's rows that may be set aside, where `sources.yaml` says no other."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -87,6 +90,8 @@ class Contract:
         per_unit: how many of the amount's unit are one of its currency: 1,000,000 where it is in millionths.
         gives: what the source's staging makes of the table: `media`, `kpi`, `controls`, or nothing that marts of all
             sources have in common.
+        bad_rows, bad_share: what `sources.yaml` says of files with rows that break this contract, and the share of a
+            file's rows above which it is refused in any case.
     """
 
     source: str
@@ -98,6 +103,8 @@ class Contract:
     amount: str = ""
     per_unit: int = 1
     gives: Literal["", "media", "kpi", "controls"] = ""
+    bad_rows: BadRows = "refuse"
+    bad_share: float = BAD_SHARE
 
     @property
     def name(self) -> str:

@@ -5,15 +5,21 @@ that rows cover, the asset takes its documentation from it, and the loader the t
 does not name are kept out, so nothing is in the warehouse that nobody asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from assets.raw.connector import connector
 from assets.raw.contract import Column, Contract
-from assets.raw.sources import used_sources
+from assets.raw.sources import sources
 
-CONTRACTS: Mapping[str, Contract] = {
-    contract.name: contract for source in used_sources() for contract in connector(source).contracts
-}
+
+def _contracts() -> Iterator[Contract]:
+    for source in sources().used.values():
+        for contract in connector(source.name).contracts:
+            yield replace(contract, bad_rows=source.bad_rows, bad_share=source.bad_share)
+
+
+CONTRACTS: Mapping[str, Contract] = {contract.name: contract for contract in _contracts()}
 """By name of the raw table."""
 
 WEEKLY_TABLES = Contract(

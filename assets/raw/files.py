@@ -5,15 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assets.raw.contract import Column, Contract
+from assets.raw.faults import Fault, rows_at_fault
 from assets.raw.folder import LandingFile
 from assets.raw.periods import period_faults
 from assets.raw.schema import typed
+from assets.raw.set_aside import SetAside, set_aside
 from mmm_core.errors import InputError, listed, nearest
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 ROWS_AS_SHOWN = "Rows are counted as a spreadsheet shows them: the header is row 1."
@@ -21,12 +24,18 @@ ROWS_AS_SHOWN = "Rows are counted as a spreadsheet shows them: the header is row
 
 @dataclass(frozen=True)
 class Accepted:
-    """The typed rows of a file, indexed by their row in it, and the columns of it that were kept out."""
+    """The typed rows of a file, indexed by their row in it.
+
+    Attributes:
+        extra_columns: the columns of it that were kept out.
+        set_aside: the rows that break their contract, where the source has them quarantined.
+    """
 
     file: LandingFile
     digest: str
     rows: "pd.DataFrame"
     extra_columns: tuple[str, ...] = ()
+    set_aside: SetAside | None = None
 
 
 class FileRefused(InputError):
@@ -89,17 +98,44 @@ def check(file: LandingFile, contract: Contract, content: bytes, digest: str) ->
     """Read a file and hold it against the contract of its table.
 
     Raises:
-        FileRefused: naming every column at fault, and its rows.
+        FileRefused: naming every column at fault, and its rows; where rows are quarantined, only if the file itself is
+            at fault, or too many of its rows.
     """
     cells = read_cells(file, content)
     columns = named(file, contract, tuple(cells))
     cells = cells.rename(columns={written: name for name, written in columns.written.items()})
     cells[list(columns.lacked)] = ""
     rows, faults = typed(contract, cells)
-    faults = faults or _repeated(contract, rows) or period_faults(contract, rows)
-    if faults:
-        raise FileRefused(file.name, [*faults, ROWS_AS_SHOWN])
-    return Accepted(file, digest, rows, columns.extra)
+    faults += _faults_of_days(contract, rows, faults)
+    if not faults:
+        return Accepted(file, digest, rows, columns.extra)
+    if contract.bad_rows == "refuse" or not all(fault.rows for fault in faults):
+        raise FileRefused(file.name, [*(fault.line for fault in faults), ROWS_AS_SHOWN])
+    bad = rows.index.isin(rows_at_fault(faults))
+    if bad.all() or bad.mean() > contract.bad_share:
+        raise FileRefused(
+            file.name, [*(fault.line for fault in faults), _too_many(bad, contract), ROWS_AS_SHOWN]
+        )
+    return Accepted(file, digest, rows[~bad], columns.extra, set_aside(contract, cells, rows, faults))
+
+
+def _faults_of_days(contract: Contract, rows: "pd.DataFrame", faults: list[Fault]) -> list[Fault]:
+    """Rows that are there twice, or cover days that they may not; of cells at fault nothing is concluded."""
+    period = contract.period
+    days = [name for name in (period.start, period.stop) if name] if period else []
+    told = rows.drop(index=rows_at_fault(faults, (*contract.grain, *days)))
+    return _repeated(contract, told) + period_faults(contract, told.drop_duplicates(list(contract.grain)))
+
+
+def _too_many(bad: "np.ndarray[Any, Any]", contract: Contract) -> str:
+    """Why rows are not set aside."""
+    share = f"{bad.sum():,} of {len(bad):,} rows are at fault ({bad.mean():.1%})"
+    if bad.all():
+        return f"{share}: there is nothing left to load"
+    return (
+        f"{share}, more than the {contract.bad_share:.1%} that may be set aside (bad_share of {contract.source} in "
+        "sources.yaml)"
+    )
 
 
 def named(file: LandingFile, contract: Contract, names: Sequence[str]) -> Named:
@@ -146,14 +182,17 @@ def _misspelt(extra: Sequence[str], lacked: Sequence[str]) -> list[str]:
     ]
 
 
-def _repeated(contract: Contract, rows: "pd.DataFrame") -> list[str]:
+def _repeated(contract: Contract, rows: "pd.DataFrame") -> list[Fault]:
     from mmm_core.data.cells import rows_named
 
     repeated = rows.duplicated(list(contract.grain), keep=False)
     if not repeated.any():
         return []
-    grain = ", ".join(contract.grain)
-    return [f"{rows_named(rows.index[repeated])} repeat the same {grain}: keep one row each"]
+    index, remedy = rows.index[repeated], "keep one row each"
+    repeat = f"the same {', '.join(contract.grain)}"
+    return [
+        Fault(f"{rows_named(index)} repeat {repeat}: {remedy}", f"repeats {repeat}", "", remedy, tuple(index))
+    ]
 
 
 def total(rows: "pd.DataFrame", column: str) -> Decimal:

@@ -134,7 +134,10 @@ def _rows_to_load(contract: Contract, accepted: Accepted, order: int, loaded_at:
     return pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
 
 
-READERS = ("contract", "files", "kinds", "periods", "plain", "schema", "spelling", "weekly_tables")
+READERS = (
+    "contract", "faults", "files", "kinds", "periods", "personal", "plain", "schema", "set_aside", "spelling",
+    "weekly_tables",
+)  # fmt: skip
 SHARED_READERS = ("names", "data/cells", "data/reader", "data/weeks")
 
 

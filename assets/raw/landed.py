@@ -31,11 +31,13 @@ class NewFile:
 
 @dataclass(frozen=True)
 class Taken:
-    """A file that was read and keeps its contract.
+    """A file that was read and keeps its contract, but for the rows that were set aside.
 
     Attributes:
-        amount: the exact sum of the contract's amount; None where it has none.
+        row_count: rows that were loaded.
+        amount: the exact sum of the contract's amount in them; None where it has none.
         extra_columns: columns of the file that were kept out.
+        quarantined_rows, quarantined_amount: the rows that were set aside, and what can be read of their amount.
     """
 
     file: LandingFile
@@ -43,6 +45,8 @@ class Taken:
     row_count: int
     amount: Decimal | None
     extra_columns: tuple[str, ...] = ()
+    quarantined_rows: int = 0
+    quarantined_amount: Decimal = Decimal(0)
 
 
 @dataclass
@@ -91,6 +95,8 @@ class Landed:
                 digest=taken.digest,
                 row_count=taken.row_count,
                 amount=taken.amount,
+                quarantined_rows=taken.quarantined_rows,
+                quarantined_amount=taken.quarantined_amount,
             )
         files = {file.name: file for file in self.files}
         return {

@@ -25,16 +25,21 @@ COLUMNS = {
     "exported_at": ("TIMESTAMP", "When the file was last modified, UTC."),
     "size": ("BIGINT", "Its bytes. A file of the same size and time is not read again."),
     "export_order": ("BIGINT", "Its place among the files of its table, oldest export first."),
-    "row_count": ("BIGINT", "Rows of the file."),
+    "row_count": ("BIGINT", "Rows of the file that are loaded."),
     "amount": (
         "DECIMAL(38, 6)",
-        "Sum of its amount (spend or sales), in the file's own unit; 0 without one.",
+        "Sum of their amount (spend or sales), in the file's own unit; 0 without one.",
     ),
     "overruled_rows": (
         "BIGINT",
         "Rows that a later export holds too, so they do not count; days, where rows are spread over days.",
     ),
     "overruled_amount": ("DECIMAL(38, 6)", "Sum of the amount in these rows."),
+    "quarantined_rows": (
+        "BIGINT",
+        "Rows of the file that break their contract and were set aside: landing_quarantine has them.",
+    ),
+    "quarantined_amount": ("DECIMAL(38, 6)", "Sum of the amount in these rows, as far as it can be read."),
 }
 """Name, type and meaning of each column."""
 
@@ -55,6 +60,8 @@ class Entry:
     amount: Decimal | None = None
     overruled_rows: int | None = None
     overruled_amount: Decimal | None = None
+    quarantined_rows: int | None = None
+    quarantined_amount: Decimal | None = None
 
 
 assert [field.name for field in fields(Entry)] == list(COLUMNS)

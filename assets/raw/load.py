@@ -9,10 +9,11 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.raw import ledger, manifest
+from assets.raw import ledger, manifest, quarantine
 from assets.raw.contract import Contract
 from assets.raw.contracts import WEEKLY_TABLES
 from assets.raw.files import FileRefused, check, read_bytes, total
@@ -21,7 +22,8 @@ from assets.raw.ingest import insert_accepted, insert_plain, make_table, reading
 from assets.raw.landed import Landed, NewFile, Taken, look, modified
 from assets.raw.places import places
 from assets.raw.plain import days_in_doubt, plain_file, repeats_a_row
-from assets.raw.raw_tables import held_by_file, retract, rows_of, settle
+from assets.raw.quarantine import Reason, retract
+from assets.raw.raw_tables import held_by_file, rows_of, settle
 from assets.raw.versions import Overruling, Version, brought_up_to_date
 from assets.raw.weekly_tables import check_weekly_table
 from assets.resources.landing import Landing
@@ -29,6 +31,8 @@ from assets.resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import duckdb
+
+_HALF_A_DECIMAL, _HALF_A_CENT = Decimal("0.0000005"), Decimal("0.005")
 
 
 @dataclass
@@ -40,6 +44,7 @@ class Loaded:
         version: hash of the rows that count.
         overruled: what later exports left out of earlier ones.
         lost: files whose rows or amount in the warehouse are not those that were read from them.
+        quarantined: what lies in quarantine, by file and reason.
     """
 
     landed: Landed
@@ -47,6 +52,7 @@ class Loaded:
     version: str
     overruled: Sequence[Overruling] = ()
     lost: Sequence[str] = ()
+    quarantined: Sequence[Reason] = ()
 
 
 @dataclass
@@ -67,6 +73,7 @@ def load(contracts: Sequence[Contract], landing: Landing, warehouse: Warehouse) 
     done = Load(scan(Path(landing.folder)))
     with warehouse.connect() as connection:
         ledger.make(connection)
+        quarantine.make(connection)
         for contract in contracts:
             done.tables.append(_load_table(connection, contract, done.listing))
         connection.begin()
@@ -100,10 +107,17 @@ def _load_table(connection: "duckdb.DuckDBPyConnection", contract: Contract, lis
         connection.rollback()
         connection.begin()
         changed = set()
+    if changed:
+        quarantine.find_replacements(connection, contract)
     version = brought_up_to_date(connection, contract, changed)
     entries = {name: _with_overruled(entry, version) for name, entry in landed.entries().items()}
     loaded = Loaded(
-        landed, entries, version.hash, version.overruled, _lost(connection, landed, entries, changed)
+        landed,
+        entries,
+        version.hash,
+        version.overruled,
+        _lost(connection, landed, entries, changed),
+        quarantine.reasons(connection, contract),
     )
     ledger.write(connection, contract.name, [*entries.values(), *_kept_out(landed)])
     connection.commit()
@@ -176,8 +190,13 @@ def _take_with_care(
         raise FileRefused(new.file.name, [f"could not be read: {type(error).__name__}: {error}"]) from error
     retract(connection, contract, new.file.name)
     insert_accepted(connection, contract, accepted, place, now)
+    quarantine.insert(connection, contract, accepted, now)
     amount = total(accepted.rows, contract.amount) if contract.amount else None
-    return Taken(new.file, new.digest, len(accepted.rows), amount, accepted.extra_columns)
+    taken = Taken(new.file, new.digest, len(accepted.rows), amount, accepted.extra_columns)
+    if accepted.set_aside is None:
+        return taken
+    aside = accepted.set_aside
+    return dataclasses.replace(taken, quarantined_rows=len(aside.rows), quarantined_amount=aside.amount)
 
 
 def _with_overruled(entry: ledger.Entry, version: Version) -> ledger.Entry:
@@ -195,17 +214,31 @@ def _lost(
     """Files whose rows in the warehouse are not those that were read from them."""
     held = {name: part for name, part in landed.held.items() if name not in changed}
     held |= held_by_file(connection, landed.contract, changed)
-    lines = []
-    for name in sorted({*entries, *held}):
+    aside, lines = quarantine.held(connection, landed.contract), []
+    for name in sorted({*entries, *held, *aside}):
         entry, part = entries.get(name), held.get(name)
         rows, amount = (part.rows, part.amount) if part else (0, 0)
         read_rows, read_amount = (entry.row_count or 0, entry.amount or 0) if entry else (0, 0)
-        if rows != read_rows or abs(amount - read_amount) > abs(read_amount) / 10**9:
+        if rows != read_rows or _differ(amount, read_amount, rows):
             lines.append(
                 f"{name}: {read_rows:,} rows with {read_amount:,.2f} were read, the warehouse holds {rows:,} with "
                 f"{amount:,.2f}"
             )
+        rows, amount = aside.get(name, (0, 0))
+        read_rows, read_amount = (
+            (entry.quarantined_rows or 0, entry.quarantined_amount or 0) if entry else (0, 0)
+        )
+        if rows != read_rows or _differ(amount, read_amount, rows):
+            lines.append(
+                f"{name}: {read_rows:,} rows with {read_amount:,.2f} were set aside, the quarantine holds {rows:,} "
+                f"with {amount:,.2f}"
+            )
     return lines
+
+
+def _differ(amount: Decimal | int, read: Decimal | int, rows: int) -> bool:
+    """Whether two sums of as many rows differ by more than the six decimals to which the warehouse adds them up."""
+    return abs(amount - read) > Decimal(abs(read)) / 10**9 + min(rows * _HALF_A_DECIMAL, _HALF_A_CENT)
 
 
 def _kept_out(landed: Landed) -> list[ledger.Entry]:

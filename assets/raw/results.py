@@ -1,12 +1,12 @@
 """What a load tells: the materialization of each raw table, its checks, and the files that nobody reads."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 import dagster as dg
 
-from assets.raw import ledger
-from assets.raw.contract import Column, Contract
+from assets.raw import ledger, quarantine_check
+from assets.raw.contract import Contract
+from assets.raw.figures import amount_column, figure
 from assets.raw.folder import Listing
 from assets.raw.load import Load, Loaded
 from assets.raw.versions import Overruling
@@ -17,9 +17,9 @@ ALL_READ = "every_file_is_read"
 SHOWN = 10  # files that nobody reads, in the log
 
 
-def check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+def check_specs(key: dg.AssetKey, contract: Contract) -> list[dg.AssetCheckSpec]:
     """The checks of a raw table."""
-    return [
+    specs = [
         dg.AssetCheckSpec(
             KEEPS_CONTRACT,
             asset=key,
@@ -41,6 +41,7 @@ def check_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
             description="Two files that hold the same rows have the same figures in them. Where not, the later counts.",
         ),
     ]
+    return specs + quarantine_check.specs(key, contract)
 
 
 def not_read_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
@@ -61,6 +62,7 @@ def of_table(key: dg.AssetKey, table: Loaded) -> dg.MaterializeResult:
             _keeps_contract(key, table),
             _holds_files(key, table),
             _exports_agree(key, table),
+            *quarantine_check.results(key, table),
         ],
     )
 
@@ -95,6 +97,8 @@ def warnings(table: Loaded) -> Iterator[str]:
         yield "\n".join([*map(str, refused), f"  {_consequence(table)}"])
     if kept_out := _kept_out(table):
         yield f"{table.landed.contract.name}: columns kept out, as the contract does not name them: {kept_out}"
+    if table.quarantined:
+        yield f"{table.landed.contract.name}: {quarantine_check.in_words(table)}"
     if table.landed.takes_changes and table.landed.retracted:
         gone = ", ".join(table.landed.retracted)
         yield f"{table.landed.contract.name}: retracted, as they are no longer there: {gone}"
@@ -170,8 +174,8 @@ def _exports_agree(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
     shared = sum(line.rows for line in table.overruled)
     contract = table.landed.contract
     rows = "".join(
-        f"| {line.file} | {line.later_file} | {line.rows:,} | {line.differing:,} | {_figure(line.amount, contract)} | "
-        f"{_figure(line.later_amount, contract)} |\n"
+        f"| {line.file} | {line.later_file} | {line.rows:,} | {line.differing:,} | {figure(line.amount, contract)} | "
+        f"{figure(line.later_amount, contract)} |\n"
         for line in table.overruled
     )
     amount = contract.amount or "amount"
@@ -197,23 +201,11 @@ def _disagreement(line: Overruling, contract: Contract) -> str:
     )
     if not contract.amount:
         return words
-    before, after = _figure(line.amount, contract), _figure(line.later_amount, contract)
-    difference = _figure(line.later_amount - line.amount, contract, sign="+")
-    about = _amount_column(contract).about
+    before, after = figure(line.amount, contract), figure(line.later_amount, contract)
+    difference = figure(line.later_amount - line.amount, contract, sign="+")
+    about = amount_column(contract).about
     unit = about[0].lower() + about[1:]
     return f"{words}; their {contract.amount} ({unit}) was {before} and is {after} ({difference})"
-
-
-def _amount_column(contract: Contract) -> Column:
-    return next(column for column in contract.columns if column.name == contract.amount)
-
-
-def _figure(amount: Decimal, contract: Contract, sign: str = "") -> str:
-    """An amount as its column is counted: whole, or to the cent; of a table without one, an empty cell."""
-    if not contract.amount:
-        return ""
-    decimals = 0 if _amount_column(contract).kind == "integer" else 2
-    return f"{amount:{sign},.{decimals}f}"
 
 
 def _kept_out(table: Loaded) -> str:
@@ -237,6 +229,7 @@ def _metadata(table: Loaded) -> dict[str, object]:
     ]
     lines += [f"| {name} | | | retracted |" for name in retracted]
     metadata: dict[str, object] = {
+        **quarantine_check.metadata(table),
         "dagster/row_count": sum(entry.row_count or 0 for entry in table.entries.values()),
         "rows_loaded": sum(file.row_count for file in taken),
         "files": dg.MetadataValue.md(

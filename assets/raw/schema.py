@@ -1,11 +1,15 @@
 """The cells of a file in the contract's types, and what speaks against each: the one place that says what a kind is."""
 
+import functools
+import operator
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from assets.raw.contract import Column, Contract
+from assets.raw.faults import Fault
 from assets.raw.kinds import CURRENCIES
+from assets.raw.personal import without_addresses
 from assets.raw.spelling import LOST_DIGITS, lost_digits, spelled
 from mmm_core.errors import listed, shown
 
@@ -32,11 +36,11 @@ _FLAGS = {
 BLANK = "is blank"
 _AS_EXPORTED = "export the file again, or correct the value in it"
 
-Faults = list[tuple[str, str, "pd.Series"]]  # fault, remedy, where
+_Faults = list[tuple[str, str, "pd.Series"]]  # fault, remedy, where
 
 
-def typed(contract: Contract, cells: "pd.DataFrame") -> "tuple[pd.DataFrame, list[str]]":
-    """The contract's columns in their types, and a line for every column and fault.
+def typed(contract: Contract, cells: "pd.DataFrame") -> "tuple[pd.DataFrame, list[Fault]]":
+    """The contract's columns in their types, and every column's faults. A cell at fault may have any value.
 
     Args:
         cells: text, as `mmm_core.data.reader` returns it; its index is the row in the file.
@@ -55,13 +59,22 @@ def typed(contract: Contract, cells: "pd.DataFrame") -> "tuple[pd.DataFrame, lis
             rows = text[wrong & ~seen]  # a cell that is no number has no other fault
             seen |= wrong
             if len(rows):
-                which = "" if fault == BLANK else listed(map(shown, rows.unique()), 3) + " "
+                values_shown = (shown(without_addresses(value)) for value in rows.unique())
+                which = "" if fault == BLANK else listed(values_shown, 3) + " "
                 line = f"column {column.name}: {which}{fault} ({rows_named(rows.index)})"
-                faults.append(f"{line}: {remedy}" if remedy else line)
+                faults.append(
+                    Fault(
+                        f"{line}: {remedy}" if remedy else line,
+                        f"{column.name} {fault}",
+                        column.name,
+                        remedy,
+                        tuple(rows.index),
+                    )
+                )
     return pd.DataFrame(columns, index=cells.index), faults
 
 
-def _column(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["pd.Series", Faults]:
+def _column(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["pd.Series", _Faults]:
     """The values of a column and, by fault, the rows that have it."""
     from mmm_core.data.cells import days
 
@@ -95,7 +108,7 @@ def _column(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["p
     return values, faults
 
 
-def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> Faults:
+def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> _Faults:
     given, faults = text != "", []
     if column.kind == "month":
         faults.append(
@@ -181,7 +194,7 @@ def _amounts(text: "pd.Series", decimal_commas: bool) -> tuple["pd.Series", "pd.
     return values.where(text != "", None), values.isna() & (text != "")
 
 
-def _figures(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["pd.Series", Faults]:
+def _figures(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["pd.Series", _Faults]:
 
     from mmm_core.data.cells import numbers
 
@@ -202,8 +215,9 @@ def _figures(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["
         faults.append((fault, _AS_EXPORTED, values < column.minimum))
     if column.maximum is not None:
         faults.append((f"is above {column.maximum:g}", _AS_EXPORTED, values > column.maximum))
-    if column.kind == "integer" and not any(wrong.any() for *_, wrong in faults):
-        values = _whole(text, values)
+    if column.kind == "integer":
+        sound = ~functools.reduce(operator.or_, (wrong for *_, wrong in faults))
+        values = _whole(text, values.where(sound))
     return values, faults
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import yaml
 
-from assets.raw.contract import BadRows
+from assets.raw.contract import BAD_SHARE, BadRows
 from assets.resources.settings import sources_file
 from mmm_core.errors import InputError, nearest
 
@@ -15,7 +15,6 @@ ALWAYS = ("reference", "experiments", "attribution", "brand_tracker")
 """Sources whose tables are there in any case, empty where nothing has landed: marts read them by name."""
 
 UNMAPPED_SHARE = 0.01
-BAD_SHARE = 0.01
 
 LANDING = "landing"
 """Rows come as files in the landing folder."""

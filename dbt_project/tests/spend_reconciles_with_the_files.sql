@@ -1,10 +1,12 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_media_activity'}}}) }}
--- What the files hold, less what later exports overruled, is what the marts are made of, source by source, to the cent.
+-- What the files hold, less what lies in quarantine and what later exports overruled, is what the marts are made of,
+-- source by source, to the cent. `quarantined_amount` says how much the files hold beyond what was loaded.
 -- Sums of files are taken when they are read: currencies are added up as if they were one.
 with files as (
     select
         source_table,
-        sum(amount - overruled_amount) as amount
+        sum(amount - overruled_amount) as amount,
+        coalesce(sum(quarantined_amount), 0) as quarantined_amount
     from {{ source('landing', 'landing_files') }}
     where status = 'loaded'
     group by source_table
@@ -15,7 +17,8 @@ expected as (
         select
             '{{ amount.source }}' as source,
             '{{ amount.gives }}' as gives,
-            amount / cast('{{ amount.per_unit }}' as integer) as amount
+            amount / cast('{{ amount.per_unit }}' as integer) as amount,
+            quarantined_amount / cast('{{ amount.per_unit }}' as integer) as quarantined_amount
         from files
         where source_table = '{{ amount.table }}'
         union all
@@ -23,7 +26,8 @@ expected as (
     select
         'attribution' as source,
         'claims' as gives,
-        amount
+        amount,
+        quarantined_amount
     from files
     where source_table = 'attribution__platform_reports'
 ),
@@ -56,7 +60,8 @@ by_source as (
     select
         source,
         gives,
-        sum(amount) as amount
+        sum(amount) as amount,
+        sum(quarantined_amount) as quarantined_amount
     from expected
     group by source, gives
 )
@@ -65,7 +70,8 @@ select
     source,
     gives,
     by_source.amount as files_amount,
-    staged.amount as staged_amount
+    staged.amount as staged_amount,
+    by_source.quarantined_amount
 from by_source
 full outer join staged using (source, gives)
 where abs(coalesce(by_source.amount, 0) - coalesce(staged.amount, 0)) > 0.01

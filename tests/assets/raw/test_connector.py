@@ -135,7 +135,7 @@ def test_moments_flags_and_patterns_that_are_none_are_named():
         {"aired_at": ["2024-13-01 00:00"], "paid": ["maybe"], "name": ["brand ("]}, index=[2]
     )
     _, faults = typed(MOMENTS, cells)
-    assert [fault.split(": ")[1].partition(" (row 2)")[0] for fault in faults] == [
+    assert [fault.line.split(": ")[1].partition(" (row 2)")[0] for fault in faults] == [
         "'2024-13-01 00:00' is no day and time", "'maybe' is neither true nor false",
         "'brand (' is no regular expression",
     ]  # fmt: skip

@@ -43,6 +43,11 @@ RULES = f"""rule,source,campaign,market,geo,channel
 4,hubspot,,us,all,
 5,klaviyo,,uk,all,
 """
+ORDERS = """order_id,ordered_at,market,net_amount,currency
+7,2026-01-05 10:00:00,us,20.10,USD
+8,2026-01-06 10:00:00,us,30.20,jo@example.com
+9,2026-01-13 10:00:00,us,"1,000",USD
+"""
 GEOS = "market,geo,geo_name,population\nus,all,United States,300\nuk,all,United Kingdom,60\n"
 
 
@@ -73,7 +78,9 @@ def built(tmp_path_factory) -> BuiltSources:
         path = folder / "landing" / "reference" / table / "a.csv"
         path.parent.mkdir(parents=True)
         path.write_text(text)
-    return build_sources(folder, SOURCES, [f"models/staging/{source}" for source in SOURCES])
+    (folder / "landing" / "orders" / "orders" / "b.csv").write_text(ORDERS)
+    entries = {**dict.fromkeys(SOURCES, "landing"), "orders": {"bad_rows": "quarantine", "bad_share": 0.7}}
+    return build_sources(folder, entries, [f"models/staging/{source}" for source in SOURCES])
 
 
 def test_every_template_and_export_is_built(built):
@@ -88,6 +95,28 @@ def test_every_template_and_export_is_built(built):
 def test_what_the_files_hold_is_what_the_marts_are_made_of(built):
     assert "spend_reconciles_with_the_files" not in built.outcome["failed"]
     assert not {name for name in built.outcome["failed"] if "grain" in name}
+
+
+def test_rows_in_quarantine_are_counted_and_the_rest_reconciles(built):
+    """The marts are short of two orders; `spend_reconciles_with_the_files` above is of what was loaded."""
+    assert built.outcome["failed"].count("no_row_in_quarantine") == 1
+    found = built.query(
+        "select source_table, column_name, reason, rows_in_quarantine, amount_in_quarantine, rows_without_amount, "
+        "first_row from marts.fct_quarantine order by reason"
+    )
+    assert found.values.tolist() == [
+        ["orders__orders", "currency", "currency is no currency of ISO 4217", 1, 30.2, 0, 3],
+        ["orders__orders", "net_amount", "net_amount is not a number", 1, 0, 1, 4],
+    ]
+    counted = built.query("select sum(value) as v from staging.stg_orders__kpi where currency is not null")
+    files = built.query(
+        "select sum(amount) as a, sum(quarantined_amount) as q from raw.landing_files "
+        "where source_table = 'orders__orders'"
+    )
+    assert counted["v"].item() == files["a"].item() == 20.1 + 10.5  # with the template's order
+    assert files["q"].item() == 30.2
+    contents = built.query("select contents from raw.landing_quarantine order by row")["contents"]
+    assert [row["currency"] for row in contents] == ["(left out)", "USD"]
 
 
 def test_each_staging_model_does_what_its_page_says(built):

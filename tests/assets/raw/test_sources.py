@@ -3,8 +3,9 @@
 import pytest
 import yaml
 
+from assets.raw.contract import BAD_SHARE
 from assets.raw.contracts import CONTRACTS
-from assets.raw.sources import ALWAYS, BAD_SHARE, Source, read_sources, used_sources
+from assets.raw.sources import ALWAYS, Source, read_sources, used_sources
 from mmm_core.errors import InputError
 
 
