@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from assets.models import Vintage
+from assets.raw.origins.notes import WAS_FETCHED
 from assets.raw.results import ALL_READ, KEEPS_CONTRACT
 from assets.resources.warehouse import Warehouse
 from orchestration import stopping
@@ -40,7 +41,9 @@ class Foreground:
     console: Console
     seconds: dict[str, float] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)  # landing files, with what their tables hold now
+    refused: list[str] = field(
+        default_factory=list
+    )  # landing files and fetches, with what their tables hold now
     not_read: list[str] = field(default_factory=list)  # landing files that no table takes
     title: str = ""
     spinner: Spinner | None = None
@@ -138,8 +141,8 @@ class Foreground:
 
 
 def refusals(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> list[str]:
-    """The landing files that a run refused, with what their tables hold instead."""
-    return _failing(result, KEEPS_CONTRACT)
+    """The landing files that a run refused and the tables it could not fetch, with what is there instead."""
+    return [*_failing(result, WAS_FETCHED), *_failing(result, KEEPS_CONTRACT)]
 
 
 def passed_over(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> list[str]:

@@ -3,6 +3,7 @@
 import dagster as dg
 
 JOB_OF_GROUP = {
+    "origins": "ingest",
     "raw": "ingest",
     "staging": "ingest",
     "intermediate": "ingest",
@@ -52,7 +53,7 @@ def _of(job: str) -> dg.AssetSelection:
 ingest = dg.define_asset_job(
     "ingest",
     selection=_of("ingest"),
-    description="Load what has landed and build the marts.",
+    description="Fetch what is elsewhere, load what has landed and build the marts.",
 )
 refresh_model = dg.define_asset_job(
     "refresh_model",

@@ -10,6 +10,7 @@ DATA_PLATFORM = "data-platform@carryover.example"
 
 # Every group there is. A dbt model whose dbt group names an owner keeps that one.
 OWNER_OF_GROUP = {
+    "origins": DATA_PLATFORM,
     "raw": DATA_PLATFORM,
     "staging": DATA_PLATFORM,
     "intermediate": DATA_PLATFORM,

@@ -9,6 +9,7 @@ from orchestration.executor import one_process
 # Monday 09:00: by then last week's model is on the table. Counted from Monday 00:00, when its week is complete.
 TIMEZONE = "UTC"
 MONDAY_MORNING = "0 6 * * 1"
+EARLY_MORNING = "0 3-5 * * *"  # before it: what is fetched is loaded by then
 MONDAY_DEADLINE = dg.FreshnessPolicy.cron(
     deadline_cron="0 9 * * 1", lower_bound_delta=timedelta(hours=9), timezone=TIMEZONE
 )

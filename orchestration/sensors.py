@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.models import load_model, vintage_of
 from assets.raw.assets import OWNERS
+from assets.raw.origins.notes import WAS_FETCHED
 from assets.raw.results import KEEPS_CONTRACT
 from orchestration.alerts import Alert, send
 from orchestration.jobs import ingest
@@ -49,7 +50,10 @@ def alerts_of(context: dg.RunFailureSensorContext) -> Iterable[Alert]:
     run_status=dg.DagsterRunStatus.SUCCESS,
     monitored_jobs=[ingest],
     default_status=RUNNING,
-    description="Tells the owners of raw tables which landing files were refused; such a run goes on without them.",
+    description=(
+        "Tells the owners of raw tables which landing files were refused and which tables could not be fetched; such a "
+        "run goes on without them."
+    ),
 )
 def alert_of_refused_files(context: dg.RunStatusSensorContext) -> None:
     for alert in refusals_of(context.instance, context.dagster_run):
@@ -57,15 +61,20 @@ def alert_of_refused_files(context: dg.RunStatusSensorContext) -> None:
 
 
 def refusals_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterable[Alert]:
-    """One alert of all landing files that a run of `ingest` refused."""
+    """One alert of all landing files that a run of `ingest` refused, and of all tables it could not fetch."""
     checks = [event.asset_check_evaluation_data for event in _evaluations(instance, run)]
-    refused = [check for check in checks if check.check_name == KEEPS_CONTRACT and not check.passed]
-    if refused:
-        lines = [f"{check.asset_key.to_user_string()}: {check.description}" for check in refused]
+    failed = [check for check in checks if not check.passed]
+    refused = [check for check in failed if check.check_name == KEEPS_CONTRACT]
+    away = [check for check in failed if check.check_name == WAS_FETCHED]
+    if refused or away:
+        lines = [f"{check.asset_key.to_user_string()}: {check.description}" for check in [*away, *refused]]
         lines += [str(check.metadata["faults"].value) for check in refused]
+        what = " and ".join(
+            ["could not fetch tables"] * bool(away) + ["refused landing files"] * bool(refused)
+        )
         for owner in OWNERS:
             body = "\n".join([*lines, f"Run {run.run_id}"])
-            yield Alert(owner, address(owner), f"{run.job_name} refused landing files", body, run.run_id)
+            yield Alert(owner, address(owner), f"{run.job_name} {what}", body, run.run_id)
 
 
 def _evaluations(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.DagsterEvent]:

@@ -9,6 +9,7 @@ from assets.marts.project import files_of
 from assets.model_inputs.mart import WEEKLY_MART, WEEKLY_TABLES
 from assets.models import load_model
 from assets.raw.folder import scan
+from assets.raw.origins.assets import ORIGINS
 from assets.resources.warehouse import Warehouse, landing_notes
 from orchestration.environments import paths
 from orchestration.landing_sensor import not_loaded
@@ -17,9 +18,9 @@ from orchestration.landing_sensor import not_loaded
 def is_up_to_date(instance: dg.DagsterInstance, warehouse: Warehouse, model: str) -> bool:
     """Whether a model's mart was built after everything that has landed was loaded, by the dbt project as it is.
 
-    In doubt it is not: then an ingest is what tells.
+    In doubt, as where sources are fetched, it is not: then an ingest is what tells.
     """
-    if not_loaded(scan(paths().landing)):
+    if ORIGINS or not_loaded(scan(paths().landing)):
         return False
     table = load_model(model).table
     mart = dg.AssetKey(["marts", WEEKLY_MART if table.startswith(WEEKLY_TABLES) else table])

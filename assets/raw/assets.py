@@ -8,6 +8,7 @@ from assets.raw import ledger, quarantine, results
 from assets.raw.contract import SQL_TYPES, Contract
 from assets.raw.ingest import ALL_CONTRACTS, landing_folder_of, reading_version
 from assets.raw.load import load
+from assets.raw.origins.assets import FETCHED, origin_key
 from assets.resources.landing import Landing
 from assets.resources.retries import tried_again_when_locked
 from assets.resources.warehouse import POOL, Warehouse
@@ -26,6 +27,7 @@ def raw_spec(contract: Contract) -> dg.AssetSpec:
     """A raw table as an asset, named and documented after its contract."""
     return dg.AssetSpec(
         raw_key(contract.name),
+        deps=[origin_key(contract.name)] if contract.name in FETCHED else [],
         group_name="raw",
         description="\n\n".join(
             part

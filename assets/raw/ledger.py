@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 TABLE = "landing_files"
 LOADED, WAITING, REFUSED, NOT_READ = "loaded", "waiting", "refused", "not read"
+NOT_FETCHED = "not fetched"
 
 COLUMNS = {
     "file": ("VARCHAR", "Path inside the landing folder."),
     "source_table": ("VARCHAR", "Raw table the file belongs to; empty where it belongs to none."),
-    "status": ("VARCHAR", "loaded, waiting (for a refused file of its table), refused or not read."),
-    "reason": ("VARCHAR", "Why it waits, was refused or is not read."),
+    "status": (
+        "VARCHAR",
+        "loaded, waiting (for a refused file of its table), refused, not read; a table whose last fetch failed: not "
+        "fetched.",
+    ),
+    "reason": ("VARCHAR", "Why it waits, was refused, is not read or was not fetched."),
     "digest": ("VARCHAR", "Hash of the file and of how it was read."),
     "exported_at": ("TIMESTAMP", "When the file was last modified, UTC."),
     "size": ("BIGINT", "Its bytes. A file of the same size and time is not read again."),

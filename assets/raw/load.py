@@ -18,8 +18,9 @@ from assets.raw.contract import Contract
 from assets.raw.contracts import WEEKLY_TABLES
 from assets.raw.files import FileRefused, check, read_bytes, total
 from assets.raw.folder import Listing, scan
-from assets.raw.ingest import insert_accepted, insert_plain, make_table, reading_version
+from assets.raw.ingest import insert_accepted, insert_plain, landing_folder_of, make_table, reading_version
 from assets.raw.landed import Landed, NewFile, Taken, look, modified
+from assets.raw.origins import notes
 from assets.raw.places import places
 from assets.raw.plain import days_in_doubt, plain_file, repeats_a_row
 from assets.raw.quarantine import Reason, retract
@@ -75,7 +76,8 @@ def load(contracts: Sequence[Contract], landing: Landing, warehouse: Warehouse) 
         ledger.make(connection)
         quarantine.make(connection)
         for contract in contracts:
-            done.tables.append(_load_table(connection, contract, done.listing))
+            folder = Path(landing.folder) / landing_folder_of(contract)
+            done.tables.append(_load_table(connection, contract, done.listing, notes.read(folder)))
         connection.begin()
         unread = [ledger.Entry(name, "", ledger.NOT_READ, why) for name, why in done.listing.not_read.items()]
         ledger.write(connection, "", unread)
@@ -86,7 +88,9 @@ def load(contracts: Sequence[Contract], landing: Landing, warehouse: Warehouse) 
     return done
 
 
-def _load_table(connection: "duckdb.DuckDBPyConnection", contract: Contract, listing: Listing) -> Loaded:
+def _load_table(
+    connection: "duckdb.DuckDBPyConnection", contract: Contract, listing: Listing, note: notes.Note | None
+) -> Loaded:
     make_table(connection, contract)
     landed = look(connection, contract, listing)
     stays = set(landed.order) - {new.file.name for new in landed.new}
@@ -119,7 +123,9 @@ def _load_table(connection: "duckdb.DuckDBPyConnection", contract: Contract, lis
         _lost(connection, landed, entries, changed),
         quarantine.reasons(connection, contract),
     )
-    ledger.write(connection, contract.name, [*entries.values(), *_kept_out(landed)])
+    ledger.write(
+        connection, contract.name, [*entries.values(), *_kept_out(landed), *_not_fetched(landed, note)]
+    )
     connection.commit()
     return loaded
 
@@ -255,3 +261,11 @@ def _kept_out(landed: Landed) -> list[ledger.Entry]:
             ledger.Entry(refusal.name, table, ledger.REFUSED, " ".join(refusal.faults), exported_at=exported)
         )
     return entries
+
+
+def _not_fetched(landed: Landed, note: notes.Note | None) -> list[ledger.Entry]:
+    """The entry of a table whose last fetch failed: its files are there, and rows of later days may not be."""
+    if note is None or not note.fault:
+        return []
+    contract = landed.contract
+    return [ledger.Entry(contract.folder, contract.name, ledger.NOT_FETCHED, note.words)]

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 
 from assets.raw.contract import BAD_SHARE, BadRows
 from assets.resources.settings import sources_file
 from mmm_core.errors import InputError, nearest
+
+if TYPE_CHECKING:
+    from assets.raw.origins.origin import Origin
 
 ALWAYS = ("reference", "experiments", "attribution", "brand_tracker")
 """Sources whose tables are there in any case, empty where nothing has landed: marts read them by name."""
@@ -26,15 +29,17 @@ class Source:
 
     Attributes:
         name: of its connector.
-        origin: where its rows come from; `from` in the YAML.
+        origin: where its rows come from; `from` in the YAML: `landing`, or the kind of what they are fetched from.
         bad_rows: what becomes of a file with rows that break their contract.
         bad_share: with a larger share of its rows at fault a file is refused whole, whatever `bad_rows` says.
+        fetched: from where they are fetched; None where they land.
     """
 
     name: str
     origin: str = LANDING
     bad_rows: BadRows = "refuse"
     bad_share: float = BAD_SHARE
+    fetched: "Origin | None" = None
 
 
 @dataclass(frozen=True)
@@ -102,16 +107,27 @@ def read_sources(keys: Any, path: str) -> Sources:
 
 def _source(name: str, entry: Any, where: str) -> Source:
     """A source from its entry: a word that says where its rows come from, or keys with that word under `from`."""
+    from assets.raw.origins.configured import KEYS, KINDS, read_origin
+
     keys = {"from": entry} if isinstance(entry, str) else entry
-    expected = ["from", *(field.name for field in fields(Source) if field.name not in ("name", "origin"))]
+    expected = [
+        "from",
+        *(field.name for field in fields(Source) if field.name not in ("name", "origin", "fetched")),
+    ]
     if not isinstance(keys, dict):
         raise InputError(f"{where}: {entry!r} is neither a word, such as {LANDING}, nor keys")
+    kind = keys.get("from", LANDING)
+    if kind not in (LANDING, *KINDS):
+        raise InputError(f"{where}: {kind!r} is none of: {', '.join((LANDING, *KINDS))}")
+    if kind != LANDING:
+        expected = [*expected, *KEYS]
     if unknown := [key for key in keys if key not in expected]:
         raise InputError(f"{where}.{unknown[0]}: no such key: {nearest(str(unknown[0]), expected)}")
+    origin = {key: value for key, value in keys.items() if key in ("from", *KEYS)}
+    fetched = None if kind == LANDING else read_origin(name, origin, where)
+    keys = {key: value for key, value in keys.items() if key not in KEYS}
     stated = {("origin" if key == "from" else key): value for key, value in keys.items()}
-    source = Source(name, **stated)
-    if source.origin != LANDING:
-        raise InputError(f"{where}: {source.origin!r} is none of: {LANDING}")
+    source = Source(name, **stated, fetched=fetched)
     if source.bad_rows not in get_args(BadRows):
         raise InputError(f"{where}.bad_rows: {source.bad_rows!r} is none of: {', '.join(get_args(BadRows))}")
     if not _is_share(source.bad_share):

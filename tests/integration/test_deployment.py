@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,29 +17,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres import free_ports, initialised, postgres_programs
+
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PORTS = {"postgres": "5432", "mlflow": "5000", "code": "4000", "webserver": "3000"}
 PATIENCE = 180  # seconds for a service to become healthy on a machine that is busy with other tests
-
-
-def postgres_programs() -> Path | None:
-    """Folder of initdb and postgres: Debian keeps them off the PATH, one folder a version."""
-    debian = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name), default=None)
-    on_path = shutil.which("initdb")
-    return debian or (Path(on_path).resolve().parent if on_path else None)
-
-
-def free_ports(count: int) -> list[str]:
-    sockets = [socket.socket() for _ in range(count)]
-    for held in sockets:
-        held.bind(("127.0.0.1", 0))
-    ports = [str(held.getsockname()[1]) for held in sockets]
-    for held in sockets:
-        held.close()
-    return ports
 
 
 @dataclass
@@ -149,34 +133,10 @@ def database(compose, compose_variables, tmp_path_factory) -> Iterator[Deploymen
         pytest.skip("no PostgreSQL on this machine (apt-get install postgresql)")
     folder = tmp_path_factory.mktemp("deployment")
     deployment = Deployment(compose, folder, dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
-    # PostgreSQL refuses to run as root, and pytest's own folders are closed to other users.
-    state = Path(tempfile.mkdtemp(prefix="carryover-postgres-"))
-    user: dict[str, object] = {"cwd": state}
-    if os.geteuid() == 0:
-        shutil.chown(state, "postgres")
-        user |= {"user": "postgres", "group": "postgres", "extra_groups": []}
-    password = state / "password"
-    password.write_text(compose_variables["POSTGRES_PASSWORD"])
-    if os.geteuid() == 0:
-        shutil.chown(password, "postgres")
+    state = Path(tempfile.mkdtemp(prefix="carryover-postgres-"))  # pytest's folders are closed to other users
     try:
         name = compose_variables["POSTGRES_USER"]
-        subprocess.run(
-            [
-                programs / "initdb",
-                "-D",
-                state / "data",
-                "-U",
-                name,
-                "-A",
-                "scram-sha-256",
-                "--pwfile",
-                password,
-            ],
-            check=True,
-            capture_output=True,
-            **user,
-        )
+        user = initialised(state, name, compose_variables["POSTGRES_PASSWORD"])
         server = [
             programs / "postgres",
             "-D",

@@ -40,7 +40,7 @@ def test_a_source_is_a_word_or_keys():
             "sources: {tvv: landing, reference: landing}",
             "sources.tvv: there is no such connector: did you mean 'tv'",
         ),
-        ("sources: {tv: ftp, reference: landing}", "sources.tv: 'ftp' is none of: landing"),
+        ("sources: {tv: ftp, reference: landing}", "sources.tv: 'ftp' is none of: landing, postgres"),
         (
             "sources: {tv: [landing]}",
             r"sources.tv: \['landing'\] is neither a word, such as landing, nor keys",

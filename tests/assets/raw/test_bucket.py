@@ -1,0 +1,172 @@
+"""Objects of a bucket, of a server that speaks S3's protocol on this machine, come into the landing folder."""
+
+import io
+import logging
+import re
+import time
+
+import boto3
+import pandas as pd
+import pytest
+from moto.server import ThreadedMotoServer
+
+from assets.raw.connector import connector
+from assets.raw.load import load
+from assets.raw.origins.configured import read_origin
+from assets.raw.origins.fetch import fetch
+from assets.resources.landing import Landing
+from assets.resources.warehouse import Warehouse
+
+pytestmark = pytest.mark.slow
+
+VARIABLE, BUCKET = "TEST_BUCKET_URL", "exports"
+NAMES = ["date", "market", "region", "orders", "gross_sales", "discounts", "returns", "net_sales", "currency"]
+HEADER = ";".join([*NAMES[1:], "buyer_email"])
+ROW = "us;all;1;1.234,50;0;0;1.234,50;USD;ann@example.com"
+
+
+@pytest.fixture(scope="module")
+def storage():
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    address = "{}:{}".format(*server.get_host_and_port())
+    client = boto3.client(
+        "s3", endpoint_url=f"http://{address}", region_name="us-east-1",
+        aws_access_key_id="testing", aws_secret_access_key="hush",
+    )  # fmt: skip
+    client.create_bucket(Bucket=BUCKET)
+    yield client, f"s3://testing:hush@{BUCKET}/%s?scheme=http&region=us-east-1&endpoint_override={address}"
+    server.stop()
+
+
+class Bucket:
+    """A folder of the bucket, and the landing folder its objects are copied into."""
+
+    def __init__(self, client, folder, landing):
+        self.client, self.folder, self.landing = client, folder, landing
+
+    def put(self, key, content):
+        body = content if isinstance(content, bytes) else content.encode()
+        self.client.put_object(Bucket=BUCKET, Key=f"{self.folder}/{key}", Body=body)
+
+    def fetch(self, files="shop/**/*.csv", **columns):
+        read = {"from": "bucket", "connection": VARIABLE, "tables": {"daily_orders": {"files": files}}}
+        read["tables"]["daily_orders"]["columns"] = columns
+        origin = read_origin("shopify", read, "sources.shopify")
+        return fetch(origin, origin.tables["daily_orders"], self.landing)
+
+    def files(self):
+        found = sorted(path for path in self.landing.rglob("*") if path.is_file())
+        return [path for path in found if path.name[0] != "." and ".retired" not in path.parts]
+
+
+@pytest.fixture
+def bucket(storage, tmp_path, monkeypatch):
+    client, address = storage
+    monkeypatch.setenv(VARIABLE, address % tmp_path.name)
+    return Bucket(client, tmp_path.name, tmp_path / "landing")
+
+
+def parquet(**names):
+    frame = pd.DataFrame({"date": ["2026-01-02"], "market": ["us"], "region": ["all"], "currency": ["USD"]})
+    for name in NAMES:
+        if name not in frame:
+            frame[name] = 1.5 if name != "orders" else 1
+    frame = frame.assign(buyer_email="ann@example.com").rename(columns=names)
+    file = io.BytesIO()
+    frame.to_parquet(file)
+    return file.getvalue()
+
+
+def test_text_and_parquet_land_once_with_their_wanted_columns_and_are_loaded(bucket, tmp_path):
+    bucket.put("shop/date=2026-01-01/a.csv", f"{HEADER}\n{ROW}\n")
+    bucket.put("shop/more/b.parquet", parquet())
+    bucket.put("shop/readme.md", "not of this table")
+    first = bucket.fetch("shop/**/*.[cp]*")
+    assert (first.note.fault, first.landing.files, first.landing.rows) == ("", 2, 2)
+    text, packed = bucket.files()
+    assert text.read_text() == f"{';'.join(NAMES)}\n2026-01-01;us;all;1;1.234,50;0;0;1.234,50;USD\n"
+    assert list(pd.read_parquet(packed)) == NAMES
+    assert not any(b"example.com" in path.read_bytes() for path in bucket.files())
+    before = [path.stat() for path in bucket.files()]
+    second = bucket.fetch("shop/**/*.[cp]*")
+    assert (second.landing.files, [path.stat() for path in bucket.files()]) == (0, before)
+
+    warehouse = Warehouse(path=str(tmp_path / "warehouse.duckdb"))
+    warehouse.prepare()
+    (contract,) = connector("shopify").contracts
+    done = load([contract], Landing(folder=str(bucket.landing), dlt_folder=""), warehouse)
+    assert done.refused == []
+    with warehouse.connect(read_only=True) as connection:
+        loaded = connection.execute(
+            "select date, net_sales from raw.shopify__daily_orders order by date"
+        ).fetchall()
+    assert [amount for _, amount in loaded] == [1234.5, 1.5]
+
+
+def test_another_form_of_an_object_is_a_later_export_and_replaces_one_that_holds_more(bucket):
+    key = "shop/date=2026-01-01/a.csv"
+    bucket.put(key, f"{HEADER}\n{ROW}\n")
+    bucket.fetch()
+    time.sleep(1.1)  # S3 counts in seconds
+    bucket.put(key, f"{HEADER}\n{ROW.replace(';1;', ';2;')}\n")
+    again = bucket.fetch()
+    assert (again.landing.files, again.landing.retired) == (1, 0)
+    first, second = bucket.files()  # the later one is later by name and by time
+    assert "1;1.234,50" in first.read_text()
+    assert "2;1.234,50" in second.read_text()
+    assert first.stat().st_mtime < second.stat().st_mtime
+    time.sleep(1.1)
+    bucket.put(key, f"{HEADER}\n{ROW.replace('all', 'ny')}\n")
+    assert bucket.fetch().landing.retired == 2  # the row of the whole country, in both forms
+    assert len(bucket.files()) == 1
+
+
+def test_a_renamed_column_is_named_and_read_once_it_is_mapped(bucket):
+    bucket.put("shop/a.parquet", parquet(net_sales="net"))
+    assert "shop/a.parquet: column net_sales is missing" in bucket.fetch("shop/*.parquet").note.fault
+    assert "column net_amount, which `columns:` reads as net_sales, is not there" in (
+        bucket.fetch("shop/*.parquet", net_sales="net_amount").note.fault
+    )
+    assert bucket.fetch("shop/*.parquet", net_sales="net").landing.files == 1
+    (path,) = bucket.files()
+    assert pd.read_parquet(path)["net_sales"].tolist() == [1.5]
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "message"),
+    [
+        ("shop/a.csv", f"date;{HEADER}\n2026-01-01;{ROW.replace(';1;', ';x;')}\n", "column orders: 'x' is not"),
+        ("shop/a.csv", "date;market\n2026-01-01;us\n", "shop/a.csv: column region, orders, gross_sales"),
+        ("shop/a.csv", "PK\x03\x04", "is a workbook or an archive"),
+        ("shop/a.parquet", "PAR1 cut short", "shop/a.parquet: cannot be read as Parquet"),
+        ("other/a.csv", "date\n", "no object of the bucket has such a name"),
+    ],
+)  # fmt: skip
+def test_an_object_that_cannot_land_holds_up_what_came_after_it(bucket, key, content, message):
+    bucket.put(key, content)
+    time.sleep(1.1)
+    bucket.put("shop/later.parquet", parquet())
+    pattern = "shop/*" if key.startswith("shop") else "none/*"
+    done = bucket.fetch(pattern)
+    assert re.search(re.escape(message), done.note.fault)
+    assert bucket.files() == []
+
+
+def test_a_bucket_that_is_away_is_told_without_its_secret(bucket, monkeypatch):
+    bucket.put("shop/a.parquet", parquet())
+    bucket.fetch("shop/*.parquet")
+    monkeypatch.setenv(
+        VARIABLE,
+        "s3://someone:hush%2Fhush@exports?scheme=http&region=us-east-1&endpoint_override=127.0.0.1:1",
+    )
+    done = bucket.fetch("shop/*.parquet")
+    assert "bucket: " in done.note.fault
+    assert "the next fetch asks again" in done.note.fault
+    assert "hush" not in done.note.fault
+    assert len(bucket.files()) == 1
+    monkeypatch.setenv(VARIABLE, "ftp://someone:hush%2Fhush@exports")
+    refused = bucket.fetch("shop/*.parquet").note.fault
+    assert f"whether {VARIABLE} is right" in refused
+    assert "hush" not in refused
