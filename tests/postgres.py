@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -78,6 +79,6 @@ def server(user: str, written: str, password: str) -> Iterator[str]:
         yield f"postgresql://{user}:{written}@127.0.0.1:{port}/postgres"
     finally:
         if process is not None:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # with connections that are open
             process.wait(30)
         shutil.rmtree(state, ignore_errors=True)

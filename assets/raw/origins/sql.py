@@ -2,7 +2,7 @@
 
 The query names the columns it wants and orders rows by day or cursor, so that every piece that has landed is whole up
 to its last day, and a fetch that was killed goes on from there. Values keep the digits they have: dlt's own reader
-rounds numbers without a scale to nine decimals, which sums to the cent do not allow.
+refuses a number without a scale that has more than nine decimals, as averages and converted amounts do.
 """
 
 import datetime as dt
