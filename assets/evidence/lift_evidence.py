@@ -9,6 +9,7 @@ from assets.code import code_version
 from assets.evidence.mart_tests import MART, MartTests
 from assets.evidence.scored import scored_tests
 from assets.metadata import preview, table_metadata
+from assets.model_inputs.as_known import marts_of
 from assets.models import load_model, vintage_of
 from assets.resources.stores import EvidenceStore, ResultStore, VintageStore
 from assets.resources.tracking import Tracking
@@ -64,7 +65,7 @@ def lift_evidence(
     spec = load_model(vintage.model)
     frozen = vintages.checked(vintage, vintages.current(vintage))
     data = model_data(read_table(frozen), spec, str(frozen))
-    scored = scored_tests(warehouse, results, spec, data, vintage)
+    scored = scored_tests(marts_of(warehouse, vintages, vintage), results, spec, data, vintage)
     card, mart = scored.card, scored.mart
     calibrating = card.evidence if spec.calibration.lift_tests else card.evidence.without_tests()
     text = calibrating.to_json()

@@ -8,8 +8,9 @@ from assets.code import code_version
 from assets.evidence.mart_claims import MART, read_market_claims
 from assets.evidence.scored import scored_tests
 from assets.metadata import DESCRIPTIONS, preview, table_metadata
+from assets.model_inputs.as_known import marts_of
 from assets.models import load_model, vintage_of
-from assets.resources.stores import PosteriorStore, ResultStore
+from assets.resources.stores import PosteriorStore, ResultStore, VintageStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check, model_asset, stage
@@ -50,6 +51,7 @@ WEEKS = {
 def reconciliation(
     context: dg.AssetExecutionContext,
     mmm_posterior,
+    vintages: dg.ResourceParam[VintageStore],
     posteriors: dg.ResourceParam[PosteriorStore],
     results: dg.ResourceParam[ResultStore],
     tracking: Tracking,
@@ -63,11 +65,12 @@ def reconciliation(
     vintage = vintage_of(context.partition_key)
     spec = load_model(vintage.model)  # its rule as the YAML has it now; the fit does not depend on it
     posterior = Posterior.of(mmm_posterior)
-    card = scored_tests(warehouse, results, spec, posterior.data, vintage, posterior.spec).card
+    marts = marts_of(warehouse, vintages, vintage)
+    card = scored_tests(marts, results, spec, posterior.data, vintage, posterior.spec).card
     found = reconcile(
         posterior,
         card.evidence.tests,
-        read_market_claims(warehouse, posterior),
+        read_market_claims(marts, posterior),
         spec.reconciliation,
         spec.calibration.rule.currency,
     )

@@ -8,6 +8,7 @@ from assets.code import code_version
 from assets.long_term.mart_surveys import MART, read_surveys
 from assets.long_term.outcome import ABOUT
 from assets.metadata import plot, png, preview, table_metadata
+from assets.model_inputs.as_known import marts_of
 from assets.models import Vintage, load_model, vintage_of
 from assets.resources.long_term_stores import SurveyStore
 from assets.resources.stores import VintageStore
@@ -57,7 +58,7 @@ def brand_state(
         context.log.info(f"skipped: {reason}")
         return _without(check(USABLE, True, f"skipped: {reason}"), skipped=reason)
     try:
-        waves = read_surveys(warehouse, spec, vintage)
+        waves = read_surveys(marts_of(warehouse, vintages, vintage), spec, vintage)
         states = _states(waves, spec, vintage, vintages)
     except InputError as error:
         context.log.warning(f"no long term: {error}")

@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.code import code_version
 from assets.metadata import plot, png, preview, table_metadata
+from assets.model_inputs.as_known import marts_of
 from assets.model_inputs.delivery import MART, read_delivery
 from assets.models import load_model, vintage_of
 from assets.resources.stores import VintageStore
@@ -76,7 +77,7 @@ def data_health(
     spec = load_model(vintage.model)  # thresholds as the YAML has them now
     table_version = vintages.current(vintage)
     source = vintages.checked(vintage, table_version)
-    delivery = read_delivery(warehouse, spec, vintage)
+    delivery = read_delivery(marts_of(warehouse, vintages, vintage), spec, vintage)
     report = examine(read_table(source), spec, str(source), delivery)
     table = report.table().assign(table_version=table_version)
     version = fingerprint(table)

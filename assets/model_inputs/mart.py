@@ -8,6 +8,7 @@ from mmm_core.errors import InputError, nearest
 
 if TYPE_CHECKING:
     import duckdb
+    import numpy as np
     import pandas as pd
 
     from mmm_core.spec.model_spec import ModelSpec
@@ -23,12 +24,35 @@ def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.
         InputError: no such mart, weekly table, column or filter value, with the nearest one there is; a first week
             after the as-of week; or no marts at all.
     """
-    import pandas as pd
+    table = _every_week(warehouse, spec)
+    begun = _begun(table, spec, vintage)
+    if not begun.any():
+        raise InputError(
+            f"{_source(spec)}: no week up to {vintage.as_of_week}, the first is "
+            f"{table[spec.time.column].min():%Y-%m-%d}: choose a later as-of week, or land the weeks that came before"
+        )
+    table = table[begun]
+    keys = [spec.time.column] + ([spec.geo.column] if spec.geo else [])
+    return table[list(spec.columns)].sort_values(keys).reset_index(drop=True)
 
+
+def has_later_weeks(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> bool:
+    """Whether the model's mart holds weeks after the as-of week, so that the vintage is one of the past.
+
+    Raises:
+        InputError: as `read_mart`, but for a first week after the as-of week.
+    """
+    return not _begun(_every_week(warehouse, spec), spec, vintage).all()
+
+
+def _source(spec: "ModelSpec") -> str:
+    return f"{mart_name(spec)} (for model {spec.model})"
+
+
+def _every_week(warehouse: Warehouse, spec: "ModelSpec") -> "pd.DataFrame":
+    """The rows of the model's mart that its YAML asks for, whatever their week."""
     from mmm_core.data.table import matching
-    from mmm_core.data.weeks import first_days
 
-    source = f"{mart_name(spec)} (for model {spec.model})"
     if spec.table.startswith(WEEKLY_TABLES):
         table = _weekly_table(warehouse, spec)
     else:
@@ -36,19 +60,19 @@ def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.
     missing = [column for column in spec.columns if column not in table.columns]
     if missing:
         faults = "; ".join(f"'{column}': {nearest(column, map(str, table.columns))}" for column in missing)
-        raise InputError(f"{source}: columns that the model's YAML names are not there: {faults}")
+        raise InputError(f"{_source(spec)}: columns that the model's YAML names are not there: {faults}")
     for column, value in spec.filter.items():
-        table = matching(table, column, value, source)
-    table = table.assign(**{spec.time.column: table[spec.time.column].astype("datetime64[ns]")})
-    begun = first_days(pd.DatetimeIndex(table[spec.time.column]), spec) <= vintage.as_of_week
-    if not begun.any():
-        raise InputError(
-            f"{source}: no week up to {vintage.as_of_week}, the first is {table[spec.time.column].min():%Y-%m-%d}: "
-            "choose a later as-of week, or land the weeks that came before"
-        )
-    table = table[begun]
-    keys = [spec.time.column] + ([spec.geo.column] if spec.geo else [])
-    return table[list(spec.columns)].sort_values(keys).reset_index(drop=True)
+        table = matching(table, column, value, _source(spec))
+    return table.assign(**{spec.time.column: table[spec.time.column].astype("datetime64[ns]")})
+
+
+def _begun(table: "pd.DataFrame", spec: "ModelSpec", vintage: Vintage) -> "np.ndarray":
+    """Whether each row's week had begun by the as-of Monday."""
+    import pandas as pd
+
+    from mmm_core.data.weeks import first_days
+
+    return first_days(pd.DatetimeIndex(table[spec.time.column]), spec) <= vintage.as_of_week
 
 
 def built_marts(connection: "duckdb.DuckDBPyConnection") -> list[str]:

@@ -3,10 +3,12 @@
 from datetime import date, timedelta
 
 import dagster as dg
+from pydantic import Field
 
 from assets.code import code_version
 from assets.metadata import preview, table_metadata
-from assets.model_inputs.mart import WEEKLY_MART, mart_name, read_mart
+from assets.model_inputs.as_known import table_as_known
+from assets.model_inputs.mart import WEEKLY_MART, mart_name
 from assets.models import files_passed_over, load_model, model_names, vintage_of
 from assets.resources.stores import VintageStore
 from assets.resources.tracking import Tracking
@@ -16,12 +18,22 @@ from assets.stage import check, model_asset
 WARN_WEEKS = 104
 
 
+class Known(dg.Config):
+    """What a past week's table is made of."""
+
+    as_known_today: bool = Field(
+        default=False,
+        description="Take the figures of today for a past week, not those that were known then.",
+    )
+
+
 @model_asset(
     "model_inputs",
     "model_table",
     deps=[dg.AssetKey(["marts", "mmm_model_table"]), dg.AssetKey(["marts", WEEKLY_MART])],
     description=(
-        "The weekly table a model is fitted on, as the marts had it for this as-of week; frozen as Parquet.\n\n"
+        "The weekly table a model is fitted on, frozen as Parquet. A past week's is made of the exports that were "
+        "known by the end of the week of its refresh, as far as they are still there; `known_then` says whether.\n\n"
         "Grain: one row a week, and geo where the model has geos; weeks up to the as-of week."
     ),
     kinds={"duckdb", "parquet"},
@@ -44,6 +56,7 @@ WARN_WEEKS = 104
 )
 def model_table(
     context: dg.AssetExecutionContext,
+    config: Known,
     warehouse: Warehouse,
     vintages: dg.ResourceParam[VintageStore],
     tracking: Tracking,
@@ -55,19 +68,26 @@ def model_table(
 
     vintage = vintage_of(context.partition_key)
     spec = load_model(vintage.model)
-    table = read_mart(warehouse, spec, vintage)
+    table, origin = table_as_known(warehouse, vintages, spec, vintage, config.as_known_today)
     checked = check_table(table, spec, source=mart_name(spec))
     version = fingerprint(checked)
     weeks = checked[spec.time.column]
     last_begins = first_days(pd.DatetimeIndex([weeks.max()]), spec)[0].date()
     reached = reaches_as_of_week(weeks.max().date(), last_begins, vintage.week, spec.time.to)
     # a table that ends before the week is not frozen under its name: no file, no folder, no pointer
-    path = vintages.save(vintage, version, table) if reached.passed else None
+    path = None
+    if reached.passed:
+        path = vintages.save(vintage, version, table)
+        origin = vintages.keep_origin(vintage, version, origin)
+    if not origin.known_then:
+        context.log.warning(origin.words)
     facts = {
         "weeks": weeks.nunique(),
         "first_week": f"{weeks.min():%Y-%m-%d}",
         "last_week": f"{weeks.max():%Y-%m-%d}",
         "geos": checked[spec.geo.column].nunique() if spec.geo else 1,
+        "known_then": origin.known_then,
+        "known_by": origin.known_by,
     }
     with tracking.run(
         context, vintage, required=False, spec_hash=spec.spec_hash, data_version=version
@@ -80,6 +100,7 @@ def model_table(
         metadata={
             **table_metadata(table),
             **facts,
+            "data_are": origin.words,
             "last_weeks": preview(table.tail(8)),
             **({"vintage": dg.MetadataValue.path(str(path))} if path else {}),
             **run.metadata,

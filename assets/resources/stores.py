@@ -15,6 +15,8 @@ from assets.models import Vintage, vintage_of
 from assets.resources.damage import met, set_aside
 from assets.resources.result_store import ResultStore
 from assets.resources.versions import Damaged, Versions
+from assets.resources.vintage_origin import VintageOrigin, read_origin
+from mmm_core.files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,6 +110,27 @@ class VintageStore(VersionedStore):
     def save(self, vintage: Vintage, version: str, table: "pd.DataFrame") -> Path:
         """Freeze a table under its version; one that is there undamaged stays as it is."""
         return self.versions.write(vintage, version, lambda partial: table.to_parquet(partial, index=False))
+
+    def keep_origin(self, vintage: Vintage, version: str, origin: VintageOrigin) -> VintageOrigin:
+        """Keep beside a frozen table where it comes from, and return it.
+
+        A table that is there as one whose rows were all known then stays that, whoever froze the same one since.
+        """
+        kept = self.origin(vintage, version)
+        if kept is not None and kept.known_then and not origin.known_then:
+            return kept
+        write_whole(self._origin_path(vintage, version), lambda partial: partial.write_text(origin.to_json()))
+        return origin
+
+    def origin(self, vintage: Vintage, version: str) -> VintageOrigin | None:
+        """Where a frozen table comes from; None of one that was frozen by an earlier release."""
+        try:
+            return read_origin(self._origin_path(vintage, version).read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def _origin_path(self, vintage: Vintage, version: str) -> Path:
+        return self.path(vintage, version).with_suffix(".origin.json")
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
         import pandas as pd

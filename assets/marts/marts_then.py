@@ -1,0 +1,109 @@
+"""The marts as they were known as of a past week: the same dbt project, on the exports that were known then.
+
+They are built into a DuckDB file of their own, beside the warehouse, whose raw tables are views of the warehouse's
+without later exports. Where no later export holds a day of the week nothing is built: the warehouse's marts are those.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from assets.marts.known_exports import KnownExports
+from assets.resources.warehouse import Warehouse
+
+FOLDER, FILE = "known_then", "warehouse.duckdb"
+"""Below the folder of the warehouse; the name of the file is that of the database that dbt parsed for."""
+
+KEPT = 3
+"""How many of these files are kept: steps that follow read the same marts."""
+
+LIVE, ENVIRONMENT = "live", "MMM_LIVE_WAREHOUSE"
+"""The warehouse as dbt's target `known_then` attaches it, and the variable that tells it where that is."""
+
+BUILD = (
+    "--no-write-json", "--quiet", "build", "--target", FOLDER, "--exclude-resource-type", "test", "unit_test",
+    "--select", "+path:models/marts", "--exclude", "fct_restatements",
+)  # fmt: skip
+
+
+def marts_then(warehouse: Warehouse, known: KnownExports) -> Warehouse:
+    """The warehouse to read marts from, as they were known then.
+
+    Raises:
+        RuntimeError: dbt cannot build them; with what it said.
+    """
+    if not known.left_out:
+        return warehouse
+    from assets.marts.project import fingerprint
+
+    key = hashlib.sha256(f"{known.key} {fingerprint()}".encode()).hexdigest()[:16]
+    folder = Path(warehouse.path).parent / FOLDER
+    path = folder / key / FILE
+    if not path.is_file():
+        building = folder / f".{key}"
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        _build(warehouse, known, building / FILE)
+        shutil.rmtree(path.parent, ignore_errors=True)
+        building.rename(path.parent)
+        _keep_the_last(folder, path.parent)
+    return Warehouse(path=str(path), wait_seconds=warehouse.wait_seconds, memory_limit=warehouse.memory_limit)
+
+
+def _build(warehouse: Warehouse, known: KnownExports, path: Path) -> None:
+    import os
+
+    from assets.marts.invoke import invoke
+    from assets.marts.project import dbt_manifest
+
+    there = Warehouse(path=str(path), memory_limit=warehouse.memory_limit)
+    with there.connect() as connection:
+        connection.execute(f"attach '{_quoted(warehouse.path)}' as {LIVE} (read_only)")
+        connection.execute("create schema raw")
+        connection.execute("create table raw.left_out (source_table varchar, file varchar)")
+        for table, files in known.left_out.items():
+            connection.executemany(
+                "insert into raw.left_out values (?, ?)", [[table, file] for file in files]
+            )
+        tables = connection.execute(
+            "select table_name from duckdb_tables() where database_name = ? and schema_name = 'raw' order by all",
+            [LIVE],
+        )
+        for (table,) in tables.fetchall():
+            where = (
+                f" where _file not in (select file from raw.left_out where source_table = '{table}')"
+                if table in known.left_out
+                else ""
+            )
+            connection.execute(f'create view raw."{table}" as select * from {LIVE}.raw."{table}"{where}')
+    before = os.environ.get(ENVIRONMENT)
+    os.environ[ENVIRONMENT] = warehouse.path
+    errors: list[str] = []
+
+    def listen(event: object) -> None:
+        if event.info.level == "error":  # type: ignore[attr-defined]
+            errors.append(event.info.msg)  # type: ignore[attr-defined]
+
+    try:
+        done = invoke(BUILD, str(path), path.parent / "dbt", dbt_manifest(warehouse.path), listen)
+    finally:
+        if before is None:
+            os.environ.pop(ENVIRONMENT)
+        else:
+            os.environ[ENVIRONMENT] = before
+    if not done.success:
+        raise RuntimeError("\n".join(errors) or str(done.exception))
+    shutil.rmtree(path.parent / "dbt", ignore_errors=True)
+    with there.connect() as connection:  # views of the warehouse say nothing without it
+        for schema in ("staging", "intermediate", "raw"):
+            connection.execute(f"drop schema if exists {schema} cascade")
+
+
+def _keep_the_last(folder: Path, newest: Path) -> None:
+    built = [path for path in folder.iterdir() if path.is_dir() and path != newest]
+    for old in sorted(built, key=lambda path: path.stat().st_mtime)[: -(KEPT - 1)]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

@@ -1,0 +1,107 @@
+"""The table of a vintage as it was known then, and the marts that the other steps of the vintage read.
+
+The last week that has landed is read from the marts as they are. A past week is read from the exports that were known
+by the end of the week in which it was refreshed (`assets.marts.known_exports`): a backfill sees what its week saw, and
+no figure that was restated since.
+"""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from assets.marts.known_exports import KnownExports, known_by, known_exports
+from assets.marts.marts_then import marts_then
+from assets.model_inputs.mart import has_later_weeks, read_mart
+from assets.models import Vintage
+from assets.resources.stores import Damaged, VintageStore
+from assets.resources.vintage_origin import VintageOrigin
+from assets.resources.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmm_core.spec.model_spec import ModelSpec
+
+
+def marts_of(warehouse: Warehouse, vintages: VintageStore, vintage: Vintage) -> Warehouse:
+    """The marts that belong to the frozen table of a vintage.
+
+    Raises:
+        FileNotFoundError: no table was frozen.
+    """
+    origin = vintages.origin(vintage, vintages.current(vintage))
+    if origin is None or not origin.as_then:
+        return warehouse
+    return marts_then(warehouse, _known(warehouse, vintage, is_past=True))
+
+
+def table_as_known(
+    warehouse: Warehouse,
+    vintages: VintageStore,
+    spec: "ModelSpec",
+    vintage: Vintage,
+    as_known_today: bool = False,
+) -> "tuple[pd.DataFrame, VintageOrigin]":
+    """The rows of a vintage and where they come from.
+
+    Of a past week that the exports can no longer tell, the table that was frozen in its own time is kept, if there is
+    one; otherwise the rows are those of today, and the origin says so.
+
+    Args:
+        as_known_today: take the rows of today for a past week too.
+
+    Raises:
+        InputError: as `read_mart`.
+    """
+    is_past = not as_known_today and has_later_weeks(warehouse, spec, vintage)
+    known = _known(warehouse, vintage, is_past)
+    words = known.words
+    if as_known_today and not known.known_then:
+        words = (
+            f"the data are those known today, as was asked for, not those known by {known.known_by:%Y-%m-%d}"
+        )
+    today = read_mart(warehouse, spec, vintage)
+    if not is_past or (not known.left_out and known.known_then):
+        return today, _origin(known, words, as_then=is_past)
+    if not known.known_then and (kept := _frozen_then(vintages, spec, vintage)):
+        return kept
+    if not known.left_out:
+        return today, _origin(known, words, as_then=True)
+    then = read_mart(marts_then(warehouse, known), spec, vintage)
+    last_then, last_now = (_last(table, spec) for table in (then, today))
+    if last_then < last_now:
+        late = f"the data known by {known.known_by:%Y-%m-%d} end with the week of {last_then}: those of today are taken"
+        return today, VintageOrigin(False, f"{known.known_by:%Y-%m-%d}", as_then=False, words=late)
+    return then, _origin(known, words, as_then=True)
+
+
+def _known(warehouse: Warehouse, vintage: Vintage, is_past: bool) -> KnownExports:
+    with warehouse.connect(read_only=True) as connection:
+        return known_exports(connection, vintage.week, is_past)
+
+
+def _origin(known: KnownExports, words: str, as_then: bool) -> VintageOrigin:
+    return VintageOrigin(known.known_then, f"{known.known_by:%Y-%m-%d}", as_then, words)
+
+
+def _frozen_then(
+    vintages: VintageStore, spec: "ModelSpec", vintage: Vintage
+) -> "tuple[pd.DataFrame, VintageOrigin] | None":
+    """The table that was frozen when everything in it was known, if it has the columns that the YAML names now."""
+    import pandas as pd
+
+    try:
+        version = vintages.current(vintage)
+        origin = vintages.origin(vintage, version)
+        if origin is None or not origin.known_then:
+            return None
+        table = pd.read_parquet(vintages.checked(vintage, version))
+    except (FileNotFoundError, Damaged):
+        return None
+    if not set(spec.columns) <= set(table.columns):
+        return None
+    words = f"the data are those known by {known_by(vintage.week):%Y-%m-%d}, as they were frozen then"
+    return table, VintageOrigin(True, origin.known_by, as_then=True, words=words)
+
+
+def _last(table: "pd.DataFrame", spec: "ModelSpec") -> date:
+    return table[spec.time.column].max().date()

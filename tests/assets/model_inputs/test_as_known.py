@@ -1,0 +1,159 @@
+"""A past week is frozen from the exports that were known then, through the real loader, dbt and DuckDB."""
+
+import datetime as dt
+import os
+
+import pandas as pd
+import pytest
+
+from assets.marts.known_exports import LATE_AT_MOST, known_by, known_exports
+from assets.model_inputs.as_known import marts_of, table_as_known
+from assets.models import Vintage
+from assets.raw.assets import landing_tables, raw_key
+from assets.resources.stores import VintageStore
+from assets.resources.vintage_origin import VintageOrigin
+from mmm_core.data.table import check_table, fingerprint
+from mmm_core.spec.model_spec import parse_spec
+
+SPEC = parse_spec(
+    {
+        "model": "us_revenue",
+        "table": "mmm_model_table",
+        "filter": {"market": "us"},
+        "kpi": {"column": "revenue"},
+        "media": {"channels": {name: {"spend": f"{name}_spend"} for name in ("search", "tv")}},
+    }
+)
+PAST, LAST = dt.date(2026, 9, 7), dt.date(2026, 11, 9)
+THEN, LATER = dt.datetime(2026, 9, 15), dt.datetime(2026, 11, 16)
+GOOGLE = "google_ads__campaign_stats"
+RESTATED = "google_ads/campaign_stats/restated.csv"
+
+
+def exported(path, moment):
+    os.utime(path, (moment.replace(tzinfo=dt.UTC).timestamp(),) * 2)
+
+
+@pytest.fixture(scope="module")
+def restated(built_warehouse, tmp_path_factory):
+    """The sample world as if exported in September, and an export of November with twice the search spend."""
+    platform = built_warehouse.copy_to(tmp_path_factory.mktemp("restated"))
+    for path in platform.landing.rglob("*.*"):
+        exported(path, THEN)
+    (original,) = platform.landing.glob("google_ads/campaign_stats/*2026.csv")
+    rows = pd.read_csv(original)
+    rows["cost_micros"] *= 2
+    exported(platform.land(RESTATED, rows), LATER)
+    assert platform.run(landing_tables).success
+    return platform
+
+
+def known(platform, week, is_past=True):
+    with platform.warehouse.connect(read_only=True) as connection:
+        return known_exports(connection, week, is_past)
+
+
+def vintage(week=PAST):
+    return Vintage("us_revenue", str(week))
+
+
+def freeze(platform, vintages, week=PAST, **options):
+    table, origin = table_as_known(platform.warehouse, vintages, SPEC, vintage(week), **options)
+    version = fingerprint(check_table(table, SPEC, "mart"))
+    vintages.save(vintage(week), version, table)
+    vintages.point(vintage(week), version)
+    return table.set_index("week_start"), vintages.keep_origin(vintage(week), version, origin)
+
+
+def test_a_later_export_does_not_count_for_a_past_week_and_does_for_the_last(restated, tmp_path):
+    vintages = VintageStore(folder=str(tmp_path))
+    before = restated.query("select search_spend from marts.mmm_model_table where market = 'us'")
+    then, origin = freeze(restated, vintages)
+    assert origin.known_then
+    assert origin.words == "the data are those known by 2026-09-21; 1 later exports do not count"
+    assert then.index.max().date() == PAST
+    # the marts of the warehouse were built before the restatement: what was known then is what they hold
+    whole, _ = table_as_known(restated.warehouse, vintages, SPEC, vintage(), as_known_today=True)
+    assert then.reset_index().equals(whole)
+
+    marts = marts_of(restated.warehouse, vintages, vintage())
+    assert marts.path != restated.warehouse.path
+    with marts.connect(read_only=True) as connection:
+        held = connection.execute("select search_spend from marts.mmm_model_table where market = 'us'").df()
+        assert len(held) == len(before)
+        assert not connection.execute("select * from duckdb_views() where not internal").fetchall()
+
+    _, origin = freeze(restated, vintages, LAST)
+    assert origin.words == "the data are those known by 2026-11-23"
+    assert not origin.as_then
+    assert marts_of(restated.warehouse, vintages, vintage(LAST)).path == restated.warehouse.path
+
+
+def test_what_is_left_out_is_what_came_after_the_week_of_the_refresh(restated):
+    assert known(restated, PAST).left_out == {GOOGLE: (RESTATED,)}
+    assert known(restated, PAST, is_past=False).as_today == {GOOGLE: "exported after the week of its refresh"}
+    assert known_by(dt.date(2026, 11, 2)) == LATER  # exported on the first moment that is too late
+    assert known(restated, dt.date(2026, 11, 2)).left_out == {GOOGLE: (RESTATED,)}
+    assert not known(restated, dt.date(2026, 11, 9)).left_out
+    # it holds no day of 2025: an earlier year is the same with and without it
+    in_2025 = known(restated, dt.date(2025, 12, 15))
+    assert GOOGLE in in_2025.as_today  # nothing was exported then
+    assert known(restated, PAST).key != known(restated, LAST).key
+
+
+def test_a_week_before_anything_was_exported_is_what_is_known_today_and_says_so(restated, tmp_path):
+    vintages = VintageStore(folder=str(tmp_path))
+    _, origin = freeze(restated, vintages, dt.date(2026, 6, 1))
+    assert not origin.known_then
+    assert origin.words.startswith("not all of the data were known by 2026-06-15: no export of then is left:")
+    assert (
+        marts_of(restated.warehouse, vintages, vintage(dt.date(2026, 6, 1))).path == restated.warehouse.path
+    )
+
+
+def test_an_export_that_was_written_over_is_not_taken_for_silence(built_warehouse, tmp_path):
+    """The archive ends long before the file that is written over every week: without it, spend would be nil."""
+    platform = built_warehouse.copy_to(tmp_path)
+    for path in platform.landing.rglob("*.*"):
+        exported(path, THEN)
+    (current,) = platform.landing.glob("google_ads/campaign_stats/*2026.csv")
+    exported(current, LATER)
+    assert platform.run(landing_tables, selection=[raw_key(GOOGLE)]).success
+    reason = known(platform, PAST).as_today[GOOGLE]
+    assert reason == "the exports of then end with 2025-12-31, those of now with 2026-09-13"
+    assert dt.date(2026, 9, 13) - dt.date(2025, 12, 31) > LATE_AT_MOST
+
+    # a table that was frozen in its own time still holds what was known
+    vintages = VintageStore(folder=str(tmp_path / "vintages"))
+    table, origin = freeze(platform, vintages)
+    assert not origin.known_then
+    in_its_time = table.reset_index().assign(search_spend=1.0)
+    version = fingerprint(check_table(in_its_time, SPEC, "mart"))
+    vintages.save(vintage(), version, in_its_time)
+    vintages.point(vintage(), version)
+    vintages.keep_origin(vintage(), version, VintageOrigin(True, "2026-09-21", False, "then"))
+    again, origin = freeze(platform, vintages)
+    assert set(again["search_spend"]) == {1.0}
+    assert origin.words == "the data are those known by 2026-09-21, as they were frozen then"
+    today, origin = freeze(platform, vintages, as_known_today=True)
+    assert today["search_spend"].equals(table["search_spend"])
+    assert not origin.known_then
+
+
+def test_a_warehouse_without_a_ledger_says_that_nothing_is_known_of_then(tmp_path):
+    import duckdb
+
+    with duckdb.connect(tmp_path / "empty.duckdb") as connection:
+        found = known_exports(connection, PAST, is_past=True)
+    assert not found.known_then
+    assert found.words.endswith("no ledger says when anything was exported: every table")
+
+
+def test_a_table_that_is_known_to_be_of_then_stays_so(tmp_path):
+    vintages = VintageStore(folder=str(tmp_path))
+    then, today = (VintageOrigin(known, "2026-09-21", known, "") for known in (True, False))
+    vintages.save(vintage(), "v", pd.DataFrame({"a": [1]}))
+    assert vintages.origin(vintage(), "v") is None
+    assert vintages.keep_origin(vintage(), "v", today) == today
+    assert vintages.keep_origin(vintage(), "v", then) == then
+    assert vintages.keep_origin(vintage(), "v", today) == then
