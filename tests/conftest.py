@@ -9,6 +9,8 @@ import atexit
 import os
 import shutil
 import tempfile
+from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +45,26 @@ def mlflow_database(tmp_path_factory):
 
 
 pytest_plugins = ["tests.fixtures_warehouse"]
+
+SHARED_BUILDS = ("built_warehouse",)
+"""Fixtures that take long: files that use one run in one process, which makes it once."""
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Side by side, a file is of one process, and so are all files that share a long build."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class WithSharedBuilds(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return _scope(super()._split_scope(nodeid))
+
+    return WithSharedBuilds(config, log)
+
+
+@cache
+def _scope(file):
+    text = (Path(__file__).parent.parent / file).read_text(encoding="utf-8")
+    return next((fixture for fixture in SHARED_BUILDS if fixture in text), file)
 
 
 def pytest_collection_modifyitems(items):
