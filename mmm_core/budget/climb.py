@@ -12,6 +12,7 @@ found is feasible all the same.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -27,21 +28,45 @@ SMALL = 60
 MOST_STEPS = 400
 """Steps of a method before it ends early."""
 SETTLED = 1e-8
-"""Relative improvement below which a step counts for nothing."""
-PATIENCE = 10
-"""Steps in a row that count for nothing before a method ends."""
+"""Relative improvement of a plan that counts for nothing."""
 LONGEST = 10.0
 """Longest step of a cell before it is projected, in units of its range."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """When a method ends.
+
+    Attributes:
+        least: relative improvement of a step of the quadratic programme below which it ends.
+        settled, patience: the projected gradient ends after so many steps in a row that improve by less than a share.
+    """
+
+    least: float
+    settled: float
+    patience: int
+
+
+SMOOTH = Ending(1e-12, SETTLED, 10)
+KINKED = Ending(1e-10, 1e-6, 3)
+"""Where the worst draws are others from plan to plan, steps near the top go to and fro across the kinks."""
+ROUGH = Ending(1e-8, 1e-6, 3)
+"""Where it is only asked which hill a start is on."""
+POLISH = Ending(1e-12, SETTLED, 3)
+"""After a quadratic programme."""
 
 Evaluate = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
-def climb(problem: Problem, start: np.ndarray, on: np.ndarray | None = None) -> tuple[np.ndarray, str]:
+def climb(
+    problem: Problem, start: np.ndarray, on: np.ndarray | None = None, rough: bool = False
+) -> tuple[np.ndarray, str]:
     """A plan (cell,) that no small change improves, from a start, and what ended early; "" where nothing did.
 
     Args:
         start: (cell,); it need not be feasible.
         on: (cell,), which of the cells that are all or nothing have spend; default those that have some in `start`.
+        rough: whether to end where steps improve little: enough to tell which hill the start is on.
     """
     constraints = problem.constraints
     if constraints.switched.any():
@@ -53,16 +78,18 @@ def climb(problem: Problem, start: np.ndarray, on: np.ndarray | None = None) -> 
     if problem.objective.kind == "probability":
         spread = float(np.std(problem.draws(begin) - problem.objective.reference)) or 1.0
         widths = [spread, 0.3 * spread, 0.1 * spread]
-    slopes = partial(projected_gradient, adds_up=isinstance(problem.response, Curves))
-    method = _method(constraints) or slopes
+    ending = ROUGH if rough else SMOOTH if problem.objective.is_smooth else KINKED
+    slopes = partial(projected_gradient, adds_up=isinstance(problem.response, Curves), ending=ending)
+    method = _method(constraints, ending.least) or slopes
+    quadratic = method is not slopes and bool(constraints.limits)
     best, best_worth, words = begin, problem.worth(begin), ""
     x = begin
     for width in widths:
         evaluate = partial(problem.worth_and_slopes, width=width)
         x, words = method(evaluate, x, constraints)
-        if method is _quadratic and not words:  # limits that say the same can end it early
+        if quadratic and not words and not rough:  # limits that say the same can end it early
             near = feasible(x, constraints)
-            x = x if near is None else slopes(evaluate, near, constraints)[0]
+            x = x if near is None else slopes(evaluate, near, constraints, ending=POLISH)[0]
         near = feasible(x, constraints) if constraints.violation(x) > 1e-9 else x
         if near is None:
             break
@@ -73,13 +100,17 @@ def climb(problem: Problem, start: np.ndarray, on: np.ndarray | None = None) -> 
 
 
 def _method(
-    constraints: Constraints,
+    constraints: Constraints, least: float
 ) -> Callable[[Evaluate, np.ndarray, Constraints], tuple[np.ndarray, str]] | None:
-    """The method of small problems; None of those that are left to the projected gradient."""
+    """The method of small problems; None of those that are left to the projected gradient.
+
+    Args:
+        least: relative improvement of a step below which the quadratic programme ends.
+    """
     free = int((constraints.upper > constraints.lower).sum())
     if not constraints.limits:
         return _bounded
-    return _quadratic if free <= SMALL else None
+    return partial(_quadratic, least=least) if free <= SMALL else None
 
 
 def _bounded(evaluate: Evaluate, start: np.ndarray, constraints: Constraints) -> tuple[np.ndarray, str]:
@@ -100,7 +131,9 @@ def _bounded(evaluate: Evaluate, start: np.ndarray, constraints: Constraints) ->
     return np.clip(lower + found.x * scale, lower, constraints.upper), words
 
 
-def _quadratic(evaluate: Evaluate, start: np.ndarray, constraints: Constraints) -> tuple[np.ndarray, str]:
+def _quadratic(
+    evaluate: Evaluate, start: np.ndarray, constraints: Constraints, least: float = 1e-12
+) -> tuple[np.ndarray, str]:
     moves = np.flatnonzero(constraints.upper > constraints.lower)
     if not len(moves):
         return start, ""
@@ -125,7 +158,7 @@ def _quadratic(evaluate: Evaluate, start: np.ndarray, constraints: Constraints) 
         method="SLSQP",
         bounds=[(0.0, most) for most in room],
         constraints=_rows(constraints, moves, lower, scale, fixed),
-        options={"maxiter": MOST_STEPS, "ftol": 1e-12},
+        options={"maxiter": MOST_STEPS, "ftol": least},
     )
     words = "" if found.success else f"SLSQP stopped after {found.nit} steps: {found.message}"
     if not np.isfinite(found.x).all():
@@ -162,13 +195,18 @@ def _rows(
 
 
 def projected_gradient(
-    evaluate: Evaluate, start: np.ndarray, constraints: Constraints, adds_up: bool = False
+    evaluate: Evaluate,
+    start: np.ndarray,
+    constraints: Constraints,
+    adds_up: bool = False,
+    ending: Ending = SMOOTH,
 ) -> tuple[np.ndarray, str]:
     """Steps along the gradient, each projected onto the plans.
 
     Args:
         adds_up: whether cells do not touch each other. Each then has a step length of its own, its range over how
             much its slope turned on the way; else all have one, in units of their ranges.
+        ending: when it ends.
     """
     scale = scales(constraints)
     x = start.copy()
@@ -196,10 +234,10 @@ def projected_gradient(
         length = _lengths(length, (trial - x) / scale, (trial_slopes - slopes) * scale, adds_up)
         x, value, slopes = trial, trial_value, trial_slopes
         recent.append(value)
-        still = still + 1 if value <= best_value * (1 + np.sign(best_value) * SETTLED) else 0
+        still = still + 1 if value <= best_value * (1 + np.sign(best_value) * ending.settled) else 0
         if value > best_value:
             best, best_value = x, value
-        if still > PATIENCE:
+        if still > ending.patience:
             return best, ""
     return best, f"the projected gradient stopped after {MOST_STEPS} steps, still rising by little"
 

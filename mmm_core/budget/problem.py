@@ -24,8 +24,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from mmm_core.budget.constraints import Constraints
+from mmm_core.budget.marginal_unit import PROBABILITY
 from mmm_core.budget.objective import Objective
-from mmm_core.budget.response import Response
+from mmm_core.budget.response import Curves, Response
+
+FEW = 60
+"""Cells up to which the slopes of every draw are worked out at once."""
 
 
 @dataclass(frozen=True)
@@ -88,17 +92,25 @@ class Problem:
     def worth_and_slopes(self, spend: np.ndarray, width: float | None = None) -> tuple[float, np.ndarray]:
         """`worth` and its gradient (cell,); of a probability, smoothed by a logistic of this width."""
         objective = self.objective
-        if objective.kind == "probability" and width is None:
+        if objective.kind != PROBABILITY and isinstance(self.response, Curves) and len(spend) <= FEW:
+            # cells do not touch each other: one pass gives the slopes of every draw, and no draw is sorted by JAX
+            draws, slopes = (
+                np.asarray(part) for part in _outcome_and_slopes(self.response, jnp.asarray(spend))
+            )
+            weights = objective.weights(draws)
+            return self._net(float(weights @ draws), weights @ slopes, spend)
+        if objective.kind == PROBABILITY and width is None:
             width = 0.1 * float(np.std(self.draws(spend) - objective.reference)) or 1.0
         reference = jnp.asarray(objective.reference, dtype=float)
         value, gradient = _traced(
             replace(objective, reference=0.0), self.response, jnp.asarray(spend), reference, width or 1.0
         )
-        gradient = np.nan_to_num(np.asarray(gradient, dtype=float), posinf=1e12, neginf=-1e12)
-        return (
-            self.scale * float(value) - float(self.price @ spend),
-            self.scale * gradient - self.price,
-        )
+        return self._net(float(value), np.asarray(gradient, dtype=float), spend)
+
+    def _net(self, value: float, gradient: np.ndarray, spend: np.ndarray) -> tuple[float, np.ndarray]:
+        """A value and its gradient (cell,) with the price of spend taken off."""
+        gradient = np.nan_to_num(gradient, posinf=1e12, neginf=-1e12)
+        return self.scale * value - float(self.price @ spend), self.scale * gradient - self.price
 
     def maximising(self, price: np.ndarray | float) -> Problem:
         """The same constraints, with value - price . spend to be maximised."""
@@ -109,6 +121,13 @@ class Problem:
 @jax.jit
 def _outcome(response: Any, spend: Any) -> Any:
     return response.outcome(spend)
+
+
+@jax.jit
+def _outcome_and_slopes(curves: Curves, spend: Any) -> tuple[Any, Any]:
+    """Outcome (draw,) of a plan, and of one more unit of spend in each cell, (draw, cell)."""
+    cells, slopes = jax.jvp(curves.cells, (spend,), (jnp.ones_like(spend),))
+    return cells.sum(axis=1), slopes
 
 
 @partial(jax.jit, static_argnums=0)

@@ -22,7 +22,7 @@ from mmm_core.budget.constraints import conflict, extreme
 from mmm_core.budget.marginal_unit import PROBABILITY
 from mmm_core.budget.objective import Cut, stationary_cut
 from mmm_core.budget.problem import Answer, Goal, PlanCertificate, Problem, Progress
-from mmm_core.budget.projection import feasible
+from mmm_core.budget.projection import feasible, scales
 from mmm_core.budget.relaxation import Pieces, relaxed
 from mmm_core.budget.response import Curves, cell_outcomes, cell_slopes
 from mmm_core.budget.shadow_prices import shadow_prices
@@ -32,6 +32,9 @@ PROVED = 1e-4
 """Gap at which the search ends."""
 MOST_ROUNDS = 40
 """Relaxations solved before the search ends with the bound it has."""
+SAME, NEAR = 1e-6, 1e-2
+"""A plan that a rough climb left less worth than the best, by a share of SAME, is on a lower hill; one that is as good
+and within a share NEAR of every cell's range is on the same."""
 MOST_CUTS = 60
 """Cuts kept of a worst-case objective."""
 ROUNDING = 1e-9
@@ -159,6 +162,16 @@ class Search:
             self.cuts.append(cut)
 
     def climb_from(self, start: np.ndarray, on: np.ndarray | None = None) -> None:
+        """Climb to the top, unless it soon shows that the hill is the best plan's own or a lower one."""
+        if len(self.best.spend):
+            start, words = climb(self.problem, start, on, rough=True)
+            worth = self.problem.worth(start)
+            if worth <= self.best.worth - SAME * abs(self.best.worth):
+                return
+            far = np.abs(start - self.best.spend) > NEAR * scales(self.problem.constraints)
+            if worth <= self.best.worth and not far.any():
+                return
+            self.best.offer(start, words)
         plan, words = climb(self.problem, start, on)
         self.best.offer(plan, words)
 
@@ -184,6 +197,8 @@ class Search:
             on = found.plan > 1e-9 * max(float(np.abs(found.plan).max()), 1e-300)
             settled = feasible(found.plan, self.problem.constraints.given(on))
             better = self.best.offer(settled)
+            if number and self.proved():  # the first relaxation's plan is climbed from whatever is proved
+                break
             if better or climbed < 3:
                 climbed += 1
                 before = self.best.worth

@@ -1,6 +1,7 @@
 """What plans are judged by, against definitions written out."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -73,3 +74,18 @@ def test_a_cut_of_a_probability_lies_above_it_for_every_plan_above_the_worst():
     for draws in plans:
         cut = objective.cut(draws, worst)
         assert min(cut.at(other) - objective.value(other) for other in plans) >= -1e-12
+
+
+@pytest.mark.parametrize("level", [0.1, 0.8, 0.9995])
+def test_a_traced_cvar_and_its_gradient_are_those_of_the_worst_draws(level):
+    objective = Objective("cvar", level=level)
+    draws = np.random.default_rng(4).normal(-3, 1e6, 400)
+    with jax.enable_x64(True):
+        value, slopes = jax.value_and_grad(objective.traced)(jnp.asarray(draws))
+        tied, shares = jax.value_and_grad(objective.traced)(jnp.asarray([1.0, 2.0, 2.0, 2.0, 9.0]))
+        none, _ = jax.value_and_grad(objective.traced)(jnp.zeros(5))
+    assert float(value) == pytest.approx(objective.value(draws), rel=1e-12)
+    np.testing.assert_allclose(slopes, worst_share(draws, level), atol=1e-12)
+    assert float(tied) == pytest.approx(objective.value(np.array([1.0, 2.0, 2.0, 2.0, 9.0])))
+    assert float(shares.sum()) == pytest.approx(1.0)
+    assert float(none) == 0.0
