@@ -21,7 +21,7 @@ export DO_NOT_TRACK := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: engine meridian help setup demo refresh publish ui test test-fast lint format lock bench clean clean-data
+.PHONY: engine meridian help setup demo refresh publish ui docs test test-fast lint format lock bench clean clean-data
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,9 @@ publish: $(READY)  ## build the reporting marts and publish them (ACCEPT="names"
 
 ui: $(READY)  ## open Dagster, with MLflow beside it
 	@$(BIN)/python -m orchestration.ui
+
+docs: $(READY)  ## serve the pages of Great Expectations
+	@$(BIN)/python -m assets.raw.expectation_pages
 
 test: $(READY)  ## run every test
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -1,10 +1,11 @@
 """Raw assets: one a source table, loaded from the landing folder, and the ledger of all landing files."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 
-from assets.raw import ledger, quarantine, results
+from assets.raw import expectation_check, ledger, quarantine, results
 from assets.raw.contract import SQL_TYPES, Contract
 from assets.raw.ingest import ALL_CONTRACTS, landing_folder_of, reading_version
 from assets.raw.load import load
@@ -116,10 +117,19 @@ def _loaded(
 
     selected = [c for c in ALL_CONTRACTS.values() if raw_key(c.name) in context.selected_asset_keys]
     done = load(selected, landing, warehouse)
+    path = Path(warehouse.path)
+    with warehouse.connect() as connection:
+        expected = {
+            table.landed.contract.name: expectation_check.results(
+                connection, path, raw_key(table.landed.contract.name), table
+            )
+            for table in done.tables
+        }
     for table in done.tables:
+        name = table.landed.contract.name
         for warning in results.warnings(table):
             context.log.warning(warning)
-        yield results.of_table(raw_key(table.landed.contract.name), table)
+        yield results.of_table(raw_key(name), table, expected[name])
     if LEDGER in context.selected_asset_keys:
         for warning in results.not_read(done.listing):
             context.log.warning(warning)

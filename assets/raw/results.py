@@ -1,10 +1,10 @@
 """What a load tells: the materialization of each raw table, its checks, and the files that nobody reads."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from assets.raw import ledger, quarantine_check
+from assets.raw import expectation_check, ledger, quarantine_check
 from assets.raw.contract import Contract
 from assets.raw.figures import amount_column, figure
 from assets.raw.folder import Listing
@@ -41,7 +41,7 @@ def check_specs(key: dg.AssetKey, contract: Contract) -> list[dg.AssetCheckSpec]
             description="Two files that hold the same rows have the same figures in them. Where not, the later counts.",
         ),
     ]
-    return specs + quarantine_check.specs(key, contract)
+    return specs + quarantine_check.specs(key, contract) + expectation_check.specs(key, contract)
 
 
 def not_read_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
@@ -52,8 +52,14 @@ def not_read_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
     )
 
 
-def of_table(key: dg.AssetKey, table: Loaded) -> dg.MaterializeResult:
-    """The materialization of a table with its checks; where it stays as it was, its data version does too."""
+def of_table(
+    key: dg.AssetKey, table: Loaded, expected: Sequence[dg.AssetCheckResult] = ()
+) -> dg.MaterializeResult:
+    """The materialization of a table with its checks; where it stays as it was, its data version does too.
+
+    Args:
+        expected: what the check of its expectations says.
+    """
     return dg.MaterializeResult(
         asset_key=key,
         metadata=_metadata(table),
@@ -63,6 +69,7 @@ def of_table(key: dg.AssetKey, table: Loaded) -> dg.MaterializeResult:
             _holds_files(key, table),
             _exports_agree(key, table),
             *quarantine_check.results(key, table),
+            *expected,
         ],
     )
 

@@ -1,0 +1,200 @@
+"""Suites of Great Expectations: each fails on bad input, is asked of every row that counts, and links its page."""
+
+import datetime as dt
+
+import duckdb
+import pytest
+import yaml
+
+from assets.raw import validation
+from assets.raw.connector import connector, known_connectors
+from assets.raw.contract import SQL_TYPES
+from assets.raw.contracts import CONTRACTS
+from assets.raw.expectation_check import results, specs
+from assets.raw.expectation_pages import folder, outcomes, without_strangers
+from assets.raw.expectations import FILE, Suite, read_suite, suite_of
+from assets.raw.ingest import make_table
+from mmm_core.errors import InputError
+
+TODAY = dt.date(2026, 1, 5)
+SUITES = [
+    suite
+    for source in known_connectors()
+    for contract in connector(source).contracts
+    if (suite := suite_of(contract))
+]
+GOOGLE = suite_of(CONTRACTS["google_ads__campaign_stats"])
+
+
+@pytest.fixture
+def raw():
+    with duckdb.connect() as connection:
+        connection.execute("create schema raw; create table raw.landing_overruled (source_table varchar)")
+        yield connection
+
+
+def insert(connection, contract, *rows):
+    """Rows of a raw table: what is not said is a value that meets every expectation."""
+    kinds = {column.name: column.kind for column in contract.columns}
+    usual = {
+        "date": "2026-01-01",
+        "moment": "2026-01-01 10:00:00",
+        "integer": "10",
+        "number": "10",
+        "text": "USD",
+    }
+    for number, row in enumerate(rows, start=2):
+        cells = {name: row.get(name, usual.get(kind)) for name, kind in kinds.items()}
+        values = ", ".join(f"cast(? as {SQL_TYPES[kind]})" for kind in kinds.values())
+        connection.execute(
+            f"insert into raw.{contract.name} values ({values}, 'a.csv', {number}, 'd', {row.get('order', 1)}, now())",
+            [*cells.values()],
+        )
+
+
+def offence(expectation):
+    """Cells that do not meet an expectation."""
+    kwargs = expectation["kwargs"]
+    if "column_A" in kwargs:
+        return {kwargs["column_A"]: "1", kwargs["column_B"]: "2"}
+    if "min_value" in kwargs:
+        return {kwargs["column"]: "-1"}
+    return {kwargs["column"]: "US" if "regex" in kwargs else "2026-01-07"}
+
+
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.contract.name)
+def test_every_expectation_that_is_shipped_passes_good_rows_and_fails_on_bad_ones(raw, suite):
+    make_table(raw, suite.contract)
+    assert validation.validate(raw, suite, TODAY) is None  # nothing to ask
+    insert(raw, suite.contract, {}, *map(offence, suite.expectations))
+    done = validation.validate(raw, suite, TODAY)
+    rows = len(suite.expectations) + 1
+    for outcome in done.outcomes:
+        assert (outcome.met, outcome.rows, outcome.unexpected, outcome.error) == (False, rows, 1, "")
+        assert outcome.examples[0].startswith("a.csv row ")
+    raw.execute(f"delete from raw.{suite.contract.name} where _row > 2")
+    assert all(outcome.met for outcome in validation.validate(raw, suite, TODAY).outcomes)
+
+
+def test_ad_platforms_and_shops_have_a_suite():
+    sources = {suite.contract.source for suite in SUITES}
+    assert {
+        "google_ads",
+        "meta_ads",
+        "tiktok_ads",
+        "linkedin_ads",
+        "shopify",
+        "shopify_orders",
+        "orders",
+    } <= sources
+
+
+def test_batches_add_up_to_the_whole_and_rows_that_a_later_export_holds_do_not_count(raw, monkeypatch):
+    make_table(raw, GOOGLE.contract)
+    rows = [{"campaign_id": str(number)} for number in range(7)]
+    rows[1] |= {"clicks": "11"}
+    rows[5] |= {"clicks": "12", "cost_micros": "-1"}
+    insert(raw, GOOGLE.contract, *rows, {"campaign_id": "1", "order": 2})
+    whole = validation.validate(raw, GOOGLE, TODAY).outcomes
+    monkeypatch.setattr(validation, "ROWS", 2)
+    assert validation.validate(raw, GOOGLE, TODAY).outcomes == whole
+    spend, day, clicks, currency = whole
+    assert (spend.unexpected, day.unexpected, clicks.unexpected, currency.unexpected) == (1, 0, 2, 0)
+    assert (clicks.rows, clicks.examples) == (8, ("a.csv row 3: 10 and 11", "a.csv row 7: 10 and 12"))
+    raw.execute(f"insert into raw.landing_overruled values ('{GOOGLE.contract.name}')")
+    counted = validation.validate(raw, GOOGLE, TODAY).outcomes[2]
+    assert (counted.rows, counted.unexpected) == (7, 1)
+
+
+def test_a_share_of_rows_may_be_allowed(raw):
+    keys = yaml.safe_load("""
+campaign_stats:
+  - {type: expect_column_values_to_be_between, kwargs: {column: clicks, max_value: 9, mostly: 0.5}, description: Few.}
+""")
+    suite = read_suite(GOOGLE.contract, keys, connector("google_ads").folder / FILE)
+    make_table(raw, suite.contract)
+    insert(raw, suite.contract, {"clicks": "1"}, {})
+    assert validation.validate(raw, suite, TODAY).outcomes[0].met
+    insert(raw, suite.contract, {})
+    assert not validation.validate(raw, suite, TODAY).outcomes[0].met
+
+
+def test_an_expectation_that_cannot_be_asked_is_not_met(raw):
+    wrong = {
+        "type": "expect_column_values_to_match_regex",
+        "kwargs": {"column": "campaign_name", "regex": "("},
+        "description": "A pattern.",
+    }
+    suite = Suite(GOOGLE.contract, (wrong,), ("campaign_name",), "d")
+    make_table(raw, suite.contract)
+    insert(raw, suite.contract, {})
+    (found,) = validation.validate(raw, suite, TODAY).outcomes
+    assert not found.met
+    assert "unterminated" in found.error
+
+
+def test_the_check_names_rows_links_the_page_and_is_not_run_again_for_nothing(raw, tmp_path, monkeypatch):
+    make_table(raw, GOOGLE.contract)
+    insert(raw, GOOGLE.contract, {"clicks": "11"})
+    warehouse = tmp_path / "warehouse.duckdb"
+
+    class Table:
+        class landed:
+            contract = GOOGLE.contract
+
+        version = "1"
+
+    (check,) = results(raw, warehouse, "key", Table)
+    assert (check.passed, check.severity.value) == (False, "WARN")
+    assert (
+        "There are no more clicks than impressions. 1 of 1 rows do not: a.csv row 2: 10 and 11"
+        in check.description
+    )
+    page = folder(warehouse) / f"{GOOGLE.contract.name}.html"
+    assert check.metadata["page"].value == page.as_uri()
+    assert "There are no more clicks than impressions." in page.read_text()
+    assert "http" not in "".join(
+        line for line in page.read_text().splitlines() if "<link" in line or "src=" in line
+    )
+    index = (folder(warehouse) / "index.html").read_text()
+    assert f'<a href="{GOOGLE.contract.name}.html">' in index
+    raw.execute(f"update raw.{GOOGLE.contract.name} set cost_micros = -1")
+    (check,) = results(raw, warehouse, "key", Table)  # one failed, so it is asked again
+    assert (check.passed, check.severity.value) == (False, "ERROR")
+    raw.execute(f"update raw.{GOOGLE.contract.name} set cost_micros = 1, clicks = 1")
+    assert results(raw, warehouse, "key", Table)[0].passed
+    monkeypatch.setattr(validation, "validate", lambda *_: pytest.fail("asked again"))
+    assert all(outcome.met for outcome in outcomes(raw, warehouse, GOOGLE, "1"))
+    assert specs("key", GOOGLE.contract)[0].blocking
+    assert specs("key", CONTRACTS["macro__weekly"]) == []
+
+
+def test_a_page_asks_no_other_server():
+    page = '<script src="https://a.b/c.js"></script><link rel="x" href="https://a.b/c.css"><img src="https://a/b.png">ok'
+    assert without_strangers(page) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1]", "it must list expectations under the name of each table"),
+        ("campaign_stat: []", "campaign_stat: no such table: did you mean 'campaign_stats'"),
+        ("campaign_stats: [{type: x}]", "expectation 1: it must have `type:`, `kwargs:` and `description:`"),
+        (
+            "campaign_stats: [{type: expect_column_values_to_be_unique, kwargs: {column: date}, description: d}]",
+            "expect_column_values_to_be_unique is none of single rows",
+        ),
+        (
+            "campaign_stats: [{type: expect_column_values_to_be_null, kwargs: {column: dat}, description: d}]",
+            "there is no column dat: did you mean 'date'",
+        ),
+        (
+            "campaign_stats: [{type: expect_column_values_to_be_null, kwargs: {column: date}, description: d, "
+            "severity: bad}]",
+            "severity 'bad' is none of: critical, warning, info",
+        ),
+    ],
+)
+def test_a_fault_of_the_file_is_named(text, message):
+    with pytest.raises(InputError, match=message):
+        read_suite(GOOGLE.contract, yaml.safe_load(text), connector("google_ads").folder / FILE)
