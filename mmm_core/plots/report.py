@@ -66,7 +66,7 @@ def curves(
     Args:
         table: channel, spend, mean, q05, q95, as `mmm_core.effects.curves.response_curves` has them.
         plan: channel, current_spend, recommended_spend, current_revenue, recommended_revenue; its order is the order
-            of the panels.
+            of the panels. Without recommended_spend, of a model that recommends nothing, today's spend alone is marked.
         spend_unit, outcome_unit: written before the figures of an axis, such as $.
     """
     names = [name for name in plan["channel"] if name in set(table["channel"])]
@@ -93,17 +93,21 @@ def curves(
 
 def _curve(axes: Axes, curve: pd.DataFrame, row: pd.Series, units: tuple[str, str], narrow: bool) -> None:
     spend = curve["spend"].to_numpy()
-    most = max(float(row["current_spend"]), float(row["recommended_spend"]))
+    marks = [("current", "o", "white")]
+    if "recommended_spend" in row:
+        marks.append(("recommended", "D", INK))
+    most = max(float(row[f"{when}_spend"]) for when, _, _ in marks)
     shown = spend <= max(1.45 * most, spend[1] if len(spend) > 1 else 0)
     if shown.sum() < 3:
         shown[:] = True
     axes.fill_between(spend[shown], curve["q05"][shown], curve["q95"][shown], color=BAND, lw=0)
     axes.plot(spend[shown], curve["mean"][shown], color=DEEP, lw=1.6)
-    for when, marker, face in (("current", "o", "white"), ("recommended", "D", INK)):
+    for when, marker, face in marks:
         place = [float(row[f"{when}_spend"])], [float(row[f"{when}_revenue"])]
         size = 5.5 if marker == "o" else 4.5
         axes.plot(*place, marker=marker, ms=size, mfc=face, mec=INK, mew=1.1, lw=0, zorder=4)
-    axes.plot([row["recommended_spend"]] * 2, [0, row["recommended_revenue"]], color=INK, lw=0.6, ls=":")
+    if "recommended_spend" in row:
+        axes.plot([row["recommended_spend"]] * 2, [0, row["recommended_revenue"]], color=INK, lw=0.6, ls=":")
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=min(0.0, float(curve["q05"][shown].min())))
     axes.locator_params(axis="x", nbins=3 if narrow else 4)

@@ -7,7 +7,7 @@ import pandas as pd
 from mmm_core.errors import shortened
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.moves import STILL
-from mmm_core.report.page import Paragraph, Section, Tile
+from mmm_core.report.page import Items, Paragraph, Section, Tile
 from mmm_core.report.words import (
     between,
     change_of,
@@ -29,7 +29,9 @@ NAMED = 3
 
 
 def headline(found: Findings) -> str:
-    """What to do, in one line."""
+    """What to do, in one line; of a model that its review refuses, that there is nothing to do by it."""
+    if found.refused:
+        return f"No recommendation: the model fails {plural(len(found.refused), 'check')} of its review."
     plan, currency = found.recommendation, found.subject.currency
     total = money(plan.total, currency)
     if plan.same_total:
@@ -47,7 +49,25 @@ def headline(found: Findings) -> str:
 
 
 def answer(found: Findings) -> Section:
-    """The first section."""
+    """The first section; of a refused model which checks it fails, with what each found."""
+    if found.refused:
+        return Section(
+            "answer",
+            headline(found),
+            (
+                Paragraph(
+                    "Do not act on a figure of this page, nor pass it on as a recommendation: what stands below is "
+                    "here to find the cause. A model that fails its review is not published: what readers have stays "
+                    "as it was.",
+                    _verdict(found),
+                ),
+                Items(
+                    tuple(
+                        (row["check_name"].replace("_", " "), plain(row["message"])) for row in found.failures
+                    )
+                ),
+            ),
+        )
     return Section(
         "answer",
         headline(found),
@@ -65,7 +85,9 @@ def verdict(found: Findings) -> str:
 
 
 def tiles(found: Findings) -> tuple[Tile, ...]:
-    """Figures that stand out."""
+    """Figures that stand out; none of a refused model."""
+    if found.refused:
+        return ()
     plan, subject = found.recommendation, found.subject
     change = change_of(plan.current_total, plan.total)
     total = "as in the last period" if plan.same_total else f"{change} on the last period"
@@ -130,11 +152,6 @@ def _verdict(found: Findings) -> str:
 
 def _standing(found: Findings) -> str:
     """Ready or not, and why."""
-    if found.refused:
-        return (
-            f"The model fails its review ({enumeration(found.refused, 6)}): do not act on these figures. They are "
-            "shown to help find the cause."
-        )
     if found.gates is None:
         return "Nobody has put this budget to the readiness gates: read it as a draft."
     count = len(found.gates)

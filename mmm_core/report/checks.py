@@ -83,7 +83,8 @@ def figures_off(html: str, found: Findings) -> list[str]:
         columns = {1: "spend_mean", 2: "roi_mean", 4: "mroi_mean", 5: "contribution_mean"}
         wanted += [("roi", place, column, float(row[name])) for column, name in columns.items()]
     moves = [row for row in rows.get("moves", []) if len(row) == 7][1:]
-    for place, plan in enumerate(records(found.recommendation.channels)):
+    recommended = [] if found.refused else records(found.recommendation.channels)
+    for place, plan in enumerate(recommended):
         more = plan["recommended_revenue"] - plan["current_revenue"]
         figures = {1: plan["current_spend"], 2: plan["recommended_spend"], 4: more}
         wanted += [("moves", place, column, float(value)) for column, value in figures.items()]

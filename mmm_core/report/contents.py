@@ -6,7 +6,7 @@ from mmm_core.report.answer import answer, tiles, verdict
 from mmm_core.report.change_section import change_section
 from mmm_core.report.findings import Findings
 from mmm_core.report.flighting_section import flighting_section
-from mmm_core.report.layout import SETTINGS, SHEET, fitted, sheets
+from mmm_core.report.layout import SETTINGS, SHEET, Setting, fitted, sheets
 from mmm_core.report.moves_section import moves_section
 from mmm_core.report.page import Page, Paragraph, Section
 from mmm_core.report.returns import curves_section, long_term_section, returns_section
@@ -18,17 +18,41 @@ from mmm_core.report.words import day, plural
 def page(found: Findings) -> Page:
     """The whole report, in the order in which a board asks, as roomy as two sheets allow.
 
+    Of a model that its review refuses there is no recommendation: no moves, weeks, scenarios or gates of one, and the
+    curves mark today's spend only. Its health comes first.
+
     The weeks of a plan stand after its moves, or before them where the first sheet has more room.
     """
     pages = [fitted(lambda crowding: _page(found, crowding))]
-    if found.recommendation.by_week:
+    if found.recommendation.by_week and not found.refused:
         pages.append(fitted(lambda crowding: _page(found, crowding, weeks_first=True)))
     return min(pages, key=lambda each: (max(*sheets(each), SHEET), each.crowding))
 
 
 def _page(found: Findings, crowding: int, weeks_first: bool = False) -> Page:
     subject, setting = found.subject, SETTINGS[crowding]
-    sections = [
+    sections = _refused(found, setting) if found.refused else _sections(found, setting, weeks_first)
+    there = tuple(section for section in sections if section is not None and section.blocks)
+    geos = f", {subject.geos} geos" if subject.geos > 1 else ""
+    return Page(
+        title=f"{'Draft, not fit for use' if found.refused else 'Marketing budget'}: {subject.model}",
+        subtitle=(
+            f"Week of {day(subject.as_of)}. {plural(subject.weeks, 'week')} of data to {day(subject.ends)}{geos}."
+        ),
+        verdict=verdict(found),
+        ready=found.ready,
+        refused=bool(found.refused),
+        answer=answer(found),
+        tiles=tiles(found),
+        sections=there,
+        foot=f"{subject.model}, week of {day(subject.as_of)}",
+        break_before="curves" if found.refused else "moves",
+        crowding=crowding,
+    )
+
+
+def _sections(found: Findings, setting: Setting, weeks_first: bool) -> list[Section | None]:
+    return [
         change_section(found, setting.changes),
         returns_section(found),
         curves_section(found, setting.curves),
@@ -42,22 +66,19 @@ def _page(found: Findings, crowding: int, weeks_first: bool = False) -> Page:
         long_term_section(found, setting.long_term),
         versions_section(found),
     ]
-    there = tuple(section for section in sections if section is not None and section.blocks)
-    geos = f", {subject.geos} geos" if subject.geos > 1 else ""
-    return Page(
-        title=f"Marketing budget: {subject.model}",
-        subtitle=(
-            f"Week of {day(subject.as_of)}. {plural(subject.weeks, 'week')} of data to {day(subject.ends)}{geos}."
-        ),
-        verdict=verdict(found),
-        ready=found.ready,
-        answer=answer(found),
-        tiles=tiles(found),
-        sections=there,
-        foot=f"{subject.model}, week of {day(subject.as_of)}",
-        break_before="moves",
-        crowding=crowding,
-    )
+
+
+def _refused(found: Findings, setting: Setting) -> list[Section | None]:
+    return [
+        health_section(found, setting.checks),
+        change_section(found, setting.changes),
+        returns_section(found),
+        curves_section(found, setting.curves),
+        caveats_section(found, setting.checks),
+        evidence_section(found, setting.tests),
+        long_term_section(found, setting.long_term),
+        versions_section(found),
+    ]
 
 
 def versions_section(found: Findings) -> Section:

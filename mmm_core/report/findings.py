@@ -181,12 +181,17 @@ class Findings:
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def refused(self) -> tuple[str, ...]:
-        """Checks of the review that failed and keep the model from being used."""
+    def failures(self) -> tuple[dict[str, Any], ...]:
+        """Rows of the review that keep the model from being used."""
         if self.review is None:
             return ()
-        failed = self.review[(self.review["severity"] == "ERROR") & ~self.review["passed"].astype(bool)]
-        return tuple(map(str, failed["check_name"]))
+        failed = (self.review["severity"] == "ERROR") & ~self.review["passed"].astype(bool)
+        return tuple(records(self.review[failed]))
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Checks of the review that failed and keep the model from being used."""
+        return tuple(str(row["check_name"]) for row in self.failures)
 
     @property
     def closed(self) -> tuple[str, ...]:

@@ -90,6 +90,8 @@ def _answer(page: Page, setting: Setting) -> float:
     large = Setting(1.1 * setting.type, setting.row, 0, 0, 0, 0, 0, 0)
     lines = sum(_block(block, large, WIDTH) for block in page.answer.blocks)
     heading = math.ceil(len(page.answer.heading) / (WIDTH / (LETTER * 16 * PIXEL))) * 1.25 * 16 * PIXEL
+    if not page.tiles:
+        return heading + lines
     notes = max(math.ceil(len(tile.note) / setting.letters(41)) for tile in page.tiles)
     return heading + lines + 2.4 + (1 + 0.92 * notes) * setting.line + 1.2 * 18 * PIXEL
 

@@ -17,11 +17,16 @@ def markdown(page: Page) -> str:
         f"{escaped(page.subtitle)} **{escaped(page.verdict)}.**",
         "",
         *_section(page.answer),
-        "| " + " | ".join(escaped(tile.label) for tile in page.tiles) + " |",
-        "|" + "---|" * len(page.tiles),
-        "| " + " | ".join(f"**{escaped(tile.value)}** {escaped(tile.note)}" for tile in page.tiles) + " |",
-        "",
     ]
+    if page.tiles:
+        lines += [
+            "| " + " | ".join(escaped(tile.label) for tile in page.tiles) + " |",
+            "|" + "---|" * len(page.tiles),
+            "| "
+            + " | ".join(f"**{escaped(tile.value)}** {escaped(tile.note)}" for tile in page.tiles)
+            + " |",
+            "",
+        ]
     for section in page.sections:
         lines += _section(section)
     return "\n".join(lines).rstrip() + "\n"

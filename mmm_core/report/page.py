@@ -81,7 +81,8 @@ class Page:
 
     Attributes:
         title, subtitle: what it is of. verdict: a word or two; ready: what decides how it is set.
-        tiles: figures that stand out, below the first section, the answer.
+        refused: whether the answer is that there is none, which is set in a frame.
+        tiles: figures that stand out, below the first section, the answer; none where there is no answer.
         break_before: key of the section that the second sheet begins with.
         crowding: 0 to 2, how much smaller than usual its type is so that all of it fits.
     """
@@ -95,5 +96,6 @@ class Page:
     sections: tuple[Section, ...]
     foot: str
     break_before: str = ""
+    refused: bool = False
     crowding: int = 0
     language: str = field(default="en")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -115,11 +117,14 @@ def curves_section(found: Findings, most: int = 12) -> Section:
         )
     unit = SYMBOLS.get(subject.currency, "")
     columns = max(3, -(-count // 2))
+    if found.refused:  # no recommendation is drawn, told or tabled
+        drawn = drawn.drop(columns=["recommended_spend", "recommended_revenue"])
     picture = charts.curves(found.curves, drawn, columns, unit, unit if subject.outcome == "revenue" else "")
     title = f"Response of {count} channels to spend over {found.recommendation.weeks} weeks"
     caption = (
         f"Incremental {subject.outcome} against spend over {found.recommendation.weeks} weeks, mean and 90% interval. "
-        "Hollow dot: spend of the last period. Filled diamond: recommended."
+        "Hollow dot: spend of the last period."
+        + ("" if found.refused else " Filled diamond: recommended.")
         + (f" The {most} channels whose spend moves most; {rest} are not drawn." if rest > 0 else "")
     )
     svg = inline_svg(picture, "curves", title, _curves_told(found, drawn))
@@ -141,11 +146,14 @@ def _on_the_curves(plan: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
 
 def _curves_told(found: Findings, plan: pd.DataFrame) -> str:
     subject = found.subject
+
+    def at(row: dict[str, Any], when: str, word: str) -> str:
+        outcome = counted(row[f"{when}_revenue"], subject.outcome, subject.currency)
+        return f"{outcome} at {money(row[f'{when}_spend'], subject.currency)} {word}"
+
     return "; ".join(
-        f"{row['channel']}: {counted(row['current_revenue'], subject.outcome, subject.currency)} at "
-        f"{money(row['current_spend'], subject.currency)} today, "
-        f"{counted(row['recommended_revenue'], subject.outcome, subject.currency)} at "
-        f"{money(row['recommended_spend'], subject.currency)} recommended"
+        f"{row['channel']}: {at(row, 'current', 'today')}"
+        + (f", {at(row, 'recommended', 'recommended')}" if "recommended_spend" in row else "")
         for row in records(plan)
     )
 
@@ -161,16 +169,22 @@ def _behind(found: Findings, plan: pd.DataFrame, title: str) -> Table:
                 money(at["spend"], subject.currency),
                 counted(at["mean"], subject.outcome, subject.currency),
             ]
-        cells += [
-            money(row["recommended_spend"], subject.currency),
-            counted(row["recommended_revenue"], subject.outcome, subject.currency),
-        ]
+        if "recommended_spend" in row:
+            cells += [
+                money(row["recommended_spend"], subject.currency),
+                counted(row["recommended_revenue"], subject.outcome, subject.currency),
+            ]
         rows.append(tuple(cells))
     columns = ["Channel"]
     for multiple in POINTS:
         columns += [f"Spend at {multiple:g}\u00d7", f"{subject.outcome.capitalize()} at {multiple:g}\u00d7"]
-    columns += ["Recommended", f"{subject.outcome.capitalize()}"]
+    if "recommended_spend" in plan:
+        columns += ["Recommended", f"{subject.outcome.capitalize()}"]
     return Table(title, tuple(columns), tuple(rows), behind=True)
+
+
+def _counts(found: Findings) -> str:
+    return "the long term too" if found.recommendation.horizon == "long" else "the short term only"
 
 
 def long_term_section(found: Findings, most: int = 12) -> Section | None:
@@ -199,8 +213,8 @@ def long_term_section(found: Findings, most: int = 12) -> Section | None:
     weeks = int(table.loc[table["effect"] == "total", "horizon_weeks"].max())
     columns = ("Channel", "Short-term ROI", "90% interval", "Total ROI", "90% interval")
     words = (
-        f"Total: with what comes by way of the brand within {weeks} weeks. The recommendation counts "
-        f"{'the long term too' if found.recommendation.horizon == 'long' else 'the short term only'}."
+        f"Total: with what comes by way of the brand within {weeks} weeks."
+        + ("" if found.refused else f" The recommendation counts {_counts(found)}.")
         + (f" {rest} more channels have less." if rest > 0 else "")
     )
     caption = f"Short-term and total return within {weeks} weeks"

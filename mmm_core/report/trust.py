@@ -26,8 +26,9 @@ def caveats_section(found: Findings, findings: bool = True) -> Section:
         items.append(("Approximate", found.subject.approximate))
     if found.subject.not_converged:
         items.append(("Not converged", found.subject.not_converged))
-    if found.gates is not None:
-        for row in records(found.gates):
+    gates = None if found.refused else found.gates  # a refused model has no budget to be ready
+    if gates is not None:
+        for row in records(gates):
             if not row["passed"] and not row["overridden"]:
                 items.append((f"Gate not passed: {_name(row)}", plain(row["message"])))
             elif not row["passed"]:
@@ -51,18 +52,19 @@ def caveats_section(found: Findings, findings: bool = True) -> Section:
     items += [
         (str(row["channel"]), str(row["note"]))
         for row in found.recommendation.channels.to_dict("records")
-        if row.get("note")
+        if row.get("note") and not found.refused
     ]
-    passed = [] if found.gates is None else [row for row in records(found.gates) if row["passed"]]
+    passed = [] if gates is None else [row for row in records(gates) if row["passed"]]
     blocks: list[Block] = []
     if items:
         blocks.append(Items(tuple(items)))
     if passed:
         names = "; ".join(_told(row) if findings else _name(row) for row in passed)
         blocks.append(Paragraph(f"{names}.", "Gates passed:"))
-    if found.gates is None:
+    if found.gates is None and not found.refused:
         blocks.append(Paragraph("This budget has not been put to the readiness gates."))
-    return Section("caveats", "Before acting on this", tuple(blocks))
+    heading = "What else speaks against it" if found.refused else "Before acting on this"
+    return Section("caveats", heading, tuple(blocks))
 
 
 def _name(gate: dict[str, Any]) -> str:

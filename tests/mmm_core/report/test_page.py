@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from mmm_core.errors import shortened
+from mmm_core.report.checks import figures_off
 from mmm_core.report.contents import page
 from mmm_core.report.layout import SHEET, sheets
 from mmm_core.report.texts import texts
@@ -19,7 +20,7 @@ FULL = {
     "tests": made_up.lift_tests(9, 4),
     "gates": made_up.gates(closed=("moved", "evidence"), overridden=("profit",)),
     "scenarios": made_up.scenarios(6),
-    "review": made_up.review(failed=("rhat",), warned=("mape", "stability")),
+    "review": made_up.review(warned=("mape", "stability")),
 }
 
 
@@ -82,10 +83,29 @@ def test_the_answer_says_ready_or_why_not():
     assert "team:finance (the launch was agreed)" in texts(let)["report.html"]
 
 
-def test_a_model_that_failed_its_review_is_not_fit_for_use():
-    found = made_up.findings(6, review=made_up.review(failed=("rhat", "ess_bulk")))
-    assert page(found).verdict == "Not fit for use"
-    assert "fails its review (rhat and ess_bulk)" in texts(found)["report.html"]
+REFUSED = FULL | {"review": made_up.review(failed=("rhat", "ess_bulk"), warned=("mape",))}
+
+
+def test_a_model_that_failed_its_review_says_so_on_top_and_recommends_nothing():
+    names = made_up.names_of(6)
+    found = by_week(
+        made_up.findings(6, **REFUSED, change=made_up.change(names), long_term=made_up.long_term(names))
+    )
+    written, whole = page(found), texts(found)
+    assert written.verdict == "Not fit for use"
+    assert written.answer.heading == "No recommendation: the model fails 2 checks of its review."
+    assert written.title.startswith("Draft, not fit for use")
+    assert not written.tiles
+    keys = [section.key for section in written.sections]
+    assert keys == ["health", "change", "roi", "curves", "caveats", "evidence", "long-term", "versions"]
+    for text in (whole["report.html"], whole["report.md"].replace("\\", "")):
+        for check in found.failures:
+            assert str(check["message"]) in " ".join(text.split()).replace("&#39;", "'")
+        body = text.replace("No recommendation: ", "").replace("as a recommendation", "")
+        assert not re.search("(?i)recommend", body), re.search("(?i).{60}recommend.{40}", body)
+        assert "Probability of a gain" not in text
+    assert max(sheets(written)) <= SHEET
+    assert not figures_off(whole["report.html"], found)
 
 
 def test_nothing_is_said_of_what_is_not_there():
