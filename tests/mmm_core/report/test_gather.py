@@ -1,6 +1,7 @@
 """Findings of a posterior: the page shows the library's own tables, and the manifest their versions."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import jsonschema
@@ -50,15 +51,18 @@ def test_tables_are_the_librarys_own(tree, found):
 
 
 @pytest.mark.slow
-def test_every_channel_and_gate_is_on_the_page(found, files):
-    html = files["report.html"]
+def test_every_channel_and_gate_is_on_the_page_of_a_model_that_may_be_used(found, files):
+    html = texts(replace(found, review=found.review.assign(passed=True)))["report.html"]
     for channel in ("tv", "search", "newsletter"):
         assert f"<span>{channel}</span>" in html
+        assert f"<span>{channel}</span>" in files["report.html"]
     assert found.gates is not None
     failed = found.gates[~found.gates["passed"]]
     assert len(failed)
     for message in failed["message"]:
         assert message.split("`")[0] in html
+    assert found.refused  # by this posterior's own review: there is no budget to be ready
+    assert failed["message"].iloc[0].split("`")[0] not in files["report.html"]
 
 
 @pytest.mark.slow
