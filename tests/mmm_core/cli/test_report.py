@@ -13,9 +13,8 @@ def test_report_writes_page_markdown_and_manifest(folder, tmp_path):
     assert "not converged" in done.stdout
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert html.startswith("<!doctype html>")
-    assert (
-        (tmp_path / "out" / "report.md").read_text(encoding="utf-8").startswith("# Marketing budget: small")
-    )
+    markdown = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert markdown.startswith("# Draft, not fit for use: small")
     assert read_json(tmp_path / "out" / "report.json")["model"] == "small"
 
 
