@@ -50,6 +50,7 @@ SHARED_BUILDS = ("built_warehouse",)
 """Fixtures that take long: files that use one run in one process, which makes it once."""
 
 
+@pytest.hookimpl(optionalhook=True)  # there is none without pytest-xdist
 def pytest_xdist_make_scheduler(config, log):
     """Side by side, a file is of one process, and so are all files that share a long build."""
     from xdist.scheduler import LoadFileScheduling

@@ -68,13 +68,21 @@ def outcomes(
 
 
 def _kept(place: Path, key: str) -> "tuple[Outcome, ...] | None":
+    """What the last run left of the same table and suite, if its page is still there."""
+    found = _read(place)
+    if found is None or found[0] != key or not place.with_suffix(".html").is_file():
+        return None
+    return found[1]
+
+
+def _read(place: Path) -> "tuple[str, tuple[Outcome, ...]] | None":
+    """The key and the outcomes that a run left; None where there are none, or damaged ones."""
     from assets.raw.validation import Outcome
 
     try:
         content = json.loads(place.read_text(encoding="utf-8"))
-        if content["key"] != key:
-            return None
-        return tuple(Outcome(**{**each, "examples": tuple(each["examples"])}) for each in content["outcomes"])
+        found = [Outcome(**{**each, "examples": tuple(each["examples"])}) for each in content["outcomes"]]
+        return content["key"], tuple(found)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -82,9 +90,11 @@ def _kept(place: Path, key: str) -> "tuple[Outcome, ...] | None":
 def _write_index(place: Path) -> None:
     lines = []
     for path in sorted(place.glob("*.json")):
-        found = json.loads(path.read_text(encoding="utf-8"))["outcomes"]
-        failed = [html.escape(each["description"]) for each in found if not each["met"]]
-        said = "; ".join(failed) or f"all {len(found)} met"
+        found = _read(path)
+        if found is None:  # damaged: it is made again when its table is loaded
+            continue
+        failed = [html.escape(each.description) for each in found[1] if not each.met]
+        said = "; ".join(failed) or f"all {len(found[1])} met"
         lines.append(f'<tr><td><a href="{path.stem}.html">{path.stem}</a></td><td>{said}</td></tr>')
     page = (
         '<!doctype html><meta charset="utf-8"><title>Expectations</title><h1>Expectations of the raw tables</h1>'
@@ -100,7 +110,13 @@ def main() -> None:
 
     place = folder(data_dir() / "warehouse.duckdb")
     place.mkdir(parents=True, exist_ok=True)
-    server = ThreadingHTTPServer(("127.0.0.1", PORT), partial(SimpleHTTPRequestHandler, directory=str(place)))
+    handler = partial(SimpleHTTPRequestHandler, directory=str(place))
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", PORT), handler)
+    except OSError as error:
+        raise SystemExit(
+            f"port {PORT} of 127.0.0.1: {error.strerror}: end what uses it and try again"
+        ) from None
     print(f"http://127.0.0.1:{PORT}/ (Ctrl-C ends it)")  # noqa: T201
     try:
         server.serve_forever()

@@ -12,15 +12,7 @@ files as (
 ),
 
 units as (
-    select
-        '' as source_table,
-        1 as per_unit
-    {% for amount in var('amounts') %}
-        union all
-        select
-            '{{ amount.table }}' as source_table,
-            cast('{{ amount.per_unit }}' as integer) as per_unit
-    {% endfor %}
+    {{ units_of_amounts() }}
 )
 
 select

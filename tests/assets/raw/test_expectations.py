@@ -169,6 +169,25 @@ def test_the_check_names_rows_links_the_page_and_is_not_run_again_for_nothing(ra
     assert specs("key", CONTRACTS["macro__weekly"]) == []
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda page: page.with_suffix(".json").write_text('{"key"'), lambda page: page.unlink()]
+)
+def test_what_is_damaged_or_gone_is_made_again_and_stops_no_load(raw, tmp_path, damage):
+    other = suite_of(CONTRACTS["linkedin_ads__ad_analytics_by_campaign"])
+    for suite in (GOOGLE, other):
+        make_table(raw, suite.contract)
+        insert(raw, suite.contract, {})
+        outcomes(raw, tmp_path / "warehouse.duckdb", suite, "1")
+    page = folder(tmp_path / "warehouse.duckdb") / f"{GOOGLE.contract.name}.html"
+    damage(page)
+    assert outcomes(raw, tmp_path / "warehouse.duckdb", other, "2")
+    assert all(outcome.met for outcome in outcomes(raw, tmp_path / "warehouse.duckdb", GOOGLE, "1"))
+    assert page.is_file()
+    index = (page.parent / "index.html").read_text()
+    assert f"{GOOGLE.contract.name}.html" in index
+    assert f"{other.contract.name}.html" in index
+
+
 def test_a_page_asks_no_other_server():
     page = '<script src="https://a.b/c.js"></script><link rel="x" href="https://a.b/c.css"><img src="https://a/b.png">ok'
     assert without_strangers(page) == "ok"
