@@ -42,7 +42,7 @@ publish: $(READY)  ## build the reporting marts and publish them (ACCEPT="names"
 ui: $(READY)  ## open Dagster, with MLflow beside it
 	@$(BIN)/python -m orchestration.ui
 
-docs: $(READY)  ## serve the pages of Great Expectations
+docs: $(READY)  ## serve the pages of what Great Expectations found
 	@$(BIN)/python -m assets.raw.expectation_pages
 
 test: $(READY)  ## run every test

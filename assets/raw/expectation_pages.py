@@ -1,5 +1,6 @@
-"""Pages of Great Expectations, a table each, in a folder beside the warehouse: what was found, and an index of them.
+"""Pages of what Great Expectations found, a table each, in a folder beside the warehouse, and an index of them.
 
+They are ours: its own Data Docs are nothing without styles and scripts from servers of others, and know one batch only.
 Beside each page lies what it was made of, as JSON: a suite is not run again on a table that has not changed.
 `make docs` serves the folder: `python -m assets.raw.expectation_pages`.
 """
@@ -8,7 +9,7 @@ import dataclasses
 import datetime as dt
 import html
 import json
-import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,15 +26,11 @@ if TYPE_CHECKING:
 INDEX = "index.html"
 PORT = 8090
 
-_STRANGERS = re.compile(
-    r"<script[^>]*\bsrc=[\"']https?:[^>]*>\s*</script>|<link[^>]*\bhref=[\"']https?:[^>]*>|<img[^>]*\bsrc=[\"']https?:[^>]*>",
-    re.IGNORECASE,
+STYLE = (
+    "body{font:16px/1.4 system-ui,sans-serif;color:#1b1b1b;max-width:70rem;margin:2rem auto;padding:0 1rem}"
+    "table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.4rem .8rem .4rem 0;"
+    "border-bottom:1px solid #ccc}.no{font-weight:bold}"
 )
-
-
-def without_strangers(page: str) -> str:
-    """A page that asks no server of others for scripts, styles or pictures: who opens it is nobody's business."""
-    return _STRANGERS.sub("", page)
 
 
 def folder(warehouse: Path) -> Path:
@@ -56,10 +53,10 @@ def outcomes(
         return kept
     from assets.raw.validation import validate
 
-    done = validate(connection, suite, dt.datetime.now(dt.UTC).date())
-    found = done.outcomes if done else ()
+    now = dt.datetime.now(dt.UTC)
+    found = validate(connection, suite, now.date())
     place.parent.mkdir(parents=True, exist_ok=True)
-    page = done.page if done else "<p>The table has no rows.</p>"
+    page = _page(suite.contract.name, found, now)
     write_whole(place.with_suffix(".html"), lambda partial: partial.write_text(page, encoding="utf-8"))
     text = dumps({"key": key, "outcomes": [dataclasses.asdict(outcome) for outcome in found]}, indent=1)
     write_whole(place, lambda partial: partial.write_text(text, encoding="utf-8"))
@@ -87,20 +84,50 @@ def _read(place: Path) -> "tuple[str, tuple[Outcome, ...]] | None":
         return None
 
 
+def _page(table: str, found: "tuple[Outcome, ...]", at: dt.datetime) -> str:
+    """What was found of a table: an expectation a row, and some of the rows that do not meet it."""
+    rows = [
+        [
+            html.escape(each.description) + f"<br><code>{html.escape(each.kind)}</code>",
+            each.severity,
+            "yes" if each.met else '<span class="no">no</span>',
+            f"{each.rows:,}",
+            f"{each.unexpected:,}",
+            html.escape(each.error) or "<br>".join(map(html.escape, each.examples)),
+        ]
+        for each in found
+    ]
+    head = ("Expectation", "Severity", "Met", "Rows asked", "Rows that do not", "Some of them")
+    said = "Every row that counts was asked; blank cells are not." if found else "The table has no rows."
+    body = f"<p>{said} {at:%Y-%m-%d %H:%M} UTC. <a href='{INDEX}'>All tables</a></p>"
+    return _document(table, body + (_table(head, rows) if found else ""))
+
+
 def _write_index(place: Path) -> None:
-    lines = []
+    rows = []
     for path in sorted(place.glob("*.json")):
-        found = _read(path)
-        if found is None:  # damaged: it is made again when its table is loaded
+        content = _read(path)
+        if content is None:  # damaged: it is made again when its table is loaded
             continue
-        failed = [html.escape(each.description) for each in found[1] if not each.met]
-        said = "; ".join(failed) or f"all {len(found[1])} met"
-        lines.append(f'<tr><td><a href="{path.stem}.html">{path.stem}</a></td><td>{said}</td></tr>')
-    page = (
-        '<!doctype html><meta charset="utf-8"><title>Expectations</title><h1>Expectations of the raw tables</h1>'
-        f"<table>{''.join(lines)}</table>"
-    )
+        found = content[1]
+        failed = [html.escape(each.description) for each in found if not each.met]
+        said = "; ".join(failed) or (f"all {len(found)} are met" if found else "no rows")
+        rows.append([f'<a href="{path.stem}.html">{path.stem}</a>', said])
+    page = _document("Expectations of the raw tables", _table(("Table", "What does not hold"), rows))
     write_whole(place / INDEX, lambda partial: partial.write_text(page, encoding="utf-8"))
+
+
+def _document(title: str, body: str) -> str:
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+        f"</head>\n<body><h1>{title}</h1>\n{body}\n</body></html>\n"
+    )
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = ["".join(f"<th>{cell}</th>" for cell in head)]
+    lines += ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
+    return "<table>" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from assets.raw.connector import connector, known_connectors
 from assets.raw.contract import SQL_TYPES
 from assets.raw.contracts import CONTRACTS
 from assets.raw.expectation_check import results, specs
-from assets.raw.expectation_pages import folder, outcomes, without_strangers
+from assets.raw.expectation_pages import folder, outcomes
 from assets.raw.expectations import FILE, Suite, read_suite, suite_of
 from assets.raw.ingest import make_table
 from mmm_core.errors import InputError
@@ -65,15 +65,15 @@ def offence(expectation):
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.contract.name)
 def test_every_expectation_that_is_shipped_passes_good_rows_and_fails_on_bad_ones(raw, suite):
     make_table(raw, suite.contract)
-    assert validation.validate(raw, suite, TODAY) is None  # nothing to ask
+    assert validation.validate(raw, suite, TODAY) == ()  # nothing to ask
     insert(raw, suite.contract, {}, *map(offence, suite.expectations))
     done = validation.validate(raw, suite, TODAY)
     rows = len(suite.expectations) + 1
-    for outcome in done.outcomes:
+    for outcome in done:
         assert (outcome.met, outcome.rows, outcome.unexpected, outcome.error) == (False, rows, 1, "")
         assert outcome.examples[0].startswith("a.csv row ")
     raw.execute(f"delete from raw.{suite.contract.name} where _row > 2")
-    assert all(outcome.met for outcome in validation.validate(raw, suite, TODAY).outcomes)
+    assert all(outcome.met for outcome in validation.validate(raw, suite, TODAY))
 
 
 def test_ad_platforms_and_shops_have_a_suite():
@@ -95,14 +95,14 @@ def test_batches_add_up_to_the_whole_and_rows_that_a_later_export_holds_do_not_c
     rows[1] |= {"clicks": "11"}
     rows[5] |= {"clicks": "12", "cost_micros": "-1"}
     insert(raw, GOOGLE.contract, *rows, {"campaign_id": "1", "order": 2})
-    whole = validation.validate(raw, GOOGLE, TODAY).outcomes
+    whole = validation.validate(raw, GOOGLE, TODAY)
     monkeypatch.setattr(validation, "ROWS", 2)
-    assert validation.validate(raw, GOOGLE, TODAY).outcomes == whole
+    assert validation.validate(raw, GOOGLE, TODAY) == whole
     spend, day, clicks, currency = whole
     assert (spend.unexpected, day.unexpected, clicks.unexpected, currency.unexpected) == (1, 0, 2, 0)
     assert (clicks.rows, clicks.examples) == (8, ("a.csv row 3: 10 and 11", "a.csv row 7: 10 and 12"))
     raw.execute(f"insert into raw.landing_overruled values ('{GOOGLE.contract.name}')")
-    counted = validation.validate(raw, GOOGLE, TODAY).outcomes[2]
+    counted = validation.validate(raw, GOOGLE, TODAY)[2]
     assert (counted.rows, counted.unexpected) == (7, 1)
 
 
@@ -114,9 +114,9 @@ campaign_stats:
     suite = read_suite(GOOGLE.contract, keys, connector("google_ads").folder / FILE)
     make_table(raw, suite.contract)
     insert(raw, suite.contract, {"clicks": "1"}, {})
-    assert validation.validate(raw, suite, TODAY).outcomes[0].met
+    assert validation.validate(raw, suite, TODAY)[0].met
     insert(raw, suite.contract, {})
-    assert not validation.validate(raw, suite, TODAY).outcomes[0].met
+    assert not validation.validate(raw, suite, TODAY)[0].met
 
 
 def test_an_expectation_that_cannot_be_asked_is_not_met(raw):
@@ -128,7 +128,7 @@ def test_an_expectation_that_cannot_be_asked_is_not_met(raw):
     suite = Suite(GOOGLE.contract, (wrong,), ("campaign_name",), "d")
     make_table(raw, suite.contract)
     insert(raw, suite.contract, {})
-    (found,) = validation.validate(raw, suite, TODAY).outcomes
+    (found,) = validation.validate(raw, suite, TODAY)
     assert not found.met
     assert "unterminated" in found.error
 
@@ -188,9 +188,23 @@ def test_what_is_damaged_or_gone_is_made_again_and_stops_no_load(raw, tmp_path, 
     assert f"{other.contract.name}.html" in index
 
 
-def test_a_page_asks_no_other_server():
-    page = '<script src="https://a.b/c.js"></script><link rel="x" href="https://a.b/c.css"><img src="https://a/b.png">ok'
-    assert without_strangers(page) == "ok"
+def test_a_page_asks_no_other_server_and_writes_values_as_text(raw, tmp_path):
+    make_table(raw, GOOGLE.contract)
+    insert(raw, GOOGLE.contract, {"currency_code": "<b>"})
+    outcomes(raw, tmp_path / "warehouse.duckdb", GOOGLE, "1")
+    page = (folder(tmp_path / "warehouse.duckdb") / f"{GOOGLE.contract.name}.html").read_text()
+    assert "http" not in page
+    assert "<script" not in page
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+
+
+def test_a_table_without_rows_has_a_page_that_says_so(raw, tmp_path):
+    make_table(raw, GOOGLE.contract)
+    assert outcomes(raw, tmp_path / "warehouse.duckdb", GOOGLE, "1") == ()
+    place = folder(tmp_path / "warehouse.duckdb")
+    assert "The table has no rows." in (place / f"{GOOGLE.contract.name}.html").read_text()
+    assert "no rows" in (place / "index.html").read_text()
 
 
 @pytest.mark.parametrize(
