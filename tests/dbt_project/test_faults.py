@@ -146,7 +146,7 @@ TAMPERED = {
     ),
     "spend_has_an_exchange_rate": "delete from intermediate.int_exchange_rates where week_start = {week}",
     "unique_grain_fct_kpi_weekly_": "insert into marts.fct_kpi_weekly from marts.fct_kpi_weekly limit 1",
-    "not_negative_fct_media_weekly_spend": (
+    "not_negative_fct_media_weekly": (
         "update marts.fct_media_weekly set spend = -1 where market = 'us' and channel = 'tv' and week_start = {week}"
     ),
     "media_spend_reconciles": (
@@ -177,7 +177,7 @@ TAMPERED = {
     "accepted_values_fct_media_weekly_delivery": (
         "update marts.fct_media_weekly set delivery = 'late' where geo = 'g02'"
     ),
-    "not_null_fct_brand_metrics_value": "update marts.fct_brand_metrics set value = null where market = 'us'",
+    "filled_fct_brand_metrics": "update marts.fct_brand_metrics set value = null where market = 'us'",
     "attribution_is_in_known_channels": (
         "update marts.fct_attribution set channel = 'serach', is_known_channel = false where platform = 'google_ads'"
     ),

@@ -1,3 +1,3 @@
-{% test not_negative(model, column_name) %}
-    select * from {{ model }} where {{ column_name }} < 0
+{% test not_negative(model, columns) %}
+    {{ rows_where(model, columns, "< 0") }}
 {% endtest %}

@@ -57,7 +57,7 @@ def test_a_warehouse_that_is_given_back_is_written_at_the_second_try(tmp_path):
     ("error", "expected"),
     [
         (DbtFailed("IO Error: Could not set lock on file w.duckdb: Conflicting lock is held in python (PID 7)"), TRIES),
-        (DbtFailed("Failure in test not_null_spend: Got 3 results, configured to fail if != 0"), 1),
+        (DbtFailed("Failure in test filled_media: Got 3 results, configured to fail if != 0"), 1),
         (WarehouseDamaged("w.duckdb is damaged"), 1),
         (OSError("No space left on device"), 1),
     ],

@@ -1,0 +1,3 @@
+{% test filled(model, columns) %}
+    {{ rows_where(model, columns, "is null") }}
+{% endtest %}
