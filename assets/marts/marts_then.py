@@ -4,12 +4,18 @@ They are built into a DuckDB file of their own, beside the warehouse, whose raw 
 without later exports. Where no later export holds a day of the week nothing is built: the warehouse's marts are those.
 """
 
+import contextlib
 import hashlib
+import os
 import shutil
+import time
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from assets.marts.known_exports import KnownExports
 from assets.resources.warehouse import Warehouse
+from mmm_core.files import ABANDONED_SECONDS
 
 FOLDER, FILE = "known_then", "warehouse.duckdb"
 """Below the folder of the warehouse; the name of the file is that of the database that dbt parsed for."""
@@ -38,21 +44,37 @@ def marts_then(warehouse: Warehouse, known: KnownExports) -> Warehouse:
 
     key = hashlib.sha256(f"{known.key} {fingerprint()}".encode()).hexdigest()[:16]
     folder = Path(warehouse.path).parent / FOLDER
-    path = folder / key / FILE
-    if not path.is_file():
-        building = folder / f".{key}"
+    made = folder / key
+    if (made / FILE).is_file():
+        os.utime(made)  # whoever keeps the last keeps what is in use
+    else:
+        make_apart(made, lambda building: _build(warehouse, known, building / FILE))
+        _keep_the_last(folder, made)
+    return Warehouse(
+        path=str(made / FILE), wait_seconds=warehouse.wait_seconds, memory_limit=warehouse.memory_limit
+    )
+
+
+def make_apart(made: Path, build: Callable[[Path], object]) -> None:
+    """Have `build` fill a folder of its own, then rename it: runs that make the same at once do not meet.
+
+    Of those the first one's stays, which others may be reading already; what the others made is the same.
+    """
+    building = made.with_name(f".{made.name}.{uuid.uuid4().hex[:8]}")
+    building.mkdir(parents=True)
+    try:
+        build(building)
+        if not (made / FILE).is_file():
+            shutil.rmtree(made, ignore_errors=True)  # what a killed process left of removing it
+        with contextlib.suppress(OSError):  # another run was first
+            building.rename(made)
+        if not (made / FILE).is_file():
+            raise FileNotFoundError(f"{made / FILE}: was built and is not there: was it deleted meanwhile?")
+    finally:
         shutil.rmtree(building, ignore_errors=True)
-        building.mkdir(parents=True)
-        _build(warehouse, known, building / FILE)
-        shutil.rmtree(path.parent, ignore_errors=True)
-        building.rename(path.parent)
-        _keep_the_last(folder, path.parent)
-    return Warehouse(path=str(path), wait_seconds=warehouse.wait_seconds, memory_limit=warehouse.memory_limit)
 
 
 def _build(warehouse: Warehouse, known: KnownExports, path: Path) -> None:
-    import os
-
     from assets.marts.invoke import invoke
     from assets.marts.project import dbt_manifest
 
@@ -100,8 +122,15 @@ def _build(warehouse: Warehouse, known: KnownExports, path: Path) -> None:
 
 
 def _keep_the_last(folder: Path, newest: Path) -> None:
-    built = [path for path in folder.iterdir() if path.is_dir() and path != newest]
-    for old in sorted(built, key=lambda path: path.stat().st_mtime)[: -(KEPT - 1)]:
+    """Remove older files, and what killed processes left half made."""
+    there = [path for path in folder.iterdir() if path.is_dir() and path != newest]
+    built = [path for path in there if not path.name.startswith(".")]
+    abandoned = [
+        path
+        for path in there
+        if path.name.startswith(".") and path.stat().st_mtime < time.time() - ABANDONED_SECONDS
+    ]
+    for old in sorted(built, key=lambda path: path.stat().st_mtime)[: -(KEPT - 1)] + abandoned:
         shutil.rmtree(old, ignore_errors=True)
 
 

@@ -2,11 +2,14 @@
 
 import datetime as dt
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
 
 from assets.marts.known_exports import LATE_AT_MOST, known_by, known_exports
+from assets.marts.marts_then import FILE, _keep_the_last, make_apart
 from assets.model_inputs.as_known import marts_of, table_as_known
 from assets.models import Vintage
 from assets.raw.assets import landing_tables, raw_key
@@ -157,3 +160,38 @@ def test_a_table_that_is_known_to_be_of_then_stays_so(tmp_path):
     assert vintages.keep_origin(vintage(), "v", today) == today
     assert vintages.keep_origin(vintage(), "v", then) == then
     assert vintages.keep_origin(vintage(), "v", today) == then
+
+
+def test_two_runs_that_build_the_same_week_at_once_do_not_meet(tmp_path):
+    import duckdb
+
+    made, both_build = tmp_path / "known_then" / "week", threading.Barrier(2, timeout=20)
+
+    def build(building):
+        with duckdb.connect(building / FILE) as connection:
+            connection.execute("create table marts as select 1")
+            both_build.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: make_apart(made, build), range(2)))
+    assert [path.name for path in made.parent.iterdir()] == ["week"]
+    with duckdb.connect(made / FILE, read_only=True) as connection:
+        assert connection.execute("from marts").fetchall() == [(1,)]
+
+    def fails(building):
+        (building / FILE).write_text("half")
+        raise RuntimeError("dbt said no")
+
+    other = made.with_name("other")
+    with pytest.raises(RuntimeError, match="dbt said no"):
+        make_apart(other, fails)
+    assert not other.exists()
+
+
+def test_of_what_was_built_the_last_are_kept_and_what_others_are_building_stays(tmp_path):
+    ages = {"a": 5, "b": 4, "c": 3, "d": 2, ".e.left": 2 * 86400, ".f.building": 1}
+    for name, age in ages.items():
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (dt.datetime.now().timestamp() - age,) * 2)
+    _keep_the_last(tmp_path, tmp_path / "d")
+    assert {path.name for path in tmp_path.iterdir()} == {"b", "c", "d", ".f.building"}
