@@ -241,7 +241,7 @@ def score_origin(tree: xr.DataTree | Posterior, horizon: int) -> xr.Dataset:
     drawn = with_noise(posterior, expected, positions)[..., first:end]
     design, prior_sd = data["design"].to_numpy()[:, :end], data["design_prior_sd"].to_numpy()
     simple = simple_forecasts(seen, design, horizon, prior_sd)
-    scored = [_scored_draws(drawn, actual), *(_scored_normal(forecast, actual) for forecast in simple)]
+    scored = [scored_draws(drawn, actual), *(scored_normal(forecast, actual) for forecast in simple)]
     names = pd.Index([MODEL, *(forecast.name for forecast in simple)], name="forecast")
     both = xr.concat(scored, dim=names, join="exact")
     both["actual"] = (("geo", "ahead"), actual)
@@ -250,13 +250,15 @@ def score_origin(tree: xr.DataTree | Posterior, horizon: int) -> xr.Dataset:
     return both.expand_dims(origin=[data["week"].to_numpy()[first]])
 
 
-def _scored_draws(draws: np.ndarray, actual: np.ndarray) -> xr.Dataset:
+def scored_draws(draws: np.ndarray, actual: np.ndarray) -> xr.Dataset:
+    """Scores of draws (draw, geo, ahead) against the KPI (geo, ahead); as `Backtest.scores` has them."""
     ends = {q: np.quantile(draws, [(1 - q / 100) / 2, (1 + q / 100) / 2], axis=0) for q in INTERVALS}
     middle = draws.mean(axis=0), np.median(draws, axis=0)
     return _scored(*middle, crps_of_draws(draws, actual), ends, actual)
 
 
-def _scored_normal(forecast: NormalForecast, actual: np.ndarray) -> xr.Dataset:
+def scored_normal(forecast: NormalForecast, actual: np.ndarray) -> xr.Dataset:
+    """The same of a forecast with normal errors."""
     ends = {
         q: forecast.mean + forecast.sd * stats.norm.ppf((1 + q / 100) / 2) * np.array([-1, 1])[:, None, None]
         for q in INTERVALS

@@ -29,6 +29,7 @@ from mmm_core.spec.long_term_spec import LongTermRule
 from mmm_core.spec.margin import Margin, refuse_more_than_revenue, with_one_margin
 from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
 from mmm_core.spec.names import Column, Component, Day, FilterValue, refuse_names_alike
+from mmm_core.spec.promotion_spec import Promotion
 from mmm_core.spec.readiness_spec import Readiness
 from mmm_core.spec.reconciliation_spec import ReconciliationRule
 from mmm_core.spec.review_spec import Review
@@ -45,7 +46,7 @@ BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
 NOT_READ_BY_A_FIT: Any = {
     "owner": True, "schedule": True, "review": True, "budget": True, "table": True, "media": {"defaults": True},
     "reconciliation": True, "experiments": True, "long_term": True, "readiness": True, "scenarios": True,
-    "margin": True, "data_health": True,
+    "margin": True, "data_health": True, "promotion": True,
     "calibration": {"lift_tests": True, "tests": True, "experiments": True, "approvals": True, "rule": True},
 }  # fmt: skip
 
@@ -271,6 +272,7 @@ class ModelSpec(Strict):
     experiments: Experiments = Experiments()
     long_term: LongTermRule = LongTermRule()
     readiness: Readiness = Readiness()
+    promotion: Promotion = Promotion()
     data_health: DataHealth = DataHealth()
     scenarios: Scenarios = Scenarios()
     margin: Margin | None = Field(
