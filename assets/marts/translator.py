@@ -14,6 +14,7 @@ from mmm_core.json_text import dumps
 RESULTS_WRITERS = {
     name: name
     for name in (
+        "backtest",
         "data_health",
         "experiment_plan",
         "lift_evidence",

@@ -1,4 +1,4 @@
-"""Findings in the warehouse that no publication holds, for the marts: data health, selections, evidence, plans ...
+"""Findings in the warehouse that no publication holds, for the marts: data health, backtests, evidence, plans ...
 
 Their assets leave files and do not hold the warehouse to write. Every build of the reporting marts first brings the
 tables of `results` in line with the files: also with those of another machine's work, of what was run again, and after
@@ -15,6 +15,7 @@ from assets.resources.warehouse import Warehouse
 
 FINDINGS = {
     "data_health": "health_version",
+    "backtest": "backtest_version",
     "model_selection": "selection_version",
     "lift_evidence": "evidence_version",
     "experiment_plan": "plan_version",

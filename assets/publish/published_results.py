@@ -7,10 +7,11 @@ import dagster as dg
 
 from assets.code import code_version
 from assets.models import Vintage, load_model, vintage_of
+from assets.registry.champion import REFUSED
 from assets.resources.damage import met
 from assets.resources.results import ASSET_OF_TABLE, LONG_TERM_STATES
 from assets.resources.stores import PosteriorStore, ResultStore
-from assets.resources.tracking import Tracking
+from assets.resources.tracking import Tracking, registered_name
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check, model_asset, stage
 
@@ -77,6 +78,7 @@ def published_results(
         LONG_TERM_STATES: results.stored(ASSET_OF_TABLE[LONG_TERM_STATES], vintage),
     }
     with stage(context, tracking, posteriors) as run:
+        refuse_unpromoted(tracking, vintage, run.model_version)
         stale = sorted(
             name
             for name, table in tables.items()
@@ -118,6 +120,16 @@ def published_results(
                     f"{sum(held.values())} of {sum(written.values())} rows",
                 ),
             ],
+        )
+
+
+def refuse_unpromoted(tracking: Tracking, vintage: Vintage, model_version: str) -> None:
+    """Raise Failure of a version that `champion` refused: the blocking check stops a run, this one that begins here."""
+    tags = tracking.client().get_model_version(registered_name(vintage.model), model_version).tags
+    if tags.get("promotion", "").startswith(REFUSED):
+        raise dg.Failure(
+            f"version {model_version} was not promoted ({tags['promotion']}): materialize champion once it holds",
+            allow_retries=False,
         )
 
 

@@ -1,13 +1,27 @@
-"""`champion`: which version is live. Promotion only past the review."""
+"""`champion`: which version is live. Promotion only past the review and the YAML's `promotion:`."""
+
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.allocation.of_one_posterior import refuse_another_posterior
 from assets.code import code_version
-from assets.models import ANSWERS, LONG_TERM, vintage_of
+from assets.metadata import preview, rounded
+from assets.models import ANSWERS, LONG_TERM, Vintage, load_model, vintage_of
+from assets.registry.stability import moved_in
 from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking, registered_name
-from assets.stage import check, model_asset, stage
+from assets.stage import Stage, check, check_spec, model_asset, stage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mmm_core.promotion.decision import Decision
+
+RULE, REVIEWED = "holds_the_promotion_rule", "serves_a_reviewed_model"
+REFUSED = "refused"
+"""How the tag `promotion` of a version begins that was not promoted."""
 
 ALIASES = ("champion", "challenger", "previous")
 ANSWERED_BY = {"curves": "response_curves", "budget": "budget_allocation"}
@@ -18,17 +32,31 @@ ANSWERED_BY = {"curves": "response_curves", "budget": "budget_allocation"}
     "champion",
     deps=["registered_model", "response_curves", "budget_allocation", "bvar_posterior"],
     description=(
-        "The live version of the model: alias `champion` moves to the version that passed the review, `previous` "
-        "to the one it replaces, and those of its response curves, budget and long term with them. A past week's "
-        "backfill leaves them where they are.\n\nGrain: one promotion a vintage."
+        "The live version of the model: alias `champion` moves to the version that passed the review and holds the "
+        "thresholds of the YAML's `promotion:` on the track record of earlier forecasts (`backtest`) and on what moved "
+        "(`stability`); `previous` to the one it replaces, and those of its response curves, budget and long term with "
+        "them. A version that misses a threshold is neither promoted nor published until somebody accepts it by name "
+        "(`promotion.accepted`). A past week's backfill leaves the aliases where they are.\n\n"
+        "Grain: one promotion a vintage."
     ),
     kinds={"mlflow"},
-    code_version=code_version(__name__),
-    checks={"serves_a_reviewed_model": "The champion's version is tagged as having passed the review."},
+    code_version=code_version(__name__, "promotion.decision"),
+    checks={REVIEWED: "The champion's version is tagged as having passed the review."},
+    check_specs=[
+        check_spec(
+            RULE,
+            "champion",
+            "What was forecast in earlier weeks and how far the answer moved are within `promotion:` of the YAML, or "
+            "somebody accepted what is not.",
+            blocking=True,
+        )
+    ],
 )
 def champion(
     context: dg.AssetExecutionContext,
     model_review,
+    backtest,
+    stability,
     posteriors: dg.ResourceParam[PosteriorStore],
     long_terms: dg.ResourceParam[LongTermStore],
     tracking: Tracking,
@@ -38,36 +66,24 @@ def champion(
     with stage(context, tracking, posteriors) as run:
         # The blocking checks stop a run that reviews; this stops one that begins here.
         _refuse_unreviewed(model_review, run.posterior_version)
+        decision = _decide(vintage, run.posterior_version, backtest, stability)
         client = tracking.client()
-        promoted = tracking.may_move("champion", vintage)
-        if promoted:
-            long_term = long_terms.held(vintage)
-            # what answers from the posterior first: who asks for the champion's curves never gets older ones
-            for kind in ANSWERS:
-                version = tracking.version_with(
-                    registered_name(vintage.model, kind), {"posterior_version": run.posterior_version}
-                )
-                if version is None:
-                    raise dg.Failure(
-                        f"no {kind} of posterior {run.posterior_version} are registered: materialize "
-                        f"{ANSWERED_BY[kind]} first",
-                        allow_retries=False,
-                    )
-                client.set_model_version_tag(
-                    registered_name(vintage.model, kind), version, "long_term_version", long_term or "none"
-                )
-                _promote(tracking, vintage.model, version, kind)
-            _promote_long_term(tracking, vintage.model, long_term, run.posterior_version)
-            _promote(tracking, vintage.model, run.model_version)
+        may_move = tracking.may_move("champion", vintage)
+        verdict = decision.verdict if may_move else f"of a past week: {decision.verdict}"
+        client.set_model_version_tag(name, run.model_version, "promotion", verdict)
+        if may_move and decision.promotes:
+            _promote_all(run, tracking, long_terms)
         after = tracking.aliases(vintage.model)
-        live = after["champion"]
-        reviewed = client.get_model_version(name, live).tags.get("review")
-        outcome = "live" if live == run.model_version else f"kept out: version {live} is of a later week"
-        run.run.tag(outcome=outcome)
+        live = after.get("champion", "none")
+        reviewed = client.get_model_version(name, live).tags.get("review") if live != "none" else "passed"
+        outcome = _outcome(run.model_version, live, may_move, decision)
+        run.run.tag(outcome=outcome, promotion=verdict)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(run.posterior_version),
             metadata={
                 "outcome": outcome,
+                "promotion": decision.words,
+                "gates": _gates(decision),
                 "model_version": run.model_version,
                 "posterior_version": run.posterior_version,
                 "champion": dg.MetadataValue.url(tracking.version_url(vintage.model, live)),
@@ -75,9 +91,79 @@ def champion(
                 **run.run.metadata,
             },
             check_results=[
-                check("serves_a_reviewed_model", reviewed == "passed", f"version {live}: review {reviewed}")
+                check(REVIEWED, reviewed == "passed", f"version {live}: review {reviewed}"),
+                check(RULE, decision.promotes or not may_move, _ruling(decision, may_move)),
             ],
         )
+
+
+def _decide(
+    vintage: Vintage, posterior_version: str, backtest: "pd.DataFrame", stability: "pd.DataFrame"
+) -> "Decision":
+    """Hold the track record of this specification, and what moved, against the YAML's `promotion:` as it is now."""
+    from mmm_core.promotion.decision import decide, stability_gates, track_record_gates
+
+    found = {"backtest": backtest, "stability": stability}
+    refuse_another_posterior(posterior_version, **{name: each for name, each in found.items() if len(each)})
+    rule = load_model(vintage.model).promotion
+    gates = [
+        *track_record_gates(backtest[backtest["same_specification"].astype(bool)], rule.backtest),
+        *stability_gates(*moved_in(stability), rule.stability),
+    ]
+    return decide(gates, vintage.week, rule)
+
+
+def _outcome(version: str, live: str, may_move: bool, decision: "Decision") -> str:
+    if not may_move:
+        return "live" if live == version else f"kept out: version {live} is of a later week"
+    if decision.promotes:
+        return "live"
+    stays = "live already, and stays so" if live == version else f"not promoted, version {live} stays live"
+    return f"{stays}: {decision.verdict}"
+
+
+def _ruling(decision: "Decision", may_move: bool) -> str:
+    if not may_move:
+        return f"a past week, nothing is promoted: {decision.words}"
+    if decision.promotes:
+        return decision.words
+    return (
+        f"{decision.words}\nNothing is published. Mend the data or the model, change the threshold, or say in the YAML "
+        "that it is right: promotion.accepted"
+    )
+
+
+def _gates(decision: "Decision") -> dg.MetadataValue:
+    import pandas as pd
+
+    rows = [
+        (gate.name, "passed" if gate.passed else "failed", rounded({"": gate.figure})[""], gate.message)
+        for gate in decision.gates
+    ]
+    return preview(pd.DataFrame(rows, columns=["gate", "outcome", "figure", "found"]))
+
+
+def _promote_all(run: Stage, tracking: Tracking, long_terms: LongTermStore) -> None:
+    """The version of a stage, with what answers from its posterior.
+
+    Raises:
+        Failure: an answer of the posterior is not registered.
+    """
+    client, vintage = tracking.client(), run.vintage
+    long_term = long_terms.held(vintage)
+    # what answers from the posterior first: who asks for the champion's curves never gets older ones
+    for kind in ANSWERS:
+        name = registered_name(vintage.model, kind)
+        version = tracking.version_with(name, {"posterior_version": run.posterior_version})
+        if version is None:
+            raise dg.Failure(
+                f"no {kind} of posterior {run.posterior_version} are registered: materialize {ANSWERED_BY[kind]} first",
+                allow_retries=False,
+            )
+        client.set_model_version_tag(name, version, "long_term_version", long_term or "none")
+        _promote(tracking, vintage.model, version, kind)
+    _promote_long_term(tracking, vintage.model, long_term, run.posterior_version)
+    _promote(tracking, vintage.model, run.model_version)
 
 
 def _promote(tracking: Tracking, model: str, version: str, kind: str = "") -> None:

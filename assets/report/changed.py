@@ -14,22 +14,6 @@ if TYPE_CHECKING:
     from mmm_core.report.change import Change
 
 
-def published_before(vintage: Vintage, results: ResultStore) -> list[tuple[Vintage, str]]:
-    """Earlier as-of weeks of a model that were published, with their posteriors' versions, the latest first.
-
-    An earlier publication of the same week does not count: what readers had before is last week's.
-    """
-    found = []
-    for earlier in results.publications.vintages():
-        if earlier.model != vintage.model or earlier.as_of_week >= vintage.as_of_week:
-            continue
-        try:
-            found.append((earlier, results.published_posterior(earlier)))
-        except (Damaged, FileNotFoundError):
-            continue
-    return sorted(found, key=lambda each: each[0].as_of_week, reverse=True)
-
-
 def changed(
     context: dg.AssetExecutionContext,
     vintage: Vintage,
@@ -46,7 +30,7 @@ def changed(
     from mmm_core.report.change import change, refits_needed
     from mmm_core.report.change_stored import read_change
 
-    for earlier, version in published_before(vintage, results):
+    for earlier, version in results.published_before(vintage):
         try:
             before = posteriors.load(earlier, version)
         except (Damaged, FileNotFoundError, InputError) as error:

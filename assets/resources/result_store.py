@@ -14,7 +14,7 @@ import dagster as dg
 from assets.models import Vintage, vintage_of
 from assets.resources.damage import met
 from assets.resources.results import ASSET_OF_TABLE
-from assets.resources.versions import Versions
+from assets.resources.versions import Damaged, Versions
 from mmm_core.json_text import dumps
 
 if TYPE_CHECKING:
@@ -124,3 +124,18 @@ class ResultStore(dg.ConfigurableIOManager):
         return next(
             (v for table in self.record(vintage).values() if (v := str(table["posterior_version"]))), ""
         )
+
+    def published_before(self, vintage: Vintage) -> list[tuple[Vintage, str]]:
+        """Earlier as-of weeks of a model that were published, with their posteriors' versions, the latest first.
+
+        An earlier publication of the same week does not count: what readers had before is last week's.
+        """
+        found = []
+        for earlier in self.publications.vintages():
+            if earlier.model != vintage.model or earlier.as_of_week >= vintage.as_of_week:
+                continue
+            try:
+                found.append((earlier, self.published_posterior(earlier)))
+            except (Damaged, FileNotFoundError):
+                continue
+        return sorted(found, key=lambda each: each[0].as_of_week, reverse=True)

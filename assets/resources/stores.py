@@ -204,13 +204,16 @@ class PosteriorStore(VersionedStore):
         """Whether what belongs to a posterior is there; a damaged file is put aside, to be made again."""
         return path.is_file() and not self.versions.put_aside_if_damaged(path, "it is made again")
 
-    def load(self, vintage: Vintage, version: str) -> "DataTree":
+    def load(self, vintage: Vintage, version: str, keep: bool = True) -> "DataTree":
         """A posterior of a vintage.
+
+        Args:
+            keep: hold it in memory for whoever reads it next.
 
         Raises:
             Damaged: it is not what was written, and was put aside; the message names the remedy.
         """
-        return self._load(vintage, self.path(vintage, version))
+        return self._load(vintage, self.path(vintage, version), keep)
 
     def load_holdouts(self, vintage: Vintage, version: str, held_out: tuple[int, ...]) -> "list[DataTree]":
         """The fits without so many last weeks; all of them, or none where one is missing."""
@@ -249,9 +252,10 @@ class PosteriorStore(VersionedStore):
         weeks = {pointer.parent.name for pointer in pointers if pointer.parent.name < vintage.as_of_week}
         yield from (Vintage(vintage.model, week) for week in sorted(weeks, reverse=True))
 
-    def _load(self, vintage: Vintage, path: Path) -> "DataTree":
+    def _load(self, vintage: Vintage, path: Path, keep: bool = True) -> "DataTree":
         from mmm_core.errors import DamagedFile
         from mmm_core.inference.runtime import keep_programs
+        from mmm_core.posterior.schema import load_posterior
 
         if self.compilation_cache:
             keep_programs(Path(self.compilation_cache))
@@ -259,7 +263,7 @@ class PosteriorStore(VersionedStore):
         if not path.is_file():
             raise FileNotFoundError(f"{path}: not there: {remedy}")
         try:
-            return _read(path)
+            return _read(path) if keep else load_posterior(path)
         except DamagedFile as error:
             set_aside(path, remedy)
             raise Damaged(f"{error}. It has been put aside: {remedy}") from None

@@ -47,6 +47,7 @@ EXPECTED = {
     "mmm_core/plots/plots.py": [],
     "mmm_core/cli/cli.py": [],
     "mmm_core/budget/optimum.py": ["budget_allocation"],
+    "mmm_core/promotion/decision.py": ["champion"],
     "assets/registry/champion.py": ["champion"],
     "assets/registry/predictor/model.py": ["registered_model"],
     "assets/posteriors/mmm_posterior.py": ["mmm_posterior"],

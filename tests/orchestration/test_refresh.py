@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 STAGES = {
     "model_table", "data_health", "geo_lift", "lift_evidence", "mmm_posterior", "registered_model", "media_transforms",
     "contributions", "roi", "response_curves", "budget_allocation", "budget_readiness", "model_review",
-    "budget_scenarios",
+    "budget_scenarios", "backtest", "stability",
     "calibration_report", "champion", "published_results", "reconciliation", "brand_state", "bvar_posterior",
     "impulse_responses", "long_term_roi", "total_roi", "weekly_report",
 }  # fmt: skip
@@ -253,8 +253,10 @@ def test_the_champion_predicts_a_plan(house):
     import mlflow
     import pandas as pd
 
-    answers = "response_curves budget_allocation"
-    stages = f"model_table lift_evidence mmm_posterior registered_model {answers} model_review champion"
+    answers, judged = "response_curves budget_allocation", "roi backtest stability"
+    stages = (
+        f"model_table lift_evidence mmm_posterior registered_model {answers} model_review {judged} champion"
+    )
     assert house.refresh(only=stages).success
     house.tracking.client()
     model = mlflow.pyfunc.load_model(f"models:/mmm_{MODEL}@champion")
@@ -300,7 +302,8 @@ def test_a_failed_review_blocks_promotion_and_publication_but_not_the_budget(hou
 def test_results_of_another_posterior_are_not_published(house):
     assert house.refresh().success
     house.write_spec(fit={"chains": 2, "warmup": 150, "draws": 150, "seed": 4})
-    reduced = "mmm_posterior registered_model model_review response_curves budget_allocation champion"
+    judged = "model_review roi backtest stability"
+    reduced = f"mmm_posterior registered_model response_curves budget_allocation {judged} champion"
     result = house.refresh(only=f"{reduced} published_results")
     said = failure(result, "published_results")
     assert "contributions" in said
@@ -309,8 +312,8 @@ def test_results_of_another_posterior_are_not_published(house):
 
 def test_aliases_follow_the_weeks(house):
     reduced = (
-        "model_table lift_evidence mmm_posterior registered_model model_review response_curves budget_allocation "
-        "champion"
+        "model_table lift_evidence mmm_posterior registered_model model_review response_curves budget_allocation roi "
+        "backtest stability champion"
     )
     house.refresh(LAST_WEEK, reduced)
     assert house.tracking.aliases(MODEL) == {"challenger": "1", "champion": "1"}

@@ -52,6 +52,7 @@ def test_sources_are_the_assets_that_write_them():
         dg.AssetKey("experiment_plan"),
         dg.AssetKey("reconciliation"),
         dg.AssetKey("data_health"),
+        dg.AssetKey("backtest"),
         dg.AssetKey(["marts", "dim_channel"]),
     }
 

@@ -156,6 +156,17 @@ def look_over(results: ResultStore, *subjects: str) -> None:
     versions.point(SELECTED, results.keep("data_health", SELECTED, found))
 
 
+def score_forecasts(results: ResultStore, *weeks: str) -> None:
+    """Forecasts of earlier weeks as of the same vintage, stored as `backtest` stores them."""
+    scored = pd.DataFrame({"forecast_as_of": pd.to_datetime(weeks)}).assign(
+        forecast_version="f", same_specification=True, known_then=True, horizon=4,
+        first_week=pd.Timestamp("2026-01-05"), crps=1.0, crps_naive=2.0, mape=0.1, mape_naive=0.2,
+        coverage_50=0.5, coverage_90=0.9, coverage_95=0.95, posterior_version="p", model_version="1",
+    )  # fmt: skip
+    versions = results.versions("backtest")
+    versions.point(SELECTED, results.keep("backtest", SELECTED, scored))
+
+
 def rows(path, tables=None) -> dict[str, list]:
     with duckdb.connect(path, read_only=True) as connection:
         names = tables or [
@@ -181,11 +192,13 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
     plan_experiments(results, "a", "b", "c", "d")
     compare_sources(results, "tv", "search", "meta", "tiktok", "ooh")
     look_over(results, *"abcdefgh")
+    score_forecasts(results, *(f"2026-{month:02}-02" for month in range(1, 11)))
     assert platform.run(dbt_reporting, published_marts).success
     published = tmp_path / "published" / "current" / "marts.duckdb"
     before = rows(published)
-    # lift tests, specifications, experiments, reconciled channels, vintages (6, or 7 with a review), findings, returns
-    assert {len(found) for found in before.values()} == {2, 3, 4, 5, 6, 7, 8, 12}
+    # lift tests, specifications, experiments, reconciled channels, vintages (6, or 7 with a review), findings, scored
+    # forecasts, returns
+    assert {len(found) for found in before.values()} == {2, 3, 4, 5, 6, 7, 8, 10, 12}
 
     shutil.copyfile(
         built_warehouse.warehouse.path, platform.warehouse.path

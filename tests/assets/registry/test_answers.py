@@ -12,13 +12,12 @@ import yaml
 from assets.allocation.budget_allocation import budget_allocation
 from assets.curves.response_curves import response_curves
 from assets.models import load_model
-from assets.posteriors.model_review import model_review
 from assets.registry.champion import champion
 from mmm_core.budget.allocation import allocate
 from mmm_core.effects.curves import response_draws
 from mmm_core.errors import SpecError
 from mmm_core.posterior.schema import load_posterior, spec_of
-from tests.assets.registry.test_registry import reviewed
+from tests.assets.registry.test_registry import AROUND, judged, reviewed
 from tests.assets.vintage import SMALL, VINTAGE, metadata
 from tests.fixtures_warehouse import failure
 
@@ -173,7 +172,8 @@ def test_the_budget_plans_another_total_and_other_bounds_with_a_certificate(stag
 def test_the_same_table_is_the_same_version_and_aliases_move_together(stages):
     posterior = stages.posteriors.current(VINTAGE)
     reviewed(stages, posterior)
-    around = (model_review, response_curves, budget_allocation)
+    judged(stages)
+    around = (*AROUND, response_curves)
     assert "no curves of posterior" in failure(stages.materialize(champion, *around))
     assert stages.tracking.aliases(VINTAGE.model) == {"challenger": "1"}, "all of them or none"
     for asset in (response_curves, budget_allocation, response_curves):
