@@ -55,7 +55,7 @@ class KnownExports:
         known_by: the moment (UTC) before which an export counts as known.
         left_out: by raw table, the files that were exported later and do not count.
         as_today: by raw table that is taken as it is known today, why.
-        key: a hash of what counts.
+        key: a hash of the files that count, by name and content; "" without a ledger.
     """
 
     known_by: dt.datetime
@@ -100,9 +100,7 @@ def known_exports(connection: "duckdb.DuckDBPyConnection", week: dt.date, is_pas
     by_table = _exports(connection, week + dt.timedelta(days=6))
     moment = known_by(week)
     if not by_table:
-        return KnownExports(
-            moment, as_today={"every table": "no ledger says when anything was exported"}, key="today"
-        )
+        return KnownExports(moment, as_today={"every table": "no ledger says when anything was exported"})
     left_out: dict[str, tuple[str, ...]] = {}
     as_today: dict[str, str] = {}
     for table, exports in sorted(by_table.items()):

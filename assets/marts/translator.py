@@ -22,7 +22,7 @@ RESULTS_WRITERS = {
         "model_selection",
         "reconciliation",
     )
-}
+} | {"belief_changes": "weekly_report"}
 # Tables that the loader keeps beside the ledger of files.
 OF_THE_LEDGER = {"landing_overruled": "landing_files", "landing_quarantine": "landing_files"}
 

@@ -80,7 +80,7 @@ def _known(warehouse: Warehouse, vintage: Vintage, is_past: bool) -> KnownExport
 
 
 def _origin(known: KnownExports, words: str, as_then: bool) -> VintageOrigin:
-    return VintageOrigin(known.known_then, f"{known.known_by:%Y-%m-%d}", as_then, words)
+    return VintageOrigin(known.known_then, f"{known.known_by:%Y-%m-%d}", as_then, words, known.key)
 
 
 def _frozen_then(
@@ -100,7 +100,7 @@ def _frozen_then(
     if not set(spec.columns) <= set(table.columns):
         return None
     words = f"the data are those known by {known_by(vintage.week):%Y-%m-%d}, as they were frozen then"
-    return table, VintageOrigin(True, origin.known_by, as_then=True, words=words)
+    return table, VintageOrigin(True, origin.known_by, as_then=True, words=words, exports=origin.exports)
 
 
 def _last(table: "pd.DataFrame", spec: "ModelSpec") -> date:

@@ -20,8 +20,10 @@ FINDINGS = {
     "lift_evidence": "evidence_version",
     "experiment_plan": "plan_version",
     "reconciliation": "reconciliation_version",
+    "belief_changes": "change_version",
 }
-"""The asset, which is its table in the schema `results` too, and the column that holds the version of its file."""
+"""The asset, or another name that it keeps its table under, which is the table in the schema `results` too, and the
+column that holds the version of its file."""
 
 
 def write_findings(warehouse: Warehouse, results: ResultStore, models: Collection[str]) -> list[Vintage]:

@@ -7,10 +7,11 @@ import dagster as dg
 
 from assets.code import code_version
 from assets.models import Vintage, load_model, vintage_of
+from assets.publish.provenance import provenance_of
 from assets.registry.champion import REFUSED
 from assets.resources.damage import met
 from assets.resources.results import ASSET_OF_TABLE, LONG_TERM_STATES
-from assets.resources.stores import PosteriorStore, ResultStore
+from assets.resources.stores import PosteriorStore, ResultStore, VintageStore
 from assets.resources.tracking import Tracking, registered_name
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check, model_asset, stage
@@ -29,9 +30,9 @@ MAY_BE_EMPTY = ("calibration_report", *LONG_TERM)
     "published_results",
     deps=["champion", "bvar_posterior"],
     description=(
-        "Contributions, ROI, response curves, budget, scenarios and readiness, review, what the lift tests moved and "
-        "the long term of a model that passed its review, kept as files and written to the schema `results` in one "
-        "transaction in place of what was there for this vintage.\n\n"
+        "Contributions, ROI, response curves, budget, scenarios and readiness, review, what the lift tests moved, the "
+        "long term and where all of it comes from, of a model that passed its review and was promoted: kept as files "
+        "and written to the schema `results` in one transaction in place of what was there for this vintage.\n\n"
         "Grain: the rows of one vintage in each table of `results`."
     ),
     kinds={"duckdb"},
@@ -55,6 +56,8 @@ def published_results(
     long_term_roi,
     total_roi,
     impulse_responses,
+    mmm_posterior,
+    vintages: dg.ResourceParam[VintageStore],
     posteriors: dg.ResourceParam[PosteriorStore],
     results: dg.ResourceParam[ResultStore],
     tracking: Tracking,
@@ -78,6 +81,7 @@ def published_results(
         LONG_TERM_STATES: results.stored(ASSET_OF_TABLE[LONG_TERM_STATES], vintage),
     }
     with stage(context, tracking, posteriors) as run:
+        tables["provenance"] = run.labelled(provenance_of(mmm_posterior, vintage, vintages))
         refuse_unpromoted(tracking, vintage, run.model_version)
         stale = sorted(
             name

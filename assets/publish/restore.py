@@ -13,6 +13,7 @@ import dagster as dg
 
 from assets.models import Vintage, model_names
 from assets.publish.findings import write_findings
+from assets.publish.moves import write_moves
 from assets.resources.damage import say
 from assets.resources.result_store import ResultStore
 from assets.resources.results import ASSET_OF_TABLE, RESULT_TABLES
@@ -63,6 +64,7 @@ def restore_results(warehouse: Warehouse, results: ResultStore) -> Restored:
     for vintage in _stored(results):
         if vintage.model in models and _restore(warehouse, results, vintage, held.get(vintage, {})):
             done.restored.append(_name(vintage))
+    write_moves(warehouse, results, models)
     done.findings = [_name(vintage) for vintage in write_findings(warehouse, results, models)]
     done.left = sorted(_models(warehouse) - models)
     _remove(warehouse, done.left)

@@ -31,7 +31,7 @@ PREVIOUS = {
         "Returns, shares of the KPI and the recommended budget beside those of the last published week: how many "
         "intervals of then hold, how much of the KPI and of the budget moved (`mmm_core.promotion.moved`). Promotion "
         "reads it (`promotion.stability` of the YAML). `rpt_stability` holds the same of every published week.\n\n"
-        "Grain: one row a channel that both weeks have; none in a first week."
+        "Grain: one row a channel; none in a first week."
     ),
     kinds={"numpy", "parquet"},
     code_version=code_version(__name__, "promotion.moved", "promotion.decision"),

@@ -8,6 +8,7 @@ from assets.code import code_version
 from assets.models import vintage_of
 from assets.report.changed import changed
 from assets.report.collected import findings
+from assets.report.kept_change import keep_change
 from assets.resources.fitting import FitProcess
 from assets.resources.report_store import ReportStore
 from assets.resources.stores import EvidenceStore, PosteriorStore, ResultStore, VintageStore
@@ -76,6 +77,7 @@ def weekly_report(
         found = findings(run, mmm_posterior, tables, results, since)
         written = texts(found)
         version = reports.save(vintage, written)
+        keep_change(run, results, mmm_posterior, since)
         for name, text in written.items():
             run.run.text(text, name)
         run.run.tag(data_version=version)

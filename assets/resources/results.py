@@ -222,6 +222,60 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "coverage_90": "DOUBLE",
         "coverage_95": "DOUBLE",
     },
+    "stability": {
+        **_KEYS,
+        "moves_version": "VARCHAR",
+        "previous_week": "DATE",
+        "previous_version": "VARCHAR",
+        "channels": "BIGINT",
+        "share_within_previous_interval": "DOUBLE",
+        "largest_roi_change_in_sd": "DOUBLE",
+        "moved_most": "VARCHAR",
+        "contribution_turnover": "DOUBLE",
+        "budget_turnover": "DOUBLE",
+    },
+    "belief_moves": {
+        **_KEYS,
+        "moves_version": "VARCHAR",
+        "channel": "VARCHAR",
+        "previous_week": "DATE",
+        "previous_version": "VARCHAR",
+        "roi": "DOUBLE",
+        "roi_before": "DOUBLE",
+        "roi_before_q05": "DOUBLE",
+        "roi_before_q95": "DOUBLE",
+        "roi_change_in_sd": "DOUBLE",
+        "is_within_previous_interval": "BOOLEAN",
+        "contribution_share_change": "DOUBLE",
+        "recommended_share": "DOUBLE",
+        "recommended_share_change": "DOUBLE",
+        "was_there": "BOOLEAN",
+    },
+    "belief_changes": {
+        **_KEYS,
+        "change_version": "VARCHAR",
+        "previous_version": "VARCHAR",
+        "channel": "VARCHAR",
+        "what_changed": "VARCHAR",
+        "data": "DOUBLE",
+        "evidence": "DOUBLE",
+        "specification": "DOUBLE",
+        "software": "DOUBLE",
+        "chance": "DOUBLE",
+    },
+    "provenance": {
+        **_KEYS,
+        "table_version": "VARCHAR",
+        "known_then": "BOOLEAN",
+        "known_by": "DATE",
+        "exports_version": "VARCHAR",
+        "data_are": "VARCHAR",
+        "spec_hash": "VARCHAR",
+        "evidence_version": "VARCHAR",
+        "lift_tests": "BIGINT",
+        "seed": "BIGINT",
+        "source": "VARCHAR",
+    },
     "lift_evidence": {
         **_VINTAGE,
         "evidence_version": "VARCHAR",
@@ -364,8 +418,13 @@ ASSET_OF_TABLE = {
     "total_roi": "total_roi",
     "impulse_responses": "impulse_responses",
     LONG_TERM_STATES: "bvar_posterior",
+    "provenance": "provenance",
 }
-"""The asset that computes each table of a posterior, under whose name its rows are kept as files too."""
+"""The asset that computes each table of a posterior, under whose name its rows are kept as files too; where a posterior
+comes from, which `published_results` says itself, is kept under its own."""
+
+MOVES = ("stability", "belief_moves")
+"""Tables that are made of two publications each: see `assets.publish.moves`."""
 
 ADDED_LATER: dict[str, tuple[str, ...]] = {
     "contributions_weekly": ("first_day",),

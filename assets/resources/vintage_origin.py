@@ -16,12 +16,14 @@ class VintageOrigin:
         as_then: whether exports that came later were left out. Not so where later weeks had not landed yet, or where
             somebody asked for the data of today.
         words: what the data are, and why they are not all those of then.
+        exports: hash of the landed files that count, by name and content; "" where no ledger knows them.
     """
 
     known_then: bool
     known_by: str
     as_then: bool
     words: str
+    exports: str = ""
 
     def to_json(self) -> str:
         return dumps(asdict(self), indent=1) + "\n"

@@ -21,14 +21,20 @@ COLUMNS = {
     "contribution_share_change": "share of the KPI less that of then",
     "recommended_share": "share of the recommended budget",
     "recommended_share_change": "share of the recommended budget less that of then",
+    "was_there": "whether the last published week had the channel",
 }
 
 
 @dataclass(frozen=True)
 class Moved:
-    """What moved; `channels` has a row a channel that both answers have, with `COLUMNS`."""
+    """What moved; `channels` has a row a channel of now, with `COLUMNS`: one that was not there has nothing before."""
 
     channels: pd.DataFrame
+
+    @property
+    def compared(self) -> int:
+        """Channels that both answers have."""
+        return int(self.channels["was_there"].sum())
 
     @property
     def share_within(self) -> float:
@@ -59,17 +65,23 @@ class Moved:
 
 
 def moved(
-    roi: pd.DataFrame, allocation: pd.DataFrame, roi_before: pd.DataFrame, allocation_before: pd.DataFrame
+    roi: pd.DataFrame,
+    allocation: pd.DataFrame,
+    roi_before: pd.DataFrame | None = None,
+    allocation_before: pd.DataFrame | None = None,
 ) -> Moved:
     """Compare two answers of a model, channel by channel.
 
     Args:
-        roi, roi_before: `mmm_core.effects.roi.roi_table` of the two posteriors.
+        roi, roi_before: `mmm_core.effects.roi.roi_table` of the two posteriors; None of a first one.
         allocation, allocation_before: their budgets, with channel and recommended_spend. Shares are of all channels of
             a budget, those among them that the other has not.
     """
-    now, then = _answer(roi, allocation), _answer(roi_before, allocation_before)
-    both = now.join(then, how="inner", rsuffix="_before")
+    now = _answer(roi, allocation)
+    then = now.iloc[:0]
+    if roi_before is not None and allocation_before is not None:
+        then = _answer(roi_before, allocation_before)
+    both = now.join(then, how="left", rsuffix="_before")
     sd = (both["q95_before"] - both["q05_before"]) / INTERVAL_IN_SD
     known = both[["roi", "q05_before", "q95_before"]].notna().all(axis=1)
     within = both["roi"].between(both["q05_before"], both["q95_before"]).astype("boolean").mask(~known)
@@ -85,6 +97,7 @@ def moved(
             "contribution_share_change": both["contribution_share"] - both["contribution_share_before"],
             "recommended_share": both["recommended_share"],
             "recommended_share_change": both["recommended_share"] - both["recommended_share_before"],
+            "was_there": both.index.isin(then.index),
         }
     )
     return Moved(table.reset_index(drop=True))

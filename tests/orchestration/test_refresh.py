@@ -124,6 +124,7 @@ def published(house, version):
             ("budget_readiness", 9),
             ("budget_scenarios", 6),
             ("response_curves", 82),
+            ("provenance", 1),
         ):
             found = connection.execute(
                 f"select count(*), min(posterior_version), max(posterior_version), min(model_version) "
@@ -131,6 +132,11 @@ def published(house, version):
                 [MODEL, LAST_WEEK],
             ).fetchone()
             assert found == (rows, version, version, "1"), table
+        ((origin, known, tests),) = connection.execute(
+            "select table_version, known_then, lift_tests from results.provenance"
+        ).fetchall()
+    assert origin == house.vintages.current(vintage())
+    assert (known, tests) == (False, 2)  # a mart made by hand has no ledger of exports
 
 
 def calibrated(house, result, version):
@@ -225,6 +231,17 @@ def told_apart(house, version):
     assert previous["version"] == version
     assert previous["changed"] == ["data", "evidence"]
     assert previous["steps"] == [["data"], ["evidence"]]
+    kept = house.results.stored("belief_changes", vintage(NEXT_WEEK)).set_index("channel")
+    assert set(kept["previous_version"]) == {version}
+    assert kept["what_changed"].iloc[0].startswith("data: 1 new week")
+    assert "evidence: no longer used: search-test, tv-test" in kept["what_changed"].iloc[0]
+    since = (
+        house.results.stored("roi", vintage(NEXT_WEEK)).query("metric == 'roi'").set_index("channel")["mean"]
+    )
+    then = house.results.stored("roi", vintage()).query("metric == 'roi'").set_index("channel")["mean"]
+    parts = kept[["data", "evidence", "specification", "software", "chance"]].sum(axis=1)
+    assert parts.tolist() == pytest.approx((since - then)[kept.index].tolist())
+    assert house.results.stored("belief_changes", vintage()).empty  # before the first there was nothing
     text = " ".join(page.with_suffix(".md").read_text(encoding="utf-8").replace("\\", "").split())
     assert "no longer used: search-test, tv-test" in text
     assert "1 refit of 300 draws" in text

@@ -1,65 +1,75 @@
--- What was believed of a channel as of each week, beside what was believed the week before that was published.
+-- What was believed of a channel as of each week, beside the published week before; on which data, and why it changed.
 with beliefs as (
-    select
-        roi.model,
-        roi.as_of_week,
-        roi.is_latest,
-        roi.channel,
-        roi.label,
-        roi.roi,
-        roi.roi_q05,
-        roi.roi_q95,
-        roi.mroi,
-        roi.contribution_share,
-        budget.recommended_spend
-        / nullif(sum(budget.recommended_spend) over (partition by roi.model, roi.as_of_week), 0) as recommended_share,
-        roi.model_version,
-        roi.posterior_version
-    from {{ ref('rpt_channel_roi') }} as roi
-    left join {{ ref('rpt_budget_allocation') }} as budget
-        on
-            roi.model = budget.model
-            and roi.as_of_week = budget.as_of_week
-            and roi.channel = budget.channel
+    select * from {{ ref('rpt_channel_roi') }}
 ),
 
-compared as (
-    select
-        *,
-        lag(as_of_week) over before as previous_week,
-        lag(roi) over before as roi_before,
-        lag(roi_q05) over before as roi_before_q05,
-        lag(roi_q95) over before as roi_before_q95,
-        lag(contribution_share) over before as contribution_share_before,
-        lag(recommended_share) over before as recommended_share_before,
-        lag(posterior_version) over before as posterior_version_before
-    from beliefs
-    window before as (partition by model, channel order by as_of_week)
+moves as (
+    select * from {{ source('results', 'belief_moves') }}
+),
+
+origins as (
+    select * from {{ source('results', 'provenance') }}
+),
+
+-- as the weekly report told it; not where another week was published in between since
+changes as (
+    select * from {{ source('results', 'belief_changes') }}
 )
 
 select
-    model,
-    as_of_week,
-    is_latest,
-    channel,
-    label,
-    roi,
-    roi_q05,
-    roi_q95,
-    mroi,
-    contribution_share,
-    recommended_share,
-    previous_week,
-    roi_before,
-    roi_before_q05,
-    roi_before_q95,
-    roi - roi_before as roi_change,
-    -- how much of the uncertainty of then the change is: a 90 % interval is 3.29 standard deviations of a normal wide
-    (roi - roi_before) / nullif((roi_before_q95 - roi_before_q05) / 3.29, 0) as roi_change_in_sd,
-    roi between roi_before_q05 and roi_before_q95 as is_within_previous_interval,
-    contribution_share - contribution_share_before as contribution_share_change,
-    recommended_share - recommended_share_before as recommended_share_change,
-    posterior_version <> posterior_version_before as is_another_posterior,
-    model_version,
-    posterior_version
-from compared
+    beliefs.model,
+    beliefs.as_of_week,
+    beliefs.is_latest,
+    beliefs.channel,
+    beliefs.label,
+    beliefs.roi,
+    beliefs.roi_q05,
+    beliefs.roi_q95,
+    beliefs.mroi,
+    beliefs.contribution_share,
+    moves.recommended_share,
+    moves.previous_week,
+    moves.roi_before,
+    moves.roi_before_q05,
+    moves.roi_before_q95,
+    beliefs.roi - moves.roi_before as roi_change,
+    moves.roi_change_in_sd,
+    moves.is_within_previous_interval,
+    moves.contribution_share_change,
+    moves.recommended_share_change,
+    beliefs.posterior_version <> moves.previous_version as is_another_posterior,
+    changes.what_changed,
+    changes.data as roi_change_by_data,
+    changes.evidence as roi_change_by_evidence,
+    changes.specification as roi_change_by_specification,
+    changes.software as roi_change_by_software,
+    changes.chance as roi_change_by_chance,
+    origins.table_version,
+    origins.known_then,
+    origins.known_by,
+    origins.data_are,
+    origins.exports_version,
+    origins.spec_hash,
+    origins.evidence_version,
+    origins.lift_tests,
+    beliefs.model_version,
+    beliefs.posterior_version
+from beliefs
+left join moves
+    on
+        beliefs.model = moves.model
+        and beliefs.as_of_week = moves.as_of_week
+        and beliefs.channel = moves.channel
+        and beliefs.posterior_version = moves.posterior_version
+left join origins
+    on
+        beliefs.model = origins.model
+        and beliefs.as_of_week = origins.as_of_week
+        and beliefs.posterior_version = origins.posterior_version
+left join changes
+    on
+        beliefs.model = changes.model
+        and beliefs.as_of_week = changes.as_of_week
+        and beliefs.channel = changes.channel
+        and beliefs.posterior_version = changes.posterior_version
+        and moves.previous_version = changes.previous_version

@@ -10,6 +10,7 @@ import pytest
 
 from assets.marts.assets import dbt_reporting
 from assets.models import Vintage
+from assets.publish.moves import write_moves
 from assets.publish.published_marts import published_marts
 from assets.publish.restore import restore_results
 from assets.resources.results import ASSET_OF_TABLE, RESULT_TABLES
@@ -79,6 +80,7 @@ def publish_vintages(platform: Platform, results: ResultStore) -> None:
             )
             results.record_publication(vintage, found)
             platform.warehouse.replace_results(found, model, week)
+    write_moves(platform.warehouse, results, MODELS)
     review = tables("failed", 1.0)["model_review"].assign(passed=False, severity="ERROR")
     results.versions("model_review").point(REVIEWED_ONLY, results.keep("model_review", REVIEWED_ONLY, review))
     platform.warehouse.replace_results(
