@@ -15,7 +15,6 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export MLFLOW_DISABLE_TELEMETRY := true
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
-export RUNTIME__DLTHUB_TELEMETRY := false
 export DO_NOT_TRACK := 1
 # The interpreter is the one found below, never a downloaded one.
 export UV_PYTHON_DOWNLOADS := never

@@ -96,10 +96,6 @@ class Paths:
         return self.root / "dagster"
 
     @property
-    def dlt(self) -> Path:
-        return self.root / "dlt"
-
-    @property
     def compilation_cache(self) -> Path:
         return self.root / "cache" / "jax"
 

@@ -45,7 +45,7 @@ def build() -> dict[str, Any]:
         "long_terms": LongTermStore(folder=str(paths.long_term)),
         "results": ResultStore(folder=str(paths.results)),
         "reports": ReportStore(folder=str(paths.reports)),
-        "landing": Landing(folder=str(paths.landing), dlt_folder=str(paths.dlt)),
+        "landing": Landing(folder=str(paths.landing)),
         "warehouse": warehouse(),
         "published": Published(folder=str(paths.published)),
         "tracking": tracking(),

@@ -24,7 +24,6 @@ os.environ.update(
     MLFLOW_DISABLE_TELEMETRY="true",
     DBT_SEND_ANONYMOUS_USAGE_STATS="false",
     GX_ANALYTICS_ENABLED="false",
-    RUNTIME__DLTHUB_TELEMETRY="false",
     DO_NOT_TRACK="1",
     MPLBACKEND="agg",
     NO_PROXY="localhost,127.0.0.1",

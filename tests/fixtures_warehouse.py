@@ -47,7 +47,7 @@ class Platform:
 
         return {
             "warehouse": self.warehouse,
-            "landing": Landing(folder=str(self.landing), dlt_folder=str(self.folder / "dlt")),
+            "landing": Landing(folder=str(self.landing)),
             "published": Published(folder=str(self.published)),
             "results": ResultStore(folder=str(self.folder / "results")),
             "reports": ReportStore(folder=str(self.folder / "reports")),

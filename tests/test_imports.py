@@ -27,8 +27,6 @@ HEAVY = {
     "matplotlib",
     "pymc",
     "great_expectations",
-    "dlt",
-    "dagster_dlt",
 }
 
 

@@ -1,4 +1,4 @@
-"""The landing folder, and where the loader keeps its notes."""
+"""The landing folder."""
 
 import dagster as dg
 
@@ -7,4 +7,3 @@ class Landing(dg.ConfigurableResource):
     """Raw exports as they arrive: files below `<folder>/<source>/<table>/`, and below `<folder>/weekly_tables/`."""
 
     folder: str
-    dlt_folder: str

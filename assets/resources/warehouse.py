@@ -48,7 +48,7 @@ class WarehouseDamaged(RuntimeError):
 
 
 def says_locked(error: BaseException | None) -> bool:
-    """Whether an error, or what caused it, is that another process holds the file: ours, dbt's or dlt's words."""
+    """Whether an error, or what caused it, is that another process holds the file: ours or dbt's words."""
     while error is not None:
         if isinstance(error, WarehouseLocked) or _WAIT_FOR[0] in str(error):
             return True

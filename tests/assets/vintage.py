@@ -122,7 +122,7 @@ class ModelStages:
         """Materialize one asset; those `around` it are known but not run. A failed run is returned, not raised."""
         resources = {
             "io_manager": RefusingIOManager(),
-            "landing": Landing(folder=str(self.folder / "landing"), dlt_folder=str(self.folder / "dlt")),
+            "landing": Landing(folder=str(self.folder / "landing")),
             "vintages": self.vintages,
             "evidence": self.evidence,
             "posteriors": self.posteriors,

@@ -94,7 +94,7 @@ class Shop:
         warehouse = Warehouse(path=str(self.folder / "warehouse.duckdb"))
         warehouse.prepare()
         contract = connector("shopify").contracts[0]
-        done = load([contract], Landing(folder=str(self.landing), dlt_folder=""), warehouse)
+        done = load([contract], Landing(folder=str(self.landing)), warehouse)
         with warehouse.connect(read_only=True) as connection:
             overruled = "select day, differing, amount, later_amount from raw.landing_overruled"
             not_loaded = "select status, reason from raw.landing_files where status <> 'loaded'"

@@ -1,8 +1,7 @@
 """Rows of a database, in pieces, through SQLAlchemy: one way for every database that has a dialect.
 
 The query names the columns it wants and orders rows by day or cursor, so that every piece that has landed is whole up
-to its last day, and a fetch that was killed goes on from there. Values keep the digits they have: dlt's own reader
-refuses a number without a scale that has more than nine decimals, as averages and converted amounts do.
+to its last day, and a fetch that was killed goes on from there. Values keep the digits they have.
 """
 
 import datetime as dt

@@ -352,8 +352,7 @@ def held(query, cells: list[str]) -> list[str]:
     """Tables of the warehouse in which any of the texts stands."""
     columns = query(
         "select table_schema || '.' || table_name as relation, column_name from information_schema.columns "
-        "where data_type = 'VARCHAR' and table_schema in "
-        "('raw', 'staging', 'intermediate', 'marts') and not starts_with(table_name, '_dlt')"
+        "where data_type = 'VARCHAR' and table_schema in ('raw', 'staging', 'intermediate', 'marts')"
     )
     pattern = "|".join(map(re.escape, cells)).replace("'", "''")
     found = []

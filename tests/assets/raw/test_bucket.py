@@ -96,7 +96,7 @@ def test_text_and_parquet_land_once_with_their_wanted_columns_and_are_loaded(buc
     warehouse = Warehouse(path=str(tmp_path / "warehouse.duckdb"))
     warehouse.prepare()
     (contract,) = connector("shopify").contracts
-    done = load([contract], Landing(folder=str(bucket.landing), dlt_folder=""), warehouse)
+    done = load([contract], Landing(folder=str(bucket.landing)), warehouse)
     assert done.refused == []
     with warehouse.connect(read_only=True) as connection:
         loaded = connection.execute(

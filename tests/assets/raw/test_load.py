@@ -33,7 +33,7 @@ def landed(new_platform):
 
 
 def loaded(platform, *contracts):
-    landing = Landing(folder=str(platform.landing), dlt_folder=str(platform.folder / "dlt"))
+    landing = Landing(folder=str(platform.landing))
     platform.warehouse.prepare()
     return load(contracts or (RIVALS, MACRO), landing, platform.warehouse)
 

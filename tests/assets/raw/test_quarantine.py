@@ -55,7 +55,7 @@ def lying(tmp_path_factory):
 
 
 def loaded(platform, contract=TV):
-    landing = Landing(folder=str(platform.landing), dlt_folder=str(platform.folder / "dlt"))
+    landing = Landing(folder=str(platform.landing))
     platform.warehouse.prepare()
     (table,) = load([contract], landing, platform.warehouse).tables
     return table
