@@ -1,10 +1,15 @@
-"""`make refresh MODEL=name`: load what has landed, then refresh one model as of the last week of its table."""
+"""`make refresh MODEL=name`: load what has landed, then refresh one model as of the last week of its table.
+
+With WEEKS=12 the eleven weeks before it are refreshed too, the oldest first, each from the exports that were known
+then: all in one process, which loads, compiles and reports once.
+"""
 
 import argparse
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from assets.models import as_of_week, check_model, load_model
+from assets.models import Vintage, as_of_week, check_model, load_model
 from mmm_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,6 +21,9 @@ def main() -> int:
     parser.add_argument("model", help="a YAML in the models folder, without its ending")
     parser.add_argument(
         "--as-of", help="Monday of the last week to use, YYYY-MM-DD; by default the table's last"
+    )
+    parser.add_argument(
+        "--weeks", type=_count, default=1, help="so many weeks up to that one, the oldest first"
     )
     options = parser.parse_args()
     try:  # in a second: what follows costs an ingest
@@ -31,13 +39,24 @@ def main() -> int:
 
     return command(
         env.paths().root / "logs" / f"refresh-{options.model}.log",
-        lambda foreground: refresh(foreground, options.model, as_of),
-        again=f"make refresh MODEL={options.model}" + (f" AS_OF={as_of}" if as_of else ""),
+        lambda foreground: refresh(foreground, options.model, as_of, options.weeks),
+        again=f"make refresh MODEL={options.model}"
+        + (f" AS_OF={as_of}" if as_of else "")
+        + (f" WEEKS={options.weeks}" if options.weeks > 1 else ""),
     )
 
 
-def refresh(foreground: "Foreground", model: str, as_of: str | None) -> None:
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"write a number of weeks, such as 12, got {text!r}")
+    return int(text)
+
+
+def refresh(foreground: "Foreground", model: str, as_of: str | None, weeks: int = 1) -> None:
     """Ingest, refresh and report.
+
+    Args:
+        weeks: how many as-of weeks up to the last or the named one; one that fails does not stop those after it.
 
     Raises:
         InputError: the marts were not built, the model's table was refused, or it does not reach the as-of week;
@@ -45,7 +64,6 @@ def refresh(foreground: "Foreground", model: str, as_of: str | None) -> None:
             its table keeps the rows it had.
         Stopped: a signal came.
     """
-    from assets.models import Vintage
     from orchestration.last_week import check_reached, last_vintage
     from orchestration.results import show, show_places
     from orchestration.up_to_date import is_up_to_date
@@ -62,8 +80,13 @@ def refresh(foreground: "Foreground", model: str, as_of: str | None) -> None:
     if named:
         check_reached(foreground.warehouse, named)
     vintage = named or last_vintage(foreground.warehouse, model)
-    with foreground.phase(f"Model {vintage.model} as of {vintage.as_of_week}"):
-        made = foreground.run("refresh_model", vintage)
+    oldest_first = [
+        Vintage(model, str(vintage.week - timedelta(weeks=before))) for before in reversed(range(weeks))
+    ]
+    check_reached(foreground.warehouse, oldest_first[0])
+    for each in oldest_first:
+        with foreground.phase(f"Model {each.model} as of {each.as_of_week}"):
+            made = foreground.run("refresh_model", each)
     with foreground.phase("Reporting marts and the published copy"):
         foreground.run("report")
     show(foreground.console, vintage, made)

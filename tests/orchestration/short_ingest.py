@@ -30,3 +30,11 @@ defs = dg.Definitions(
 
 def job_named(name: str) -> dg.JobDefinition:
     return defs.resolve_job_def(name) if name == "ingest" else definitions.definitions().resolve_job_def(name)
+
+
+def frozen_alone(name: str) -> dg.JobDefinition:
+    """The same where a model's job freezes its table and ends there, and nothing is reported."""
+    if name != "refresh_model":
+        return defs.resolve_job_def("ingest")
+    model = definitions.definitions().resolve_job_def(name)
+    return model.get_subset(asset_selection={dg.AssetKey("model_table")})

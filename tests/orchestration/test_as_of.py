@@ -1,5 +1,6 @@
 """`AS_OF` of a week that the table does not hold is refused with the weeks there are, as early as it is known."""
 
+import datetime as dt
 import io
 
 import pytest
@@ -99,3 +100,20 @@ def test_a_week_that_the_table_does_not_reach_leaves_nothing_of_a_vintage(new_ho
     assert weeks == [str(LAST_WEEK)]
     with pytest.raises(FileNotFoundError, match="materialize model_table for"):
         new_house.vintages.current(vintage(NEXT_WEEK))
+
+
+def test_weeks_before_are_refreshed_with_the_last_the_oldest_first_and_loaded_and_reported_once(new_house):
+    foreground = Foreground(
+        plain_console(io.StringIO()), jobs=("tests.orchestration.short_ingest", "frozen_alone")
+    )
+    refresh(foreground, MODEL, None, weeks=3)
+    weeks = [str(LAST_WEEK - dt.timedelta(weeks=before)) for before in (2, 1, 0)]
+    told = foreground.console.file.getvalue()
+    assert [told.index(f"Model {MODEL} as of {week}") for week in weeks] == sorted(
+        told.index(f"Model {MODEL} as of {week}") for week in weeks
+    )
+    assert jobs(new_house)[::-1] == ["ingest", "refresh_model", "refresh_model", "refresh_model", "ingest"]
+    assert sorted(path.name for path in (new_house.root / "vintages" / MODEL).iterdir()) == weeks
+    with pytest.raises(InputError, match="no week up to"):  # before any of them is begun
+        refresh(foreground, MODEL, None, weeks=200)
+    assert len(jobs(new_house)) == 6
