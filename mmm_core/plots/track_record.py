@@ -21,6 +21,8 @@ def track_record(table: pd.DataFrame) -> Figure:
     Args:
         table: forecast_as_of and the columns of `mmm_core.forecast.track_record.COLUMNS`.
     """
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
     figure, (left, right) = new_figure(10, 3.4, 1, 2)
     for place, (horizon, rows) in enumerate(table.sort_values("forecast_as_of").groupby("horizon")):
         look: dict[str, Any] = {
@@ -36,9 +38,11 @@ def track_record(table: pd.DataFrame) -> Figure:
     for axes, line in ((left, 1.0), (right, 0.9)):
         axes.axhline(line, color=QUIET, lw=1, ls=(0, (4, 3)), zorder=0)
         axes.axhline(0, color=RULE, lw=0.6, zorder=0)
-        axes.tick_params(axis="x", rotation=30)
+        dates = AutoDateLocator(maxticks=7)
+        axes.xaxis.set_major_locator(dates)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(dates))
     title(left, "CRPS over last season's values", "below 1 the forecast is the better one")
-    title(right, "Share of weeks within 90 % intervals")
+    title(right, "Share of weeks within 90 % intervals", "dashed: what was promised")
     heading(figure, "Forecasts of earlier weeks, by the last week that they saw")
     legend(figure, left, 3)
     return figure
