@@ -41,8 +41,8 @@ publish: $(READY)  ## build the reporting marts and publish them (ACCEPT="names"
 ui: $(READY)  ## open Dagster, with MLflow beside it
 	@$(BIN)/python -m orchestration.ui
 
-docs: $(READY)  ## serve the pages of what Great Expectations found
-	@$(BIN)/python -m assets.raw.expectation_pages
+docs: $(READY)  ## serve the documentation: guide, assets, marts, expectations
+	@$(BIN)/python -m orchestration.docs
 
 test: $(READY)  ## run every test
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

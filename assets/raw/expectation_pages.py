@@ -2,7 +2,7 @@
 
 They are ours: its own Data Docs are nothing without styles and scripts from servers of others, and know one batch only.
 Beside each page lies what it was made of, as JSON: a suite is not run again on a table that has not changed.
-`make docs` serves the folder: `python -m assets.raw.expectation_pages`.
+`make docs` serves the folder beside the rest of the documentation.
 """
 
 import dataclasses
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.raw.expectations import Suite
-from assets.resources.settings import data_dir
 from mmm_core.files import write_whole
 from mmm_core.json_text import dumps
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from assets.raw.validation import Outcome
 
 INDEX = "index.html"
-PORT = 8090
 
 STYLE = (
     "body{font:16px/1.4 system-ui,sans-serif;color:#1b1b1b;max-width:70rem;margin:2rem auto;padding:0 1rem}"
@@ -128,28 +126,3 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = ["".join(f"<th>{cell}</th>" for cell in head)]
     lines += ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
     return "<table>" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
-
-
-def main() -> None:
-    """Serve the pages on the loopback interface until interrupted."""
-    from functools import partial
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
-    place = folder(data_dir() / "warehouse.duckdb")
-    place.mkdir(parents=True, exist_ok=True)
-    handler = partial(SimpleHTTPRequestHandler, directory=str(place))
-    try:
-        server = ThreadingHTTPServer(("127.0.0.1", PORT), handler)
-    except OSError as error:
-        raise SystemExit(
-            f"port {PORT} of 127.0.0.1: {error.strerror}: end what uses it and try again"
-        ) from None
-    print(f"http://127.0.0.1:{PORT}/ (Ctrl-C ends it)")  # noqa: T201
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        server.server_close()
-
-
-if __name__ == "__main__":
-    main()
