@@ -11,7 +11,7 @@ from assets.posteriors.fit_inputs import FitInputs
 from assets.resources.fitting import FitProcess
 from assets.resources.stores import EvidenceStore, PosteriorStore, VintageStore
 from assets.resources.tracking import Tracking
-from assets.stage import check, model_asset
+from assets.stage import check, check_spec, model_asset
 
 if TYPE_CHECKING:
     from xarray import DataTree
@@ -38,8 +38,17 @@ FIGURES = ("rhat_max", "ess_bulk_min", "ess_tail_min", "divergences", "compile_s
     code_version=code_version(__name__, "inference.fit", *engine_modules()),
     io_manager_key="posteriors",
     checks={
-        "is_what_was_asked_for": "The file's table, lift tests, specification, seed and weeks are those of its version."
+        "is_what_was_asked_for": "The file's table, tests, specification, seed and weeks are those of its version.",
     },
+    check_specs=[
+        check_spec(
+            "keeps_its_contract",
+            "mmm_posterior",
+            "Every variable of the draws has the dimensions, labels and type of the specification, is finite, and lies "
+            "where its meaning allows.",
+            blocking=True,
+        )
+    ],
 )
 def mmm_posterior(
     context: dg.AssetExecutionContext,
@@ -107,8 +116,20 @@ def mmm_posterior(
             **rounded(figures),
             **run.metadata,
         },
-        check_results=[_is_what_was_asked_for(tree, table_version, spec, lift_tests)],
+        check_results=[
+            _is_what_was_asked_for(tree, table_version, spec, lift_tests),
+            _keeps_its_contract(tree),
+        ],
     )
+
+
+def _keeps_its_contract(tree: "DataTree") -> dg.AssetCheckResult:
+    """Whether a file that was there keeps the contract of this release: one that was fitted just now does."""
+    from mmm_core.posterior.contract import contract_faults
+
+    faults = contract_faults(tree)
+    found = f"{len(tree['posterior'].data_vars)} variables as the specification has them"
+    return check("keeps_its_contract", not faults, "\n".join(faults) or found)
 
 
 def _is_what_was_asked_for(

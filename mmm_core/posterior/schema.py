@@ -158,8 +158,18 @@ def check_posterior(tree: xr.DataTree, source: str = "posterior", kept: Path | N
 
 
 def save_posterior(tree: xr.DataTree, path: str | Path) -> Path:
-    """Write a posterior as netCDF, whole or not at all; its extension modules into a folder beside it."""
+    """Write a posterior as netCDF, whole or not at all; its extension modules into a folder beside it.
+
+    Raises:
+        InputError: it breaks its contract (`mmm_core.posterior.contract`); every variable at fault is named.
+    """
+    from mmm_core.posterior.contract import contract_faults
+
     check_posterior(tree)
+    if faults := contract_faults(tree):
+        raise InputError(
+            "\n".join([f"{path}: the posterior breaks its contract and is not written", *faults])
+        )
     path, signed = Path(path), with_digest(tree)
     _keep_extensions(spec_of(tree), extensions_folder(path))
     return write_whole(

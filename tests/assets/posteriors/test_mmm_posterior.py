@@ -6,6 +6,8 @@ import pytest
 
 from assets.posteriors.mmm_posterior import mmm_posterior
 from mmm_core.evidence.lift_test import LiftTest, TestedSpend, WeighedTest
+from mmm_core.posterior.integrity import with_digest
+from mmm_core.posterior.schema import load_posterior
 from tests.assets.vintage import VINTAGE, metadata
 from tests.fixtures_warehouse import checks, failure
 
@@ -17,6 +19,7 @@ def test_a_version_that_is_there_is_not_fitted_again(unfitted):
     result = unfitted.materialize(mmm_posterior)  # whose fit would fail
     assert result.success
     assert checks(result)["is_what_was_asked_for"].passed
+    assert checks(result)["keeps_its_contract"].passed
     assert unfitted.posteriors.current(VINTAGE) == version
     assert metadata(result, "mmm_posterior")["fitted"] is False
 
@@ -27,6 +30,18 @@ def test_a_file_that_is_not_what_its_name_says_fails_its_check(unfitted):
     assert not found.passed
     for words in ("table is another, not ", "spec_hash is other, not ", "the last 4 weeks were held out"):
         assert words in found.description
+
+
+def test_a_file_that_breaks_the_contract_stops_what_reads_it(unfitted):
+    """Of other hands: whatever this release writes has kept it."""
+    version = unfitted.put_posterior()
+    path = unfitted.posteriors.path(VINTAGE, version)
+    tree = load_posterior(path)
+    tree["posterior"]["sigma"].values[:] = -1.0
+    with_digest(tree).to_netcdf(path, engine="h5netcdf")
+    found = checks(unfitted.materialize(mmm_posterior))["keeps_its_contract"]
+    assert (found.passed, found.blocking) == (False, True)
+    assert found.description.startswith("posterior variable sigma: not above 0 in 40 of 40 values: ")
 
 
 def test_a_fit_that_fails_leaves_no_current_posterior(unfitted):
