@@ -86,12 +86,20 @@ def champion(
                 "gates": _gates(decision),
                 "model_version": run.model_version,
                 "posterior_version": run.posterior_version,
-                "champion": dg.MetadataValue.url(tracking.version_url(vintage.model, live)),
+                "champion": (
+                    "none"
+                    if live == "none"
+                    else dg.MetadataValue.url(tracking.version_url(vintage.model, live))
+                ),
                 **{f"alias/{alias}": after.get(alias, "none") for alias in ALIASES},
                 **run.run.metadata,
             },
             check_results=[
-                check(REVIEWED, reviewed == "passed", f"version {live}: review {reviewed}"),
+                check(
+                    REVIEWED,
+                    reviewed == "passed",
+                    "none is live" if live == "none" else f"version {live}: review {reviewed}",
+                ),
                 check(RULE, decision.promotes or not may_move, _ruling(decision, may_move)),
             ],
         )
@@ -118,7 +126,10 @@ def _outcome(version: str, live: str, may_move: bool, decision: "Decision") -> s
         return "live" if live == version else f"kept out: version {live} is of a later week"
     if decision.promotes:
         return "live"
-    stays = "live already, and stays so" if live == version else f"not promoted, version {live} stays live"
+    if live == version:
+        stays = "live already, and stays so"
+    else:
+        stays = "not promoted, " + ("none is live" if live == "none" else f"version {live} stays live")
     return f"{stays}: {decision.verdict}"
 
 

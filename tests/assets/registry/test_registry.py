@@ -115,10 +115,7 @@ def test_a_version_that_misses_a_threshold_is_neither_promoted_nor_published_unt
     assert not said.passed
     assert "90 % intervals hold 15% of the weeks" in said.description
     assert "promotion.accepted" in said.description
-    assert (
-        metadata(result, "champion")["outcome"]
-        == f"not promoted, version none stays live: refused: {COVERAGE}"
-    )
+    assert metadata(result, "champion")["outcome"] == f"not promoted, none is live: refused: {COVERAGE}"
     assert f"| {COVERAGE} | failed | 0.15 |" in metadata(result, "champion")["gates"]
 
     judged(stages, moved=[0.4, -0.4])
