@@ -20,6 +20,8 @@ from mmm_core.spec.model_spec import ModelSpec
 if TYPE_CHECKING:
     import pandera.xarray as px
 
+    Variable = px.DataVar | px.DataArraySchema | None
+
 DRAWS = ("chain", "draw")
 NOT_FINITE = "not finite"
 NOT_POSITIVE = "not above 0"
@@ -58,30 +60,28 @@ def posterior_contract(spec: ModelSpec, tree: xr.DataTree) -> dict[str, px.Datas
     """
     import pandera.xarray as px
 
-    given = tree["posterior"].data_vars
-    shapes = spec.shape_parameters
-    dims = {**POSTERIOR_DIMS, **{name: over for name, over in OPTIONAL_DIMS.items() if name in given}}
-    draws = {
+    present = tree["posterior"].data_vars
+    dims = {**POSTERIOR_DIMS, **{name: over for name, over in OPTIONAL_DIMS.items() if name in present}}
+    draws: dict[str, Variable] = {
         name: _variable((*DRAWS, *over), [_finite(), *_bounds(name, POSITIVE, NOT_NEGATIVE)])
         for name, over in dims.items()
     }
-    for name, channels in shapes.items():
-        draws[name] = _variable((*DRAWS, "channel"), [_finite(channels), *_supports(name, spec)])
-    data = {
+    for name, having in spec.shape_parameters.items():
+        draws[name] = _variable((*DRAWS, "channel"), [_finite(having), *_supports(name, spec)])
+    data: dict[str, Variable] = {
         name: _variable(
             over, _bounds(name, DATA_POSITIVE, DATA_NOT_NEGATIVE), "bool" if name == "observed" else "float64"
         )
         for name, over in DATA_DIMS.items()
     }
+    channels = {
+        "channel": _coordinate(np.array(spec.channels)),
+        "paid_channel": _coordinate(np.array(spec.paid)),
+    }
     known = tree["constant_data"].coords
-    over = {"channel": spec.channels, "paid_channel": spec.paid}
-    shared = {name: known[name].values for name in ("geo", "week", "term") if name in known}
-    channels = {name: _coordinate(np.array(values)) for name, values in over.items()}
+    shared = {name: _coordinate(known[name].values) for name in ("geo", "week", "term") if name in known}
     return {
-        "posterior": px.DatasetSchema(
-            data_vars=draws,
-            coords={**channels, **{name: _coordinate(values) for name, values in shared.items()}},
-        ),
+        "posterior": px.DatasetSchema(data_vars=draws, coords={**channels, **shared}),
         "sample_stats": px.DatasetSchema(
             data_vars={
                 "diverging": _variable(DRAWS, [], "bool"),
@@ -138,7 +138,7 @@ def _finite(channels: tuple[str, ...] | None = None) -> px.Check:
     """All draws are finite; `channels` are those that have the parameter, the others' are nan."""
 
     def holds(values: xr.DataArray) -> xr.DataArray:
-        finite = np.isfinite(values)
+        finite: xr.DataArray = xr.apply_ufunc(np.isfinite, values)
         return finite if channels is None else finite | ~values["channel"].isin(list(channels))
 
     return _check(holds, NOT_FINITE)
