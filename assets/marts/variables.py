@@ -14,6 +14,7 @@ def variables() -> dict[str, Any]:
     `gives` says which sources have a staging model of each kind, `amounts` whose sums are followed from the files on.
     """
     contracts = [contract for source in used_sources() for contract in connector(source).contracts]
+    calendar = sources().retail_calendar
     kinds: dict[str, list[str]] = {"media": [], "kpi": [], "controls": []}
     for contract in contracts:
         if contract.gives and contract.source not in kinds[contract.gives]:
@@ -31,4 +32,5 @@ def variables() -> dict[str, Any]:
         ],
         "currency": sources().currency,
         "unmapped_share": sources().unmapped_share,
+        "retail_calendar": calendar.variables if calendar else None,
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import yaml
 
 from assets.raw.contract import BAD_SHARE, BadRows
+from assets.raw.retail_calendar import RetailCalendar, read_retail_calendar
 from assets.resources.settings import sources_file
 from mmm_core.errors import InputError, nearest
 
@@ -49,11 +50,13 @@ class Sources:
     Attributes:
         currency: of every amount in the marts, ISO 4217.
         unmapped_share: share of a week's spend that may be unmapped before marts are stopped.
+        retail_calendar: the company's own year of weeks; None where none is stated.
         used: the sources, by name, in the order of the file.
     """
 
     currency: str
     unmapped_share: float
+    retail_calendar: RetailCalendar | None
     used: Mapping[str, Source]
 
 
@@ -81,7 +84,7 @@ def read_sources(keys: Any, path: str) -> Sources:
     from assets.raw.connector import known_connectors
     from assets.raw.kinds import CURRENCIES
 
-    expected = ("currency", "unmapped_share", "sources")
+    expected = ("currency", "unmapped_share", "retail_calendar", "sources")
     if not isinstance(keys, dict) or not isinstance(keys.get("sources"), dict):
         raise InputError(f"{path}: it must name `currency:` and, under `sources:`, the sources you have")
     if unknown := [key for key in keys if key not in expected]:
@@ -102,7 +105,9 @@ def read_sources(keys: Any, path: str) -> Sources:
     share = keys.get("unmapped_share", UNMAPPED_SHARE)
     if not _is_share(share):
         raise InputError(f"{path}: unmapped_share: {share!r} is no share from 0 to 1")
-    return Sources(currency, share, {**used, **{name: Source(name) for name in ALWAYS if name not in used}})
+    calendar = read_retail_calendar(keys.get("retail_calendar"), f"{path}: retail_calendar")
+    always = {name: Source(name) for name in ALWAYS if name not in used}
+    return Sources(currency, share, calendar, {**used, **always})
 
 
 def _source(name: str, entry: Any, where: str) -> Source:

@@ -52,6 +52,27 @@ def test_a_source_is_a_word_or_keys():
         ),
         ("sources: {tv: {bad_share: 5}}", "sources.tv.bad_share: 5 is no share from 0 to 1"),
         ("unmapped_share: 3\nsources: {}", "unmapped_share: 3 is no share from 0 to 1"),
+        (
+            "retail_calendar: {week_begins: saturday, pattern: 4-4-5, year_begins_nearest: 02-01}\nsources: {}",
+            "retail_calendar.week_begins: 'saturday' is none of: monday, sunday",
+        ),
+        (
+            "retail_calendar: {week_begins: sunday, pattern: 5-5-3, year_begins_nearest: 02-01}\nsources: {}",
+            "retail_calendar.pattern: '5-5-3' is none of: 4-4-5, 4-5-4, 5-4-4",
+        ),
+        (
+            "retail_calendar: {week_begins: sunday, pattern: 4-4-5, year_begins_nearest: 02-29}\nsources: {}",
+            "retail_calendar.year_begins_nearest: '02-29' is no day of every year",
+        ),
+        (
+            "retail_calendar: {week_begins: sunday, pattern: 4-4-5}\nsources: {}",
+            "retail_calendar: year_begins_nearest must be stated",
+        ),
+        ("retail_calendar: 4-4-5\nsources: {}", "retail_calendar: '4-4-5' is no calendar: state week_begins"),
+        (
+            "retail_calendar: {week_begin: sunday}\nsources: {}",
+            "retail_calendar.week_begin: no such key: did you mean 'week_begins'",
+        ),
         ("curency: USD\nsources: {reference: landing}", "curency: no such key: did you mean 'currency'"),
         ("currency: US$\nsources: {reference: landing}", r"currency: US\$ is no currency of ISO 4217"),
     ],
@@ -59,3 +80,10 @@ def test_a_source_is_a_word_or_keys():
 def test_a_fault_of_the_file_is_named(text, message):
     with pytest.raises(InputError, match=message):
         read(text)
+
+
+def test_a_retail_calendar_is_what_dbt_is_told():
+    stated = "retail_calendar: {week_begins: sunday, pattern: 4-5-4, year_begins_nearest: 02-01}\nsources: {}"
+    calendar = read(stated).retail_calendar
+    assert calendar.variables == {"weekday": 7, "pattern": [4, 5, 4], "month": 2, "day": 1}
+    assert read("sources: {}").retail_calendar is None
