@@ -2,16 +2,19 @@
 
 Great Expectations reads data frames, and has no engine for DuckDB. So the columns that a suite names are handed over in
 batches of `ROWS`, which bounds the memory whatever the size of the table, and what each batch says is added up. Nothing
-is sampled. The rows that count are those that no later export holds.
+is sampled. The rows that count are those that no later export holds. What met everything is not asked twice
+(`assets.raw.asked_before`): the work of a load grows with what came, not with what is there.
 """
 
 import datetime as dt
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assets.raw.expectations import Suite
+from assets.raw.asked_before import before, groups, note
+from assets.raw.contract import Contract
+from assets.raw.expectations import SEVERITIES, Suite
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,11 +45,51 @@ class Outcome:
 
 
 def validate(connection: "duckdb.DuckDBPyConnection", suite: Suite, today: dt.date) -> tuple[Outcome, ...]:
-    """Run a suite on a raw table: what became of each expectation; of a table without rows nothing was asked.
+    """What becomes of each expectation of a raw table; of a table without rows nothing is asked.
 
     Args:
         today: `$PARAMETER: tomorrow` in a suite is the day after it, where it may be today already.
     """
+    stands = before(connection, suite)
+    if not stands.files:
+        return _all_stand(suite, stands.asked) if any(stands.asked) else ()
+    ask = _asking(suite, today)
+    results, examples = None, [[] for _ in suite.expectations]  # type: ignore[var-annotated]
+    asked = stands.asked
+    for files in groups(stands.files, ROWS):
+        of_group = None
+        for rows in _batches(connection, suite, [file.name for file in files]):
+            found = ask(rows)
+            for shown, each in zip(examples, found.results, strict=True):
+                shown += _examples(each.result, rows)[: SHOWN - len(shown)]
+            of_group = _added(of_group, found) if of_group else found
+        if of_group is None or all(_is_met(each) for each in of_group.results):
+            counts = (
+                [_asked(each) for each in of_group.results] if of_group else [0] * len(suite.expectations)
+            )
+            note(connection, suite, files, counts)
+            asked = [one + more for one, more in zip(asked, counts, strict=True)]
+        else:
+            results = _added(results, of_group) if results else of_group
+    if results is None:
+        return _all_stand(suite, asked) if any(asked) else ()
+    return tuple(
+        _outcome(expectation, result, shown, met)
+        for expectation, result, shown, met in zip(
+            suite.expectations, results.results, examples, asked, strict=True
+        )
+    )
+
+
+def _all_stand(suite: Suite, asked: Sequence[int]) -> tuple[Outcome, ...]:
+    return tuple(
+        Outcome(each["description"], each["type"], each.get("severity", SEVERITIES[0]), True, rows)
+        for each, rows in zip(suite.expectations, asked, strict=True)
+    )
+
+
+def _asking(suite: Suite, today: dt.date) -> "Callable[[pd.DataFrame], Any]":
+    """What asks a batch of rows."""
     great_expectations = _great_expectations()
     from great_expectations.core.expectation_suite import ExpectationSuite
 
@@ -58,19 +101,12 @@ def validate(connection: "duckdb.DuckDBPyConnection", suite: Suite, today: dt.da
         name=suite.contract.name, expectations=[dict(each) for each in suite.expectations]
     )
     parameters = {"tomorrow": dt.datetime.combine(today, dt.time()) + dt.timedelta(days=1)}
-    results, examples = None, [[] for _ in suite.expectations]  # type: ignore[var-annotated]
-    for rows in _batches(connection, suite):
+
+    def ask(rows: "pd.DataFrame") -> Any:
         batch = whole.get_batch(batch_parameters={"dataframe": rows})
-        found = batch.validate(expected, expectation_parameters=parameters, result_format="SUMMARY")
-        for shown, each in zip(examples, found.results, strict=True):
-            shown += _examples(each.result, rows)[: SHOWN - len(shown)]
-        results = _added(results, found) if results else found
-    if results is None:
-        return ()
-    return tuple(
-        _outcome(expectation, result, shown)
-        for expectation, result, shown in zip(suite.expectations, results.results, examples, strict=True)
-    )
+        return batch.validate(expected, expectation_parameters=parameters, result_format="SUMMARY")
+
+    return ask
 
 
 def _great_expectations() -> Any:
@@ -81,19 +117,40 @@ def _great_expectations() -> Any:
     return great_expectations
 
 
-def _batches(connection: "duckdb.DuckDBPyConnection", suite: Suite) -> "Iterator[pd.DataFrame]":
+def _batches(
+    connection: "duckdb.DuckDBPyConnection", suite: Suite, files: list[str]
+) -> "Iterator[pd.DataFrame]":
+    """The rows of some files that count, the columns that the suite names."""
     contract = suite.contract
     columns = ", ".join(f'"{name}"' for name in suite.columns)
-    grain = ", ".join(f'"{name}"' for name in contract.grain)
+    of_files = f"select * from raw.{contract.name} where _file in (select unnest($files))"
     overruled = connection.execute(
-        "select 1 from raw.landing_overruled where source_table = ? limit 1", [contract.name]
+        "select 1 from raw.landing_overruled where source_table = $table and file in (select unnest($files)) limit 1",
+        {"table": contract.name, "files": files},
     ).fetchone()
-    latest = f"row_number() over (partition by {grain} order by _export_order desc, _row desc) = 1"
-    counts = f" qualify {latest}" if overruled else ""
-    rows = connection.execute(f"select {columns}, _file, _row from raw.{contract.name}{counts}")
+    if overruled:
+        grain = ", ".join(f'"{name}"' for name in contract.grain)
+        of_files = (
+            f"select * from (select * from raw.{contract.name} where {_beside(contract)} qualify "
+            f"row_number() over (partition by {grain} order by _export_order desc, _row desc) = 1) "
+            "where _file in (select unnest($files))"
+        )
+    rows = connection.execute(f"select {columns}, _file, _row from ({of_files})", {"files": files})
     for batch in rows.to_arrow_reader(ROWS):
         if batch.num_rows:
             yield batch.to_pandas(date_as_object=False)
+
+
+def _beside(contract: Contract) -> str:
+    """A bound on the rows that may hold what the rows of some files hold: DuckDB leaves the others unread."""
+    period = contract.period
+    if period is None or period.start not in contract.grain:
+        return "true"
+    bounds = (
+        f'(select {bound}("{period.start}") from raw.{contract.name} where _file in (select unnest($files)))'
+        for bound in ("min", "max")
+    )
+    return f'"{period.start}" between ' + " and ".join(bounds)
 
 
 def _examples(result: dict[str, Any], rows: "pd.DataFrame") -> list[str]:
@@ -136,17 +193,28 @@ def _added(one: Any, other: Any) -> Any:
     return one
 
 
-def _outcome(expectation: dict[str, Any], result: Any, examples: list[str]) -> Outcome:
-    severity = expectation.get("severity", "critical")
+def _asked(result: Any) -> int:
+    """How many rows an expectation was asked of."""
     found = result.result or {}
-    missing = found.get("missing_count", 0) or 0
+    return int(found.get("element_count", 0) - (found.get("missing_count", 0) or 0))
+
+
+def _is_met(result: Any) -> bool:
+    """Whether it was met by every row, whatever share it lets pass."""
+    return bool(result.success and result.result and not result.result.get("unexpected_count"))
+
+
+def _outcome(expectation: dict[str, Any], result: Any, examples: list[str], met_before: int) -> Outcome:
+    found = result.result or {}
+    rows, unexpected = _asked(result) + met_before, found.get("unexpected_count", 0)
+    mostly = expectation["kwargs"].get("mostly", 1)
     return Outcome(
         expectation["description"],
         expectation["type"],
-        severity,
-        bool(result.success),
-        found.get("element_count", 0) - missing,
-        found.get("unexpected_count", 0),
+        expectation.get("severity", SEVERITIES[0]),
+        bool(found) and unexpected <= (1 - mostly + 1e-12) * rows,
+        rows,
+        unexpected,
         tuple(examples),
         "" if found else _error(result.exception_info),
     )

@@ -1,6 +1,8 @@
 """Suites of Great Expectations: each fails on bad input, is asked of every row that counts, and links its page."""
 
+import dataclasses
 import datetime as dt
+from itertools import chain
 
 import duckdb
 import pytest
@@ -14,6 +16,7 @@ from assets.raw.expectation_check import results, specs
 from assets.raw.expectation_pages import folder, outcomes
 from assets.raw.expectations import FILE, Suite, read_suite, suite_of
 from assets.raw.ingest import make_table
+from assets.raw.versions import brought_up_to_date
 from mmm_core.errors import InputError
 
 TODAY = dt.date(2026, 1, 5)
@@ -29,8 +32,14 @@ GOOGLE = suite_of(CONTRACTS["google_ads__campaign_stats"])
 @pytest.fixture
 def raw():
     with duckdb.connect() as connection:
-        connection.execute("create schema raw; create table raw.landing_overruled (source_table varchar)")
+        connection.execute("create schema raw")
         yield connection
+
+
+def table_of(connection, contract):
+    """An empty raw table, with what a load keeps of its days."""
+    make_table(connection, contract)
+    brought_up_to_date(connection, contract, ())
 
 
 def insert(connection, contract, *rows):
@@ -47,9 +56,10 @@ def insert(connection, contract, *rows):
         cells = {name: row.get(name, usual.get(kind)) for name, kind in kinds.items()}
         values = ", ".join(f"cast(? as {SQL_TYPES[kind]})" for kind in kinds.values())
         connection.execute(
-            f"insert into raw.{contract.name} values ({values}, 'a.csv', {number}, 'd', {row.get('order', 1)}, now())",
-            [*cells.values()],
+            f"insert into raw.{contract.name} values ({values}, ?, {number}, 'd', {row.get('order', 1)}, now())",
+            [*cells.values(), row.get("file", "a.csv")],
         )
+    brought_up_to_date(connection, contract, {row.get("file", "a.csv") for row in rows})
 
 
 def offence(expectation):
@@ -64,7 +74,7 @@ def offence(expectation):
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.contract.name)
 def test_every_expectation_that_is_shipped_passes_good_rows_and_fails_on_bad_ones(raw, suite):
-    make_table(raw, suite.contract)
+    table_of(raw, suite.contract)
     assert validation.validate(raw, suite, TODAY) == ()  # nothing to ask
     insert(raw, suite.contract, {}, *map(offence, suite.expectations))
     done = validation.validate(raw, suite, TODAY)
@@ -73,6 +83,7 @@ def test_every_expectation_that_is_shipped_passes_good_rows_and_fails_on_bad_one
         assert (outcome.met, outcome.rows, outcome.unexpected, outcome.error) == (False, rows, 1, "")
         assert outcome.examples[0].startswith("a.csv row ")
     raw.execute(f"delete from raw.{suite.contract.name} where _row > 2")
+    brought_up_to_date(raw, suite.contract, {"a.csv"})
     assert all(outcome.met for outcome in validation.validate(raw, suite, TODAY))
 
 
@@ -90,20 +101,66 @@ def test_ad_platforms_and_shops_have_a_suite():
 
 
 def test_batches_add_up_to_the_whole_and_rows_that_a_later_export_holds_do_not_count(raw, monkeypatch):
-    make_table(raw, GOOGLE.contract)
+    table_of(raw, GOOGLE.contract)
     rows = [{"campaign_id": str(number)} for number in range(7)]
     rows[1] |= {"clicks": "11"}
     rows[5] |= {"clicks": "12", "cost_micros": "-1"}
-    insert(raw, GOOGLE.contract, *rows, {"campaign_id": "1", "order": 2})
+    insert(raw, GOOGLE.contract, *rows)
     whole = validation.validate(raw, GOOGLE, TODAY)
     monkeypatch.setattr(validation, "ROWS", 2)
     assert validation.validate(raw, GOOGLE, TODAY) == whole
     spend, day, clicks, currency = whole
     assert (spend.unexpected, day.unexpected, clicks.unexpected, currency.unexpected) == (1, 0, 2, 0)
-    assert (clicks.rows, clicks.examples) == (8, ("a.csv row 3: 10 and 11", "a.csv row 7: 10 and 12"))
-    raw.execute(f"insert into raw.landing_overruled values ('{GOOGLE.contract.name}')")
+    assert (clicks.rows, clicks.examples) == (7, ("a.csv row 3: 10 and 11", "a.csv row 7: 10 and 12"))
+    insert(raw, GOOGLE.contract, {"campaign_id": "1", "order": 2, "file": "b.csv"})
     counted = validation.validate(raw, GOOGLE, TODAY)[2]
     assert (counted.rows, counted.unexpected) == (7, 1)
+
+
+def test_what_met_everything_is_asked_again_only_where_other_rows_of_it_count(raw, monkeypatch):
+    table_of(raw, GOOGLE.contract)
+    monkeypatch.setattr(validation, "ROWS", 4)
+    asked = []
+    batches = validation._batches
+    monkeypatch.setattr(validation, "_batches", lambda *args: (asked.append(args[2]), batches(*args))[1])
+
+    def validate(suite=GOOGLE):
+        asked.clear()
+        return validation.validate(raw, suite, TODAY), [*asked]
+
+    for number, file in enumerate(["a.csv", "b.csv", "c.csv"]):
+        insert(raw, GOOGLE.contract, *({"campaign_id": f"{number}{n}", "file": file} for n in range(2)))
+    first, of = validate()
+    assert of == [["a.csv", "b.csv"], ["c.csv"]]
+    assert all(outcome.met and outcome.rows == 6 for outcome in first)
+    assert validate() == (first, [])
+
+    insert(raw, GOOGLE.contract, {"campaign_id": "9", "clicks": "99", "file": "d.csv"})
+    for _ in range(2):  # what is not met is asked every time
+        found, of = validate()
+        assert of == [["d.csv"]]
+        assert (found[2].met, found[2].rows, found[2].unexpected) == (False, 7, 1)
+    # A later export holds a row of b.csv: the group of b.csv has other rows that count.
+    insert(raw, GOOGLE.contract, {"campaign_id": "10", "order": 2, "file": "e.csv"})
+    found, of = validate()
+    assert sorted(chain(*of)) == ["a.csv", "b.csv", "d.csv", "e.csv"]
+    assert found[0].rows == 7
+    # Another row of b.csv instead: as many rows are overruled as before, but others.
+    raw.execute(f"delete from raw.{GOOGLE.contract.name} where _file = 'e.csv'")
+    insert(raw, GOOGLE.contract, {"campaign_id": "11", "order": 2, "file": "e.csv"})
+    assert "b.csv" in chain(*validate()[1])
+    stricter = dataclasses.replace(GOOGLE, digest="other")
+    assert len([*chain(*validate(stricter)[1])]) == 5
+
+
+def test_with_and_without_what_was_asked_before_the_answer_is_the_same(raw):
+    table_of(raw, GOOGLE.contract)
+    for number in range(4):
+        rows = [{"campaign_id": f"{n}", "clicks": f"{n + 2 * number}", "order": number} for n in range(5)]
+        insert(raw, GOOGLE.contract, *({**row, "file": f"{number}.csv"} for row in rows[number:]))
+        found = validation.validate(raw, GOOGLE, TODAY)
+        raw.execute("delete from raw.landing_expectations")
+        assert validation.validate(raw, GOOGLE, TODAY) == found
 
 
 def test_a_share_of_rows_may_be_allowed(raw):
@@ -112,7 +169,7 @@ campaign_stats:
   - {type: expect_column_values_to_be_between, kwargs: {column: clicks, max_value: 9, mostly: 0.5}, description: Few.}
 """)
     suite = read_suite(GOOGLE.contract, keys, connector("google_ads").folder / FILE)
-    make_table(raw, suite.contract)
+    table_of(raw, suite.contract)
     insert(raw, suite.contract, {"clicks": "1"}, {})
     assert validation.validate(raw, suite, TODAY)[0].met
     insert(raw, suite.contract, {})
@@ -126,7 +183,7 @@ def test_an_expectation_that_cannot_be_asked_is_not_met(raw):
         "description": "A pattern.",
     }
     suite = Suite(GOOGLE.contract, (wrong,), ("campaign_name",), "d")
-    make_table(raw, suite.contract)
+    table_of(raw, suite.contract)
     insert(raw, suite.contract, {})
     (found,) = validation.validate(raw, suite, TODAY)
     assert not found.met
@@ -134,7 +191,7 @@ def test_an_expectation_that_cannot_be_asked_is_not_met(raw):
 
 
 def test_the_check_names_rows_links_the_page_and_is_not_run_again_for_nothing(raw, tmp_path, monkeypatch):
-    make_table(raw, GOOGLE.contract)
+    table_of(raw, GOOGLE.contract)
     insert(raw, GOOGLE.contract, {"clicks": "11"})
     warehouse = tmp_path / "warehouse.duckdb"
 
@@ -175,7 +232,7 @@ def test_the_check_names_rows_links_the_page_and_is_not_run_again_for_nothing(ra
 def test_what_is_damaged_or_gone_is_made_again_and_stops_no_load(raw, tmp_path, damage):
     other = suite_of(CONTRACTS["linkedin_ads__ad_analytics_by_campaign"])
     for suite in (GOOGLE, other):
-        make_table(raw, suite.contract)
+        table_of(raw, suite.contract)
         insert(raw, suite.contract, {})
         outcomes(raw, tmp_path / "warehouse.duckdb", suite, "1")
     page = folder(tmp_path / "warehouse.duckdb") / f"{GOOGLE.contract.name}.html"
@@ -189,7 +246,7 @@ def test_what_is_damaged_or_gone_is_made_again_and_stops_no_load(raw, tmp_path, 
 
 
 def test_a_page_asks_no_other_server_and_writes_values_as_text(raw, tmp_path):
-    make_table(raw, GOOGLE.contract)
+    table_of(raw, GOOGLE.contract)
     insert(raw, GOOGLE.contract, {"currency_code": "<b>"})
     outcomes(raw, tmp_path / "warehouse.duckdb", GOOGLE, "1")
     page = (folder(tmp_path / "warehouse.duckdb") / f"{GOOGLE.contract.name}.html").read_text()
@@ -200,7 +257,7 @@ def test_a_page_asks_no_other_server_and_writes_values_as_text(raw, tmp_path):
 
 
 def test_a_table_without_rows_has_a_page_that_says_so(raw, tmp_path):
-    make_table(raw, GOOGLE.contract)
+    table_of(raw, GOOGLE.contract)
     assert outcomes(raw, tmp_path / "warehouse.duckdb", GOOGLE, "1") == ()
     place = folder(tmp_path / "warehouse.duckdb")
     assert "The table has no rows." in (place / f"{GOOGLE.contract.name}.html").read_text()
