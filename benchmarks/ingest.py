@@ -55,7 +55,7 @@ class Platform:
     unit: int = 1
 
 
-_DELIVERED = "hash(day, campaign, part, 1) % 50000 as impressions, hash(day, campaign, part, 2) % 900"
+_DELIVERED = "impressions, clicks"
 _SPEND = "cast(hash(day, campaign, part, 3) % 500000 as decimal(18, 2)) / 100"
 PLATFORMS = (
     Platform(
@@ -155,7 +155,8 @@ def export(landing: Path, rows: int, first: date, days: int) -> tuple[int, Decim
                     select {platform.columns} from (
                         select date '{day}' + cast(i // {campaigns * platform.each} as int) as day,
                             i // {platform.each} % {campaigns} as campaign, i % {platform.each} as part,
-                            hash(i, 1) % 50000 as impressions, hash(i, 2) % 900 as clicks
+                            hash(i, 1) % 50000 as impressions,
+                            hash(i, 1) % 50000 * (hash(i, 2) % 100) // 1000 as clicks
                         from range({count * campaigns * platform.each}) as t(i)
                     )
                 """

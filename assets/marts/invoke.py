@@ -30,6 +30,7 @@ def invoke(
     target: Path,
     manifest: "Manifest | None" = None,
     listener: "Callable[[Any], None] | None" = None,
+    made_by: str = "",
 ) -> "dbtRunnerResult":
     """A dbt command, from its start to its end.
 
@@ -37,6 +38,7 @@ def invoke(
         target: the folder that dbt writes to.
         manifest: what dbt parsed before; None parses the project.
         listener: is given every event of dbt from level info on, in whichever thread it happens.
+        made_by: what incremental models are made by, beside their rows; it is noted with them.
 
     Raises:
         BaseException: a signal that came meanwhile; the query at work is cancelled and the warehouse closed. What dbt
@@ -45,7 +47,7 @@ def invoke(
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    with dbt_environment(warehouse_path, target), without_debug_events():
+    with dbt_environment(warehouse_path, target, made_by), without_debug_events():
         try:
             told = ["--vars", dumps(variables())]
             done = dbtRunner(manifest, [listener] if listener else []).invoke([*QUIETLY, *arguments, *told])
@@ -76,11 +78,12 @@ def without_debug_events() -> Iterator[None]:
 
 
 @contextmanager
-def dbt_environment(warehouse_path: str, target: Path | None = None) -> Iterator[None]:
+def dbt_environment(warehouse_path: str, target: Path | None = None, made_by: str = "") -> Iterator[None]:
     """What dbt reads from the environment: the warehouse of profiles.yml, its folders, no telemetry."""
     target = target or target_dir()
     settings = {
         "MMM_WAREHOUSE_PATH": warehouse_path,
+        "MMM_MADE_BY": made_by,
         "DBT_PROJECT_DIR": str(PROJECT_DIR),
         "DBT_PROFILES_DIR": str(PROJECT_DIR),
         "DBT_TARGET_PATH": str(target),

@@ -39,7 +39,7 @@ _parsed_here: "dict[tuple[str, str], Manifest]" = {}  # by fingerprint and name 
 
 def fingerprint(folder: Path = PROJECT_DIR) -> str:
     """Hash of all that dbt reads: files, variables, versions of it and its macros, the environment it is parsed for."""
-    versions = [version(name) for name in ("dbt-core", "dbt-adapters", "dbt-duckdb")]
+    versions = [version(name) for name in ("dbt-core", "dbt-adapters", "dbt-duckdb", "duckdb")]
     digest = hashlib.sha256(" ".join([*versions, environment_name(), dumps(variables())]).encode())
     for path in files_of(folder):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())

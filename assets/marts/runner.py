@@ -20,7 +20,7 @@ from dagster_dbt.asset_utils import (
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from assets.marts.invoke import invoke, target_dir
-from assets.marts.project import dbt_manifest
+from assets.marts.project import dbt_manifest, fingerprint
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -30,6 +30,7 @@ RESULTS = {"LogSeedResult", "LogModelResult", "LogTestResult"}
 # Nothing of the JSON files that dbt can write is read, and of its log, the lines that `tell` prints: dbt itself formats
 # ten times as many, and then drops them.
 BUILD = ("--no-write-json", "--log-level", "none", "build", "--exclude-resource-type", "unit_test")
+INCREMENTAL = "int_media_daily"  # its comment in the warehouse says what made it
 TOLD = {"info", "warn", "error"}
 
 
@@ -102,11 +103,24 @@ def build(context: dg.AssetExecutionContext, warehouse_path: str) -> DbtBuild:
 
     with raise_interrupts_as(KeyboardInterrupt):  # which dbt knows: it cancels its queries and ends
         parsed = dbt_manifest(warehouse_path)
-        done = invoke(
-            [*BUILD, *_selection(context, manifest, translator)], warehouse_path, target, parsed, listen
-        )
+        made_by = fingerprint()
+        anew = ["--full-refresh"] if is_made_otherwise(warehouse_path, made_by) else []
+        arguments = [*BUILD, *anew, *_selection(context, manifest, translator)]
+        done = invoke(arguments, warehouse_path, target, parsed, listen, made_by)
     failure = None if done.success else _failure(done, errors)
     return DbtBuild(context, manifest, translator, project, target, reported, _compiled_tests(done), failure)
+
+
+def is_made_otherwise(warehouse_path: str, made_by: str) -> bool:
+    """Whether an incremental model was made by something else than would make it now, but for its rows."""
+    import duckdb
+
+    with duckdb.connect(warehouse_path) as connection:
+        made = connection.execute(
+            "select comment from duckdb_tables() where schema_name = 'intermediate' and table_name = ?",
+            [INCREMENTAL],
+        ).fetchone()
+    return made is not None and made[0] != made_by
 
 
 def tell(event: Any) -> None:

@@ -24,7 +24,9 @@ RESULTS_WRITERS = {
     )
 } | {"belief_changes": "weekly_report"}
 # Tables that the loader keeps beside the ledger of files.
-OF_THE_LEDGER = {"landing_overruled": "landing_files", "landing_quarantine": "landing_files"}
+OF_THE_LEDGER = dict.fromkeys(
+    ["landing_days", "landing_shared_days", "landing_overruled", "landing_quarantine"], "landing_files"
+)
 
 
 class LayerTranslator(DagsterDbtTranslator):

@@ -1,10 +1,21 @@
-{#- A row of several days becomes one a day, with the columns `activity_date` and `days_covered`. -#}
+{#-
+    A row of several days becomes one a day, with the columns `activity_date` and `days_covered`. Rows of one day, nearly
+    all of most tables, stay apart: who asks for some days has DuckDB leave the others of them unread.
+-#}
 {% macro days_covered(relation, first_day, last_day) -%}
+    select
+        *,
+        {{ first_day }} as activity_date,
+        1 as days_covered
+    from {{ relation }}
+    where {{ first_day }} = {{ last_day }}
+    union all
     select
         *,
         cast(unnest(generate_series({{ first_day }}, {{ last_day }}, interval 1 day)) as date) as activity_date,
         {{ last_day }} - {{ first_day }} + 1 as days_covered
     from {{ relation }}
+    where {{ first_day }} < {{ last_day }}
 {%- endmacro %}
 
 {#-

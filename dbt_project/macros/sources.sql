@@ -6,13 +6,16 @@
 {#-
     One model of every used source that gives something, under each other: `stg_<source>__<what>`. A connector that gives
     media, KPIs or controls has a staging model of that name with the columns of its kind, and nothing else need know it.
+
+    changed  where only some weeks are asked for, what changed_weeks() found
 -#}
-{% macro all_sources(what, columns) -%}
+{% macro all_sources(what, columns, changed=none) -%}
     {% for source in var('gives')[what] -%}
         select
             '{{ source }}' as source,
             {{ columns | join(', ') }}
         from {{ ref('stg_' ~ source ~ '__' ~ what) }}
+        {{ _of_days(source, changed) }}
         {{ 'union all' if not loop.last }}
     {% else -%}
         select
@@ -20,4 +23,28 @@
             null as {{ columns | join(', null as ') }}
         where false
     {% endfor %}
+{%- endmacro %}
+
+{#-
+    The days of a source's changed weeks, week after week as one stretch: DuckDB leaves rows of other days unread. All days
+    where the source changed as a whole.
+-#}
+{% macro _of_days(source, changed) -%}
+    {% set found = (changed or []) | selectattr('source', 'equalto', source) -%}
+    {% set of_source = found | map(attribute='week_start') | list -%}
+    {% if changed is not none and none not in of_source -%}
+        {% set stretches = [] -%}
+        {% for week in of_source | sort -%}
+            {% if stretches and (week - stretches[-1].last).days == 7 -%}
+                {% do stretches[-1].update(last=week) -%}
+            {% else -%}
+                {% do stretches.append({'first': week, 'last': week}) -%}
+            {% endif -%}
+        {% endfor -%}
+        {% set bounds = [] -%}
+        {% for each in stretches -%}
+            {% do bounds.append("activity_date between date '" ~ each.first ~ "' and date '" ~ each.last ~ "' + 6") -%}
+        {% endfor -%}
+        {{ return('where ' ~ (bounds | join(' or ') or 'false')) }}
+    {%- endif %}
 {%- endmacro %}

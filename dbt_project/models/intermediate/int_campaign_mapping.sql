@@ -62,6 +62,7 @@ matched as (
 )
 
 select
+    {{ campaign_key('matched') }} as campaign_key,
     matched.source,
     matched.account,
     matched.booking,

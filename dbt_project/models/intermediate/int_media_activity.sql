@@ -12,16 +12,7 @@ with mapped as (
             case when media.currency is null then 'its currency is not known' end
         ) as unmapped_because
     from {{ ref('int_media_daily') }} as media
-    inner join {{ ref('int_campaign_mapping') }} as mapping
-        on
-            media.source = mapping.source
-            and media.account is not distinct from mapping.account
-            and media.booking is not distinct from mapping.booking
-            and media.campaign_type is not distinct from mapping.campaign_type
-            and media.network is not distinct from mapping.network
-            and media.stated_market is not distinct from mapping.stated_market
-            and media.stated_geo is not distinct from mapping.stated_geo
-            and media.stated_channel is not distinct from mapping.stated_channel
+    inner join {{ ref('int_campaign_mapping') }} as mapping on media.campaign_key = mapping.campaign_key
 )
 
 select

@@ -1,31 +1,64 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ forget_changed_weeks() }}",
+        post_hook="{{ note_what_made_it() }}",
+    )
+}}
 -- One shape for every source: what was spent and delivered by day, campaign, type and network, in the account's
 -- currency, with the market, geo and channel that the source itself states, if any.
 -- Amounts are added up as decimals: the sum is exact, so it does not depend on the order of the rows.
+-- A build after the first one works out the weeks of a source whose raw rows are others than before (changed_weeks).
+{%- set changed = changed_weeks() %}
+{%- set versions = (changed or []) | map(attribute='version') | join(', ') %}
 {%- set columns = [
     'account_id', 'booking', 'campaign_type', 'network', 'market', 'geo', 'channel', 'activity_date', 'currency',
     'spend', 'impressions', 'clicks', 'conversions', 'conversion_value',
 ] %}
 
 with media as (
-    {{ all_sources('media', columns) }}
+    {{ all_sources('media', columns, changed) }}
+),
+
+daily as (
+    select
+        source,
+        cast(account_id as varchar) as account,
+        cast(booking as varchar) as booking,
+        cast(campaign_type as varchar) as campaign_type,
+        cast(network as varchar) as network,
+        cast(market as varchar) as stated_market,
+        cast(geo as varchar) as stated_geo,
+        cast(channel as varchar) as stated_channel,
+        cast(activity_date as date) as activity_date,
+        {{ week_start('activity_date') }} as week_start,
+        cast(currency as varchar) as currency,
+        cast(sum(cast(spend as decimal(18, 6))) as double) as spend_local,
+        cast(sum(cast(impressions as decimal(18, 6))) as double) as impressions,
+        cast(sum(clicks) as bigint) as clicks,
+        cast(sum(cast(conversions as decimal(18, 6))) as double) as conversions,
+        cast(sum(cast(conversion_value as decimal(18, 6))) as double) as conversion_value_local
+    from media
+    group by all
 )
 
 select
-    source,
-    cast(account_id as varchar) as account,
-    cast(booking as varchar) as booking,
-    cast(campaign_type as varchar) as campaign_type,
-    cast(network as varchar) as network,
-    cast(market as varchar) as stated_market,
-    cast(geo as varchar) as stated_geo,
-    cast(channel as varchar) as stated_channel,
-    cast(activity_date as date) as activity_date,
-    {{ week_start('activity_date') }} as week_start,
-    cast(currency as varchar) as currency,
-    cast(sum(cast(spend as decimal(18, 6))) as double) as spend_local,
-    cast(sum(cast(impressions as decimal(18, 6))) as double) as impressions,
-    cast(sum(clicks) as bigint) as clicks,
-    cast(sum(cast(conversions as decimal(18, 6))) as double) as conversions,
-    cast(sum(cast(conversion_value as decimal(18, 6))) as double) as conversion_value_local
-from media
-group by all
+    {{ campaign_key('daily') }} as campaign_key,
+    daily.*,
+    weeks.version as week_version,
+    wholes.version as source_version
+from daily
+left join {{ ref('int_media_weeks') }} as weeks
+    on
+        daily.source = weeks.source
+        and daily.week_start = weeks.week_start
+left join {{ ref('int_media_weeks') }} as wholes
+    on
+        daily.source = wholes.source
+        and wholes.week_start = date '0001-01-01'
+{%- if changed %}
+    where coalesce(weeks.version, 0) in ({{ versions }}) or wholes.version in ({{ versions }})
+{%- elif changed is not none %}
+    where false
+{%- endif %}

@@ -1,25 +1,35 @@
 -- Spend that no model can have, campaign by campaign: it is in no other mart.
-with activity as (
-    select * from {{ ref('int_media_activity') }}
+with by_currency as (
+    select
+        week_start,
+        currency,
+        {{ added_up('spend_local') }} as spend_local
+    from {{ ref('int_media_activity') }}
+    group by week_start, currency
+),
+
+weeks as (
+    select
+        by_currency.week_start,
+        sum({{ at_rate('by_currency.spend_local', 'by_currency.currency') }} order by by_currency.currency) as spend
+    from by_currency
+    left join {{ ref('int_exchange_rates') }} as rates
+        on
+            by_currency.currency = rates.currency
+            and by_currency.week_start = rates.week_start
+    group by by_currency.week_start
 ),
 
 converted as (
     select
         activity.*,
         {{ at_rate('activity.spend_local', 'activity.currency') }} as spend
-    from activity
+    from {{ ref('int_media_activity') }} as activity
     left join {{ ref('int_exchange_rates') }} as rates
         on
             activity.currency = rates.currency
             and activity.week_start = rates.week_start
-),
-
-weeks as (
-    select
-        week_start,
-        sum(spend) as spend
-    from converted
-    group by week_start
+    where activity.unmapped_because is not null
 )
 
 select
@@ -37,7 +47,6 @@ select
     ) as share_of_week
 from converted
 inner join weeks on converted.week_start = weeks.week_start
-where converted.unmapped_because is not null
 group by
     converted.source, converted.account, converted.booking, converted.campaign_type, converted.network,
     converted.week_start

@@ -1,0 +1,155 @@
+"""A build works out the weeks whose raw rows changed, leaves the others, and ends where a first one would."""
+
+import datetime as dt
+import shutil
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from assets.marts.assets import dbt_marts
+from assets.marts.invoke import invoke
+from assets.marts.project import dbt_manifest, fingerprint
+from assets.marts.runner import is_made_otherwise
+from assets.raw.assets import landing_tables
+from tests.fixtures_warehouse import execute
+
+pytestmark = pytest.mark.slow
+
+DAY = dt.date(2025, 6, 4)  # a Wednesday: no day beside it is of another week
+WEEK, OTHER = dt.date(2025, 6, 2), dt.date(2025, 3, 3)
+TOUCHED = "update intermediate.int_media_daily set spend_local = -1"
+
+
+@pytest.fixture
+def built(built_warehouse, tmp_path):
+    return built_warehouse.copy_to(tmp_path)
+
+
+def land(platform):
+    assert platform.run(landing_tables).success
+
+
+def build(platform, *arguments):
+    path = platform.warehouse.path
+    done = invoke(
+        ["run", "--select", "int_media_weeks", "int_media_daily", *arguments],
+        path,
+        platform.folder / "dbt",
+        dbt_manifest(path),
+        made_by=fingerprint(),
+    )
+    shutil.rmtree(platform.folder / "dbt", ignore_errors=True)
+    return done
+
+
+def daily(platform, where="true"):
+    return platform.query(
+        f"select * exclude (week_version, source_version) from intermediate.int_media_daily where {where} order by all"
+    )
+
+
+def touched(platform):
+    """Weeks that no build has worked out since they were touched."""
+    rows = platform.query(
+        "select distinct source, cast(week_start as varchar) as week from intermediate.int_media_daily "
+        "where spend_local = -1"
+    )
+    return set(rows.itertuples(index=False, name=None))
+
+
+def restated(platform):
+    """The day of Meta once more, in a later export, one campaign of it with another amount."""
+    rows = platform.query(f"from raw.meta_ads__campaign_insights where date_start = date '{DAY}'")
+    rows = rows[[name for name in rows if not name.startswith("_")]]
+    rows["date_start"] = rows["date_stop"] = str(DAY)
+    return rows.assign(spend=rows["spend"] + ([5.0] + [0.0] * (len(rows) - 1)))
+
+
+def test_only_changed_weeks_are_worked_out_again(built):
+    before = daily(built)
+    assert build(built).success  # nothing has changed
+    pd.testing.assert_frame_equal(daily(built), before)
+    execute(built, f"{TOUCHED} where source = 'meta_ads' and week_start in ('{WEEK}', '{OTHER}')")
+    late = built.land("meta_ads/campaign_insights/zz_late.csv", restated(built))
+    land(built)
+    assert build(built).success
+    assert touched(built) == {("meta_ads", str(OTHER))}
+    week = f"source = 'meta_ads' and week_start = '{WEEK}'"
+    spent = before[(before["source"] == "meta_ads") & (before["week_start"] == pd.Timestamp(WEEK))]
+    assert daily(built, week)["spend_local"].sum() == pytest.approx(spent["spend_local"].sum() + 5)
+
+    late.unlink()  # the export is taken back
+    land(built)
+    assert build(built).success
+    pd.testing.assert_frame_equal(daily(built, week), spent.reset_index(drop=True), check_dtype=False)
+    assert touched(built) == {("meta_ads", str(OTHER))}
+    assert build(built, "--full-refresh").success
+    pd.testing.assert_frame_equal(daily(built), before)
+
+
+def test_what_is_of_no_day_is_of_every_week_of_its_source(built):
+    execute(built, f"{TOUCHED} where week_start = '{OTHER}' and source in ('meta_ads', 'google_ads')")
+    row = {"id": "act_new", "currency": "EUR", "synced_at": "2025-06-04T00:00:00Z"}
+    built.land("meta_ads/account_history/new.csv", pd.DataFrame([row]))
+    land(built)
+    assert build(built).success
+    assert touched(built) == {("google_ads", str(OTHER))}
+
+
+def test_weeks_whose_rows_are_gone_go(built):
+    before = daily(built)
+    first = "source = 'google_ads' and activity_date < '2023-01-01'"
+    (built.landing / "google_ads" / "campaign_stats" / "campaign_stats_2022.csv").unlink()
+    gone = len(daily(built, first))
+    land(built)
+    assert build(built).success
+    assert gone > 100
+    assert daily(built, first).empty
+    assert len(daily(built)) == len(before) - gone
+
+
+def test_a_failed_build_leaves_every_week_as_it_was(built):
+    execute(built, f"{TOUCHED} where week_start = '{OTHER}'")
+    built.land("meta_ads/campaign_insights/zz_late.csv", restated(built))
+    land(built)
+    before = daily(built)
+    execute(built, "alter view staging.stg_meta_ads__media rename to away")
+    done = build(built)
+    assert "stg_meta_ads__media" in str(done.result.results[-1].message)
+    pd.testing.assert_frame_equal(daily(built), before)  # what was to go is still there
+
+
+def test_another_project_or_an_earlier_release_makes_every_week_anew(built):
+    path, before = built.warehouse.path, daily(built)
+    assert not is_made_otherwise(path, fingerprint())
+    assert is_made_otherwise(path, "another project")
+    execute(built, TOUCHED, "alter table intermediate.int_media_daily drop column source_version")
+    execute(
+        built, "comment on table intermediate.int_media_daily is null"
+    )  # as a release without weeks left it
+    done = built.run(dbt_marts, selection=[dg.AssetKey(["intermediate", "int_media_daily"])])
+    assert done.success
+    pd.testing.assert_frame_equal(daily(built), before)
+    assert not is_made_otherwise(path, fingerprint())
+
+
+def test_rows_of_changed_weeks_are_asked_whether_they_are_there_twice(built):
+    view = "stg_tv__media"
+    execute(
+        built,
+        f"alter view staging.{view} rename to once",
+        f"create view staging.{view} as from staging.once union all from staging.once",
+    )
+    asked = f"unique_grain_{view}*"
+
+    def failures():
+        path = built.warehouse.path
+        target = built.folder / "dbt"
+        done = invoke(["test", "--select", asked], path, target, dbt_manifest(path), made_by=fingerprint())
+        (result,) = done.result.results
+        return result.failures
+
+    assert failures() == 0  # every week of it was asked when int_media_daily was made
+    execute(built, f"delete from intermediate.int_media_daily where source = 'tv' and week_start = '{WEEK}'")
+    assert failures() > 0
