@@ -1,9 +1,9 @@
 """Registered MLflow models beside a model: `mmm_<model>_curves`, `mmm_<model>_budget` and `mmm_<model>_long_term`.
 
-A version holds one table, made from one posterior, and answers from it with pandas and scipy alone: whoever plans a
-budget needs neither JAX nor the posterior. Curves and budget hold the draws of the response curves beside it. The same
-table of the same posterior, answered in the same way, is the same version. The long term's version holds its own draws
-beside the table of returns.
+A version holds one table, made from one posterior, and answers from it with pandas, and scipy for a budget: whoever
+plans a budget needs neither JAX nor the posterior. Curves and budget hold the draws of the response curves beside it.
+The same table of the same posterior, answered in the same way, is the same version. The long term's version holds its
+own draws beside the table of returns.
 """
 
 import tempfile
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 Kind = Literal["curves", "budget", "long_term"]
 PREDICTORS = {kind: Path(__file__).parent / "predictor" / f"{kind}.py" for kind in (*ANSWERS, LONG_TERM)}
-REQUIRED = ("numpy", "pandas", "pyarrow", "scipy")
+REQUIRED = {
+    "curves": ("numpy", "pandas"),
+    "budget": ("numpy", "pandas", "pyarrow", "scipy"),
+    "long_term": ("pandas", "pyarrow"),
+}
+"""What answering takes beside MLflow: what the predictor imports, and pyarrow where it reads a table."""
 QUESTIONS = {
     "curves": {"channel": "string", "spend": "double"},
     "budget": {"channel": "string", "lower": "double", "upper": "double"},
@@ -79,7 +84,7 @@ def register_answer(
                 name=kind,
                 python_model=str(PREDICTORS[kind]),
                 artifacts={"table": str(file)} | {name: str(path) for name, path in files.items()},
-                pip_requirements=[f"{package}=={package_version(package)}" for package in REQUIRED],
+                pip_requirements=[f"{package}=={package_version(package)}" for package in REQUIRED[kind]],
                 metadata=origin,
                 signature=signature_of(kind, table),
             )

@@ -8,6 +8,7 @@ from assets.allocation.of_one_posterior import refuse_another_posterior
 from assets.code import code_version
 from assets.metadata import preview, rounded
 from assets.models import ANSWERS, LONG_TERM, Vintage, load_model, vintage_of
+from assets.registry.aliases import MODEL, move_champions
 from assets.registry.stability import moved_in
 from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore
@@ -162,7 +163,7 @@ def _promote_all(run: Stage, tracking: Tracking, long_terms: LongTermStore) -> N
     """
     client, vintage = tracking.client(), run.vintage
     long_term = long_terms.held(vintage)
-    # what answers from the posterior first: who asks for the champion's curves never gets older ones
+    versions: dict[str, str | None] = {MODEL: run.model_version}
     for kind in ANSWERS:
         name = registered_name(vintage.model, kind)
         version = tracking.version_with(name, {"posterior_version": run.posterior_version})
@@ -172,37 +173,19 @@ def _promote_all(run: Stage, tracking: Tracking, long_terms: LongTermStore) -> N
                 allow_retries=False,
             )
         client.set_model_version_tag(name, version, "long_term_version", long_term or "none")
-        _promote(tracking, vintage.model, version, kind)
-    _promote_long_term(tracking, vintage.model, long_term, run.posterior_version)
-    _promote(tracking, vintage.model, run.model_version)
+        versions[kind] = version
+    versions[LONG_TERM] = _long_term(tracking, vintage.model, long_term, run.posterior_version)
+    move_champions(tracking, vintage.model, versions)
 
 
-def _promote(tracking: Tracking, model: str, version: str, kind: str = "") -> None:
-    """Alias `champion` to a version, `previous` to the one it replaces."""
-    client, name = tracking.client(), registered_name(model, kind)
-    before = tracking.aliases(model, kind).get("champion")
-    if before == version:
-        return
-    if before is not None:
-        client.set_registered_model_alias(name, "previous", before)
-    client.set_registered_model_alias(name, "champion", version)
-
-
-def _promote_long_term(
+def _long_term(
     tracking: Tracking, model: str, long_term_version: str | None, posterior_version: str
-) -> None:
-    """The long term of the same posterior; a champion without one leaves none that is another posterior's."""
-    name = registered_name(model, LONG_TERM)
-    version = None
-    if long_term_version:
-        wanted = {"posterior_version": posterior_version, "long_term_version": long_term_version}
-        version = tracking.version_with(name, wanted)
-    if version is not None:
-        _promote(tracking, model, version, LONG_TERM)
-    elif before := tracking.aliases(model, LONG_TERM).get("champion"):
-        client = tracking.client()
-        client.set_registered_model_alias(name, "previous", before)
-        client.delete_registered_model_alias(name, "champion")
+) -> str | None:
+    """The registered long term of the same posterior; None where it has none."""
+    if not long_term_version:
+        return None
+    wanted = {"posterior_version": posterior_version, "long_term_version": long_term_version}
+    return tracking.version_with(registered_name(model, LONG_TERM), wanted)
 
 
 def _refuse_unreviewed(review, posterior_version: str) -> None:

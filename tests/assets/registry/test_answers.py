@@ -1,5 +1,6 @@
 """Registered curves and budgets: a version a table, promoted with the posterior, answering where there is no JAX."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import yaml
 from assets.allocation.budget_allocation import budget_allocation
 from assets.curves.response_curves import response_curves
 from assets.models import load_model
+from assets.registry.answers import PREDICTORS, REQUIRED
 from assets.registry.champion import champion
 from mmm_core.budget.allocation import allocate
 from mmm_core.effects.curves import response_draws
@@ -198,3 +200,13 @@ def test_a_model_named_like_anothers_curves_is_refused(stages):
     path.write_text(yaml.safe_dump({**SMALL, "model": name}))
     with pytest.raises(SpecError, match="give this model another name"):
         load_model(name)
+
+
+@pytest.mark.parametrize("kind", REQUIRED)
+def test_a_version_requires_what_its_predictor_imports_and_nothing_else(kind):
+    text = PREDICTORS[kind].read_text()
+    tree = ast.walk(ast.parse(text))
+    imported = {alias.name for node in tree if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)}
+    packages = {name.partition(".")[0] for name in imported} - sys.stdlib_module_names - {"mlflow"}
+    assert set(REQUIRED[kind]) == packages | ({"pyarrow"} if "read_parquet" in text else set())
