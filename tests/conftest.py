@@ -68,6 +68,6 @@ def _scope(file):
 
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests first, so that no process is left alone with one at the end."""
+    """The demo and then files with slow tests first, so that no process is left alone with one at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (item.path.name != "test_demo.py", item.path not in slow))
