@@ -19,7 +19,7 @@ FAILED_BUILDS_KEPT = 5
 def dbt_build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
     """`dbt build` of what was selected, with row counts, column schemas and lineage; failed checks show their rows."""
     warehouse.prepare()
-    built = build(context, warehouse.path)
+    built = build(context, warehouse)
     events, failure = _events(built)
     relations = Relations(warehouse, built, target_dir())
     for event in events:

@@ -21,6 +21,7 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from assets.marts.invoke import invoke, target_dir
 from assets.marts.project import dbt_manifest, fingerprint
+from assets.resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -77,7 +78,7 @@ class DbtBuild:
             )
 
 
-def build(context: dg.AssetExecutionContext, warehouse_path: str) -> DbtBuild:
+def build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> DbtBuild:
     """Build what the step selected.
 
     Raises:
@@ -102,20 +103,18 @@ def build(context: dg.AssetExecutionContext, warehouse_path: str) -> DbtBuild:
             errors.append(event.info.msg)
 
     with raise_interrupts_as(KeyboardInterrupt):  # which dbt knows: it cancels its queries and ends
-        parsed = dbt_manifest(warehouse_path)
+        parsed = dbt_manifest(warehouse.path)
         made_by = fingerprint()
-        anew = ["--full-refresh"] if is_made_otherwise(warehouse_path, made_by) else []
+        anew = ["--full-refresh"] if is_made_otherwise(warehouse, made_by) else []
         arguments = [*BUILD, *anew, *_selection(context, manifest, translator)]
-        done = invoke(arguments, warehouse_path, target, parsed, listen, made_by)
+        done = invoke(arguments, warehouse.path, target, parsed, listen, made_by)
     failure = None if done.success else _failure(done, errors)
     return DbtBuild(context, manifest, translator, project, target, reported, _compiled_tests(done), failure)
 
 
-def is_made_otherwise(warehouse_path: str, made_by: str) -> bool:
+def is_made_otherwise(warehouse: Warehouse, made_by: str) -> bool:
     """Whether an incremental model was made by something else than would make it now, but for its rows."""
-    import duckdb
-
-    with duckdb.connect(warehouse_path) as connection:
+    with warehouse.connect(read_only=True) as connection:
         made = connection.execute(
             "select comment from duckdb_tables() where schema_name = 'intermediate' and table_name = ?",
             [INCREMENTAL],

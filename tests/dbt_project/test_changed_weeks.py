@@ -121,9 +121,9 @@ def test_a_failed_build_leaves_every_week_as_it_was(built):
 
 
 def test_another_project_or_an_earlier_release_makes_every_week_anew(built):
-    path, before = built.warehouse.path, daily(built)
-    assert not is_made_otherwise(path, fingerprint())
-    assert is_made_otherwise(path, "another project")
+    warehouse, before = built.warehouse, daily(built)
+    assert not is_made_otherwise(warehouse, fingerprint())
+    assert is_made_otherwise(warehouse, "another project")
     execute(built, TOUCHED, "alter table intermediate.int_media_daily drop column source_version")
     execute(
         built, "comment on table intermediate.int_media_daily is null"
@@ -131,7 +131,7 @@ def test_another_project_or_an_earlier_release_makes_every_week_anew(built):
     done = built.run(dbt_marts, selection=[dg.AssetKey(["intermediate", "int_media_daily"])])
     assert done.success
     pd.testing.assert_frame_equal(daily(built), before)
-    assert not is_made_otherwise(path, fingerprint())
+    assert not is_made_otherwise(warehouse, fingerprint())
 
 
 def test_rows_of_changed_weeks_are_asked_whether_they_are_there_twice(built):
