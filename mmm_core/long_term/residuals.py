@@ -30,12 +30,14 @@ class Portmanteau(NamedTuple):
 
     @property
     def median_p(self) -> float:
-        """The middle of the p-values."""
+        """The middle of the p-values; nan where there are too few rows for a test."""
         return float(np.median(self.p_value))
 
     @property
     def sentence(self) -> str:
         """In words."""
+        if np.isnan(self.median_p):
+            return "too few weeks to tell whether residuals are correlated over them: add weeks, or take fewer lags"
         if self.median_p < 0.05:
             return (
                 f"residuals are correlated over the weeks (p = {self.median_p:.3f}): take more lags, or look for a "
@@ -97,11 +99,15 @@ def portmanteau(draws: xr.Dataset, lags: int = LAGS) -> Portmanteau:
 
 
 def portmanteau_of(left: np.ndarray, order: int, lags: int) -> Portmanteau:
-    """The test of residuals (draw, row, variable) of a model with `order` lags."""
+    """The test of residuals (draw, row, variable) of a model with `order` lags; nan of no more rows than lags."""
     if lags <= order:
         raise InputError(f"the test needs more lags than the model has ({order}), got {lags}")
     left = left - left.mean(1, keepdims=True)
     rows, variables = left.shape[1:]
+    degrees = variables**2 * (lags - order)
+    if rows <= max(lags, variables):
+        nothing = np.full(len(left), np.nan)
+        return Portmanteau(nothing, nothing, degrees)
     across = np.swapaxes(left, 1, 2)
     inverse = np.linalg.inv(across @ left / rows)
     statistic = np.zeros(len(left))
@@ -111,5 +117,4 @@ def portmanteau_of(left: np.ndarray, order: int, lags: int) -> Portmanteau:
             rows - lag
         )
     statistic *= rows**2
-    degrees = variables**2 * (lags - order)
     return Portmanteau(statistic, chi2.sf(statistic, degrees), degrees)

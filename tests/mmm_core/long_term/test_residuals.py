@@ -44,6 +44,13 @@ def test_a_lag_that_is_missing_is_found():
     assert "no sign" in enough.sentence
 
 
+def test_with_too_few_rows_nothing_is_said_of_them():
+    few = portmanteau(fit_bvar(MADE.variables.iloc[:13, :1], lags=2, draws=50))
+    assert np.isnan(few.median_p)
+    assert few.sentence.startswith("too few weeks to tell")
+    assert portmanteau(fit_bvar(MADE.variables.iloc[:20, :1], lags=2, draws=50)).median_p > 0
+
+
 def test_it_takes_more_lags_than_the_model_has():
     with pytest.raises(InputError, match=r"more lags than the model has \(2\), got 2"):
         portmanteau(known(MADE), lags=2)
