@@ -25,6 +25,7 @@ from mmm_core.long_term.series import ALIKE
 
 COLUMNS = ("metric", "start", "end", "share", "sample")
 MONTHLY = {"month_start": "start", "value": "share", "sample_size": "sample"}
+DAY = pd.Timedelta(days=1)
 GAP = 1.6
 """Times the usual distance between two waves from which a wave is missing."""
 
@@ -73,25 +74,32 @@ def waves(table: pd.DataFrame, source: str = "surveys") -> pd.DataFrame:
         InputError: a column is missing, a day or number that is none, a share outside 0 to 1, an end before its start,
             or two waves of a metric that begin on one day.
     """
-    table = table.rename(columns={old: new for old, new in MONTHLY.items() if new not in table.columns})
-    if "end" not in table.columns and "start" in table.columns:
-        begin = day_column(table, "start", source)
-        table = table.assign(start=begin, end=begin + pd.offsets.MonthEnd(0))
-    missing = [name for name in COLUMNS if name not in table.columns]
+    theirs = {new: old for old, new in MONTHLY.items() if new not in table.columns and old in table.columns}
+    called = {name: theirs.get(name, name) for name in COLUMNS}
+    monthly = "start" in theirs and "end" not in table.columns
+    missing = [
+        name for name in COLUMNS if called[name] not in table.columns and not (monthly and name == "end")
+    ]
     if missing:
         raise InputError(
             f"{source}: no column {listed(missing)}: a brand survey has metric, start, end, share, sample, or "
             "metric, month_start, value, sample_size"
         )
+    begin = day_column(table, called["start"], source)
     out = pd.DataFrame(
         {
-            "metric": text_of(table["metric"]),
-            "start": day_column(table, "start", source),
-            "end": day_column(table, "end", source),
-            "share": number_column(table, "share", source),
-            "sample": number_column(table, "sample", source),
+            "metric": text_of(table["metric"]).str.strip(),
+            "start": begin,
+            "end": begin + pd.offsets.MonthEnd(0) if monthly else day_column(table, "end", source),
+            "share": number_column(table, called["share"], source),
+            "sample": number_column(table, called["sample"], source),
         }
     ).sort_values(["metric", "start"], ignore_index=True)
+    nameless = out["metric"].isna() | (out["metric"] == "")
+    if nameless.any():
+        raise InputError(
+            f"{source}: {int(nameless.sum())} waves have no metric: fill it in, or take the rows out"
+        )
     blank = out["start"].isna() | out["end"].isna()
     if blank.any():
         raise InputError(
@@ -143,18 +151,19 @@ def surveys_of(
         name: read[read["metric"] == name].drop(columns="metric").reset_index(drop=True) for name in metrics
     }
     for name, part in parts.items():
-        _check_metric(name, part)
+        _check_metric(name, part, _set_aside(aside[aside["metric"] == name]))
     _refuse_copies(parts)
     return Surveys(parts, aside.reset_index(drop=True), (*_set_aside(aside), *_missing(parts)))
 
 
-def _check_metric(name: str, part: pd.DataFrame) -> None:
+def _check_metric(name: str, part: pd.DataFrame, aside: list[str]) -> None:
+    """Refuse a metric that nothing can be learned of; `aside` says why waves of it were not read."""
     from mmm_core.long_term.survey import FEWEST_WAVES
 
     if len(part) < FEWEST_WAVES:
         raise InputError(
-            f"metric '{name}' has {len(part)} waves in the model's weeks: it takes {FEWEST_WAVES} to see it move; take "
-            "it out of long_term.metrics, or add waves"
+            f"metric '{name}' has {len(part)} waves that can be read: it takes {FEWEST_WAVES} in the model's weeks to "
+            f"see it move; take it out of long_term.metrics, or add waves{''.join(f'. {words}' for words in aside)}"
         )
     if np.ptp(part["share"].to_numpy()) == 0:
         raise InputError(
@@ -179,10 +188,13 @@ def _refuse_copies(parts: Mapping[str, pd.DataFrame]) -> None:
 
 
 def _set_aside(aside: pd.DataFrame) -> list[str]:
-    return [
-        f"{metric}: {len(rows)} waves set aside ({listed(f'{day:%Y-%m-%d}' for day in rows['start'])}), each {why}"
-        for (metric, why), rows in aside.groupby(["metric", "why"], sort=False)
-    ]
+    """Waves that are not read, in words."""
+    found = []
+    for (metric, why), rows in aside.groupby(["metric", "why"], sort=False):
+        days = listed(f"{day:%Y-%m-%d}" for day in rows["start"])
+        how_many, which = ("1 wave", "which") if len(rows) == 1 else (f"{len(rows)} waves", "each")
+        found.append(f"{metric}: {how_many} set aside ({days}), {which} {why}")
+    return found
 
 
 def _missing(parts: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -193,7 +205,7 @@ def _missing(parts: Mapping[str, pd.DataFrame]) -> list[str]:
         wide = np.flatnonzero(apart > GAP * np.median(apart))
         if len(wide):
             spans = listed(
-                f"{part['end'].iloc[place]:%Y-%m-%d} to {part['start'].iloc[place + 1]:%Y-%m-%d}"
+                f"{part['end'].iloc[place] + DAY:%Y-%m-%d} to {part['start'].iloc[place + 1] - DAY:%Y-%m-%d}"
                 for place in wide
             )
             found.append(

@@ -122,7 +122,7 @@ def test_weeks_without_a_wave_are_uncertain_and_nothing_is_carried_forward(found
     assert aware.loc[:"2024-12-30", "surveyed"].notna().all()
     width = aware["q95"] - aware["q05"]
     assert width.loc["2025-02-10"] > 1.3 * width[aware["surveyed"].notna()].median()
-    assert any("no wave in 2024-12-31 to 2025-04-01" in note for note in found.notes)
+    assert any("no wave in 2025-01-01 to 2025-03-31" in note for note in found.notes)
 
 
 def test_the_states_of_the_surveys_alone_have_the_same_columns(found, tree, surveys):

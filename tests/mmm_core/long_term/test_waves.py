@@ -30,7 +30,7 @@ def test_a_month_without_a_wave_is_said_and_not_filled():
         len(seen.by_metric["awareness"])
         == len(surveys_of(table(), METRICS, WEEKS).by_metric["awareness"]) - 2
     )
-    assert seen.notes[0].startswith("awareness: no wave in 2023-05-31 to 2023-08-01")
+    assert seen.notes[0].startswith("awareness: no wave in 2023-06-01 to 2023-07-31")
     assert surveys_of(table(), METRICS, WEEKS).notes == ()
 
 
@@ -57,7 +57,11 @@ def test_a_wave_of_nobody_is_set_aside():
     made.loc[4, "sample_size"] = np.nan
     seen = surveys_of(waves(made), METRICS, WEEKS)
     assert len(seen.aside) == 2
-    assert "says of no respondents" in seen.notes[0]
+    assert "each says of no respondents" in seen.notes[0]
+    with pytest.raises(
+        InputError, match=r"0 waves that can be read.*22 waves set aside.*each says of no resp"
+    ):
+        surveys_of(waves(made.assign(sample_size=0)), METRICS, WEEKS)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +72,10 @@ def test_a_wave_of_nobody_is_set_aside():
             "a share outside 0 to 1: percentages are divided by 100",
         ),
         (lambda t: t.drop(columns="sample_size"), "no column sample: a brand survey has metric"),
-        (lambda t: t.assign(month_start="soon"), "column start.*write the day alone, YYYY-MM-DD"),
-        (lambda t: t.assign(value="many"), "column share.*write digits only"),
+        (lambda t: t.assign(month_start="soon"), "column month_start.*write the day alone, YYYY-MM-DD"),
+        (lambda t: t.assign(value="many"), "column value.*write digits only"),
+        (lambda t: t.rename(columns={"month_start": "start"}), "no column end: a brand survey has metric"),
+        (lambda t: t.assign(metric=t["metric"].where(t.index > 2)), "3 waves have no metric: fill it in"),
         (lambda t: pd.concat([t, t]), "begins on the same day: give the rows of one market"),
         (
             lambda t: t.assign(start=t["month_start"], end=t["month_start"] - pd.Timedelta(days=1)),
@@ -93,7 +99,9 @@ def test_a_metric_that_never_changes_or_has_too_few_waves_is_refused():
         surveys_of(
             waves(made.assign(value=made["value"].where(made["metric"] == "awareness", 0.3))), METRICS, WEEKS
         )
-    with pytest.raises(InputError, match=r"'awareness' has 2 waves in the model's weeks"):
+    with pytest.raises(
+        InputError, match=r"'awareness' has 2 waves that can be read: it takes 3 in the model's weeks"
+    ):
         surveys_of(waves(made[made["month_start"] < "2023-04-01"]), METRICS, WEEKS)
 
 
