@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from mmm_core.long_term.plain import Plain
 
 LONG_TERM = "long_term.nc"
+OF_MODEL = ("brand", "model")
+OF_TABLE = (
+    "variables", "media", "terms", "week", "unit_root", "lags", "media_lags", "centre", "horizon", "draws", "seed",
+)  # fmt: skip
+"""Options that only one of the two commands hears."""
 
 
 @reported
 def bvar(
+    context: typer.Context,
     posterior: Annotated[
         Path | None,
         typer.Option("--posterior", help="a posterior.nc of `mmm fit`, whose base sales are explained"),
@@ -70,6 +76,7 @@ def bvar(
     out: Folder = None,
 ) -> None:
     """Say what media bring in the long term, by way of the brand; or fit a vector autoregression to a table."""
+    _refuse_of_the_other(context, posterior is not None)
     if posterior is not None:
         _of_model(posterior, brand, model, table, out)
         return
@@ -83,6 +90,24 @@ def bvar(
         )
     columns = Columns(_names(variables), _names(media), _names(terms), week, _names(unit_root))
     _of_table(table, columns, _whole(lags), media_lags, centre, horizon, draws, seed, out)
+
+
+def _refuse_of_the_other(context: typer.Context, of_model: bool) -> None:
+    """Refuse options of the one command that are given to the other, which would not be heard."""
+    from mmm_core.errors import InputError, listed
+
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in (OF_TABLE if of_model else OF_MODEL)
+        if getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT"
+    ]
+    if given and of_model:
+        raise InputError(
+            f"{listed(given)}: with --posterior the rule is `long_term:` of the model's YAML, or of that under "
+            "--model: say it there"
+        )
+    if given:
+        raise InputError(f"{listed(given)}: goes with --posterior, which is not given")
 
 
 def _of_model(

@@ -76,6 +76,8 @@ def test_posterior_and_survey_give_tables_pictures_and_a_file_that_is_read_again
         (["--table", "weekly.csv", "--variables", "zeros"], "zeros in the place of an unknown past"),
         (["--table", "gap.csv", "--variables", "revenue"], "weeks of the variables are not seven days apart before"),
         (["--table", "weekly.csv", "--variables", "revenue,price", "--lags", "26", "--media-lags", "26"], ""),
+        (["--posterior", "posterior.nc", "--brand", "brand.csv", "--lags", "4"], "--lags: with --posterior"),
+        (["--table", "weekly.csv", "--variables", "revenue", "--brand", "brand.csv"], "--brand: goes with --posterior"),
         ([], "name --posterior and --brand for the long term of a model, or --table and --variables"),
     ],
 )  # fmt: skip
