@@ -77,10 +77,7 @@ Row = tuple[str, str, float, float, bool, str]
 
 def _stable(found: LongTerm) -> Row:
     share = found.stable_share
-    words = stability_words(found.draws).replace(
-        "name the variables that wander in differenced=", "unit_root: true"
-    )
-    return "stable draws", "", share, LEAST_STABLE, share >= LEAST_STABLE, words
+    return "stable draws", "", share, LEAST_STABLE, share >= LEAST_STABLE, stability_words(found.draws)
 
 
 def _sampler(found: LongTerm) -> list[Row]:
@@ -137,8 +134,9 @@ def _stationary(found: LongTerm) -> list[Row]:
 
 def _identified(found: LongTerm, prior: Minnesota) -> list[Row]:
     rows: list[Row] = []
-    for one in contractions(found.draws, prior):
-        if one.variable in found.rule.enters.get(one.channel, found.rule.variables):
+    rule = found.rule
+    for one in contractions(found.draws, prior, restricted=rule.restricted, signs=rule.signs):
+        if one.variable in rule.enters.get(one.channel, rule.variables):
             known = ("identification", f"{one.channel} on {one.variable}", one.contraction, NONE)
             rows.append((*known, one.contraction >= NONE, one.sentence))
     return rows
@@ -146,9 +144,10 @@ def _identified(found: LongTerm, prior: Minnesota) -> list[Row]:
 
 def _moved_by_the_prior(found: LongTerm, prior: Minnesota) -> list[Row]:
     long = _long_roi(found.draws, found)
+    cross = found.rule.cross if found.rule.restricted else None
     rows: list[Row] = []
     for channel in (str(name) for name in long["channel"].to_numpy()):
-        one = prior_sensitivity(found.draws, prior, long.sel(channel=channel).to_numpy())
+        one = prior_sensitivity(found.draws, prior, long.sel(channel=channel).to_numpy(), cross)
         words = f"{channel}: long-term ROI moves by {one.moved:.2f} of its sd with {one.words}"
         if not one.trusted:
             words = f"{channel}: nobody can tell from these draws what {one.words} would do (k-hat {one.khat:.1f})"

@@ -25,7 +25,7 @@ the data; None leaves a set of dummies out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -131,13 +131,17 @@ class Minnesota:
 
     def own_lags(self, series: Series) -> np.ndarray:
         """Prior mean of each variable's own first lag, (variable,)."""
+        return self.centres(series.variables, series.is_differenced)
+
+    def centres(self, variables: Sequence[str], differenced: np.ndarray) -> np.ndarray:
+        """The same of variables by name, (variable,); `differenced` says which are modelled as changes."""
         usual = 1.0 if isinstance(self.centre, Mapping) else float(self.centre)
-        means = np.where(series.is_differenced, 0.0, usual)
+        means = np.where(differenced, 0.0, usual)
         if isinstance(self.centre, Mapping):
             for name, value in self.centre.items():
-                if name not in series.variables:
-                    raise InputError(f"centre has no variable '{name}': {nearest(name, series.variables)}")
-                means[series.variables.index(name)] = value
+                if name not in variables:
+                    raise InputError(f"centre has no variable '{name}': {nearest(name, variables)}")
+                means[list(variables).index(name)] = value
         return means
 
 

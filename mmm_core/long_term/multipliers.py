@@ -23,6 +23,7 @@ import xarray as xr
 from mmm_core.errors import InputError
 from mmm_core.long_term.coefficients import Coefficients
 from mmm_core.long_term.responses import WEEKS, carried_on, in_levels, week_by_week
+from mmm_core.long_term.variables import UNIT_ROOT
 from mmm_core.threads import one_blas_thread
 
 HORIZONS = (24, 52)
@@ -83,8 +84,8 @@ def long_run_multipliers(draws: xr.Dataset) -> xr.Dataset:
     if stable.mean() < FEWEST_STABLE:
         raise InputError(
             f"{1 - stable.mean():.0%} of the draws are unstable (largest root 1 or above): effects never "
-            "die out and have no long-run sum. Read the multipliers of a horizon, name the variables that wander in "
-            "differenced=, or use a prior centred below 1"
+            f"die out and have no long-run sum. Read the multipliers of a horizon, model the change of what wanders "
+            f"({UNIT_ROOT}), or centre the prior below 1"
         )
     variables = found.lags.shape[2]
     total = np.full((len(stable), variables, found.media.shape[-1]), np.nan)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mmm_core.errors import InputError
+from mmm_core.long_term.variables import UNIT_ROOT
 
 LEVEL = 0.05
 
@@ -44,8 +45,8 @@ class Stationarity:
         """In words."""
         advice = {
             "stationary": "effects die out",
-            "unit root": "effects may be permanent: compare a fit with it in differenced=",
-            "unclear": "too short to tell: compare fits with and without it in differenced=",
+            "unit root": f"effects may be permanent: compare a fit of its change ({UNIT_ROOT})",
+            "unclear": f"too short to tell: compare fits of its level and of its change ({UNIT_ROOT})",
             "trend or step": "give the fit a trend or a step as a term",
         }[self.verdict]
         return f"{self.variable}: {self.verdict} (ADF p = {self.adf_p:.2f}, KPSS p = {self.kpss_p:.2f}); {advice}"

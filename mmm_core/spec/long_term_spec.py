@@ -202,6 +202,13 @@ class LongTermRule(Strict):
         for key, stated in (("enters", self.enters), ("signs", self.signs)):
             for name, equations in stated.items():
                 self._known(f"{key}.{name}", equations, self.variables)
+        for name, equations in self.signs.items():
+            for variable in equations:
+                if variable not in self.enters.get(name, self.variables):
+                    raise ValueError(
+                        f"signs.{name} gives the sign of an effect on '{variable}' that enters.{name} leaves out: take "
+                        "it out of signs, or add it to enters"
+                    )
         return self
 
     @staticmethod
@@ -214,6 +221,11 @@ class LongTermRule(Strict):
     def variables(self) -> tuple[str, ...]:
         """The metrics, and base sales last."""
         return (*self.metrics, BASE)
+
+    @property
+    def restricted(self) -> bool:
+        """Whether the prior differs between equations, so that it is not the conjugate one."""
+        return bool(self.enters or self.signs) or self.cross != 1.0
 
     @property
     def rule_hash(self) -> str:

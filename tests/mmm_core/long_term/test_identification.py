@@ -60,12 +60,43 @@ def test_a_channel_that_moves_alone_is_identified_and_one_with_a_twin_is_not():
     assert not weak.identified
 
 
+def test_draws_of_the_restricted_prior_have_contracted_by_nothing():
+    rng, count = np.random.default_rng(1), 100_000
+    prior, units = Minnesota(media=0.3), np.array([10.0, 0.5])
+    media = rng.normal(3, [2.0, 50.0], (80, 2))
+    effect = 0.3 * units[:, None] / media.std(0) * rng.normal(size=(count, 1, 2, 2))
+    effect[:, 0, 1, 0] = np.abs(effect[:, 0, 1, 0])
+    draws = xr.Dataset(
+        {
+            "media_coefficient": (("draw", "media_lag", "equation", "channel"), effect),
+            # noise that the prior of this model knows nothing of
+            "covariance": (("draw", "equation", "variable"), np.broadcast_to(np.eye(2) * 1e6, (count, 2, 2))),
+            "prior_scale": (("equation",), units),
+            "media": (("media_week", "channel"), media),
+        },
+        coords={"media_lag": [0], "variable": ["base", "awareness"], "channel": ["tv", "search"]},
+    )
+    found = contractions(draws, prior, restricted=True, signs={"tv": {"awareness": "positive"}})
+    assert [one.contraction for one in found] == pytest.approx([0.0] * 4, abs=0.05)
+    assert [one.sign_given for one in found] == [False, True, False, False]
+    assert "tv on awareness is not identified" in found[1].sentence
+    assert "sign given" in found[1].sentence
+    taken_for_found = contractions(draws, prior, restricted=True)[1]
+    assert taken_for_found.contraction == pytest.approx(2 / np.pi, abs=0.02)
+
+
 @pytest.mark.parametrize(
-    ("contraction", "words"),
-    [(0.05, "is not identified"), (0.3, "its prior still decides"), (0.8, "the data tell its effect")],
+    ("contraction", "sure", "words"),
+    [
+        (0.05, 0.7, "is not identified"),
+        (0.3, 0.7, "the data say little (contraction 0.30, sign 70% sure), its prior still decides"),
+        (0.3, 0.99, "the data tell its sign, and little of its size"),
+        (0.8, 0.5, "the data narrow it down, and do not tell its sign (contraction 0.80, sign 50% sure)"),
+        (0.8, 0.99, "the data tell its effect"),
+    ],
 )
-def test_in_words(contraction, words):
-    found = Contraction("tv", "base", contraction, 0.7)
+def test_in_words(contraction, sure, words):
+    found = Contraction("tv", "base", contraction, sure)
     assert words in found.sentence
     assert found.identified == (contraction >= 0.6)
 

@@ -73,6 +73,10 @@ def test_it_refits_no_short_term_model_and_has_a_hash_of_its_own():
             {"enters": {"tvv": ["awareness"]}},
             "long_term.enters names 'tvv', which is not there: did you mean 'tv'?",
         ),
+        (
+            {"enters": {"tv": ["base"]}, "signs": {"tv": {"awareness": "positive"}}},
+            "signs.tv gives the sign of an effect on 'awareness' that enters.tv leaves out",
+        ),
         ({"enters": {"tv": ["fame"]}}, "enters.tv names 'fame', no variable: known: awareness, base"),
         (
             {"signs": {"awareness": {"base": "positive"}}},
