@@ -86,7 +86,8 @@ def simulate(
         typer.Option(
             "--out",
             callback=a_folder,
-            help="folder: landing/ gets raw exports, weekly/ a table a market, truth/ what made them",
+            help="folder: landing/ gets raw exports, weekly/ a table and brand/ a survey a market, truth/ what made "
+            "them",
         ),
     ],
     seed: Annotated[int, typer.Option(help="same seed and end, same files")] = 7,
@@ -100,7 +101,7 @@ def simulate(
 ) -> None:
     """Write a sample world with a known truth, shaped like the exports of real tools."""
     with busy("Simulating two markets"):
-        from mmm_core.simulate import dated_by, simulate_world, write_landing, write_truth
+        from mmm_core.simulate import dated_by, simulate_world, survey_table, write_landing, write_truth
 
         world = simulate_world(seed=seed, end=end.date() if end else None)
         files = write_landing(world, out / "landing")
@@ -110,6 +111,10 @@ def simulate(
                 out / "weekly" / f"{market.name}.csv",
                 dated_by(marks.value, market.table.assign(market=market.name)),
             )
+            for market in world.markets
+        ]
+        tables += [
+            write_table(out / "brand" / f"{market.name}.csv", survey_table(market))
             for market in world.markets
         ]
     screen.print(

@@ -7,6 +7,7 @@ makes revenue, `exports` what the raw files are like, `world` what stays the sam
 
 from mmm_core.simulate.calendar import dated_by
 from mmm_core.simulate.experiments import lift_tests
+from mmm_core.simulate.exports import survey_table
 from mmm_core.simulate.landing import write_landing, write_truth
 from mmm_core.simulate.market import Market, simulate_market, weekly_table
 from mmm_core.simulate.truth import ChannelTruth, MarketTruth
@@ -21,6 +22,7 @@ __all__ = [
     "lift_tests",
     "simulate_market",
     "simulate_world",
+    "survey_table",
     "weekly_table",
     "write_landing",
     "write_truth",

@@ -108,6 +108,13 @@ def brand_tracker(market: Market) -> RawTable:
     return RawTable("brand_tracker", "monthly", table, table["month"].to_numpy(dtype="datetime64[M]"))
 
 
+def survey_table(market: Market) -> pd.DataFrame:
+    """The same survey as `mmm bvar --brand` reads it: market, metric, month_start, value, sample_size."""
+    table = brand_tracker(market).rows
+    table = table.assign(month_start=table["month"] + "-01")
+    return table[["market", "metric", "month_start", "value", "sample_size"]]
+
+
 def weekly_context(market: Market) -> list[RawTable]:
     """Competitor spend (USD) and consumer confidence, weekly."""
     weekly = market.truth.weekly

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from mmm_core.data.table import check_table, read_table
+from mmm_core.long_term.waves import read_waves
 from mmm_core.posterior.integrity import DIGEST
 from mmm_core.posterior.schema import FORMAT, load_posterior, save_posterior
 from mmm_core.spec.model_spec import Time, load_spec, parse_spec
@@ -213,7 +214,10 @@ def test_simulate_writes_landing_files_and_their_truth(tmp_path):
     assert (tmp_path / "truth" / "truth.json").is_file()
     for market in ("us", "uk"):  # a table that the models of this repository fit as it is
         model = next((Path(__file__).parents[3] / "models").glob(f"{market}_*.yaml"))
-        check_table(read_table(tmp_path / "weekly" / f"{market}.csv"), load_spec(model))
+        spec = load_spec(model)
+        check_table(read_table(tmp_path / "weekly" / f"{market}.csv"), spec)
+        waves = read_waves(tmp_path / "brand" / f"{market}.csv")  # and the survey that their long term reads
+        assert set(waves["metric"]) == {"awareness", "consideration"}
 
 
 @pytest.mark.slow
