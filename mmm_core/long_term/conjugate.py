@@ -24,9 +24,11 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from scipy.special import multigammaln
 
 from mmm_core.errors import InputError
+from mmm_core.long_term.loops import factorised, solved_from_below
 
 AT_ONCE = 4_000_000
 """Numbers in the arrays of a chunk of draws (32 MB)."""
@@ -92,7 +94,7 @@ def posterior(known: Moments, precision: np.ndarray, degrees: float) -> NormalIn
         precision: k, (..., K). degrees: d.
     """
     root, white, scale = _factor(known, precision)
-    return NormalInverseWishart(np.linalg.solve(_transposed(root), white), root, scale, degrees + known.rows)
+    return NormalInverseWishart(_from_below(root, white), root, scale, degrees + known.rows)
 
 
 def log_marginal_likelihood(known: Moments, precision: np.ndarray, degrees: float) -> np.ndarray:
@@ -130,7 +132,7 @@ def draw(known: NormalInverseWishart, draws: int, rng: np.random.Generator) -> D
     bartlett[:, range(variables), range(variables)] = np.sqrt(rng.chisquare(freedom, (draws, variables)))
     root = lower @ np.swapaxes(np.linalg.inv(bartlett), -1, -2)
     noise = rng.standard_normal((draws, *known.deviation.shape[-2:]))
-    spread = _whitened(_transposed(known.root), noise)
+    spread = _from_below(known.root, noise)
     return Draws(known.deviation + spread @ np.swapaxes(root, -1, -2), root)
 
 
@@ -148,27 +150,38 @@ def chunks(draws: int, numbers: int) -> Iterator[slice]:
 
 def _factor(known: Moments, precision: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """R, R^{-1}C and S."""
-    size = known.gram.shape[-1]
-    try:
-        root = np.linalg.cholesky(known.gram + precision[..., None] * np.eye(size))
-    except np.linalg.LinAlgError:
+    lead = np.broadcast_shapes(known.gram.shape[:-2], precision.shape[:-1])
+    size, variables = known.cross.shape[-2:]
+
+    def each(part: np.ndarray, *shape: int) -> np.ndarray:
+        whole = part if part.shape == (*lead, *shape) else np.broadcast_to(part, (*lead, *shape))
+        return np.ascontiguousarray(whole.reshape(-1, *shape))
+
+    root, white, scale, fine = factorised(
+        each(known.gram, size, size),
+        each(known.cross, size, variables),
+        each(known.square, variables, variables),
+        each(precision, size),
+    )
+    if not fine:
         raise InputError(
             "the regressors are copies of one another to the last digit: leave out a channel or term that the others "
             "add up to, or take a constant off a variable that hardly moves beside its level"
-        ) from None
-    white = np.linalg.solve(root, np.broadcast_to(known.cross, (*root.shape[:-1], known.cross.shape[-1])))
-    scale = np.eye(known.square.shape[-1]) + known.square - _transposed(white) @ white
-    return root, white, scale
+        )
+    return (
+        root.reshape(*lead, size, size),
+        white.reshape(*lead, size, variables),
+        scale.reshape(*lead, *scale.shape[1:]),
+    )
 
 
-def _whitened(triangular: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Solve for all draws; a matrix that they share is factorised once."""
-    if triangular.ndim == 2:
-        draws, size, variables = noise.shape
-        flat = np.linalg.solve(triangular, noise.transpose(1, 0, 2).reshape(size, draws * variables))
-        return flat.reshape(size, draws, variables).transpose(1, 0, 2)
-    return np.linalg.solve(triangular, noise)
-
-
-def _transposed(matrix: np.ndarray) -> np.ndarray:
-    return np.swapaxes(matrix, -1, -2)
+def _from_below(root: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """R^{-T} y of all draws, R one or one a draw; that of one is applied to all draws' columns at once."""
+    if root.ndim == 2 and right.ndim == 3:
+        draws, size, variables = right.shape
+        flat = solve_triangular(
+            root, right.transpose(1, 0, 2).reshape(size, draws * variables), lower=True, trans="T"
+        )
+        return np.asarray(flat).reshape(size, draws, variables).transpose(1, 0, 2)
+    whole = (part.reshape(-1, *part.shape[-2:]) for part in (root, right))
+    return np.asarray(solved_from_below(*map(np.ascontiguousarray, whole))).reshape(right.shape)

@@ -18,7 +18,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg.lapack import dpbtrf, dtbtrs
+
+from mmm_core.long_term.loops import add_autoregression, chains_last, draw_banded
 
 
 class Waves(NamedTuple):
@@ -49,8 +50,8 @@ class Start(NamedTuple):
 class Band(NamedTuple):
     """A normal of the latent states of each chain."""
 
-    precision: np.ndarray  # lower band, (chain, band, week x latent)
-    information: np.ndarray  # (chain, week x latent)
+    precision: np.ndarray  # lower band by column, (week x latent, band, chain)
+    information: np.ndarray  # (week x latent, chain)
 
 
 def of_waves(days: list[np.ndarray], measured: list[np.ndarray], variance: list[np.ndarray]) -> Waves:
@@ -103,65 +104,35 @@ def band_of(
         weekly: what is measured of them beside the waves.
     """
     chains, order, variables = lags.shape[:3]
-    weeks, rows, count = known.shape[1], expected.shape[1], len(latent)
-    first = weeks - rows
+    weeks, count = known.shape[1], len(latent)
+    first = weeks - expected.shape[1]
     unit = np.broadcast_to(np.eye(variables), (chains, 1, variables, variables))
     weights = np.concatenate([unit, -lags], axis=1)
-    inverse = np.linalg.inv(covariance)
     seen = known.copy()
     seen[..., latent] = 0.0
-    rest = expected.copy()
-    for lag in range(order + 1):
-        rest -= seen[:, first - lag : weeks - lag] @ weights[:, lag].swapaxes(1, 2)
-    of_latent = weights[..., latent]
-    white = rest @ inverse
-    information = np.repeat(waves.information[None], chains, axis=0)
-    information[:, 0] += start.mean / start.sd**2
-    for later in range(order + 1):
-        information[:, first - later : weeks - later] += white @ of_latent[:, later]
     size = max((order + 1) * count, len(waves.precision))
-    before = np.zeros((weeks, count, size))  # what does not differ by chain, the band last
+    before = np.zeros((weeks, count, size))  # what does not differ by chain
     before[..., : len(waves.precision)] = waves.precision.T.reshape(weeks, count, -1)
     before[0, :, 0] += 1 / start.sd**2
     before[: first - 1, :, 0] += 1 / start.step**2
     before[1:first, :, 0] += 1 / start.step**2
     before[: first - 1, :, count] -= 1 / start.step**2
-    by_row = _of_rows(of_latent, inverse, size)
-    band = before + by_row.sum(1)[:, None]
-    # weeks near an end stand in fewer rows: those whose own week is none of the rows'
-    for week in sorted({*range(first), *range(weeks - order, weeks)}):
-        for earlier in range(order + 1):
-            if not first <= week + earlier < weeks:
-                band[:, week] -= by_row[:, earlier]
+    asked = waves.information.copy()
+    asked[0] += start.mean / start.sd**2
+    band = np.repeat(before[..., None], chains, axis=-1)
+    information = np.repeat(asked[..., None], chains, axis=-1)
     if weekly is not None:
-        band[..., 0] += weekly.precision
-        information += weekly.information
-    return Band(band.reshape(chains, weeks * count, size).swapaxes(1, 2), information.reshape(chains, -1))
-
-
-def _of_rows(of_latent: np.ndarray, inverse: np.ndarray, size: int) -> np.ndarray:
-    """Columns of a week's band that come from the row `earlier` weeks later, (chain, earlier, latent, band)."""
-    chains, lags, _, count = of_latent.shape
-    out = np.zeros((chains, lags, count, size))
-    for later in range(lags):
-        left = of_latent[:, later].swapaxes(1, 2) @ inverse
-        for earlier in range(later, lags):
-            block, away = left @ of_latent[:, earlier], earlier - later  # of weeks s + away and s
-            for i in range(count):
-                for j in range(count if away else i + 1):
-                    out[:, earlier, j, away * count + i - j] += block[:, i, j]
-    return out
+        band[:, :, 0] += chains_last(weekly.precision)
+        information += chains_last(weekly.information)
+    found = Band(band.reshape(weeks * count, size, chains), information.reshape(weeks * count, chains))
+    about = (chains_last(part) for part in (weights, np.linalg.inv(covariance), expected, seen))
+    add_autoregression(*found, *about, latent)
+    return found
 
 
 def draw_states(band: Band, rng: np.random.Generator) -> np.ndarray:
     """One draw of the latent states of each chain, (chain, week x latent); the band's memory is used up."""
-    noise = rng.standard_normal(band.information.shape)
-    # one long band, whose chains meet nowhere, is factorised in one call
-    joined = np.moveaxis(band.precision, 1, 2).reshape(-1, band.precision.shape[1]).T
-    root, fault = dpbtrf(joined, lower=1, overwrite_ab=1)
-    if fault:
+    drawn = rng.standard_normal(band.information.shape)
+    if not draw_banded(*band, drawn):
         raise np.linalg.LinAlgError("the states' precision is not positive definite")
-    # R R' = precision: R^{-T} (R^{-1} information + noise)
-    white, _ = dtbtrs(root, band.information.reshape(-1, 1), uplo="L")
-    drawn, _ = dtbtrs(root, white + noise.reshape(-1, 1), uplo="L", trans="T")
-    return np.asarray(drawn).reshape(noise.shape)
+    return drawn.T

@@ -37,7 +37,7 @@ from mmm_core.long_term.independent import Equations, Restrictions, restricted_s
 from mmm_core.long_term.interweaving import believed, given_shocks
 from mmm_core.long_term.measured import BEGIN, WIDE, Known, begun, known_of, units_of
 from mmm_core.long_term.minnesota import Minnesota, centre, scales
-from mmm_core.long_term.series import Layout, Regression, Series, series
+from mmm_core.long_term.series import Layout, Series, series
 from mmm_core.long_term.states import Start, Waves, Weekly, band_of, draw_states, in_levels, of_waves
 from mmm_core.long_term.survey import START_SD, Observations, observations, weekly_noise
 from mmm_core.long_term.tightness import Hierarchy, optimum
@@ -48,6 +48,8 @@ CHAINS = 16
 DRAWS = 1000
 STEPS = 36
 WARMUP = 240
+SHOCKS_EVERY = 3
+"""Every so many steps the shocks are held instead of the states: each time costs as much as the rest of a step."""
 START_STEP = 2.0
 """Sd of a week's change before the first row, in units of the weekly noise."""
 STRIDE = 0.35
@@ -181,9 +183,28 @@ def _changes(levels: np.ndarray, given: Series) -> np.ndarray:
     return np.where(given.is_differenced, np.diff(levels, axis=1), levels[:, 1:])
 
 
-def _regression(levels: np.ndarray, given: Series, layout: Layout) -> Regression:
-    """Rows of the autoregression, of all variables' levels (chain, week, n)."""
-    return replace(given, modelled=_changes(levels, given)).regression(layout.lags, layout.media_lags)
+class _Rows:
+    """The regression of every chain, of which only the outcome and its lags change from step to step.
+
+    Attributes:
+        outcome: Y, (chain, row, n). regressors: X, (chain, row, K). fixed: their part of media and terms, (row, ...).
+    """
+
+    def __init__(self, levels: np.ndarray, given: Series, layout: Layout) -> None:
+        self.given, self.layout = given, layout
+        rows = replace(given, modelled=_changes(levels, given)).regression(layout.lags, layout.media_lags)
+        self.outcome, self.regressors, self.start = rows.outcome, rows.regressors, rows.start
+        self.fixed = rows.regressors[0, :, layout.media.start :].copy()
+
+    def now_of(self, levels: np.ndarray) -> None:
+        """Take the outcome and its lags from all variables' levels, (chain, week, n)."""
+        modelled, count = _changes(levels, self.given), self.layout.variables
+        weeks = modelled.shape[1]
+        self.outcome = modelled[:, self.start :]
+        for lag in range(1, self.layout.lags + 1):
+            self.regressors[..., (lag - 1) * count : lag * count] = modelled[
+                :, self.start - lag : weeks - lag
+            ]
 
 
 class _Rules(NamedTuple):
@@ -225,10 +246,11 @@ def _chains(
     logs = np.tile(np.log(np.clip(optimum(problem), 2e-3, 5e2)), (chains, 1))
     restricted: _Restricted | None = None
     rounds: list[tuple[np.ndarray, ...]] = []
+    rows = _Rows(levels, work.given, layout)
     for number, now in enumerate(told):
         levels[..., len(latent) :] = now.path[..., now.path.shape[-1] - (variables - len(latent)) :]
         for step in range(steps + (warmup if number == 0 else 0)):
-            rows = _regression(levels, work.given, layout)
+            rows.now_of(levels)
             about = moments(rows.outcome, rows.regressors, middle)
             if rules is not None and restricted is None and step >= warmup // 2:
                 logs[:] = logs.mean(0)  # the tightness of all chains together, from here on
@@ -243,17 +265,17 @@ def _chains(
             else:
                 coefficients, sigma = restricted.step(about, problem.degrees, rng)
                 coefficients = coefficients + middle
-            expected = rows.regressors[..., layout.media.start :] @ coefficients[:, layout.media.start :]
+            expected = rows.fixed @ coefficients[:, layout.media.start :]
             lags = coefficients[:, : layout.media.start].reshape(chains, layout.lags, variables, variables)
             of_levels = in_levels(lags.swapaxes(2, 3), moved)
             band = band_of(of_levels, sigma, expected, levels, latent, work.waves, work.start, now.weekly)
             levels[..., latent] = draw_states(band, rng).reshape(chains, -1, len(latent))
-            if len(latent) == variables:
+            if len(latent) == variables and step % SHOCKS_EVERY == 0:
                 if restricted is None:
                     belief = believed(coefficients - middle, precision, dummies, problem.degrees)
                 else:
                     belief = believed(coefficients - middle, None, restricted.added, problem.degrees)
-                rows = _regression(levels, work.given, layout)
+                rows.now_of(levels)
                 residuals = rows.outcome - rows.regressors @ coefficients
                 sigma, levels = given_shocks(
                     sigma, belief, residuals, of_levels, levels, work.waves, now.weekly, rng

@@ -94,11 +94,11 @@ def test_states_are_the_dense_normal_given_waves_and_what_is_known(latent):
         of_waves(days, measured, variance),
         Start(mean_start, np.full(2, sd_start), step_start),
     )
-    precision = dense_of(found.precision[2])
-    assert np.allclose(np.linalg.solve(precision, found.information[2]), mean, atol=1e-8)
+    precision = dense_of(found.precision[..., 2].T)
+    assert np.allclose(np.linalg.solve(precision, found.information[:, 2]), mean, atol=1e-8)
     assert np.allclose(np.linalg.inv(precision), left, atol=1e-8)
 
-    again = Band(*(np.repeat(part[2:], 4000, axis=0) for part in found))
+    again = Band(*(np.repeat(part[..., 2:], 4000, axis=-1) for part in found))
     draws = draw_states(again, rng)
     error = np.sqrt(np.diag(left) / 4000)
     assert (np.abs(draws.mean(0) - mean) < 4.5 * error).all()
