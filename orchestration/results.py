@@ -55,7 +55,8 @@ def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any
         for note in filter(None, budget.get("note", ())):
             console.print(note, style="yellow", markup=False)
     if "budget_scenarios" in tables:
-        console.print(scenario_line(tables["budget_scenarios"]), markup=False, soft_wrap=True)
+        long_term = counts_long_term(tables.get("budget_allocation", pd.DataFrame()))
+        console.print(scenario_line(tables["budget_scenarios"], long_term), markup=False, soft_wrap=True)
     if "budget_readiness" in tables:
         show_readiness(console, tables["budget_readiness"])
     if "model_review" in tables:
@@ -161,9 +162,15 @@ def show_no_long_term(console: Console, made: Mapping[str, Mapping[str, Any]]) -
         console.print(f"Long term: {why}", style="dim", markup=False)
 
 
+def counts_long_term(budget: pd.DataFrame) -> bool:
+    """Whether the recommendation counts what media bring by way of the brand beside what they bring at once."""
+    return "horizon" in budget and bool((budget["horizon"] == "long").any())
+
+
 def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
+    counted = "; short and long term are counted" if counts_long_term(budget) else ""
     table = Table(
-        title=f"Recommended budget, next {weeks} weeks",
+        title=f"Recommended budget, next {weeks} weeks{counted}",
         title_justify="left",
         show_footer=True,
         box=SIMPLE_HEAD,
@@ -188,8 +195,12 @@ def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
     return table
 
 
-def scenario_line(rows: pd.DataFrame) -> str:
-    """The plans that were held against each other, and the one that gains most over their reference, in one line."""
+def scenario_line(rows: pd.DataFrame, long_term: bool = False) -> str:
+    """The plans that were held against each other, and the one that gains most over their reference, in one line.
+
+    Args:
+        long_term: whether the budget above counts the long term, which scenarios never do: then the line says so.
+    """
     plans = rows[(rows["kind"] == "plan") & (rows["channel"] == "")]
     others = plans[~plans["is_reference"]]
     if others.empty:
@@ -205,7 +216,8 @@ def scenario_line(rows: pd.DataFrame) -> str:
         if pd.isna(best["probability_better"])
         else f", better with probability {best['probability_better']:.0%}"
     )
-    return f"Scenarios: {best['scenario']}, {which}, {best['gain']:+,.0f} {best['gain_in']}{sure}"
+    short_only = "; the short term alone, which is all that scenarios count" if long_term else ""
+    return f"Scenarios: {best['scenario']}, {which}, {best['gain']:+,.0f} {best['gain_in']}{sure}{short_only}"
 
 
 def show_readiness(console: Console, gates: pd.DataFrame) -> None:

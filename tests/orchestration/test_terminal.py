@@ -143,6 +143,7 @@ def results(tmp_path, monkeypatch):
     )
     tables = {
         "budget_scenarios": scenarios,
+        "long budget": budget.assign(horizon="long"),
         "one plan": scenarios[:2],
         "roi": roi,
         "budget_allocation": budget,
@@ -156,7 +157,11 @@ def results(tmp_path, monkeypatch):
 
     def write(version: str, *names: str) -> None:
         for each in names:
-            name = {"no tests": "calibration_report", "one plan": "budget_scenarios"}.get(each, each)
+            name = {
+                "no tests": "calibration_report",
+                "one plan": "budget_scenarios",
+                "long budget": "budget_allocation",
+            }.get(each, each)
             kept = store.keep(name, vintage(), tables[each].assign(posterior_version=version))
             store.versions(name).point(vintage(), kept)
 
@@ -200,6 +205,17 @@ def test_of_one_plan_beside_the_current_one_the_line_says_that(results):
         "Scenarios: bolder [tv], the only one beside current, +900 profit, better with probability 70%"
         in shown(NEW)
     )
+
+
+def test_a_budget_that_counts_the_long_term_says_so_and_that_scenarios_do_not(results):
+    results("new", "budget_allocation", "budget_scenarios")
+    short = shown(NEW)
+    assert "counted" not in short
+    assert "all that scenarios count" not in short
+    results("new", "long budget")
+    text = " ".join(shown(NEW).split())
+    assert "weeks; short and long term are counted" in text
+    assert "better with probability 83%; the short term alone, which is all that scenarios count" in text
 
 
 def test_a_model_without_lift_tests_says_so_and_a_report_of_an_earlier_run_does_not(results):
