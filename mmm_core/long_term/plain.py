@@ -80,9 +80,12 @@ def fit_table(
     settings: dict[str, Any] = {
         "media_lags": media_lags, "prior": prior, "differenced": columns.unit_root, "seed": seed
     }  # fmt: skip
-    found = fit_bvar(
-        variables, media, terms, lags=lags[0] if len(lags) == 1 else lags, draws=draws, **settings
-    )
+    try:
+        found = fit_bvar(
+            variables, media, terms, lags=lags[0] if len(lags) == 1 else lags, draws=draws, **settings
+        )
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
     units = {name: (name, 1.0) for name in columns.variables}
     notes = [stability_words(found), portmanteau(found, max(LAGS, found.attrs["lags"] + 4)).sentence]
     notes += [one.sentence for one in stationarity(variables)]

@@ -72,7 +72,7 @@ def test_posterior_and_survey_give_tables_pictures_and_a_file_that_is_read_again
         (["--table", "weekly.csv", "--variables", "revenu"], "did you mean 'revenue'?"),
         (["--table", "weekly.csv", "--variables", "revenue", "--media", "revenue"], "named more than once"),
         (["--table", "weekly.csv", "--variables", "revenue", "--lags", "two"], "--lags two: write a whole number"),
-        (["--table", "weekly.csv", "--variables", "revenue,copy"], "a copy of 'revenue'"),
+        (["--table", "weekly.csv", "--variables", "revenue,copy"], "weekly2.csv: variable 'copy' is a copy of"),
         (["--table", "weekly.csv", "--variables", "zeros"], "zeros in the place of an unknown past"),
         (["--table", "gap.csv", "--variables", "revenue"], "weeks of the variables are not seven days apart before"),
         (["--table", "weekly.csv", "--variables", "revenue,price", "--lags", "26", "--media-lags", "26"], ""),
