@@ -93,19 +93,18 @@ def posterior(known: Moments, precision: np.ndarray, degrees: float) -> NormalIn
     Args:
         precision: k, (..., K). degrees: d.
     """
-    root, white, scale = _factor(known, precision)
+    root, white, scale, _ = _factor(known, precision)
     return NormalInverseWishart(_from_below(root, white), root, scale, degrees + known.rows)
 
 
 def log_marginal_likelihood(known: Moments, precision: np.ndarray, degrees: float) -> np.ndarray:
     """log p(Y), shape of the leading axes of `known` and `precision`."""
-    root, _, scale = _factor(known, precision)
+    _, _, scale, logs = _factor(known, precision)
     variables, after = scale.shape[-1], degrees + known.rows
-    half = np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(-1)
     found = (
         log_normaliser(known.rows, variables, degrees)
-        - 0.5 * after * np.linalg.slogdet(scale)[1]
-        - variables * (half - 0.5 * np.log(precision).sum(-1))
+        - 0.5 * after * logs[..., 1]
+        - 0.5 * variables * (logs[..., 0] - np.log(precision).sum(-1))
     )
     return np.asarray(found)
 
@@ -148,8 +147,8 @@ def chunks(draws: int, numbers: int) -> Iterator[slice]:
     return (slice(first, min(first + size, draws)) for first in range(0, draws, size))
 
 
-def _factor(known: Moments, precision: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """R, R^{-1}C and S."""
+def _factor(known: Moments, precision: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """R, R^{-1}C, S, and log |P| and log |S| on the last axis."""
     lead = np.broadcast_shapes(known.gram.shape[:-2], precision.shape[:-1])
     size, variables = known.cross.shape[-2:]
 
@@ -157,7 +156,7 @@ def _factor(known: Moments, precision: np.ndarray) -> tuple[np.ndarray, np.ndarr
         whole = part if part.shape == (*lead, *shape) else np.broadcast_to(part, (*lead, *shape))
         return np.ascontiguousarray(whole.reshape(-1, *shape))
 
-    root, white, scale, fine = factorised(
+    *found, fine = factorised(
         each(known.gram, size, size),
         each(known.cross, size, variables),
         each(known.square, variables, variables),
@@ -168,11 +167,8 @@ def _factor(known: Moments, precision: np.ndarray) -> tuple[np.ndarray, np.ndarr
             "the regressors are copies of one another to the last digit: leave out a channel or term that the others "
             "add up to, or take a constant off a variable that hardly moves beside its level"
         )
-    return (
-        root.reshape(*lead, size, size),
-        white.reshape(*lead, size, variables),
-        scale.reshape(*lead, *scale.shape[1:]),
-    )
+    root, white, scale, logs = (part.reshape(*lead, *part.shape[1:]) for part in found)
+    return root, white, scale, logs
 
 
 def _from_below(root: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -16,18 +16,19 @@ from numba import njit
 @njit(cache=True)
 def factorised(
     gram: np.ndarray, cross: np.ndarray, square: np.ndarray, precision: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """R of RR' = G + diag(k), R^{-1}C and I + Q - (R^{-1}C)'(R^{-1}C), draw by draw.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
+    """R of RR' = G + diag(k), R^{-1}C and S = I + Q - (R^{-1}C)'(R^{-1}C), draw by draw.
 
     Args:
         gram: G, (draw, K, K). cross: C, (draw, K, n). square: Q, (draw, n, n). precision: k, (draw, K).
 
     Returns:
-        R, R^{-1}C, the scale, and whether every G + diag(k) is positive definite.
+        R, R^{-1}C, S, log |G + diag(k)| and log |S| (draw, 2), and whether all of these are positive definite.
     """
     draws, size, variables = cross.shape
     root, white = np.zeros(gram.shape), np.empty(cross.shape)
-    scale = np.empty(square.shape)
+    scale, triangle = np.empty(square.shape), np.zeros((variables, variables))
+    logs = np.zeros((draws, 2))
     for d in range(draws):
         for i in range(size):
             for j in range(i + 1):
@@ -40,8 +41,9 @@ def factorised(
                     root[d, i, j] = value / root[d, j, j]
                 elif value > 0:
                     root[d, i, i] = np.sqrt(value)
+                    logs[d, 0] += np.log(value)
                 else:
-                    return root, white, scale, False
+                    return root, white, scale, logs, False
         for i in range(size):
             for variable in range(variables):
                 value = cross[d, i, variable]
@@ -54,7 +56,16 @@ def factorised(
                 for k in range(size):
                     value -= white[d, k, i] * white[d, k, j]
                 scale[d, i, j] = scale[d, j, i] = value
-    return root, white, scale, True
+                for k in range(j):
+                    value -= triangle[i, k] * triangle[j, k]
+                if i > j:
+                    triangle[i, j] = value / triangle[j, j]
+                elif value > 0:
+                    triangle[i, i] = np.sqrt(value)
+                    logs[d, 1] += np.log(value)
+                else:
+                    return root, white, scale, logs, False
+    return root, white, scale, logs, True
 
 
 @njit(cache=True)

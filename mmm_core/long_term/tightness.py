@@ -117,12 +117,12 @@ class Hierarchy:
         found = self.log_density(np.exp(inside), known) + points.sum(-1)
         return np.where((points == inside).all(-1), found, -np.inf)
 
-    def alone(self) -> list[Hierarchy]:
+    def alone(self, draws: int = LOOKED_AT) -> list[Hierarchy]:
         """The same of single draws of the series, some of them, evenly spread; itself where the series are known."""
         known = self.known
         if known.gram.ndim == 2:
             return [self]
-        places = np.unique(np.linspace(0, len(known.gram) - 1, LOOKED_AT).astype(int))
+        places = np.unique(np.linspace(0, len(known.gram) - 1, draws).astype(int))
         return [
             replace(self, known=Moments(known.rows, known.gram[i], known.cross[i], known.square[i]))
             for i in places
@@ -137,11 +137,11 @@ class Sampled(NamedTuple):
     log_evidence: float  # log p(Y), theta integrated out, in the prior's units; nan of series known as draws
 
 
-def optimum(problem: Hierarchy) -> np.ndarray:
-    """The mode of p(theta | Y), (free,); of series known as draws, the geometric mean of some draws' modes."""
+def optimum(problem: Hierarchy, draws: int = LOOKED_AT) -> np.ndarray:
+    """The mode of p(theta | Y), (free,); of series known as draws, the geometric mean of so many draws' modes."""
     if not problem.names:
         return np.zeros(0)
-    modes = [_mode(single, lambda logs: single.log_density(np.exp(logs))) for single in problem.alone()]  # noqa: B023
+    modes = [_mode(single, lambda logs: single.log_density(np.exp(logs))) for single in problem.alone(draws)]  # noqa: B023
     return np.asarray(np.exp(np.mean(modes, axis=0)))
 
 

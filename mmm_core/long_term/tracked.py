@@ -243,7 +243,7 @@ def _chains(
     middle = centre(layout, problem.own_lags)
     chains, variables = len(begin), layout.variables
     levels, moved = begin.copy(), work.given.is_differenced
-    logs = np.tile(np.log(np.clip(optimum(problem), 2e-3, 5e2)), (chains, 1))
+    logs = np.tile(np.log(np.clip(optimum(problem, draws=1), 2e-3, 5e2)), (chains, 1))
     restricted: _Restricted | None = None
     rounds: list[tuple[np.ndarray, ...]] = []
     rows = _Rows(levels, work.given, layout)
