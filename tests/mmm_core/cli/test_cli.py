@@ -16,7 +16,7 @@ from mmm_core.long_term.waves import read_waves
 from mmm_core.posterior.integrity import DIGEST
 from mmm_core.posterior.schema import FORMAT, load_posterior, save_posterior
 from mmm_core.spec.model_spec import Time, load_spec, parse_spec
-from tests.mmm_core.cli.command import mmm, read_json
+from tests.mmm_core.cli.command import mmm, mmm_process, read_json
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
 
@@ -44,7 +44,7 @@ def test_schema_is_the_specifications(tmp_path):
 
 @pytest.mark.slow
 def test_fit_then_review(folder, tmp_path):
-    said = mmm(
+    said = mmm_process(
         "fit",
         "--model",
         folder / "small.yaml",
