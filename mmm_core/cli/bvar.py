@@ -133,6 +133,12 @@ def _of_model(
             raise InputError(reason)
         found = fit_long_term(read, read_waves(brand), spec.long_term, origin=str(posterior))
         doubts = unconverged(read)
+    if (
+        out is not None
+    ):  # before anything is printed: all else is read from it, and the output may go to a closed pipe
+        from mmm_core.long_term.stored import save_long_term
+
+        saved = save_long_term(found.tree, out / LONG_TERM)
     from mmm_core.cli import console_bvar
 
     label(read.approximate, doubts)
@@ -166,10 +172,8 @@ def _of_model(
         posterior_origin(read),
     )
     if out is not None:
-        from mmm_core.long_term.stored import save_long_term
-
-        wrote([save_long_term(found.tree, out / LONG_TERM)])
-        record(out, posterior_origin(read), [out / LONG_TERM])
+        wrote([saved])
+        record(out, posterior_origin(read), [saved])
 
 
 def _of_table(

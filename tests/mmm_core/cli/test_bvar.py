@@ -1,6 +1,7 @@
 """`mmm bvar`: the long term of a model from files, and a vector autoregression of a table alone."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from mmm_core.cli import bvar as cli_bvar
 from mmm_core.cli.cli import app
+from mmm_core.long_term import stage
 from mmm_core.long_term.stage import LongTerm
 from mmm_core.long_term.stored import load_long_term, save_long_term
 from mmm_core.posterior.schema import load_posterior, save_posterior
@@ -57,6 +60,20 @@ def test_posterior_and_survey_give_tables_pictures_and_a_file_that_is_read_again
         pd.read_csv(tmp_path / "long_term_roi.csv"), found.roi(), check_dtype=False, check_exact=False
     )
     assert "long_term.nc" in json.loads((tmp_path / "contents.json").read_text())["files"]
+
+
+def test_the_draws_are_kept_where_the_reader_of_the_output_has_gone(folder, tmp_path, monkeypatch):
+    def gone(*_):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(stage, "fit_long_term", partial(stage.fit_long_term, checked=False))
+    monkeypatch.setattr(cli_bvar.screen, "print", gone)
+    said = bvar(
+        "--posterior", folder / "posterior.nc", "--brand", folder / "brand.csv", "--model",
+        folder / "small.yaml", "--out", tmp_path,
+    )  # fmt: skip
+    assert said.exit_code != 0
+    assert LongTerm.of(load_long_term(tmp_path / "long_term.nc")).draws.sizes["draw"] > 0
 
 
 @pytest.mark.parametrize(
