@@ -1,6 +1,9 @@
 """What is run together: every asset is in one job, by its group, and one that is in none is refused."""
 
+from collections.abc import Mapping
+
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 JOB_OF_GROUP = {
     "origins": "ingest",
@@ -41,6 +44,15 @@ def placed(spec: dg.AssetSpec) -> dg.AssetSpec:
             "JOB_OF_GROUP or the asset to JOB_OF_ASSET in orchestration/jobs.py"
         )
     return spec
+
+
+def job_of_each(graph: AssetGraph) -> Mapping[dg.AssetKey, str]:
+    """The name of the job that each asset is in."""
+    nodes = [graph.get(key) for key in graph.materializable_asset_keys]
+    return {
+        node.key: JOB_OF_ASSET.get(node.key.to_user_string()) or JOB_OF_GROUP[str(node.group_name)]
+        for node in nodes
+    }
 
 
 def _of(job: str) -> dg.AssetSelection:

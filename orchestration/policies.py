@@ -17,10 +17,14 @@ FRESH_ON_MONDAY = {"model_table", "mmm_posterior", "budget_allocation", "weekly_
 
 # Marts follow their sources as soon as a source's content differs, not merely because it was loaded again. A mart may
 # read a partitioned asset, most of whose partitions will never exist, so missing parents do not hold it back.
+# What was asked for is not asked for again here: a run that failed for a reason that passes is `orchestration.sweep`'s.
+SOURCES_DIFFER = dg.AutomationCondition.any_deps_updated().replace(
+    "newly_updated", dg.AutomationCondition.data_version_changed()
+)
 FOLLOW_SOURCES = (
     dg.AutomationCondition.eager()
     .without(~dg.AutomationCondition.any_deps_missing())
-    .replace("newly_updated", dg.AutomationCondition.data_version_changed())
+    .replace("any_deps_updated", SOURCES_DIFFER)
     .with_label("follow_sources")
 )
 

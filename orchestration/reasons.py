@@ -7,15 +7,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dagster import AssetCheckSeverity, DagsterEvent, DagsterEventType
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._utils.error import SerializableErrorInfo
 
 from assets.resources.settings import data_dir
+from assets.resources.tracking import TrackingAway
+from assets.resources.warehouse import LOCKED, WarehouseLocked
 from mmm_core.disk import is_full, says_out_of_space
 from orchestration.environments import paths
 
 # Whoever defined or raised these said what is wrong and what to do: the causes below them are for the log.
 _MEANT_FOR_PEOPLE = re.compile(r"^(?:(?:mmm_core|assets|orchestration)(?:\.\w+)+|[\w.]+\.events\.Failure): ")
 _CLASS = re.compile(r"^[A-Za-z_][\w.]*: ")
+# What is over when somebody closes the file, starts the server, or the machine is up again.
+_PASSING = {WarehouseLocked.__name__, TrackingAway.__name__, DagsterExecutionInterruptedError.__name__}
 SQLITE_FAULT = "disk I/O error"
 _CHECK_FAILED = "DagsterAssetCheckFailedError"
 MAKE_ROOM = "make room there, and run this again; what was finished before is kept"
@@ -43,6 +48,21 @@ def is_of_a_full_disk(message: str) -> bool:
 def full_folders() -> list[Path]:
     """The folders the platform writes to whose disks are full."""
     return [folder for folder in _written() if is_full(folder)]
+
+
+def is_passing(error: SerializableErrorInfo | None) -> bool:
+    """Whether what made a step fail may be over by now, so that the same step may come out well.
+
+    The warehouse was locked, MLflow did not answer, the process was told to end; or a disk was full, once none is. A
+    step that ended without an error ended with its process.
+    """
+    chain = list(_chain(error))
+    return not chain or any(
+        link.cls_name in _PASSING
+        or LOCKED in link.message
+        or (is_of_a_full_disk(link.message) and not full_folders())
+        for link in chain
+    )
 
 
 def no_room() -> str:

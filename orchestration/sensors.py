@@ -13,6 +13,7 @@ from orchestration.jobs import ingest
 from orchestration.landing_sensor import RUNNING, new_landing_files
 from orchestration.owners import DEFAULT_OWNER, address
 from orchestration.reasons import reason_of
+from orchestration.sweep import ask_again, what_follows
 
 
 @dg.run_failure_sensor(
@@ -41,7 +42,7 @@ def alerts_of(context: dg.RunFailureSensorContext) -> Iterable[Alert]:
             owner,
             address(owner),
             f"{run.job_name} failed" + (f" for {partition}" if partition else ""),
-            "\n".join(reasons) + f"\nRun {run.run_id}",
+            "\n".join([*reasons, *filter(None, [what_follows(context.instance, run)]), f"Run {run.run_id}"]),
             run.run_id,
         )
 
@@ -108,4 +109,4 @@ marts_follow_sources = dg.AutomationConditionSensorDefinition(
     description="Rebuilds marts whose sources' content changed, and reporting marts whose published results did.",
 )
 
-ALL = [new_landing_files, alert_owners, alert_of_refused_files, marts_follow_sources]
+ALL = [new_landing_files, alert_owners, alert_of_refused_files, marts_follow_sources, ask_again]

@@ -35,8 +35,10 @@ TELL_SECONDS = 0.5  # no wait that is over sooner is worth a line
 
 _HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 _DAMAGED = ("not a valid DuckDB database file", "Corrupt database file", "Could not read enough bytes")
-# Another process holds the file; or this process holds it in the other mode (reading while it writes).
-_WAIT_FOR = ("Could not set lock on file", "different configuration")
+LOCKED = "Could not set lock on file"
+"""DuckDB's words of a file that another process holds."""
+# Or this process holds it in the other mode (reading while it writes).
+_WAIT_FOR = (LOCKED, "different configuration")
 
 
 class WarehouseLocked(RuntimeError):
@@ -50,7 +52,7 @@ class WarehouseDamaged(RuntimeError):
 def says_locked(error: BaseException | None) -> bool:
     """Whether an error, or what caused it, is that another process holds the file: ours or dbt's words."""
     while error is not None:
-        if isinstance(error, WarehouseLocked) or _WAIT_FOR[0] in str(error):
+        if isinstance(error, WarehouseLocked) or LOCKED in str(error):
             return True
         error = error.__cause__ or error.__context__
     return False

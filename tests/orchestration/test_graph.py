@@ -3,6 +3,7 @@
 import dagster as dg
 import pytest
 
+from orchestration import jobs
 from tests.orchestration.graph import SNAPSHOT, describe
 
 
@@ -55,6 +56,13 @@ def test_nothing_from_the_model_table_on_runs_by_itself(specs):
     assert "marts/mmm_model_table" in automated
     assert "reporting/rpt_channel_roi" in automated
     assert not automated & {spec.key.to_user_string() for spec in specs if spec.partitions_def is not None}
+
+
+def test_every_asset_has_the_job_that_runs_it(defs):
+    job_of = jobs.job_of_each(defs.resolve_asset_graph())
+    for job in jobs.ALL:
+        of_job = defs.resolve_job_def(job.name).asset_layer.selected_asset_keys
+        assert of_job == {key for key, its_job in job_of.items() if its_job == job.name}
 
 
 def test_everything_that_fits_or_writes_the_warehouse_has_its_pool(defs):

@@ -18,7 +18,9 @@ def test_a_new_home_gets_a_configuration_and_an_old_one_keeps_its_own(tmp_path, 
         assert instance.run_monitoring_enabled
         assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] > 0
         assert instance.telemetry_enabled is False
-        assert not instance.run_retries_enabled
+        assert instance.run_retries_enabled
+        assert instance.run_retries_max_retries == 1
+        assert not instance.run_retries_retry_on_asset_or_op_failure
     (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     prepare_home()
     assert yaml.safe_load((home / "dagster.yaml").read_text()) == {"telemetry": {"enabled": False}}

@@ -18,7 +18,8 @@ def results() -> dg.MaterializeResult:
 
 def dbt_asset(*key: str) -> dg.AssetsDefinition:
     @dg.asset(key=dg.AssetKey(key), deps=[results], kinds={"dbt"})
-    def built() -> None: ...
+    def built() -> dg.MaterializeResult:
+        return dg.MaterializeResult(data_version=dg.DataVersion("the same rows"))
 
     return built.map_asset_specs(apply)
 
@@ -70,3 +71,9 @@ def test_what_a_refresh_reported_itself_is_not_built_again(daemon):
     assert daemon.tick(2) == {"mart"}, "the daemon looks between the model's job and the report"
     daemon.build(daemon.report)
     assert "report" not in daemon.tick(3) | daemon.tick(9) | daemon.tick(19)
+
+
+def test_a_mart_that_somebody_built_since_is_not_built_again_although_its_rows_are_the_same(daemon):
+    daemon.build(results)
+    daemon.build(daemon.mart)
+    assert daemon.tick(2) == set()
