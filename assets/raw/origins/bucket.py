@@ -6,7 +6,9 @@ itself tells what has been copied. Its time of modification is the object's, so 
 
 import hashlib
 import os
+import queue
 import re
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +32,8 @@ FOLDER = "fetched"
 """Folder of the copies inside the table's landing folder."""
 
 BATCH = 100_000
+ANSWER_SECONDS = 60.0
+"""How long a bucket has to answer; pyarrow itself asks ten times, and for ever where nothing tells the region."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,10 @@ def connected(origin: Origin) -> Iterator[Bucket]:
         NotFetched: the address is wrong, or what is asked of it meanwhile fails; without a secret in the message.
     """
     import pyarrow as pa
-    import pyarrow.fs
 
     url = secret.address(origin)
     try:
-        found, folder = pyarrow.fs.FileSystem.from_uri(url)
-        yield Bucket(found, folder.rstrip("/"))
+        yield _answering(url, origin)
     except (OSError, pa.ArrowException) as error:
         if is_out_of_space(error):
             raise
@@ -79,6 +81,43 @@ def connected(origin: Origin) -> Iterator[Bucket]:
             f"bucket: {said}: look whether it is up and whether {origin.connection} is right (pyarrow's address of a "
             "bucket); the next fetch asks again"
         ) from None
+
+
+def _answering(url: str, origin: Origin) -> Bucket:
+    """The bucket of an address, once it has said something of its folder.
+
+    Raises:
+        NotFetched: it says nothing for `ANSWER_SECONDS`.
+        OSError: what it says.
+    """
+    from pyarrow.fs import FileSystem
+
+    answer: queue.SimpleQueue[Bucket | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            files, folder = FileSystem.from_uri(url)
+            files.get_file_info(folder)
+            answer.put(Bucket(files, folder.rstrip("/")))
+        except Exception as error:  # whatever it is, the one who waits is told
+            answer.put(error)
+
+    threading.Thread(target=ask, name="bucket", daemon=True).start()
+    try:
+        found = answer.get(timeout=ANSWER_SECONDS)
+    except queue.Empty:
+        no_region = url.startswith("s3://") and "region=" not in url
+        remedy = (
+            f"write `region=` into {origin.connection}, which is asked for first; or " if no_region else ""
+        )
+        raise NotFetched(
+            f"bucket: it has not answered for {ANSWER_SECONDS:g} s: {remedy}look whether it is up, whether this "
+            f"machine reaches it and whether {origin.connection} is right (pyarrow's address of a bucket); the next "
+            "fetch asks again"
+        ) from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def copy_new(

@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+import socket
 import time
 
 import boto3
@@ -152,6 +153,21 @@ def test_an_object_that_cannot_land_holds_up_what_came_after_it(bucket, key, con
     done = bucket.fetch(pattern)
     assert re.search(re.escape(message), done.note.fault)
     assert bucket.files() == []
+
+
+def test_a_bucket_that_says_nothing_is_not_waited_for(bucket, monkeypatch):
+    """A server that takes every request and answers none, as behind a firewall; without its region, which is told."""
+    monkeypatch.setattr("assets.raw.origins.bucket.ANSWER_SECONDS", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        for region in ("", "&region=us-east-1"):
+            monkeypatch.setenv(
+                VARIABLE, f"s3://someone:hush@exports?scheme=http{region}&endpoint_override={address}"
+            )
+            fault = bucket.fetch("shop/*.parquet").note.fault
+            assert "it has not answered for 1 s" in fault
+            assert (f"write `region=` into {VARIABLE}" in fault) == (not region)
+            assert "hush" not in fault
 
 
 def test_a_bucket_that_is_away_is_told_without_its_secret(bucket, monkeypatch):
