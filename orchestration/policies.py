@@ -13,6 +13,10 @@ EARLY_MORNING = "0 3-5 * * *"  # before it: what is fetched is loaded by then
 MONDAY_DEADLINE = dg.FreshnessPolicy.cron(
     deadline_cron="0 9 * * 1", lower_bound_delta=timedelta(hours=9), timezone=TIMEZONE
 )
+# What is fetched from warehouses and buckets is asked for by six, once a day; `was_fetched` says whether it came.
+MORNING_DEADLINE = dg.FreshnessPolicy.cron(
+    deadline_cron="0 6 * * *", lower_bound_delta=timedelta(hours=6), timezone=TIMEZONE
+)
 FRESH_ON_MONDAY = {"model_table", "mmm_posterior", "budget_allocation", "weekly_report", "published_results"}
 
 # Marts follow their sources as soon as a source's content differs, not merely because it was loaded again. A mart may
@@ -45,6 +49,8 @@ def apply(spec: dg.AssetSpec) -> dg.AssetSpec:
     """The policies of one asset. Nothing from the model table on runs by itself: fits are scheduled or asked for."""
     if spec.key.path[-1] in FRESH_ON_MONDAY:
         spec = dg.apply_freshness_policy(spec, MONDAY_DEADLINE)
+    if spec.group_name == "origins":
+        spec = dg.apply_freshness_policy(spec, MORNING_DEADLINE)
     if follows_sources(spec):
         reported = spec.key.path[0] in REPORTING
         spec = spec.replace_attributes(automation_condition=FOLLOW_RESULTS if reported else FOLLOW_SOURCES)

@@ -13,6 +13,7 @@ from orchestration.jobs import ingest
 from orchestration.landing_sensor import RUNNING, new_landing_files
 from orchestration.owners import DEFAULT_OWNER, address
 from orchestration.reasons import reason_of
+from orchestration.stale import alert_of_stale_assets
 from orchestration.sweep import ask_again, what_follows
 
 
@@ -109,4 +110,11 @@ marts_follow_sources = dg.AutomationConditionSensorDefinition(
     description="Rebuilds marts whose sources' content changed, and reporting marts whose published results did.",
 )
 
-ALL = [new_landing_files, alert_owners, alert_of_refused_files, marts_follow_sources, ask_again]
+ALL = [
+    new_landing_files,
+    alert_owners,
+    alert_of_refused_files,
+    alert_of_stale_assets,
+    marts_follow_sources,
+    ask_again,
+]
