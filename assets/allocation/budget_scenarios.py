@@ -3,9 +3,11 @@
 import dagster as dg
 
 from assets.allocation.earlier_budgets import earlier_budgets
+from assets.allocation.long_term_of import long_term_of
 from assets.allocation.of_one_posterior import refuse_another_posterior
 from assets.code import code_version
 from assets.models import load_model, spec_path, vintage_of
+from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore, ResultStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
@@ -19,13 +21,14 @@ SHOWN = [
 @model_asset(
     "allocation",
     "budget_scenarios",
-    deps=["registered_model"],
+    deps=["registered_model", "bvar_posterior"],
     description=(
         "Plans of the coming weeks held against each other: `current`, what `budget_allocation` recommends, those of "
         "the model's `scenarios:`, and the best plan at each of several budgets where it asks for a sweep; and what "
         "was spent since earlier published recommendations against them "
         "(`mmm_core.scenarios.report.evaluate_scenarios`). Works out what a plan brings draw by draw, on common "
-        "draws.\n\nGrain: one row a plan, and one a plan and paid channel."
+        "draws. With `budget: {horizon: long}` every plan counts what media bring by way of the brand as well.\n\n"
+        "Grain: one row a plan, and one a plan and paid channel."
     ),
     kinds={"jax", "parquet"},
     code_version=code_version(__name__, "scenarios.rows"),
@@ -41,6 +44,7 @@ def budget_scenarios(
     budget_allocation,
     posteriors: dg.ResourceParam[PosteriorStore],
     results: dg.ResourceParam[ResultStore],
+    long_terms: dg.ResourceParam[LongTermStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     from mmm_core.plots import scenarios as plots
@@ -66,6 +70,7 @@ def budget_scenarios(
             ),
             earlier=earlier_budgets(results, vintage, posterior, spec.budget.weeks),
             tolerant=True,
+            long_term=long_term_of(vintage, spec.budget, long_terms),
         )
         table = rows_of(found)
         whole = table[table["channel"] == ""]
@@ -90,6 +95,7 @@ def budget_scenarios(
             metadata={
                 "weeks": found.weeks,
                 "compared_by": found.gain_in,
+                "horizon": found.horizon,
                 "found": dg.MetadataValue.md("\n".join(f"* {line}" for line in found.words)),
             },
             about=ROWS,
@@ -100,9 +106,8 @@ def _claim(found, budget_allocation, spec) -> tuple[bool, str]:
     """Whether plan and allocation agree, where both count the same, and in words."""
     if "recommended" not in found.names:
         return True, "no plan is recommended for these weeks"
-    otherwise = spec.kpi.scale == "log" or spec.budget.discount or spec.budget.horizon == "long"
-    if otherwise or found.weeks != spec.budget.weeks:
-        return True, "the allocation counts otherwise: a log KPI, a discount, the long term, or other weeks"
+    if spec.kpi.scale == "log" or found.weeks != spec.budget.weeks:
+        return True, "the allocation counts otherwise: a log KPI, or other weeks"
     brought = float(found.of("recommended").draws["incremental"].mean())
     claimed = float(budget_allocation["recommended_revenue"].sum())
     return abs(brought - claimed) <= 1e-6 * max(abs(claimed), 1.0), f"{brought:,.0f}, claimed {claimed:,.0f}"

@@ -89,6 +89,8 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "incremental_q95": "DOUBLE",
         "incremental_cvar": "DOUBLE",
         "carried_out": "DOUBLE",
+        "long_term": "DOUBLE",
+        "horizon": "VARCHAR",
         "roi": "DOUBLE",
         "profit": "DOUBLE",
         "profit_q05": "DOUBLE",
@@ -430,5 +432,6 @@ ADDED_LATER: dict[str, tuple[str, ...]] = {
     "contributions_weekly": ("first_day",),
     "response_curves": ("last_week",),
     "budget_allocation": ("note", "horizon"),
+    "budget_scenarios": ("long_term", "horizon"),
 }
 """Columns that results of earlier versions lack: null there."""

@@ -238,7 +238,7 @@ def posed(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> Questi
     spec = Posterior.of(tree).spec
     budget = budget or spec.budget
     budget = budget.plain() if budget.asks_more else budget
-    response = spend_response(tree, budget.weeks, budget.after)
+    response = spend_response(tree, budget=budget)
     total = budget.total if budget.total is not None else float(response.current.sum())
     lower, upper = spend_bounds(budget, response, spec.model)
     refuse_infeasible(lower, upper, budget, response, spec.model)

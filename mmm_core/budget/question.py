@@ -23,6 +23,7 @@ from mmm_core.budget.objective import Objective
 from mmm_core.budget.problem import Goal, Problem
 from mmm_core.budget.response import Curves
 from mmm_core.effects.curves import SpendResponse, spend_response
+from mmm_core.effects.price_rise import rises
 from mmm_core.errors import InputError, nearest
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import outcome_name
@@ -103,7 +104,7 @@ def question(
     spec = posterior.spec
     budget = budget or spec.budget
     _refuse(budget, posterior)
-    response = spend_response(posterior, budget.weeks, budget.after)
+    response = spend_response(posterior, budget=budget)
     new = tuple(budget.new_channels)
     channels = (*response.channels, *new)
     geos = [str(geo) for geo in posterior.data["geo"].to_numpy()]
@@ -118,10 +119,9 @@ def question(
     long = None
     if budget.horizon == "long":
         long = long_effect(long_term, posterior, budget, tuple(response.channels), response.positions)
-    rise = np.array([budget.price_rise.get(channel, 0.0) for channel in channels])
+    rise = rises(budget.price_rise, channels)
     curves: Any
     exclusive: tuple[tuple[int, ...], ...] = ()
-    response = _discounted(response, budget, posterior)
     if budget.by == "week":
         cells, curves, current, lower, upper, floor, limits = _by_week(
             budget, response, posterior, lower, upper, floor
@@ -175,22 +175,14 @@ def channel_curves(
     Raises:
         InputError: as `question` of horizon and long term.
     """
-    response = _discounted(spend_response(posterior, budget.weeks, budget.after), budget, posterior)
+    response = spend_response(posterior, budget=budget)
     channels = tuple(response.channels)
-    rise = np.array([budget.price_rise.get(channel, 0.0) for channel in channels])
+    rise = rises(budget.price_rise, channels)
     curves = Curves(response.arrays, jnp.asarray(response.unit), jnp.asarray(rise))
     if budget.horizon == "long":
         long = long_effect(long_term, posterior, budget, channels, response.positions)
         curves = _with_long_effect(curves, long, tuple(Cell(channel) for channel in channels), channels)
     return response, curves
-
-
-def _discounted(response: SpendResponse, budget: Budget, posterior: Posterior) -> SpendResponse:
-    """The response with later outcome counting less, where the budget discounts it."""
-    if not budget.discount:
-        return response
-    weeks = np.arange(budget.weeks + max(posterior.media.layout.l_max))
-    return replace(response, worth=response.worth * (1.0 + budget.discount) ** (-weeks / 52.0))
 
 
 def _refuse(budget: Budget, posterior: Posterior) -> None:

@@ -6,8 +6,7 @@ cells that do not touch each other: a channel, or a channel in a geo, whose flig
 over a range of its spend and how steep it is there: what bounds are made of. Weeks of a flighting do touch each other,
 by carrying over: `mmm_core.budget.flighting`.
 
-The price of media may rise with spend. Above the spend that a multiplier of 1 repeats, buying v times the media costs
-v^(1 + rise) times the money, so m times the money buys m^(1 / (1 + rise)) times the media; below it prices stay.
+The price of media may rise with spend (`mmm_core.effects.price_rise`).
 
 A response is of what media bring in the short term. A long-term effect that is linear in the media bought is `linear`,
 (draw, cell), added to it: outcome of a unit of spend at the price of a multiplier of 1.
@@ -23,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mmm_core.effects.curves import ChannelResponse, ResponseArrays
+from mmm_core.effects.price_rise import bought, slope_of_bought
 from mmm_core.effects.slopes import term_bounds
 
 
@@ -91,18 +91,6 @@ class Curves:
         return terms.sum(axis=2) if self.by_geo else terms.sum(axis=(1, 2))[:, None]
 
 
-def bought(multiplier: Any, rise: Any) -> Any:
-    """Media that so many times the money buys, as a multiple."""
-    above = jnp.maximum(multiplier, 1.0)
-    return jnp.where(multiplier > 1.0, above ** (1.0 / (1.0 + rise)), multiplier)
-
-
-def _slope_of_bought(multiplier: Any, rise: Any) -> Any:
-    """The slope of `bought`, from the right."""
-    above = jnp.maximum(multiplier, 1.0)
-    return jnp.where(multiplier >= 1.0, above ** (1.0 / (1.0 + rise) - 1.0) / (1.0 + rise), 1.0)
-
-
 def _channels(arrays: ResponseArrays) -> list[tuple[int, ChannelResponse, Any, Any]]:
     """Each channel with its number, its ceiling (draw, geo, 1) and the worth of its outcome (draw or 1, geo, week)."""
     return [
@@ -126,8 +114,8 @@ def cell_outcomes(response: Any, plans: Any) -> Any:
 def _enclosed(curves: Curves, low: Any, high: Any) -> tuple[Any, Any, Any, Any]:
     ends = [spend / curves.unit for spend in (low, high)]
     first, last = (bought(m, curves.rise) for m in ends)
-    steepest = jnp.where(ends[0] >= 1.0, _slope_of_bought(ends[0], curves.rise), 1.0) / curves.unit
-    flattest = _slope_of_bought(ends[1], curves.rise) / curves.unit
+    steepest = jnp.where(ends[0] >= 1.0, slope_of_bought(ends[0], curves.rise), 1.0) / curves.unit
+    flattest = slope_of_bought(ends[1], curves.rise) / curves.unit
     parts: list[list[Any]] = [[], [], [], []]
     for i, channel, ceiling, worth in _channels(curves.arrays):
         terms = term_bounds(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmm_core.cli.asked import spec_as_asked
+from mmm_core.cli.asked import LongTermFile, long_term_as_asked, spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
 from mmm_core.cli.terminal import Folder, PosteriorFile, label, read_posterior, reported, starts
 from mmm_core.cli.terminal import out as screen
@@ -73,6 +73,7 @@ def scenario(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="of the level's steps and the noise")] = 0,
+    long_term: LongTermFile = None,
 ) -> None:
     """Hold plans for the coming weeks against each other: what each brings, and which is better how surely."""
     with starts("Working out what plans bring") as progress:
@@ -94,6 +95,7 @@ def scenario(
             seed=seed,
             earlier=[_earlier(recommended, after)] if recommended else (),
             progress=progress,
+            long_term=long_term_as_asked(long_term, spec.budget),
         )
         doubts = unconverged(read)
     from mmm_core.cli import console_scenario
@@ -143,7 +145,7 @@ def facts_of(found: ScenarioReport) -> dict[str, Any]:
         "outcome": found.outcome,
         "margin": found.margin,
         "compared_by": found.gain_in,
-        "effect": found.effect,
+        "horizon": found.horizon,
         "seed": found.seed,
         "approximate": found.approximate,
         "assumed": {each.plan.name: each.assumed for each in found.evaluated},

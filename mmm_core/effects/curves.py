@@ -11,8 +11,12 @@ from the horizon's first week to the last that it carries over into, so that the
 of the outcomes themselves. With `after: none` nothing is bought after the horizon.
 
 Exposure scales with spend (the period's cost per impression holds); of reach and frequency, reach does and the
-frequency stays. A unit of KPI is worth what it was in the period, its average afterwards. A time-varying effect stays
-where it was in the last fitted week.
+frequency stays. Where the budget has a `price_rise`, a multiple of the spend buys a smaller one of the media. A unit of
+KPI is worth what it was in the period, its average afterwards, and later outcome counts less where the budget has a
+`discount`. A time-varying effect stays where it was in the last fitted week.
+
+A response is of the short term, whatever the budget's horizon: what media bring by way of the brand is in proportion to
+spend and no curve (`mmm_core.budget.long_effect`).
 
 A channel without spend in the last H weeks has no flighting there to scale: its curve repeats the H weeks up to its
 last week with spend instead, and their cost per impression.
@@ -35,12 +39,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.effects.price_rise import bought, rises
 from mmm_core.errors import InputError
 from mmm_core.model.media import MediaModel, lag_weights, lag_weights_of_draws
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled, outcome_name
 from mmm_core.posterior.predictor import Predictor
-from mmm_core.spec.budget_spec import After
+from mmm_core.spec.budget_spec import Budget
 from mmm_core.transforms.saturation import SATURATIONS
 
 MULTIPLIERS: tuple[float, ...] = tuple(np.linspace(0.0, 2.0, 41).round(3).tolist())
@@ -146,7 +151,8 @@ class SpendResponse:
         log: whether the KPI's logarithm is modelled.
         ceiling: (channel, draw, geo) KPI, or its logarithm, that a response of 1 brings.
         worth: (channel or 1, draw or 1, geo, week) outcome of one unit of KPI; where its logarithm is modelled,
-            expected outcome without this channel's media and with the others'.
+            expected outcome without this channel's media and with the others'. Later weeks count less where the budget
+            discounts them.
     """
 
     channels: tuple[str, ...]
@@ -205,18 +211,21 @@ class Periods:
 
 
 def spend_response(
-    tree: xr.DataTree | Posterior, weeks: int | None = None, after: After | None = None
+    tree: xr.DataTree | Posterior, weeks: int | None = None, budget: Budget | None = None
 ) -> SpendResponse:
-    """The response to spend of the next `weeks` weeks, with media that continue after them or none.
+    """The response to spend of the next weeks. Call inside `jax.enable_x64(True)`.
 
-    Both as the model's `budget:` has them by default. Call inside `jax.enable_x64(True)`.
+    Args:
+        weeks: the horizon; default the budget's.
+        budget: whose `weeks`, `after` and `discount` hold; default the model's own.
 
     Raises:
         InputError: the table holds fewer weeks than the horizon.
     """
     posterior = Posterior.of(tree)
     spec, data = posterior.spec, posterior.data
-    weeks = weeks or spec.budget.weeks
+    budget = budget or spec.budget
+    weeks = weeks or budget.weeks
     available = data.sizes["week"]
     if weeks > available:
         raise InputError(
@@ -228,8 +237,7 @@ def spend_response(
     positions = response_positions(posterior, weeks)
     predictor = posterior.predictor(positions)
     periods = Periods.of(data["spend"].to_numpy().sum(axis=0), weeks)
-    goes_on = (after or spec.budget.after) == "continue"
-    responses = _channel_responses(predictor, weeks, tail, periods.start, goes_on)
+    responses = _channel_responses(predictor, weeks, tail, periods.start, budget.after == "continue")
     ceiling = np.moveaxis(predictor.parameters.coefficient, -1, 0) * predictor.media.unit
     if predictor.parameters.multiplier is not None:
         ceiling = ceiling * predictor.parameters.multiplier[:, -1].T[..., None]
@@ -247,10 +255,18 @@ def spend_response(
         weeks_of_data=available,
         log=predictor.log,
         ceiling=jnp.asarray(ceiling[:paid]),
-        worth=_without_own_media(predictor, responses, ceiling, worth, weeks, periods.current > 0)
-        if predictor.log
-        else jnp.asarray(worth[None]),
+        worth=discounted(budget.discount, weeks + tail)
+        * (
+            _without_own_media(predictor, responses, ceiling, worth, weeks, periods.current > 0)
+            if predictor.log
+            else jnp.asarray(worth[None])
+        ),
     )
+
+
+def discounted(rate: float, weeks: int) -> np.ndarray:
+    """What outcome of each of the coming weeks counts at an annual rate of discount, (week,)."""
+    return np.asarray((1.0 + rate) ** (-np.arange(weeks) / 52.0))
 
 
 def response_positions(posterior: Posterior, weeks: int) -> np.ndarray:
@@ -381,7 +397,7 @@ def response_draws(
     tree: xr.DataTree | Posterior,
     multipliers: Sequence[float] = MULTIPLIERS,
     weeks: int | None = None,
-    after: After | None = None,
+    budget: Budget | None = None,
 ) -> xr.Dataset:
     """Draws behind `response_curves`, with its arguments.
 
@@ -390,10 +406,12 @@ def response_draws(
     """
     if len(multipliers) == 0 or min(multipliers) < 0:
         raise InputError(f"multipliers must be 0 or more, got {list(multipliers)}")
+    budget = budget or Posterior.of(tree).spec.budget
     with jax.enable_x64(True):
-        response = spend_response(tree, weeks, after)
+        response = spend_response(tree, weeks, budget)
         grid = np.repeat(np.asarray(multipliers, dtype=float)[:, None], len(response.channels), axis=1)
-        draws = np.asarray(draws_at(response.arrays, jnp.asarray(grid)))
+        media = bought(grid, rises(budget.price_rise, response.channels))
+        draws = np.asarray(draws_at(response.arrays, jnp.asarray(media)))
     return xr.Dataset(
         {
             "response": (("draw", "channel", "multiplier"), np.moveaxis(draws, 0, -1)),
@@ -418,7 +436,7 @@ def response_curves(
     tree: xr.DataTree | Posterior,
     multipliers: Sequence[float] = MULTIPLIERS,
     weeks: int | None = None,
-    after: After | None = None,
+    budget: Budget | None = None,
 ) -> pd.DataFrame:
     """Incremental outcome of each paid channel at multiples of its last period's spend.
 
@@ -428,8 +446,8 @@ def response_curves(
     Args:
         tree: a posterior.
         multipliers: multiples of the spend of the last `weeks` weeks, not negative.
-        weeks: the horizon; default the model's `budget: weeks`.
-        after: whether media continue after it; default the model's `budget: after`.
+        weeks: the horizon; default the budget's.
+        budget: whose `weeks`, `after`, `price_rise` and `discount` hold; default the model's own.
 
     Returns:
         A row a channel and multiplier: channel, spend, multiplier, mean, q05, q95 (outcome over the horizon and the
@@ -440,7 +458,7 @@ def response_curves(
     Raises:
         InputError: a negative multiplier, or a horizon longer than the data.
     """
-    found = response_draws(tree, multipliers, weeks, after)
+    found = response_draws(tree, multipliers, weeks, budget)
     parts = []
     for channel in found["channel"].to_numpy():
         draws = found["response"].sel(channel=channel).to_numpy()

@@ -90,7 +90,7 @@ def laid_out(
         plan = _in_order(asked.cells, cells)
         plan[[cell.channel in budget.new_channels for cell in asked.cells]] = 0.0
         more = asked.problem.draws(plan) - asked.problem.draws(asked.current)
-    planner = Planner(posterior, budget.weeks, after=budget.after)
+    planner = Planner(posterior, budget.weeks, budget=budget)
     media = of_cells(planner, asked, plan)
     return LaidOut(
         spend=np.stack([media[channel].spend for channel in posterior.spec.paid], axis=-1),

@@ -84,9 +84,9 @@ def findings_of(
     ).table()
     returns, curves = (
         roi_table(posterior),
-        response_curves(posterior, weeks=spec.budget.weeks, after=spec.budget.after),
+        response_curves(posterior, budget=spec.budget),
     )
-    plans = scenarios_of(posterior, spec, folder, recommendation)
+    plans = scenarios_of(posterior, spec, folder, recommendation, long_term)
     tables: dict[str, pd.DataFrame | None] = {
         "roi": returns,
         "curves": curves,
@@ -139,9 +139,17 @@ def chances(posterior: Posterior, recommendation: Recommendation, spec: ModelSpe
 
 
 def scenarios_of(
-    posterior: Posterior, spec: ModelSpec, folder: Path | None, recommendation: Recommendation
+    posterior: Posterior,
+    spec: ModelSpec,
+    folder: Path | None,
+    recommendation: Recommendation,
+    long_term: LongTerm | None = None,
 ) -> pd.DataFrame | None:
-    """The plans of a YAML's `scenarios:` beside the current and the recommended one; None where it has none."""
+    """The plans of a YAML's `scenarios:` beside the current and the recommended one; None where it has none.
+
+    Args:
+        long_term: of this posterior, for a budget with `horizon: long`.
+    """
     if not spec.scenarios.plans:
         return None
     plan = recommendation.channels
@@ -153,6 +161,7 @@ def scenarios_of(
         folder=folder,
         published=dict(zip(plan["channel"], plan["recommended_spend"], strict=True)),
         tolerant=True,
+        long_term=long_term,
     )
     return rows_of(found)
 

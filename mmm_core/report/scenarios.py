@@ -59,7 +59,10 @@ def _plans(found: Findings, plans: pd.DataFrame, most: int) -> list[Block]:
         )
     columns = ("Plan", "What it is", "Spend", f"Incremental {subject.outcome}", f"Gain in {gain_in}", "90% interval",
                "Better with")  # fmt: skip
-    words = f"Gains are over the plan \u2018{reference}\u2019, with what carries over after the horizon."
+    more = " and what comes by way of the brand" if order["horizon"].eq("long").any() else ""
+    words = (
+        f"Gains are over the plan \u2018{reference}\u2019, with what carries over after the horizon{more}."
+    )
     if len(plans) > most:
         words += f" {len(plans) - most} more plans gain less."
     return [

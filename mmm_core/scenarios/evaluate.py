@@ -4,7 +4,8 @@
     incremental  what the horizon's paid media bring: expected outcome with them less without any of them, what they
                  carry over after the horizon included. Media before and after it are the same on both sides: what
                  they bring is not counted, and what the horizon's media bring saturates with them. As a budget counts
-                 (`mmm_core.effects.curves`)
+                 (`mmm_core.effects.curves`); of one with `horizon: long` by way of the brand as well
+                 (`mmm_core.budget.long_effect`), and of one with a `discount` with later outcome counting less
     total        outcome of the planned weeks and what they carry out: what plans are compared by
     profit       margin x total - spend, where there is a margin
 
@@ -19,16 +20,22 @@ channel's that of taking it away alone. A budget works it out on the weeks that 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
+from mmm_core.budget.long_effect import LongEffect, long_effect
 from mmm_core.data.plan import Plan, read_plan
-from mmm_core.effects.curves import repeated_values, response_positions
+from mmm_core.effects.curves import discounted, repeated_values, response_positions
 from mmm_core.forecast.predict import level_and_noise, scaled_frequency
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.predictor import Predictor
 from mmm_core.scenarios.plan import ScenarioPlan
+from mmm_core.spec.budget_spec import Budget
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,9 @@ class Evaluated:
 
     Attributes:
         draws: over draw, week (planned ones) and channel (paid): kpi (draw, week) and outcome (draw, week), expected;
-            kpi_noise, outcome_noise (draw, week) with the weeks' noise; incremental (draw,) and carried_out (draw,),
-            its part after the horizon; incremental_weekly (draw, week); by_channel (draw, channel); total (draw,).
+            kpi_noise, outcome_noise (draw, week) with the weeks' noise; incremental (draw,), and of it carried_out
+            (draw,), what media carry over after the horizon, and long_term (draw,), what they bring by way of the
+            brand; incremental_weekly (draw, week), without the long term; by_channel (draw, channel); total (draw,).
         assumed: what the plan left open, in words.
     """
 
@@ -63,11 +71,27 @@ class Evaluator:
         posterior: whose draws.
         weeks: of the horizon.
         seed: of the level's steps and the noise, as `mmm forecast` has it.
+        budget: whose `horizon` and `discount` hold; default the model's own.
+        long_term: of this posterior, for a budget with `horizon: long`.
+
+    Raises:
+        InputError: as `mmm_core.budget.long_effect.long_effect`.
     """
 
-    def __init__(self, posterior: Posterior, weeks: int, seed: int = 0) -> None:
+    def __init__(
+        self,
+        posterior: Posterior,
+        weeks: int,
+        seed: int = 0,
+        budget: Budget | None = None,
+        long_term: LongTerm | None = None,
+    ) -> None:
         self.posterior, self.weeks, self.seed = posterior, weeks, seed
+        self.budget = budget or posterior.spec.budget
         self.positions = response_positions(posterior, weeks)
+        self.long: LongEffect | None = None
+        if self.budget.horizon == "long":
+            self.long = long_effect(long_term, posterior, self.budget, posterior.spec.paid, self.positions)
         self.predictor: Predictor = posterior.predictor(self.positions)
         self.level, self.noise = level_and_noise(posterior, self.positions, weeks, seed)
 
@@ -84,7 +108,15 @@ class Evaluator:
         draws = xr.concat(parts, "draw") if len(parts) > 1 else parts[0]
         dates = plan.horizon.planned
         draws = draws.assign_coords(channel=list(self.posterior.spec.paid), week=dates, draw=self.positions)
-        return Evaluated(plan, draws, planned.assumed)
+        return Evaluated(plan, self._with_long_term(draws, plan), planned.assumed)
+
+    def _with_long_term(self, draws: xr.Dataset, plan: ScenarioPlan) -> xr.Dataset:
+        """The figures with what the plan brings by way of the brand, 0 where only the short term counts."""
+        shape = (draws.sizes["draw"], draws.sizes["channel"])
+        more = np.zeros(shape) if self.long is None else self.long.per_spend * plan.bought()
+        by_channel = xr.DataArray(more, dims=("draw", "channel"))
+        out = draws.assign(long_term=by_channel.sum("channel"), by_channel=draws["by_channel"] + by_channel)
+        return out.assign({name: out[name] + out["long_term"] for name in ("incremental", "total")})
 
     def _without_paid(self, exposure: np.ndarray) -> np.ndarray:
         """A plan without the horizon's paid media; those after it stay."""
@@ -115,10 +147,11 @@ class Evaluator:
         unit = predictor.media.unit[:, None]
         base = predictor.expected(base_terms * unit, which)
         expected = predictor.with_media(base, terms)
-        brought = (expected - predictor.with_media(base, without)) * worth
+        counted = worth * discounted(self.budget.discount, worth.shape[-1])
+        brought = (expected - predictor.with_media(base, without)) * counted
         alone = predictor.gain(expected, (terms - without)[..., :paid])
         if not predictor.log:
-            brought = alone.sum(-1) * worth
+            brought = alone.sum(-1) * counted
         kpi = expected[:, :, :weeks]
         noisy = terms.sum(-1)[:, :, :weeks] + (base_terms[:, :, :weeks] + self.noise[which]) * unit
         if predictor.log:
@@ -134,7 +167,7 @@ class Evaluator:
                 "incremental": (("draw",), brought.sum((1, 2))),
                 "carried_out": (("draw",), carried),
                 "incremental_weekly": (("draw", "week"), brought[:, :, :weeks].sum(1)),
-                "by_channel": (("draw", "channel"), np.einsum("ngtc,gt->nc", alone, worth)),
-                "total": (("draw",), outcome.sum(1) + carried),
+                "by_channel": (("draw", "channel"), np.einsum("ngtc,gt->nc", alone, counted)),
+                "total": (("draw",), (kpi * counted[:, :weeks]).sum((1, 2)) + carried),
             }
         )

@@ -3,7 +3,8 @@
 Both plans are evaluated by the present posterior, on the same draws and weeks: those since the recommendation, at most
 as many as it was for. The recommended plan repeats the weeks before it, each channel's spend scaled to what was
 recommended for it (`mmm_core.effects.curves`), of which the weeks gone by are the first. What either carries over after
-those weeks counts, with the media that followed and, after the data, those of the last weeks over and over.
+those weeks counts, with the media that followed and, after the data, those of the last weeks over and over; of a budget
+with `horizon: long` what either brings by way of the brand does too.
 """
 
 from __future__ import annotations
@@ -12,18 +13,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.budget.long_effect import long_effect
 from mmm_core.effects.curves import Periods, response_positions
 from mmm_core.effects.incremental import incremental
+from mmm_core.effects.price_rise import bought, rises
 from mmm_core.effects.roi import summarise
 from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import labelled, outcome_name
-from mmm_core.spec.budget_spec import After
+from mmm_core.spec.budget_spec import Budget
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
 
 SAME = 1e-6
 """Relative difference of two sums of the same spend."""
@@ -62,7 +69,8 @@ class Followed:
 
     Attributes:
         channels: paid channels. spent, recommended: (channel,) over the weeks gone by.
-        by_channel: (draw, channel) outcome of what was spent less that of what was recommended, each channel alone.
+        by_channel: (draw, channel) outcome of what was spent less that of what was recommended, each channel alone; by
+            way of the brand as well where `horizon: long` counts it.
         difference: (draw,) of all of them together.
         first_week, last_week: of the weeks gone by. weeks: how many. horizon: of the recommendation.
         after: last week of the data that the recommendation was made on.
@@ -154,8 +162,8 @@ def spent_against_recommended(
     *,
     before: Mapping[str, float] | None = None,
     margin: float | None = None,
-    price_rise: Mapping[str, float] | None = None,
-    media_after: After | None = None,
+    budget: Budget | None = None,
+    long_term: LongTerm | None = None,
 ) -> Followed:
     """Hold what was spent since a recommendation against it.
 
@@ -166,8 +174,9 @@ def spent_against_recommended(
         weeks: its horizon; default that by which the weeks before it have the spend of `before`, or the model's.
         before: spend of each channel in the weeks before it (`current_spend` of the allocation).
         margin: money that one unit of the outcome leaves; default the model's own.
-        price_rise: as `budget: price_rise`, by which the recommended plan would have bought; default the model's.
-        media_after: whether media continue after the data; default the model's `budget: after`.
+        budget: by whose `price_rise` the recommended plan would have bought, by whose `after` media continue after the
+            data, and whose `horizon` counts; default the model's own.
+        long_term: of this posterior, for a budget with `horizon: long`.
 
     Raises:
         InputError: a week that the data do not hold, no week gone by, fewer weeks before than the horizon, a paid
@@ -175,6 +184,7 @@ def spent_against_recommended(
     """
     posterior = Posterior.of(tree)
     spec, data = posterior.spec, posterior.data
+    budget = budget or spec.budget
     plan = _plan(recommended, spec.paid)
     calendar = pd.DatetimeIndex(data["media_week"].to_numpy())
     day = pd.Timestamp(after)
@@ -198,16 +208,18 @@ def spent_against_recommended(
         )
     first, last = calendar[position + 1], calendar[position + gone]
     factor, starts = _scaling(spend.sum(axis=0)[: position + 1], plan, weeks, spec.paid)
-    rises = spec.budget.price_rise if price_rise is None else price_rise
-    rise = np.array([rises.get(channel, 0.0) for channel in spec.paid])
-    media = np.where(factor > 1, np.maximum(factor, 1.0) ** (1 / (1 + rise)), factor)
+    media = bought(factor, rises(budget.price_rise, spec.paid))
     path, often = _path(posterior, media, starts, position + 1, gone)
-    again = weeks if (media_after or spec.budget.after) == "continue" else 0
+    again = weeks if budget.after == "continue" else 0
     difference, by_channel = _difference(posterior, path, often, first, last, weeks, again)
     now = spend[:, position + 1 : position + 1 + gone].sum(axis=(0, 1))
-    planned = np.array(
-        [f * spend[:, s : s + gone, i].sum() for i, (f, s) in enumerate(zip(factor, starts, strict=True))]
-    )
+    repeated = np.array([spend[:, s : s + gone, i].sum() for i, s in enumerate(starts)])
+    planned = factor * repeated
+    if budget.horizon == "long":
+        long = long_effect(long_term, posterior, budget, spec.paid, response_positions(posterior, weeks))
+        apart = now - media * repeated
+        more = long.per_spend * np.where(np.abs(apart) > SAME * now, apart, 0.0)  # the same is the same
+        by_channel, difference = by_channel + more, difference + more.sum(axis=1)
     return Followed(
         posterior=posterior,
         channels=spec.paid,

@@ -7,10 +7,11 @@ shared out over geos as then. A share changes both alike; so does an amount over
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mmm_core.effects.price_rise import bought, times_dearer
 from mmm_core.errors import InputError, nearest
 from mmm_core.scenarios.horizon import Horizon
 from mmm_core.scenarios.repeated import Repeated
@@ -19,11 +20,21 @@ from mmm_core.spec.scenarios_spec import Part
 
 @dataclass(frozen=True)
 class MediaPath:
-    """A channel over the planned weeks: spend, media (exposure or reach) and frequency or None, (geo, week) each."""
+    """A channel over the planned weeks: spend, media (exposure or reach) and frequency or None, (geo, week) each.
+
+    `dearer` is by how many times more the media cost than at the prices of the weeks that come again, (geo, week) or
+    one number: what a `price_rise` does.
+    """
 
     spend: np.ndarray
     media: np.ndarray
     frequency: np.ndarray | None
+    dearer: np.ndarray | float = 1.0
+
+    @property
+    def usual_cost(self) -> np.ndarray:
+        """What the media would have cost at the prices of the weeks that come again, (geo, week)."""
+        return np.asarray(self.spend / self.dearer)
 
 
 def repeat(channel: Repeated) -> MediaPath:
@@ -77,22 +88,24 @@ def weekly(channel: Repeated, amounts: np.ndarray, where: str) -> MediaPath:
     return _path(channel, spend, media)
 
 
-def scaled(channel: Repeated, factor: np.ndarray, bought: np.ndarray) -> MediaPath:
-    """What an amount is spent as, its spend times `factor` and its media times `bought`, (geo,) or (1,) each."""
-    return _path(channel, channel.as_spend * factor[:, None], channel.as_media * bought[:, None])
+def scaled(channel: Repeated, factor: np.ndarray, rise: float) -> MediaPath:
+    """What an amount is spent as, its spend times `factor`, (geo,) or (1,), and its media by what that buys."""
+    spend = channel.as_spend * factor[:, None]
+    media = channel.as_media * np.asarray(bought(factor, rise))[:, None]
+    return replace(_path(channel, spend, media), dearer=times_dearer(factor, rise)[:, None])
 
 
-def dearer(channel: Repeated, path: MediaPath, rise: float) -> MediaPath:
+def dearer(channel: Repeated, path: MediaPath, rise: float, by_geo: bool = False) -> MediaPath:
     """The path with what its money buys where the price rises with spend over the horizon above that which comes again.
 
     Args:
-        rise: power of the media bought by which the price rises (`mmm_core.budget.response.bought`).
+        rise: power of the media bought by which the price rises (`mmm_core.effects.price_rise`).
+        by_geo: whether each geo has a price of its own, as a budget by geo has it.
     """
-    usual = float(channel.as_spend.sum())
-    factor = float(path.spend.sum()) / usual if usual > 0 else 0.0
-    if factor <= 1:
-        return path
-    return MediaPath(path.spend, path.media * factor ** (1 / (1 + rise) - 1), path.frequency)
+    axis = 1 if by_geo else None
+    usual, planned = (values.sum(axis=axis, keepdims=True) for values in (channel.as_spend, path.spend))
+    times = times_dearer(np.where(usual > 0, planned / np.where(usual > 0, usual, 1.0), 0.0), rise)
+    return replace(path, media=path.media / times, dearer=path.dearer * times)
 
 
 def geo_rows(geo: str, geos: Sequence[str], where: str) -> np.ndarray:

@@ -28,7 +28,7 @@ from mmm_core.scenarios.horizon import Horizon
 from mmm_core.scenarios.media import MediaPath, changed, dearer, repeat, weekly
 from mmm_core.scenarios.plan_file import PlanFile, read_plan_file
 from mmm_core.scenarios.repeated import Repeated, repeated_channels
-from mmm_core.spec.budget_spec import After
+from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.file_beside import path_beside
 from mmm_core.spec.media_spec import Channel
 from mmm_core.spec.scenarios_spec import ALL, CURRENT, Scenario, parts_of
@@ -42,6 +42,7 @@ class ScenarioPlan:
         name, description: of the scenario.
         horizon: its weeks.
         spend: (geo, planned week, paid channel).
+        usual_cost: the same, of what it buys at the prices of the weeks that come again: less where prices rise.
         table: as `mmm_core.forecast.predict.predict` takes it, over the planned weeks and the tail.
         worth: (geo, planned week) revenue of a unit of the KPI, where the plan changes it; else None.
         notes: what to know of it, sentences.
@@ -53,6 +54,7 @@ class ScenarioPlan:
     description: str
     horizon: Horizon
     spend: np.ndarray
+    usual_cost: np.ndarray
     table: pd.DataFrame
     worth: np.ndarray | None
     notes: tuple[str, ...]
@@ -75,6 +77,10 @@ class ScenarioPlan:
         """Spend over the horizon, (paid channel,)."""
         return np.asarray(self.spend.sum(axis=(0, 1)))
 
+    def bought(self) -> np.ndarray:
+        """The same of what it buys, at the prices of the weeks that come again."""
+        return np.asarray(self.usual_cost.sum(axis=(0, 1)))
+
 
 class Planner:
     """Makes plans of a posterior's coming weeks.
@@ -83,9 +89,7 @@ class Planner:
         posterior: whose data come again.
         weeks: of the horizon.
         folder: where files that scenarios name lie.
-        price_rise: channel -> by what power of the media bought above the last period's its price rises, as
-            `budget: price_rise` has it.
-        after: whether paid media continue after the horizon; default the model's `budget: after`.
+        budget: whose `price_rise` (of each geo with `by: geo`) and `after` hold; default the model's own.
 
     Raises:
         InputError: a horizon longer than the data.
@@ -96,12 +100,10 @@ class Planner:
         posterior: Posterior,
         weeks: int,
         folder: Path | None = None,
-        price_rise: Mapping[str, float] | None = None,
-        after: After | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.posterior, self.folder = posterior, folder
-        self.price_rise = dict(price_rise or {})
-        self.after = after or posterior.spec.budget.after
+        self.budget = budget or posterior.spec.budget
         self.horizon = Horizon.of(posterior, weeks)
         self.geos = [str(geo) for geo in posterior.data["geo"].to_numpy()]
         self._repeated: dict[str, dict[str, Repeated]] = {}
@@ -138,9 +140,9 @@ class Planner:
         for channel, (key, entry) in entries.items():
             media[channel] = changed(repeated[channel], parts_of(entry), self.horizon, self.geos, key)
         stated = frozenset() if file is None else frozenset(file.media)
-        for channel, rise in self.price_rise.items():
+        for channel, rise in self.budget.price_rise.items():
             if channel in media and channel not in stated:
-                media[channel] = dearer(repeated[channel], media[channel], rise)
+                media[channel] = dearer(repeated[channel], media[channel], rise, self.budget.by == "geo")
         controls = self._controls(scenario, file, where)
         worth = None if file is None or file.worth is None else self._by_geo(file.worth)
         notes += self._unseen(controls)
@@ -180,13 +182,18 @@ class Planner:
         table.insert(0, spec.time.column, np.tile(horizon.dates.to_numpy(), len(self.geos)))
         if spec.geo:
             table.insert(1, spec.geo.column, np.repeat(self.geos, len(horizon.dates)))
-        spend = np.stack([media[channel].spend for channel in spec.paid], axis=-1)
-        return ScenarioPlan(name, description, horizon, spend, table, worth, notes, self._beyond(spend))
+        spend, usual = (
+            np.stack([getattr(media[channel], values) for channel in spec.paid], axis=-1)
+            for values in ("spend", "usual_cost")
+        )
+        return ScenarioPlan(
+            name, description, horizon, spend, usual, table, worth, notes, self._beyond(spend)
+        )
 
     def _later(self, channel: str) -> MediaPath:
         """What a paid channel does after the horizon, whatever the plan: the last period once more, or nothing."""
         path = repeat(self.repeated()[channel])
-        if self.after == "continue":
+        if self.budget.after == "continue":
             return path
         return MediaPath(np.zeros_like(path.spend), np.zeros_like(path.media), path.frequency)
 

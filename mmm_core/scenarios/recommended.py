@@ -7,32 +7,38 @@ so is what a unit of spend buys, less where the budget lets prices rise with spe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 
 from mmm_core.budget.allocation import allocate
 from mmm_core.budget.decide import decide
 from mmm_core.budget.flighting import shares
 from mmm_core.budget.question import Question
-from mmm_core.budget.response import bought
 from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
-from mmm_core.scenarios.media import MediaPath, repeat, scaled, weekly
+from mmm_core.scenarios.media import MediaPath, dearer, repeat, scaled, weekly
 from mmm_core.scenarios.plan import Planner, ScenarioPlan
 from mmm_core.scenarios.repeated import Repeated
 from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.scenarios_spec import RECOMMENDED
 
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
+
 
 def recommended_plan(
-    planner: Planner, budget: Budget, published: Mapping[str, float] | None = None
+    planner: Planner,
+    budget: Budget,
+    published: Mapping[str, float] | None = None,
+    long_term: LongTerm | None = None,
 ) -> ScenarioPlan:
     """The recommendation of a budget question over the planner's horizon.
 
     Args:
         published: spend by channel that was recommended already; worked out where there is none, and wherever the
             budget decides more than spend by channel.
+        long_term: of the planner's posterior, for a budget with `horizon: long`.
 
     Raises:
         InputError: as `mmm_core.budget.decide.decide`; a budget over another horizon that states money, or one that
@@ -42,12 +48,14 @@ def recommended_plan(
     asked = over(budget, weeks)
     if asked.by == "channel" and not asked.patterns:
         spend = (
-            dict(published) if published and weeks == budget.weeks else _by_channel(planner.posterior, asked)
+            dict(published)
+            if published and weeks == budget.weeks
+            else _by_channel(planner.posterior, asked, long_term)
         )
         _refuse_new(asked, spend)
         media = of_channels(planner, spend, asked)
     else:
-        found = decide(planner.posterior, asked)
+        found = decide(planner.posterior, asked, long_term=long_term)
         media = of_cells(planner, found.question, found.answer.spend)
     return planner.plan(
         RECOMMENDED,
@@ -69,8 +77,8 @@ def of_channels(planner: Planner, spend: Mapping[str, float], budget: Budget) ->
     }
 
 
-def _by_channel(posterior: Posterior, budget: Budget) -> dict[str, float]:
-    table = allocate(posterior, budget).channels
+def _by_channel(posterior: Posterior, budget: Budget, long_term: LongTerm | None) -> dict[str, float]:
+    table = allocate(posterior, budget, long_term=long_term).channels
     return dict(zip(table["channel"], table["recommended_spend"], strict=True))
 
 
@@ -100,7 +108,7 @@ def _scaled(channel: Repeated, spend: np.ndarray, rise: float) -> MediaPath:
     """A channel that spends so much, of all geos together (1,) or by geo (geo,)."""
     now = channel.as_spend.sum(axis=1) if len(spend) > 1 else channel.as_spend.sum(keepdims=True)[0]
     factor = np.where(now > 0, spend / np.where(now > 0, now, 1.0), 0.0)
-    return scaled(channel, factor, np.asarray(bought(factor, rise)))
+    return scaled(channel, factor, rise)
 
 
 def of_cells(planner: Planner, question: Question, plan: np.ndarray) -> dict[str, MediaPath]:
@@ -127,8 +135,5 @@ def of_cells(planner: Planner, question: Question, plan: np.ndarray) -> dict[str
                 out[channel] = _scaled(repeated, np.array([total]), rise)
                 continue
             path = weekly(repeated, shares(pattern, weeks) * total, "recommended")
-            factor = total / max(float(repeated.as_spend.sum()), 1e-300)
-            with jax.enable_x64(True):
-                dearer = float(bought(factor, rise)) / factor if factor > 0 else 1.0
-            out[channel] = MediaPath(path.spend, path.media * dearer, path.frequency)
+            out[channel] = dearer(repeated, path, rise)
     return out

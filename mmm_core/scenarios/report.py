@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -28,6 +28,9 @@ from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.margin import no_margin, refuse_more_than_revenue
 from mmm_core.spec.scenarios_spec import CURRENT, RECOMMENDED, Scenarios
 
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
+
 COLUMNS = {
     "scenario": "name of the plan",
     "description": "what it is",
@@ -44,7 +47,9 @@ COLUMNS = {
     "incremental_q05": "5 % quantile",
     "incremental_q95": "95 % quantile",
     "incremental_cvar": "mean of its worst fifth of draws",
-    "carried_out": "part of incremental after the horizon",
+    "carried_out": "part of incremental that media carry over after the horizon",
+    "long_term": "part of incremental that comes by way of the brand; 0 where the budget's horizon is short",
+    "horizon": "which effect of media counts: short, or long: by way of the brand as well",
     "roi": "incremental over spend",
     "profit": "margin of outcome and carry-over, less spend; nan without a margin",
     "profit_q05": "5 % quantile",
@@ -71,7 +76,8 @@ class ScenarioReport:
         evaluated: the plans, `current` first. left_out: name and reason of those that could not be evaluated.
         against: name of the plan that the others are held against.
         outcome: what outcomes are counted in: revenue, or the KPI. margin: money that a unit of it leaves, or None.
-        effect: which effect of media counts.
+        horizon: which effect of media counts: short, or long where it comes by way of the brand as well.
+        counted: what that is, a sentence; "" of the short term.
         frontier: best plans of several budgets, where they were asked for.
         followed: earlier recommendations against what was spent since.
     """
@@ -82,7 +88,8 @@ class ScenarioReport:
     against: str
     margin: float | None
     outcome: str
-    effect: str = "short term"
+    horizon: str = "short"
+    counted: str = ""
     seed: int = 0
     approximate: str = ""
     frontier: Frontier | None = None
@@ -236,6 +243,7 @@ class ScenarioReport:
         row |= _interval("incremental", draws["incremental"].to_numpy())
         row["incremental_cvar"] = _worst(draws["incremental"].to_numpy())
         row["carried_out"] = float(draws["carried_out"].mean())
+        row |= {"long_term": float(draws["long_term"].mean()), "horizon": self.horizon}
         row["roi"] = row["incremental"] / each.spend if each.spend > 0 else np.nan
         nothing = np.full(draws.sizes["draw"], np.nan)
         row |= _interval("profit", nothing if self.margin is None else each.profit(self.margin))
@@ -259,7 +267,8 @@ class ScenarioReport:
         weeks = f"{self.weeks} week{'s' if self.weeks > 1 else ''}"
         out = [
             f"{weeks}, {self.first_week.date()} to {self.last_week.date()}; plans are held against '{self.against}' by "
-            f"{self.gain_in}, on the same draws of everything"
+            f"{self.gain_in}, on the same draws of everything",
+            self.counted or "counted: short-term effects of media, what they carry over included",
         ]
         for row in self.table.to_dict("records"):
             if row["scenario"] != self.against:
@@ -344,6 +353,7 @@ def evaluate_scenarios(
     earlier: Sequence[Recommendation] = (),
     tolerant: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    long_term: LongTerm | None = None,
 ) -> ScenarioReport:
     """Evaluate plans of the coming weeks and hold them against each other.
 
@@ -358,9 +368,11 @@ def evaluate_scenarios(
         earlier: recommendations to hold what was spent since against.
         tolerant: leave out plans that are refused, with the reason, instead of raising.
         progress: told (budgets of a sweep done, budgets).
+        long_term: of this posterior, for a budget with `horizon: long`, whose effects then count in every plan.
 
     Raises:
-        InputError: as `mmm_core.scenarios.plan.Planner`; a margin that is not above 0.
+        InputError: as `mmm_core.scenarios.plan.Planner`; a margin that is not above 0; `horizon: long` without a long
+            term to count.
     """
     posterior = Posterior.of(tree)
     spec = posterior.spec
@@ -374,11 +386,11 @@ def evaluate_scenarios(
     except ValueError as error:
         raise InputError(str(error)) from None
     weeks = asked.weeks or budget.weeks
-    planner = Planner(posterior, weeks, folder, budget.price_rise, budget.after)
-    evaluator = Evaluator(posterior, weeks, seed)
+    planner = Planner(posterior, weeks, folder, budget)
+    evaluator = Evaluator(posterior, weeks, seed, budget, long_term)
     makers: dict[str, Any] = {CURRENT: planner.current}
     if asked.recommended:
-        makers[RECOMMENDED] = lambda: recommended_plan(planner, budget, published)
+        makers[RECOMMENDED] = lambda: recommended_plan(planner, budget, published, long_term)
     for name, scenario in asked.plans.items():
         makers[name] = lambda name=name, scenario=scenario: planner.written(name, scenario)
     found, left_out = [], {}
@@ -401,8 +413,8 @@ def evaluate_scenarios(
                     made.weeks,
                     before=made.before,
                     margin=margin,
-                    price_rise=budget.price_rise,
-                    media_after=budget.after,
+                    budget=budget,
+                    long_term=long_term,
                 )
             )
         except InputError as error:
@@ -422,12 +434,14 @@ def evaluate_scenarios(
         against=against,
         margin=margin,
         outcome=outcome_name(spec),
+        horizon=budget.horizon,
+        counted="" if evaluator.long is None else evaluator.long.words,
         seed=seed,
         approximate=approximation(posterior),
         followed=tuple(followed),
         frontier=None
         if asked.sweep is None
-        else sweep_budgets(planner, evaluator, asked.sweep, budget, progress),
+        else sweep_budgets(planner, evaluator, asked.sweep, budget, progress, long_term),
     )
 
 

@@ -34,7 +34,7 @@ ROWS = {
 """Columns of the table."""
 
 _FLAGS = ("is_reference", "is_best")
-_TEXTS = ("kind", "scenario", "channel", "description", "against", "gain_in")
+_TEXTS = ("kind", "scenario", "channel", "description", "against", "gain_in", "horizon")
 
 
 def rows_of(report: ScenarioReport) -> pd.DataFrame:
@@ -57,6 +57,8 @@ def rows_of(report: ScenarioReport) -> pd.DataFrame:
         row |= {"first_week": report.first_week, "last_week": report.last_week, "against": report.against}
     for followed in report.followed:
         rows += _followed(followed)
+    for row in rows:
+        row["horizon"] = report.horizon
     table = pd.DataFrame(rows, columns=list(ROWS))
     for name in _FLAGS:
         table[name] = table[name].eq(True)  # blank of rows that have none

@@ -2,9 +2,8 @@
 
 Budgets are multiples of the last period's spend. At each the budget's question is asked with that total: relative
 bounds are of the last period's mix scaled to it, so that every multiple can be planned; a limit on change counts as
-such a bound; money (bounds, commitments, locked channels) stays as it is stated. What counts is the short term,
-whatever the budget's horizon. Where bounds are relative alone and media do no harm, more budget never brings less. A
-solver starts from the plan of the budget before.
+such a bound; money (bounds, commitments, locked channels) stays as it is stated. Where bounds are relative alone and
+media do no harm, more budget never brings less. A solver starts from the plan of the budget before.
 
 Every plan is evaluated as a scenario is.
 """
@@ -13,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -29,6 +29,9 @@ from mmm_core.scenarios.plan import Planner
 from mmm_core.scenarios.recommended import of_cells, over
 from mmm_core.spec.budget_spec import DEFAULT, Bounds, Budget
 from mmm_core.spec.scenarios_spec import Sweep
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def sweep_budgets(
     rule: Sweep,
     budget: Budget,
     progress: Callable[[int, int], None] | None = None,
+    long_term: LongTerm | None = None,
 ) -> Frontier:
     """The best plan at each of a sweep's budgets.
 
@@ -80,6 +84,7 @@ def sweep_budgets(
         planner, evaluator: of one posterior and horizon.
         budget: whose bounds and objective hold.
         progress: told (budgets done, budgets).
+        long_term: of the same posterior, for a budget with `horizon: long`.
 
     Raises:
         InputError: a budget over another horizon that states money.
@@ -93,7 +98,7 @@ def sweep_budgets(
     for done, multiple in enumerate(rule.totals):
         try:
             with jax.enable_x64(True):
-                posed = question(planner.posterior, scaled_budget(asked, multiple, today))
+                posed = question(planner.posterior, scaled_budget(asked, multiple, today), long_term)
                 answer = _solved(posed.problem, before)
                 media = of_cells(planner, posed, answer.spend)
         except InputError as error:
@@ -133,7 +138,6 @@ def scaled_budget(budget: Budget, multiple: float, today: float) -> Budget:
         update={
             "total": multiple * today,
             "goal": None,
-            "horizon": "short",
             "change_limit": None,
             "bounds": {name: scaled(budget.bounds_of(name)) for name in (*budget.bounds, DEFAULT)},
             "groups": {

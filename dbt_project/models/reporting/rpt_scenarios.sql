@@ -30,6 +30,8 @@ select
     incremental_q95,
     incremental_cvar,
     carried_out,
+    if(kind = 'followed', null, coalesce(long_term, 0)) as long_term,
+    coalesce(nullif(horizon, ''), 'short') as horizon,
     roi,
     marginal,
     profit,

@@ -60,7 +60,7 @@ def tables(posterior: str, mean: float) -> dict[str, pd.DataFrame]:
     for table, words in LONG_TERM_WORDS.items():
         rows[table] = rows[table].assign(**words)
     rows["model_review"] = rows["model_review"].assign(severity="WARN")
-    plan = rows["budget_scenarios"].assign(kind="plan")
+    plan = rows["budget_scenarios"].assign(kind="plan", horizon="short")
     rows["budget_scenarios"] = pd.concat([plan.assign(channel=""), plan], ignore_index=True)
     rows["budget_allocation"] = rows["budget_allocation"].assign(horizon="short")
     rows["budget_readiness"] = rows["budget_readiness"].assign(gate="history")

@@ -78,10 +78,27 @@ def test_the_recommendation_beats_the_current_mix_and_is_certified(tree):
     assert result.probability_better > 0.5
 
 
-def test_revenue_agrees_with_the_response_curves(tree):
-    result = allocate(tree)
-    curves = response_curves(tree, [1.0])
-    np.testing.assert_allclose(result.channels["current_revenue"], curves["mean"])
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"price_rise": {"tv": 0.6, "search": 0.2}, "discount": 0.5, "after": "none"}],
+    ids=["plain", "dearer"],
+)
+def test_revenue_agrees_with_the_response_curves(tree, more):
+    """At the plan's own spend, as that budget counts."""
+    budget = Budget(weeks=6, total=2500.0, bounds={"default": (0.5, 4.0)}, **more)
+    result = allocate(tree, budget)
+    plan = result.channels.set_index("channel")
+    times = plan["recommended_spend"] / plan["current_spend"]
+    assert times.max() > 1.05
+    for channel in plan.index:
+        curve = response_curves(tree, [1.0, times[channel]], budget=budget)
+        known = curve[curve["channel"] == channel]
+        np.testing.assert_allclose(
+            known["spend"], plan.loc[channel, ["current_spend", "recommended_spend"]].astype(float)
+        )
+        np.testing.assert_allclose(
+            known["mean"], plan.loc[channel, ["current_revenue", "recommended_revenue"]].astype(float)
+        )
 
 
 def test_same_question_same_answer(tree):

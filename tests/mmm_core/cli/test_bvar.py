@@ -165,9 +165,18 @@ def test_a_budget_that_counts_the_long_term_reads_its_file_and_says_so(folder, t
     assert said.exit_code == 0, said.stderr
     assert "by way of the brand within 10 weeks (tv 2.00)" in on_one_line(said.stdout)
     assert json.loads((tmp_path / "plan" / "budget_allocation.json").read_text())["horizon"] == "long"
-    said = runner.invoke(app, [*plan, "--model", str(tmp_path / "long.yaml")])
-    assert said.exit_code == 2
-    assert "there is no long-term posterior" in on_one_line(said.stderr)
+    held = ["scenario", "--posterior", str(folder / "posterior.nc"), "--model", str(tmp_path / "long.yaml")]
+    said = runner.invoke(app, [*held, *file, "--spend", "tv=+20%", "--out", str(tmp_path / "plan")])
+    assert said.exit_code == 0, said.stderr
+    facts = json.loads((tmp_path / "plan" / "scenarios.json").read_text())
+    rows = {row["scenario"]: row for row in facts["scenarios"]}
+    assert facts["horizon"] == "long"
+    assert rows["asked"]["long_term"] == pytest.approx(1.2 * rows["current"]["long_term"])
+    assert "by way of the brand within 10 weeks (tv 2.00)" in on_one_line(said.stdout)
+    for command in (held, [*plan, "--model", str(tmp_path / "long.yaml")]):
+        said = runner.invoke(app, command)
+        assert said.exit_code == 2
+        assert "there is no long-term posterior" in on_one_line(said.stderr)
     said = runner.invoke(app, [*plan, *file])
     assert said.exit_code == 2
     assert "the budget counts short-term effects only" in on_one_line(said.stderr)

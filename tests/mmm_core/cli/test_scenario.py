@@ -38,7 +38,7 @@ def test_plans_of_a_model_and_of_options_are_held_against_each_other(folder, tmp
     table = pd.read_csv(out / "scenarios.csv").set_index("scenario")
     assert list(table.index) == ["current", "bolder", "agency", "asked"]
     facts = read_json(out / "scenarios.json")
-    assert (facts["compared_by"], facts["weeks"], facts["effect"]) == ("profit", 6, "short term")
+    assert (facts["compared_by"], facts["weeks"], facts["horizon"]) == ("profit", 6, "short")
     assert [row["scenario"] for row in facts["scenarios"]] == list(table.index)
     for words in facts["words"]:
         assert words in " ".join(said.stdout.split())

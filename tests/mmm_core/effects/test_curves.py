@@ -10,6 +10,7 @@ from mmm_core.effects.contributions import contributions
 from mmm_core.effects.curves import response_curves, response_draws, spend_response
 from mmm_core.effects.roi import roi_table
 from mmm_core.errors import InputError
+from mmm_core.spec.budget_spec import Budget
 from tests.mmm_core import brute_force
 from tests.mmm_core.posteriors import SPEC, adstocked, hill, panel_spec, posterior, weekly_table
 from tests.mmm_core.whole_family import SPECS, case
@@ -37,7 +38,7 @@ def revenue_of_a_plan(tree, channel, multiplier, weeks, after):
 @pytest.mark.parametrize("weeks", [1, 6])
 def test_a_curve_is_the_increment_of_whole_plans(weeks, after):
     tree = posterior(draws=2, chains=1, **ONE)
-    table = response_curves(tree, [0.0, 0.5, 1.0, 2.0], weeks, after)
+    table = response_curves(tree, [0.0, 0.5, 1.0, 2.0], weeks, Budget(after=after))
     for channel, name in enumerate(["tv", "search"]):
         expected = [revenue_of_a_plan(tree, channel, factor, weeks, after) for factor in (0.0, 0.5, 1.0, 2.0)]
         np.testing.assert_allclose(

@@ -181,6 +181,7 @@ def scenarios(count=3, profit=False):
             "is_reference": [name == "current" for name in names],
             "spend": 2.7e6,
             "spend_change": 0.0,
+            "horizon": "short",
             "incremental": 3e6 + gain,
             "profit": 1e6 + gain if profit else np.nan,
             "gain": gain,

@@ -7,14 +7,17 @@ import pytest
 from mmm_core.budget.decide import decide
 from mmm_core.effects.curves import draws_at, spend_response
 from mmm_core.effects.incremental import incremental
+from mmm_core.errors import InputError
 from mmm_core.forecast.predict import predictive_draws
 from mmm_core.posterior.handle import Posterior
 from mmm_core.scenarios.evaluate import Evaluator
 from mmm_core.scenarios.media import MediaPath
 from mmm_core.scenarios.plan import Planner
 from mmm_core.scenarios.recommended import recommended_plan
+from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.model_spec import parse_spec
 from mmm_core.spec.scenarios_spec import Scenario
+from tests.mmm_core.budget.long_terms import long_term_of
 from tests.mmm_core.posteriors import FAMILY, SPEC, panel_spec, posterior, weekly_table
 from tests.mmm_core.scenarios.earlier import cut, going_on
 
@@ -39,6 +42,11 @@ def small():
     return read(SPEC)
 
 
+@pytest.fixture(scope="module")
+def panel():
+    return read(panel_spec())
+
+
 @pytest.mark.parametrize("spec", [SPEC, FAMILY, panel_spec()], ids=["national", "family", "panel"])
 def test_current_brings_what_the_budgets_responses_say_of_the_current_plan(spec):
     one = read(spec)
@@ -57,16 +65,49 @@ def test_current_brings_what_the_budgets_responses_say_of_the_current_plan(spec)
         {"by": "geo"},
         {"patterns": ["past", "even"], "price_rise": {"tv": 0.3}, "total": 4000},
         {"price_rise": {"tv": 0.3}, "goal": {"mroi": 0.2}},
+        {"horizon": "long", "discount": 0.4, "price_rise": {"tv": 0.3}, "total": 4000},
+        {"horizon": "long", "by": "geo", "price_rise": {"tv": 0.3}, "total": 4000},
+        {"horizon": "long", "patterns": ["past", "even"], "price_rise": {"tv": 0.3}},
     ],
-    ids=["channels", "weeks", "geos", "flightings", "dearer"],
+    ids=["channels", "weeks", "geos", "flightings", "dearer", "long", "long by geo", "long flightings"],
 )
-def test_the_recommended_plan_brings_what_its_optimizer_claims(budget):
-    one = read(panel_spec(budget={"weeks": WEEKS, "bounds": {"default": [0.5, 1.5]}, **budget}))
-    asked = one.spec.budget
-    found = Evaluator(one, WEEKS).evaluate(recommended_plan(Planner(one, WEEKS), asked))
-    claim = decide(one, asked)
+def test_the_recommended_plan_brings_what_its_optimizer_claims(budget, panel):
+    asked = Budget.model_validate({"weeks": WEEKS, "bounds": {"default": [0.5, 1.5]}, **budget})
+    long = (
+        long_term_of(panel, {"tv": 0.1 + np.arange(panel.chains * panel.draws_a_chain) / 50})
+        if asked.horizon == "long"
+        else None
+    )
+    plan = recommended_plan(Planner(panel, WEEKS, budget=asked), asked, long_term=long)
+    found = Evaluator(panel, WEEKS, budget=asked, long_term=long).evaluate(plan)
+    claim = decide(panel, asked, long_term=long)
     assert found.spend == pytest.approx(claim.total, rel=1e-9)
     np.testing.assert_allclose(found.draws["incremental"], claim.answer.draws, rtol=1e-9)
+    assert bool((found.draws["long_term"] > 0).all()) == (long is not None)
+
+
+def test_by_way_of_the_brand_a_plan_brings_what_a_unit_does_times_what_it_buys(small):
+    """Of media whose price rises, as much as they would have cost; and what the rest of the plan brings stays."""
+    asked = Budget(weeks=WEEKS, horizon="long", price_rise={"tv": 1.0})
+    long = long_term_of(small, {"tv": 0.5})
+    planner = Planner(small, WEEKS, budget=asked)
+    plan = planner.written("more", scenario(spend={"tv": "+300%", "search": "+10%"}))
+    short, found = (
+        Evaluator(small, WEEKS, budget=budget, long_term=long).evaluate(plan).draws
+        for budget in (asked.model_copy(update={"horizon": "short"}), asked)
+    )
+    tv = planner.current().by_channel()[0]
+    np.testing.assert_allclose(plan.by_channel()[0], 4 * tv)
+    np.testing.assert_allclose(plan.bought()[0], 2 * tv)  # 4 times the money, at a price that doubles
+    np.testing.assert_allclose(found["long_term"], 0.5 * 2 * tv)
+    for name in ("incremental", "total"):
+        np.testing.assert_allclose(found[name] - short[name], found["long_term"])
+    np.testing.assert_array_equal(
+        found["by_channel"].sel(channel="search"), short["by_channel"].sel(channel="search")
+    )
+    assert not short["long_term"].any()
+    with pytest.raises(InputError, match="there is no long-term posterior"):
+        Evaluator(small, WEEKS, budget=asked)
 
 
 def test_a_plan_that_was_published_already_is_not_worked_out_again(small):
@@ -85,7 +126,7 @@ def test_a_plan_brings_what_incremental_says_of_the_same_spend_in_the_same_weeks
         table.loc[late, ["tv_spend", "search_spend", "search_clicks"]] = 0.0
     whole = posterior(spec=parse_spec(spec), table=table)
     before, data = cut(whole, WEEKS + 4), whole["constant_data"]
-    planner, planned = Planner(before, WEEKS, after=after), slice(-WEEKS - 4, -4)
+    planner, planned = Planner(before, WEEKS, budget=Budget(after=after)), slice(-WEEKS - 4, -4)
     media = {}
     for i, channel in enumerate(before.spec.channels):
         rows = data["exposure"].to_numpy()[:, planned, i]

@@ -12,7 +12,9 @@ from mmm_core.scenarios.followed import spent_against_recommended
 from mmm_core.scenarios.media import MediaPath
 from mmm_core.scenarios.plan import Planner
 from mmm_core.scenarios.recommended import of_channels
+from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.model_spec import parse_spec
+from tests.mmm_core.budget.long_terms import long_term_of
 from tests.mmm_core.posteriors import FAMILY, SPEC, panel_spec, posterior, weekly_table
 from tests.mmm_core.scenarios.earlier import cut, going_on
 
@@ -66,7 +68,7 @@ def test_media_that_go_on_after_the_data_count_as_if_they_were_in_it():
     after = pd.Timestamp(now.data["media_week"].to_numpy()[-WEEKS - 1])
     found, later = (spent_against_recommended(tree, PLAN, after) for tree in (now, longer))
     np.testing.assert_allclose(found.difference, later.difference, rtol=1e-9)
-    silent = spent_against_recommended(now, PLAN, after, media_after="none")
+    silent = spent_against_recommended(now, PLAN, after, budget=Budget(weeks=WEEKS, after="none"))
     assert (np.abs(silent.difference - later.difference) > 1e-3 * np.abs(later.difference)).all()
 
 
@@ -90,7 +92,10 @@ def test_a_recommendation_would_have_bought_at_prices_that_rise():
     tree = whole()
     half, less = (
         spent_against_recommended(
-            tree, {"tv": 4000.0, "search": 100.0}, week_before(tree, WEEKS), price_rise=rise
+            tree,
+            {"tv": 4000.0, "search": 100.0},
+            week_before(tree, WEEKS),
+            budget=Budget(weeks=WEEKS, price_rise=rise),
         )
         for rise in ({}, {"tv": 1.0, "search": 1.0})
     )
@@ -100,6 +105,26 @@ def test_a_recommendation_would_have_bought_at_prices_that_rise():
         less.by_channel[:, search], half.by_channel[:, search]
     )  # no more than before
     np.testing.assert_array_equal(less.recommended, half.recommended)
+
+
+def test_what_either_brings_by_way_of_the_brand_counts_where_the_budget_asks():
+    tree = whole(draws=5)
+    budget = Budget(weeks=WEEKS, horizon="long", price_rise={"tv": 1.0})
+    plan, week = {"tv": 4000.0, "search": 100.0}, week_before(tree, WEEKS)
+    short = spent_against_recommended(tree, plan, week, budget=budget.model_copy(update={"horizon": "short"}))
+    long = spent_against_recommended(
+        tree, plan, week, budget=budget, long_term=long_term_of(tree, {"tv": 2.0})
+    )
+    tv, was = (
+        long.channels.index("tv"),
+        tree["constant_data"]["spend"].to_numpy()[0, -2 * WEEKS : -WEEKS, 0].sum(),
+    )
+    assert plan["tv"] > was
+    apart = long.spent[tv] - np.sqrt(
+        plan["tv"] * was
+    )  # what four times the money buys at a price that doubles
+    np.testing.assert_allclose(long.difference - short.difference, 2.0 * apart)
+    np.testing.assert_allclose((long.by_channel - short.by_channel).sum(axis=1), 2.0 * apart)
 
 
 def test_what_was_recommended_was_spent():

@@ -7,6 +7,7 @@ import pytest
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
 from mmm_core.scenarios.plan import Planner
+from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.model_spec import parse_spec
 from mmm_core.spec.scenarios_spec import Scenario
 from tests.mmm_core.posteriors import FAMILY, panel_spec, posterior, weekly_table
@@ -70,7 +71,7 @@ def test_spend_is_as_it_is_said(small, entry, spent):
 
 def test_more_money_buys_less_where_the_budget_says_that_prices_rise(small):
     was = LAST["search_spend"].to_numpy()
-    dear = Planner(small.posterior, WEEKS, price_rise={"search": 0.25})
+    dear = Planner(small.posterior, WEEKS, budget=Budget(weeks=WEEKS, price_rise={"search": 0.25}))
     plan = dear.written("x", scenario(spend={"search": "+50%", "tv": "+50%"}))
     np.testing.assert_allclose(plan.spend[0, :, 1], 1.5 * was)
     # buying v times the media costs v^1.25 times the money, over the whole period
@@ -79,6 +80,17 @@ def test_more_money_buys_less_where_the_budget_says_that_prices_rise(small):
     less = dear.written("x", scenario(spend={"search": "-50%"}))
     np.testing.assert_allclose(less.planned["search_clicks"], 2.5 * 0.5 * was)
     np.testing.assert_allclose(dear.current().planned["search_clicks"], 2.5 * was)
+
+
+def test_of_a_budget_by_geo_each_geo_has_a_price_of_its_own(panel):
+    budget = Budget(weeks=WEEKS, by="geo", price_rise={"tv": 1.0})
+    dear = Planner(panel.posterior, WEEKS, budget=budget)
+    plan = dear.written("x", scenario(spend={"tv": {"geos": {"s": "+300%"}}}))
+    was = panel.current()
+    np.testing.assert_allclose(plan.spend[..., 0], was.spend[..., 0] * [[1], [4]])
+    np.testing.assert_allclose(plan.usual_cost[..., 0], was.spend[..., 0] * [[1], [2]])
+    media, before = (one.table["tv_spend"].to_numpy().reshape(2, -1)[:, :WEEKS] for one in (plan, was))
+    np.testing.assert_allclose(media, before * [[1], [2]])
 
 
 def test_a_control_that_goes_where_it_never_was_is_remarked(small):

@@ -11,6 +11,7 @@ from mmm_core.scenarios.sweep import scaled_budget
 from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.model_spec import parse_spec
 from mmm_core.spec.scenarios_spec import Scenarios
+from tests.mmm_core.budget.long_terms import long_term_of
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 
 pytestmark = pytest.mark.usefixtures("hurried_compiler")
@@ -87,11 +88,10 @@ def test_bounds_are_of_the_scaled_mix_and_money_stays():
             },
             "geos": {"n": {"relative": [0.9, 1.1]}},
             "goal": {"roi": 2},
-            "horizon": "long",
         }
     )
     found = scaled_budget(budget, 2.0, 100.0)
-    assert (found.total, found.goal, found.change_limit, found.horizon) == (200.0, None, None, "short")
+    assert (found.total, found.goal, found.change_limit) == (200.0, None, None)
     assert found.bounds_of("any").relative == pytest.approx((1.6, 2.4))
     assert found.bounds_of("tv").spend == (1, 2)
     assert found.groups["g"].relative == (1.0, 3.0)
@@ -115,6 +115,19 @@ def test_geos_and_risk_are_swept_too():
     with jax.enable_x64(True):
         claim = decide(one, scaled_budget(one.spec.budget, 1.2, found.of("current").spend))
     assert found.sweep["incremental_cvar"].iloc[-1] == pytest.approx(claim.certificate.value, rel=2e-3)
+
+
+def test_what_comes_by_way_of_the_brand_decides_the_plans_of_a_sweep_too(small):
+    asked = Scenarios.model_validate({"sweep": {"totals": [1.0, 1.1]}, "recommended": False})
+    budget = Budget(weeks=6, horizon="long", bounds={"default": (0.5, 1.5)})
+    long = long_term_of(small, {"search": 5.0})
+    report = evaluate_scenarios(small, asked, budget, long_term=long)
+    claim = decide(small, budget, long_term=long)
+    row = report.sweep.iloc[0]
+    assert row["incremental"] == pytest.approx(claim.recommended_outcome, rel=1e-4)
+    assert row["long_term"] > report.table["long_term"].iloc[0] > 0
+    assert set(report.sweep["horizon"]) == {"long"}
+    assert any("by way of the brand within 10 weeks (search 5.00)" in line for line in report.words)
 
 
 def test_budgets_beyond_what_was_seen_are_named(small):
