@@ -55,8 +55,7 @@ def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any
         for note in filter(None, budget.get("note", ())):
             console.print(note, style="yellow", markup=False)
     if "budget_scenarios" in tables:
-        long_term = counts_long_term(tables.get("budget_allocation", pd.DataFrame()))
-        console.print(scenario_line(tables["budget_scenarios"], long_term), markup=False, soft_wrap=True)
+        console.print(scenario_line(tables["budget_scenarios"]), markup=False, soft_wrap=True)
     if "budget_readiness" in tables:
         show_readiness(console, tables["budget_readiness"])
     if "model_review" in tables:
@@ -162,9 +161,9 @@ def show_no_long_term(console: Console, made: Mapping[str, Mapping[str, Any]]) -
         console.print(f"Long term: {why}", style="dim", markup=False)
 
 
-def counts_long_term(budget: pd.DataFrame) -> bool:
-    """Whether the recommendation counts what media bring by way of the brand beside what they bring at once."""
-    return "horizon" in budget and bool((budget["horizon"] == "long").any())
+def counts_long_term(table: pd.DataFrame) -> bool:
+    """Whether a budget or scenarios count what media bring by way of the brand beside what they bring at once."""
+    return "horizon" in table and bool((table["horizon"] == "long").any())
 
 
 def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
@@ -195,12 +194,8 @@ def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
     return table
 
 
-def scenario_line(rows: pd.DataFrame, long_term: bool = False) -> str:
-    """The plans that were held against each other, and the one that gains most over their reference, in one line.
-
-    Args:
-        long_term: whether the budget above counts the long term, which scenarios never do: then the line says so.
-    """
+def scenario_line(rows: pd.DataFrame) -> str:
+    """The plans that were held against each other, and the one that gains most over their reference, in one line."""
     plans = rows[(rows["kind"] == "plan") & (rows["channel"] == "")]
     others = plans[~plans["is_reference"]]
     if others.empty:
@@ -216,8 +211,8 @@ def scenario_line(rows: pd.DataFrame, long_term: bool = False) -> str:
         if pd.isna(best["probability_better"])
         else f", better with probability {best['probability_better']:.0%}"
     )
-    short_only = "; the short term alone, which is all that scenarios count" if long_term else ""
-    return f"Scenarios: {best['scenario']}, {which}, {best['gain']:+,.0f} {best['gain_in']}{sure}{short_only}"
+    counted = "; short and long term are counted" if counts_long_term(rows) else ""
+    return f"Scenarios: {best['scenario']}, {which}, {best['gain']:+,.0f} {best['gain_in']}{sure}{counted}"
 
 
 def show_readiness(console: Console, gates: pd.DataFrame) -> None:
