@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.raw.contract import Contract
+from assets.raw.raw_tables import of_files
 
 if TYPE_CHECKING:
     import duckdb
@@ -119,10 +120,10 @@ def _replace_days(
     )
     columns = ", ".join(f'"{column.name}"' for column in contract.columns)
     connection.execute(
-        f"with {_shares(contract, '_file in (select unnest(?))')} "
+        f"with {_shares(contract, of_files(files))} "
         f"insert into raw.{DAYS} select ?, ?, _file, _day, count(*), sum(hash({columns}, _day)) from shares "
         "group by _file, _day",
-        [files, contract.name, _maker(contract)],
+        [contract.name, _maker(contract)],
     )
     after = connection.execute(
         f"select distinct cast(day as varchar) from raw.{DAYS} where source_table = ? and file in (select unnest(?))",

@@ -16,6 +16,7 @@ from assets.raw.versions import Overruling, brought_up_to_date
 META = CONTRACTS["meta_ads__campaign_insights"]
 RATES = CONTRACTS["reference__exchange_rates"]
 SURVEY = CONTRACTS["brand_tracker__monthly"]
+ROWS_A_FILE = 100_000
 
 
 @pytest.fixture
@@ -168,3 +169,28 @@ def test_another_contract_works_all_out_anew(raw):
 
 def test_a_table_without_rows_has_a_version(raw):
     assert brought_up_to_date(raw, META, ()).overruled == ()
+
+
+def test_rows_that_are_not_committed_are_read_in_bounded_memory(tmp_path):
+    """A load is one transaction a table: with ten times the rows that memory holds it must still find their hashes."""
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute("set memory_limit = '60MB'")
+        connection.execute("create schema raw")
+        make_table(connection, META)
+        kinds = {column.name: column.kind for column in META.columns}
+        values = ", ".join(
+            f"md5(range || '{name}') as {name}" if kind == "text"
+            else f"date '2024-01-01' + cast(range % 28 as integer) as {name}" if name.startswith("date")
+            else f"range as {name}"
+            for name, kind in kinds.items()
+        )  # fmt: skip
+        connection.begin()
+        for order in range(8):
+            connection.execute(
+                f"insert into raw.{META.name} by name select {values}, 'file {order}' as _file, range as _row, "
+                f"{order} as _export_order from range({ROWS_A_FILE})"
+            )
+        found = brought_up_to_date(connection, META, {f"file {order}" for order in range(8)})
+        days = connection.execute("select count(*), sum(row_count) from raw.landing_days").fetchone()
+        assert days == (8 * 28, 8 * ROWS_A_FILE)
+        assert found.hash
