@@ -70,7 +70,7 @@ def budget_allocation(
         spend, slack = table["recommended_spend"], 1e-6 * allocation.total
         within = spend.between(table["lower"] - slack, table["upper"] + slack).all()
         figures = {name: float(getattr(allocation, name)) for name in FIGURES}
-        draws = save_draws(mmm_posterior, Path(folder) / "draws.npz", table)
+        draws = save_draws(mmm_posterior, Path(folder) / "draws.npz", budget, table)
         version = register_answer(
             "budget", table, run, tracking, {"draws": draws}, evidence_of(mmm_posterior)
         )

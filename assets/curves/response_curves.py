@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import dagster as dg
 
 from assets.code import code_version
+from assets.models import load_model
 from assets.registry.answers import PREDICTORS, evidence_of, register_answer, save_draws
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
@@ -19,7 +20,8 @@ from assets.stage import check, model_asset, stage
     description=(
         "Incremental revenue of each paid channel at 0 to 2 times the spend of the last comparable period "
         "(`mmm_core.effects.curves.response_curves`), also as the MLflow model "
-        "`mmm_<model>_curves`.\n\nGrain: one row a channel and multiplier."
+        "`mmm_<model>_curves`. Weeks, what comes after them, prices and discount are those of the YAML's `budget` as "
+        "it is now, as in `budget_allocation`.\n\nGrain: one row a channel and multiplier."
     ),
     kinds={"jax", "parquet"},
     code_version=code_version(__name__, "effects.curves", files=[PREDICTORS["curves"]]),
@@ -36,12 +38,15 @@ def response_curves(
     from mmm_core.plots import plots
 
     with stage(context, tracking, posteriors) as run, TemporaryDirectory() as folder:
-        table = response_curves(mmm_posterior).sort_values(["channel", "multiplier"], ignore_index=True)
+        budget = load_model(run.vintage.model).budget
+        table = response_curves(mmm_posterior, budget=budget).sort_values(
+            ["channel", "multiplier"], ignore_index=True
+        )
         steps = table.groupby("channel")["mean"].diff().dropna()
         slack = 1e-9 * table["mean"].abs().max()
         at_zero = table.loc[table["multiplier"] == 0, "mean"].abs()
         sound = (steps >= -slack).all() and (at_zero <= slack).all()
-        draws = save_draws(mmm_posterior, Path(folder) / "draws.npz")
+        draws = save_draws(mmm_posterior, Path(folder) / "draws.npz", budget)
         version = register_answer(
             "curves", table, run, tracking, {"draws": draws}, evidence_of(mmm_posterior)
         )

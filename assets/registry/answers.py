@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
     from mmm_core.posterior.handle import Posterior
+    from mmm_core.spec.budget_spec import Budget
 
 Kind = Literal["curves", "budget", "long_term"]
 PREDICTORS = {kind: Path(__file__).parent / "predictor" / f"{kind}.py" for kind in (*ANSWERS, LONG_TERM)}
@@ -95,24 +96,26 @@ def register_answer(
     return version
 
 
-def save_draws(posterior: "Posterior | xr.DataTree", file: Path, table: "pd.DataFrame | None" = None) -> Path:
+def save_draws(
+    posterior: "Posterior | xr.DataTree", file: Path, budget: "Budget", table: "pd.DataFrame | None" = None
+) -> Path:
     """The draws of the response curves as an answer reads them: channel, spend (channel, point), outcome with draws.
 
     Args:
-        table: of a budget; curves then reach as far as its upper bounds.
+        budget: whose weeks, prices and discount hold. table: of a budget; curves then reach as far as its upper bounds.
     """
     import numpy as np
 
     from mmm_core.effects.curves import MULTIPLIERS, response_draws
 
-    found = response_draws(posterior)
+    found = response_draws(posterior, budget=budget)
     if table is not None:
         bounds = table.set_index("channel")["upper"].reindex(found["channel"].to_numpy())
         end = found["spend"].isel(multiplier=-1).to_numpy()
         further = float(np.nanmax(bounds.to_numpy() / np.where(end > 0, end, np.inf), initial=1.0))
         if further > 1.0:
             found = response_draws(
-                posterior, [*MULTIPLIERS, *(MULTIPLIERS[-1] * np.linspace(1, further, 11)[1:])]
+                posterior, [*MULTIPLIERS, *(MULTIPLIERS[-1] * np.linspace(1, further, 11)[1:])], budget=budget
             )
     with file.open("wb") as opened:
         np.savez(

@@ -6,6 +6,7 @@ import pytest
 from assets.curves.contributions import contributions
 from assets.curves.response_curves import response_curves
 from assets.curves.roi import roi
+from mmm_core.spec.budget_spec import Budget
 from tests.assets.vintage import SMALL, VINTAGE, metadata
 from tests.fixtures_warehouse import checks
 
@@ -48,6 +49,24 @@ def test_the_table_is_the_librarys_and_says_what_it_is_of(stages, asset):
         for event in run.asset_materializations_for_node(name)
     }
     assert len(versions) == 1, "the same table is the same version"
+
+
+def test_curves_are_of_the_weeks_and_prices_that_the_budget_has_now(stages):
+    """As of the budget itself: the YAML's question may change without a fit."""
+    import numpy as np
+
+    from mmm_core.effects import curves
+
+    budget = {"weeks": 4, "discount": 0.2, "price_rise": {"tv": 0.1}}
+    stages.write_spec(budget=budget)
+    made = stages.materialize(response_curves)
+    assert made.success
+    tree = stages.posteriors.load(VINTAGE, stages.posteriors.current(VINTAGE))
+    now = Budget.model_validate(budget)
+    kept = stages.results.read("response_curves", VINTAGE)
+    expected = curves.response_curves(tree, budget=now).sort_values(["channel", "multiplier"])
+    assert np.allclose(kept["mean"], expected["mean"], rtol=1e-9)
+    assert not np.allclose(kept["spend"], library_table("response_curves", tree)["spend"])
 
 
 def test_a_curve_that_falls_fails_its_check(unfitted):
