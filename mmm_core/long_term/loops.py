@@ -4,16 +4,27 @@ What NumPy takes a call and a pass over memory for, a week or a small matrix at 
 those over weeks chains stand last, next to each other in memory, so that one instruction works on several of them. The
 formulas stand in the modules that call these (`mmm_core.long_term.conjugate`, `mmm_core.long_term.states`,
 `mmm_core.long_term.interweaving`). The first call of a new installation compiles, some seconds; the programs are kept
-beside the source, or where NUMBA_CACHE_DIR says.
+beside the source, in the user's folder where that cannot be written, or where NUMBA_CACHE_DIR says.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit
 
 
-@njit(cache=True)
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function compiled at its first call; its program is kept, save where nothing can be written."""
+    try:
+        return njit(cache=True, error_model="numpy")(function)
+    except RuntimeError:  # Numba finds no folder to keep it in
+        return njit(error_model="numpy")(function)
+
+
+@compiled
 def factorised(
     gram: np.ndarray, cross: np.ndarray, square: np.ndarray, precision: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, bool]:
@@ -68,7 +79,7 @@ def factorised(
     return root, white, scale, logs, True
 
 
-@njit(cache=True)
+@compiled
 def solved_from_below(root: np.ndarray, right: np.ndarray) -> np.ndarray:
     """R^{-T} y, draw by draw: R lower triangular, (draw, K, K), y (draw, K, n)."""
     draws, size, variables = right.shape
@@ -83,7 +94,7 @@ def solved_from_below(root: np.ndarray, right: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def draw_banded(band: np.ndarray, information: np.ndarray, noise: np.ndarray) -> bool:
     """Draw from normals whose precision P is a band around the diagonal: mean P^{-1} information, covariance P^{-1}.
 
@@ -130,7 +141,7 @@ def draw_banded(band: np.ndarray, information: np.ndarray, noise: np.ndarray) ->
     return True
 
 
-@njit(cache=True)
+@compiled
 def add_autoregression(
     band: np.ndarray,
     information: np.ndarray,
@@ -194,7 +205,7 @@ def add_autoregression(
                         band[column, away, c] += of_row[lag, j, away, c]
 
 
-@njit(cache=True)
+@compiled
 def moved_by_shocks(
     scale: np.ndarray, shocks: np.ndarray, lags: np.ndarray, rows: np.ndarray, columns: np.ndarray
 ) -> np.ndarray:
@@ -221,7 +232,7 @@ def moved_by_shocks(
     return moved
 
 
-@njit(cache=True)
+@compiled
 def measured(
     moved: np.ndarray,
     levels: np.ndarray,
@@ -278,7 +289,7 @@ def measured(
     return found, pull
 
 
-@njit(cache=True)
+@compiled
 def _log_belief(entries: np.ndarray, strength: np.ndarray) -> float:
     """log p(M) less its constant, M's entries row by row; -inf where its diagonal is not above 0."""
     count = len(strength)
@@ -301,7 +312,7 @@ def _log_belief(entries: np.ndarray, strength: np.ndarray) -> float:
     return found
 
 
-@njit(cache=True)
+@compiled
 def elliptical_slices(
     now: np.ndarray,
     other: np.ndarray,
