@@ -231,8 +231,9 @@ def _weeks(weeks: pd.DatetimeIndex, whose: str) -> pd.DatetimeIndex:
     if (steps != 1).any():
         at_fault = weeks[1:][steps != 1]
         raise InputError(
-            f"weeks of {whose} are not seven days apart before {_days(at_fault)}: give every week, once. A metric that "
-            "is measured less often is estimated first: mmm_core.long_term.survey.weekly_states"
+            f"weeks of {whose} are not seven days apart before {_days(at_fault)}: give every week, once. A survey "
+            "asked less often goes to `mmm bvar --posterior --brand` as it is (in Python its weeks are estimated by "
+            "mmm_core.long_term.survey.weekly_states)"
         )
     return weeks
 
@@ -245,8 +246,8 @@ def _check_values(values: np.ndarray, names: tuple[str, ...], weeks: pd.Datetime
         if missing.any():
             raise InputError(
                 f"{kind} '{name}' has no number in {missing.sum()} weeks ({_days(weeks[missing])}): nothing is filled "
-                "in here. Estimate a survey's weekly states (mmm_core.long_term.survey.weekly_states), or leave "
-                "those weeks out at either end"
+                "in here. Give a survey to `mmm bvar --posterior --brand` as it is (in Python its weeks are estimated "
+                "by mmm_core.long_term.survey.weekly_states), or leave those weeks out at either end"
             )
     spread = np.ptp(flat, axis=1).max(axis=0)
     constant = [name for name, width in zip(names, spread, strict=True) if width == 0]

@@ -117,7 +117,7 @@ def fit_long_term(
         "rhat": draws.attrs["rhat"],
         "ess": draws.attrs["ess"],
         "stable_share": float((draws["largest_root"] < 1).mean()),
-        "notes": dumps(list(seen.notes)),
+        "notes": dumps([*seen.notes, *_fewer_draws(rule.draws, draws.sizes["draw"])]),
     }
     short = roi_draws(read)["roi"].isel(draw=draws["draw"].to_numpy()).sel(channel=draws["channel"])
     groups = {
@@ -131,6 +131,11 @@ def fit_long_term(
         checks(half, plain, base, seen, media, settings) if checked else checks(half)
     )
     return LongTerm(xr.DataTree.from_dict(groups))
+
+
+def _fewer_draws(asked: int, there: int) -> list[str]:
+    """A note where the posterior has fewer draws than the rule asks for."""
+    return [f"long_term.draws asks for {asked}: the posterior has {there}"] if there < asked else []
 
 
 def fit_measured(base: xr.Dataset, surveys: Surveys, media: pd.DataFrame, **settings: Any) -> xr.Dataset:
