@@ -4,10 +4,14 @@ Truth from the prior, series from the truth, draws from the posterior: where all
 draws is uniform. The prior's units are given, as they are of the prior and not of the data; it is centred at 0.3 and
 tight, so that nearly every draw is stable. A world that is not is drawn again, and an unstable draw of a posterior is
 left out: both are the prior given that it is stable.
+
+Ranks hardly see a prior twice as wide where the weeks decide. What sees it: one draw a world of truth and posterior is
+one draw of the prior, so that the size of effects in units of the noise is alike on average over worlds.
 """
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from mmm_core.long_term.fit import _fit, prepare
 from mmm_core.long_term.minnesota import Minnesota, Scales, centre
@@ -20,7 +24,7 @@ LAYOUT = Layout(variables=2, lags=1, channels=1, media_lags=0, terms=1)
 
 
 def world(rng):
-    """Series and truth: lags (2, 2), media (2,), noise from the prior, in units of 1."""
+    """Series and truth: lags (2, 2), media (2,), covariance (2, 2) of the noise from the prior, in units of 1."""
     spend = rng.gamma(2, 1, WEEKS)
     spend /= spend.std()
     while True:
@@ -34,15 +38,17 @@ def world(rng):
     values[0] = rng.normal(size=2)
     for week in range(1, WEEKS):
         values[week] = lags @ values[week - 1] + media * spend[week] + root @ rng.normal(size=2)
-    return values, spend, lags, media
+    return values, spend, lags, media, sigma
 
 
-def test_ranks_of_coefficients_and_of_the_long_run_multiplier_are_uniform():
+@pytest.fixture(scope="module")
+def worlds():
+    """Ranks (world, 3) of the truth, and what the size of each draw's effects is more than the truth's (world, 2)."""
     rng = np.random.default_rng(4)
     index = pd.date_range("2020-01-06", periods=WEEKS, freq="7D")
-    ranks = np.empty((WORLDS, 3))
+    ranks, larger = np.empty((WORLDS, 3)), np.empty((WORLDS, 2))
     for number in range(WORLDS):
-        values, spend, lags, media = world(rng)
+        values, spend, lags, media, sigma = world(rng)
         given = series(
             pd.DataFrame(values, index=index, columns=["metric", "base"]),
             pd.DataFrame({"tv": spend}, index=index),
@@ -62,6 +68,25 @@ def test_ranks_of_coefficients_and_of_the_long_run_multiplier_are_uniform():
         ]
         truth = (lags[1, 0], media[0], np.linalg.solve(np.eye(2) - lags, media)[1])
         ranks[number] = [(part.to_numpy() < true).sum() for part, true in zip(drawn, truth, strict=True)]
-    for column in ranks.T:
+        covariance = found["covariance"].to_numpy()
+        larger[number] = [
+            size(drawn[0].to_numpy(), covariance[:, 1, 1]).mean() - size(lags[1, 0], sigma[1, 1]),
+            size(drawn[1].to_numpy(), covariance[:, 0, 0]).mean() - size(media[0], sigma[0, 0]),
+        ]
+    return ranks, larger
+
+
+def size(effect, variance):
+    """The square of an effect in units of the noise of what it moves."""
+    return effect**2 / variance
+
+
+def test_ranks_of_coefficients_and_of_the_long_run_multiplier_are_uniform(worlds):
+    for column in worlds[0].T:
         counts = np.histogram(column, bins=8, range=(0, 40))[0]
         assert ((counts - WORLDS / 8) ** 2 / (WORLDS / 8)).sum() < 24.3  # chi2(7) at 0.001
+
+
+def test_over_the_worlds_draws_are_as_large_as_the_prior_is_wide(worlds):
+    for column in worlds[1].T:
+        assert abs(column.mean()) < 3.3 * column.std() / np.sqrt(WORLDS)
