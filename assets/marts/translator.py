@@ -22,7 +22,7 @@ RESULTS_WRITERS = {
         "model_selection",
         "reconciliation",
     )
-} | {"belief_changes": "weekly_report"}
+} | {"belief_changes": "weekly_report", "promotion": "champion"}
 # Tables that the loader keeps beside the ledger of files.
 OF_THE_LEDGER = dict.fromkeys(
     ["landing_days", "landing_shared_days", "landing_overruled", "landing_quarantine"], "landing_files"

@@ -16,6 +16,7 @@ from assets.resources.warehouse import Warehouse
 FINDINGS = {
     "data_health": "health_version",
     "backtest": "backtest_version",
+    "promotion": "promotion_version",
     "model_selection": "selection_version",
     "lift_evidence": "evidence_version",
     "experiment_plan": "plan_version",

@@ -9,9 +9,10 @@ from assets.code import code_version
 from assets.metadata import preview, rounded
 from assets.models import ANSWERS, LONG_TERM, Vintage, load_model, vintage_of
 from assets.registry.aliases import MODEL, move_champions
+from assets.registry.kept_decision import keep_decision
 from assets.registry.stability import moved_in
 from assets.resources.long_term_stores import LongTermStore
-from assets.resources.stores import PosteriorStore
+from assets.resources.stores import PosteriorStore, ResultStore
 from assets.resources.tracking import Tracking, registered_name
 from assets.stage import Stage, check, check_spec, model_asset, stage
 
@@ -37,7 +38,8 @@ ANSWERED_BY = {"curves": "response_curves", "budget": "budget_allocation"}
         "thresholds of the YAML's `promotion:` on the track record of earlier forecasts (`backtest`) and on what moved "
         "(`stability`); `previous` to the one it replaces, and those of its response curves, budget and long term with "
         "them. A version that misses a threshold is neither promoted nor published until somebody accepts it by name "
-        "(`promotion.accepted`). A past week's backfill leaves the aliases where they are.\n\n"
+        "(`promotion.accepted`). A past week's backfill leaves the aliases where they are. `rpt_promotion` holds every "
+        "gate and what came of it.\n\n"
         "Grain: one promotion a vintage."
     ),
     kinds={"mlflow"},
@@ -60,6 +62,7 @@ def champion(
     stability,
     posteriors: dg.ResourceParam[PosteriorStore],
     long_terms: dg.ResourceParam[LongTermStore],
+    results: dg.ResourceParam[ResultStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     vintage = vintage_of(context.partition_key)
@@ -74,6 +77,7 @@ def champion(
         client.set_model_version_tag(name, run.model_version, "promotion", verdict)
         if may_move and decision.promotes:
             _promote_all(run, tracking, long_terms)
+        keep_decision(run, results, decision, may_move)
         after = tracking.aliases(vintage.model)
         live = after.get("champion", "none")
         reviewed = client.get_model_version(name, live).tags.get("review") if live != "none" else "passed"

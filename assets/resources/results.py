@@ -207,6 +207,18 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "verdict": "VARCHAR",
         "sentence": "VARCHAR",
     },
+    "promotion": {
+        **_KEYS,
+        "promotion_version": "VARCHAR",
+        "gate": "VARCHAR",
+        "question": "VARCHAR",
+        "passed": "BOOLEAN",
+        "figure": "DOUBLE",
+        "message": "VARCHAR",
+        "outcome": "VARCHAR",
+        "accepted_by": "VARCHAR",
+        "accepted_why": "VARCHAR",
+    },
     "backtest": {
         **_KEYS,
         "backtest_version": "VARCHAR",

@@ -27,4 +27,8 @@ def test_the_demo_ends_with_returns_and_a_budget_for_both_models(tmp_path):
         found = published.execute(
             "select model, count(distinct channel) from reporting.rpt_channel_roi group by model order by model"
         ).fetchall()
+        gates = published.execute(
+            "select model, outcome, count(*) from reporting.rpt_promotion group by all order by all"
+        ).fetchall()
+    assert gates == [(model, "promoted", 5) for model in sorted(MODELS)]
     assert found == [("uk_geo_revenue", 5), ("us_revenue", 6)]

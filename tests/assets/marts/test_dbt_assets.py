@@ -53,6 +53,7 @@ def test_sources_are_the_assets_that_write_them():
         dg.AssetKey("reconciliation"),
         dg.AssetKey("data_health"),
         dg.AssetKey("backtest"),
+        dg.AssetKey("champion"),
         dg.AssetKey("weekly_report"),
         dg.AssetKey(["marts", "dim_channel"]),
     }

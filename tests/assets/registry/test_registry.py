@@ -94,6 +94,9 @@ def test_a_reviewed_version_goes_live(stages):
     assert checks(result)[RULE].description.count("not yet") == 5  # a first week is never held back
     assert stages.tracking.aliases(VINTAGE.model) == {"challenger": "1", "champion": "1"}
     assert stages.tracking.client().get_model_version(NAME, "1").tags["promotion"] == "passed"
+    kept = stages.results.stored("promotion", VINTAGE)
+    assert (len(kept), set(kept["outcome"]), kept["passed"].all()) == (5, {"promoted"}, True)
+    assert kept["figure"].isna().all()
 
 
 def test_a_version_that_misses_a_threshold_is_neither_promoted_nor_published_until_somebody_accepts_it(
@@ -117,6 +120,9 @@ def test_a_version_that_misses_a_threshold_is_neither_promoted_nor_published_unt
     assert "promotion.accepted" in said.description
     assert metadata(result, "champion")["outcome"] == f"not promoted, none is live: refused: {COVERAGE}"
     assert f"| {COVERAGE} | failed | 0.15 |" in metadata(result, "champion")["gates"]
+    kept = stages.results.stored("promotion", VINTAGE).set_index("gate")
+    assert (set(kept["outcome"]), list(kept.index[~kept["passed"]])) == ({"refused"}, [COVERAGE])
+    assert (kept.loc[COVERAGE, "figure"], kept.loc[COVERAGE, "accepted_by"]) == (pytest.approx(0.15), None)
 
     judged(stages, moved=[0.4, -0.4])
     result, tag, live = promoted()
@@ -131,6 +137,11 @@ def test_a_version_that_misses_a_threshold_is_neither_promoted_nor_published_unt
     assert (result.success, live) == (True, True)
     assert tag == f"accepted by team:marketing-science (the season begins) although it fails {ADVICE}"
     refuse_unpromoted(stages.tracking, VINTAGE, "1")
+    kept = stages.results.stored("promotion", VINTAGE)
+    assert set(kept["outcome"]) == {"accepted"}
+    assert set(kept["accepted_by"] + ": " + kept["accepted_why"]) == {
+        "team:marketing-science: the season begins"
+    }
 
     # what is live stays so, though it would not be promoted now
     stages.write_spec()
@@ -142,6 +153,7 @@ def test_a_version_that_misses_a_threshold_is_neither_promoted_nor_published_unt
     stages.tracking.client().set_model_version_tag(NAME, "1", "as_of_week", "2025-03-24")
     result, tag, live = promoted()
     assert (result.success, tag) == (True, f"of a past week: refused: {ADVICE}")
+    assert set(stages.results.stored("promotion", VINTAGE)["outcome"]) == {"past week"}
 
 
 def test_a_failed_review_or_one_of_another_posterior_promotes_nothing(stages):
