@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from mmm_core.report.answer import answer, tiles, verdict
 from mmm_core.report.change_section import change_section
 from mmm_core.report.findings import Findings
@@ -14,6 +17,9 @@ from mmm_core.report.scenarios import scenarios_section
 from mmm_core.report.trust import caveats_section, evidence_section, health_section
 from mmm_core.report.words import day, plural
 
+Made = Callable[..., Section | None]
+"""Makes a section: its function, and with how many rows."""
+
 
 def page(found: Findings) -> Page:
     """The whole report, in the order in which a board asks, as roomy as two sheets allow.
@@ -23,15 +29,28 @@ def page(found: Findings) -> Page:
 
     The weeks of a plan stand after its moves, or before them where the first sheet has more room.
     """
-    pages = [fitted(lambda crowding: _page(found, crowding))]
+    made = _once(found)
+    pages = [fitted(lambda crowding: _page(found, made, crowding))]
     if found.recommendation.by_week and not found.refused:
-        pages.append(fitted(lambda crowding: _page(found, crowding, weeks_first=True)))
+        pages.append(fitted(lambda crowding: _page(found, made, crowding, weeks_first=True)))
     return min(pages, key=lambda each: (max(*sheets(each), SHEET), each.crowding))
 
 
-def _page(found: Findings, crowding: int, weeks_first: bool = False) -> Page:
+def _once(found: Findings) -> Made:
+    """Sections of these findings, each made once with as many rows: a page is tried in several settings, and a chart
+    takes longer to draw than all the rest.
+    """
+
+    @cache
+    def made(section: Callable[..., Section | None], *rows: int) -> Section | None:
+        return section(found, *rows)
+
+    return made
+
+
+def _page(found: Findings, made: Made, crowding: int, weeks_first: bool = False) -> Page:
     subject, setting = found.subject, SETTINGS[crowding]
-    sections = _refused(found, setting) if found.refused else _sections(found, setting, weeks_first)
+    sections = _refused(made, setting) if found.refused else _sections(made, setting, weeks_first)
     there = tuple(section for section in sections if section is not None and section.blocks)
     geos = f", {subject.geos} geos" if subject.geos > 1 else ""
     return Page(
@@ -51,33 +70,33 @@ def _page(found: Findings, crowding: int, weeks_first: bool = False) -> Page:
     )
 
 
-def _sections(found: Findings, setting: Setting, weeks_first: bool) -> list[Section | None]:
+def _sections(made: Made, setting: Setting, weeks_first: bool) -> list[Section | None]:
     return [
-        change_section(found, setting.changes),
-        returns_section(found),
-        curves_section(found, setting.curves),
-        flighting_section(found, setting.flightings) if weeks_first else None,
-        moves_section(found),
-        None if weeks_first else flighting_section(found, setting.flightings),
-        scenarios_section(found, setting.scenarios),
-        caveats_section(found, setting.checks),
-        health_section(found, setting.checks),
-        evidence_section(found, setting.tests),
-        long_term_section(found, setting.long_term),
-        versions_section(found),
+        made(change_section, setting.changes),
+        made(returns_section),
+        made(curves_section, setting.curves),
+        made(flighting_section, setting.flightings) if weeks_first else None,
+        made(moves_section),
+        None if weeks_first else made(flighting_section, setting.flightings),
+        made(scenarios_section, setting.scenarios),
+        made(caveats_section, setting.checks),
+        made(health_section, setting.checks),
+        made(evidence_section, setting.tests),
+        made(long_term_section, setting.long_term),
+        made(versions_section),
     ]
 
 
-def _refused(found: Findings, setting: Setting) -> list[Section | None]:
+def _refused(made: Made, setting: Setting) -> list[Section | None]:
     return [
-        health_section(found, setting.checks),
-        change_section(found, setting.changes),
-        returns_section(found),
-        curves_section(found, setting.curves),
-        caveats_section(found, setting.checks),
-        evidence_section(found, setting.tests),
-        long_term_section(found, setting.long_term),
-        versions_section(found),
+        made(health_section, setting.checks),
+        made(change_section, setting.changes),
+        made(returns_section),
+        made(curves_section, setting.curves),
+        made(caveats_section, setting.checks),
+        made(evidence_section, setting.tests),
+        made(long_term_section, setting.long_term),
+        made(versions_section),
     ]
 
 

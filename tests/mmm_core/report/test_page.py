@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from mmm_core.errors import shortened
+from mmm_core.plots.report import returns as draw
+from mmm_core.report import returns
 from mmm_core.report.checks import figures_off
 from mmm_core.report.contents import page
 from mmm_core.report.layout import SHEET, sheets
@@ -233,6 +235,13 @@ def test_a_kpi_without_revenue_is_counted_in_its_units():
     assert "what pays for itself" not in html
     priced = made_up.findings(6, subject=made_up.subject(outcome="orders", margin=2.0))
     assert "Dashed: what pays for itself, 0.5" in texts(priced)["report.html"]
+
+
+def test_a_chart_is_drawn_once_whatever_settings_are_tried(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(returns.charts, "returns", lambda *what: drawn.append(what) or draw(*what))
+    assert page(full(20)).crowding > 0
+    assert len(drawn) == 1
 
 
 @pytest.mark.parametrize("count", [1, 6, 10, 20])
