@@ -1,8 +1,21 @@
 """The model by its definition, in plain loops: an oracle for everything that is worked out from a posterior."""
 
+from functools import cache
+from types import SimpleNamespace
+
 import numpy as np
 
 from mmm_core.posterior.schema import spec_of
+
+
+@cache
+def _parsed(text):
+    return spec_of(SimpleNamespace(attrs={"spec": text}))
+
+
+def specification(tree):
+    """That of a posterior, parsed once: the loops ask for it at every step."""
+    return _parsed(tree.attrs["spec"])
 
 
 def lag_weights(channel, parameter):
@@ -69,7 +82,7 @@ def media_terms(tree, draw, exposure=None, frequency=None, multiplier=None):
     `exposure` and `frequency` (geo, week, channel) in the table's units, history first, by default the fitted ones;
     `multiplier` (week, channel) where the path is not that of the fitted weeks.
     """
-    spec, data = spec_of(tree), tree["constant_data"].to_dataset()
+    spec, data = specification(tree), tree["constant_data"].to_dataset()
     exposure = data["exposure"].to_numpy() if exposure is None else exposure
     if frequency is None and "frequency" in data:
         frequency = data["frequency"].to_numpy()
@@ -78,6 +91,7 @@ def media_terms(tree, draw, exposure=None, frequency=None, multiplier=None):
     if multiplier is None:
         multiplier = draw["multiplier"].to_numpy() if "multiplier" in draw else np.ones((weeks, 1))
     out = np.zeros((len(exposure), weeks, len(spec.channels)))
+    units = [unit(tree, g) for g in range(len(out))]
     for c, channel in enumerate(spec.channel_specs):
         names = (*channel.adstock.parameters, *channel.saturation.parameters)
         parameter = {name: float(draw[name][c]) for name in names}
@@ -92,14 +106,14 @@ def media_terms(tree, draw, exposure=None, frequency=None, multiplier=None):
             else:
                 response = saturated(kind, carried(media, weights), parameter)
             drift = multiplier[:, c] if multiplier.shape[1] > 1 else 1.0
-            out[g, :, c] = float(draw["coefficient"][g, c]) * drift * response[history:] * unit(tree, g)
+            out[g, :, c] = float(draw["coefficient"][g, c]) * drift * response[history:] * units[g]
     return out
 
 
 def unit(tree, geo):
     """One scaled unit of the linear predictor."""
     data = tree["constant_data"].to_dataset()
-    head = float(data["population"][geo]) if spec_of(tree).kpi.scale == "level" else 1.0
+    head = float(data["population"][geo]) if specification(tree).kpi.scale == "level" else 1.0
     return float(data["kpi_scale"]) * head
 
 
@@ -107,21 +121,21 @@ def baseline(tree, draw, terms=None):
     """Level, and design by coefficients, as terms of the linear predictor, (geo, week); `terms` only where given."""
     data = tree["constant_data"].to_dataset()
     names = [str(term) for term in data["term"].to_numpy()]
+    design, effect = data["design"].to_numpy(), draw["fixed_effect"].to_numpy()
     out = np.zeros((data.sizes["geo"], data.sizes["week"]))
     for g in range(len(out)):
+        scale = unit(tree, g)
         for k, name in enumerate(names):
             if terms is None or name in terms:
-                out[g] += (
-                    data["design"][g, :, k].to_numpy() * float(draw["fixed_effect"][g, k]) * unit(tree, g)
-                )
+                out[g] += design[g, :, k] * effect[g, k] * scale
         if terms is None or "intercept" in terms:
-            out[g] += draw["level"].to_numpy() * unit(tree, g)
+            out[g] += draw["level"].to_numpy() * scale
     return out
 
 
 def expected(tree, draw, predictor):
     """Expected KPI (geo, week) at a linear predictor."""
-    if spec_of(tree).kpi.scale == "level":
+    if specification(tree).kpi.scale == "level":
         return predictor
     data = tree["constant_data"].to_dataset()
     spread = (float(draw["sigma"]) * float(data["kpi_scale"])) ** 2 / 2
