@@ -20,6 +20,8 @@ atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
 os.environ.update(
     MMM_DATA_DIR=_STATE,
     MMM_ENVIRONMENT="test",
+    # compiled programs, for all processes of this run and for the next one
+    MMM_COMPILATION_CACHE=str(Path(__file__).parents[1] / ".pytest_cache" / "jax"),
     DAGSTER_DISABLE_TELEMETRY="yes",
     MLFLOW_DISABLE_TELEMETRY="true",
     DBT_SEND_ANONYMOUS_USAGE_STATS="false",

@@ -1,6 +1,5 @@
 """Houses to run the platform in; see house.py for what one has."""
 
-import os
 import shutil
 
 import pytest
@@ -11,16 +10,14 @@ from tests.orchestration.house import House
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory, mlflow_database):
-    """What houses share: an MLflow database, which takes long to create, compiled programs, and posteriors."""
+    """What houses share: an MLflow database, which takes long to create, and posteriors."""
     folder = tmp_path_factory.mktemp("shared")
-    os.environ["MMM_COMPILATION_CACHE"] = str(folder / "jax")
     shutil.copyfile(mlflow_database, folder / "mlflow.db")
     (folder / "posteriors").mkdir()
     import orchestration.definitions  # noqa: F401  (parses the dbt project into the session's data folder)
 
     shutil.copytree(target_dir(), folder / "dbt_target")
-    yield folder
-    del os.environ["MMM_COMPILATION_CACHE"]
+    return folder
 
 
 @pytest.fixture
