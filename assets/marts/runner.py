@@ -31,7 +31,7 @@ RESULTS = {"LogSeedResult", "LogModelResult", "LogTestResult"}
 # Nothing of the JSON files that dbt can write is read, and of its log, the lines that `tell` prints: dbt itself formats
 # ten times as many, and then drops them.
 BUILD = ("--no-write-json", "--log-level", "none", "build", "--exclude-resource-type", "unit_test")
-INCREMENTAL = "int_media_daily"  # its comment in the warehouse says what made it
+INCREMENTAL = "int_campaign_weekly"  # its comment in the warehouse says what made it
 TOLD = {"info", "warn", "error"}
 
 

@@ -1,6 +1,6 @@
 {#-
     One number for what a row says of its campaign, by which days find their mapping: joins and groups over it cost a
-    fraction of those over eight columns. The hash is DuckDB's: another release of it makes int_media_daily anew.
+    fraction of those over eight columns. The hash is DuckDB's: another release of it makes int_campaign_weekly anew.
 -#}
 {% macro campaign_key(relation) -%}
     hash(

@@ -11,5 +11,5 @@ select
 from {{ ref('fct_attribution') }} as claims
 where
     not claims.is_known_channel
-    and claims.platform in (select distinct media.source from {{ ref('int_media_daily') }} as media)
+    and claims.platform in (select distinct media.source from {{ ref('int_campaign_weekly') }} as media)
 group by claims.market, claims.channel, claims.platform

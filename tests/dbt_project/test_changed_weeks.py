@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 DAY = dt.date(2025, 6, 4)  # a Wednesday: no day beside it is of another week
 WEEK, OTHER = dt.date(2025, 6, 2), dt.date(2025, 3, 3)
-TOUCHED = "update intermediate.int_media_daily set spend_local = -1"
+TOUCHED = "update intermediate.int_campaign_weekly set spend_local = -1"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def land(platform):
 def build(platform, *arguments):
     path = platform.warehouse.path
     done = invoke(
-        ["run", "--select", "int_media_weeks", "int_media_daily", *arguments],
+        ["run", "--select", "int_media_weeks", "int_campaign_weekly", *arguments],
         path,
         platform.folder / "dbt",
         dbt_manifest(path),
@@ -43,16 +43,16 @@ def build(platform, *arguments):
     return done
 
 
-def daily(platform, where="true"):
+def weekly(platform, where="true", columns="* exclude (week_version, source_version)"):
     return platform.query(
-        f"select * exclude (week_version, source_version) from intermediate.int_media_daily where {where} order by all"
+        f"select {columns} from intermediate.int_campaign_weekly where {where} order by all"
     )
 
 
 def touched(platform):
     """Weeks that no build has worked out since they were touched."""
     rows = platform.query(
-        "select distinct source, cast(week_start as varchar) as week from intermediate.int_media_daily "
+        "select distinct source, cast(week_start as varchar) as week from intermediate.int_campaign_weekly "
         "where spend_local = -1"
     )
     return set(rows.itertuples(index=False, name=None))
@@ -67,9 +67,9 @@ def restated(platform):
 
 
 def test_only_changed_weeks_are_worked_out_again(built):
-    before = daily(built)
+    before = weekly(built)
     assert build(built).success  # nothing has changed
-    pd.testing.assert_frame_equal(daily(built), before)
+    pd.testing.assert_frame_equal(weekly(built), before)
     execute(built, f"{TOUCHED} where source = 'meta_ads' and week_start in ('{WEEK}', '{OTHER}')")
     late = built.land("meta_ads/campaign_insights/zz_late.csv", restated(built))
     land(built)
@@ -77,15 +77,15 @@ def test_only_changed_weeks_are_worked_out_again(built):
     assert touched(built) == {("meta_ads", str(OTHER))}
     week = f"source = 'meta_ads' and week_start = '{WEEK}'"
     spent = before[(before["source"] == "meta_ads") & (before["week_start"] == pd.Timestamp(WEEK))]
-    assert daily(built, week)["spend_local"].sum() == pytest.approx(spent["spend_local"].sum() + 5)
+    assert weekly(built, week)["spend_local"].sum() == pytest.approx(spent["spend_local"].sum() + 5)
 
     late.unlink()  # the export is taken back
     land(built)
     assert build(built).success
-    pd.testing.assert_frame_equal(daily(built, week), spent.reset_index(drop=True), check_dtype=False)
+    pd.testing.assert_frame_equal(weekly(built, week), spent.reset_index(drop=True), check_dtype=False)
     assert touched(built) == {("meta_ads", str(OTHER))}
     assert build(built, "--full-refresh").success
-    pd.testing.assert_frame_equal(daily(built), before)
+    pd.testing.assert_frame_equal(weekly(built), before)
 
 
 def test_what_is_of_no_day_is_of_every_week_of_its_source(built):
@@ -98,39 +98,66 @@ def test_what_is_of_no_day_is_of_every_week_of_its_source(built):
 
 
 def test_weeks_whose_rows_are_gone_go(built):
-    before = daily(built)
-    first = "source = 'google_ads' and activity_date < '2023-01-01'"
+    before = weekly(built)
+    first = "source = 'google_ads' and week_start < '2022-12-26'"
     (built.landing / "google_ads" / "campaign_stats" / "campaign_stats_2022.csv").unlink()
-    gone = len(daily(built, first))
+    gone = len(weekly(built, first))
     land(built)
     assert build(built).success
-    assert gone > 100
-    assert daily(built, first).empty
-    assert len(daily(built)) == len(before) - gone
+    assert gone > 10
+    assert weekly(built, first).empty
+    assert len(weekly(built)) == len(before) - gone
+    half = "source = 'google_ads' and week_start = '2022-12-26'"
+    assert set(weekly(built, half)["weekdays"]) == {64}  # a Sunday, the first of January
+
+    incremental = weekly(built, columns="*")
+    assert build(built, "--full-refresh").success
+    pd.testing.assert_frame_equal(weekly(built, columns="*"), incremental)
+
+
+def test_another_rule_or_rate_is_one_of_every_week(built):
+    """Rules, geos and rates are asked of every week: no week is worked out again for them, and every one follows."""
+    execute(built, f"{TOUCHED} where week_start = '{OTHER}' and source = 'tv'")
+    tv = "select week_start, sum(clicks) as clicks, sum(spend) as spend from intermediate.int_media_spend_weekly "
+    tv += "where channel = '{}' and source = 'meta_ads' and market = 'uk' group by all order by all"
+    before = built.query(tv.format("meta"))
+    rule = {"rule": 1, "source": "meta_ads", "campaign": "^uk_(g[0-9]+)_", "market": "uk", "geo": r"\1"}
+    built.land("reference/mapping_rules/a.csv", pd.DataFrame([{**rule, "channel": "tv"}]))
+    rates = built.query("select week_start, currency, rate_to_usd from raw.reference__exchange_rates")
+    rates["rate_to_usd"] *= 2
+    built.land("reference/exchange_rates/zz_doubled.csv", rates)
+    land(built)
+    follow = ("int_exchange_rates", "int_campaign_mapping", "int_media_activity", "int_media_spend_weekly")
+    assert build(built, *follow).success
+    after = built.query(tv.format("tv"))
+    assert len(after) > 100
+    pd.testing.assert_frame_equal(after.assign(spend=after["spend"] / 2), before)
+    assert built.query(tv.format("meta")).empty
+    assert touched(built) == {("tv", str(OTHER))}
 
 
 def test_a_failed_build_leaves_every_week_as_it_was(built):
     execute(built, f"{TOUCHED} where week_start = '{OTHER}'")
     built.land("meta_ads/campaign_insights/zz_late.csv", restated(built))
     land(built)
-    before = daily(built)
+    before = weekly(built)
     execute(built, "alter view staging.stg_meta_ads__media rename to away")
     done = build(built)
     assert "stg_meta_ads__media" in str(done.result.results[-1].message)
-    pd.testing.assert_frame_equal(daily(built), before)  # what was to go is still there
+    pd.testing.assert_frame_equal(weekly(built), before)  # what was to go is still there
 
 
 def test_another_project_or_an_earlier_release_makes_every_week_anew(built):
-    warehouse, before = built.warehouse, daily(built)
+    warehouse, before = built.warehouse, weekly(built)
     assert not is_made_otherwise(warehouse, fingerprint())
     assert is_made_otherwise(warehouse, "another project")
-    execute(built, TOUCHED, "alter table intermediate.int_media_daily drop column source_version")
+    execute(built, TOUCHED, "alter table intermediate.int_campaign_weekly drop column source_version")
     execute(
-        built, "comment on table intermediate.int_media_daily is null"
+        built, "comment on table intermediate.int_campaign_weekly is null"
     )  # as a release without weeks left it
-    done = built.run(dbt_marts, selection=[dg.AssetKey(["intermediate", "int_media_daily"])])
+    done = built.run(dbt_marts, selection=[dg.AssetKey(["intermediate", "int_campaign_weekly"])])
     assert done.success
-    pd.testing.assert_frame_equal(daily(built), before)
+    pd.testing.assert_frame_equal(weekly(built), before)
     assert not is_made_otherwise(warehouse, fingerprint())
 
 
@@ -150,6 +177,8 @@ def test_rows_of_changed_weeks_are_asked_whether_they_are_there_twice(built):
         (result,) = done.result.results
         return result.failures
 
-    assert failures() == 0  # every week of it was asked when int_media_daily was made
-    execute(built, f"delete from intermediate.int_media_daily where source = 'tv' and week_start = '{WEEK}'")
+    assert failures() == 0  # every week of it was asked when int_campaign_weekly was made
+    execute(
+        built, f"delete from intermediate.int_campaign_weekly where source = 'tv' and week_start = '{WEEK}'"
+    )
     assert failures() > 0

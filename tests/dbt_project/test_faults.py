@@ -149,6 +149,9 @@ TAMPERED = {
     "not_negative_fct_media_weekly": (
         "update marts.fct_media_weekly set spend = -1 where market = 'us' and channel = 'tv' and week_start = {week}"
     ),
+    "not_negative_int_campaign_weekly": (
+        "update intermediate.int_campaign_weekly set lowest_spend_local = -1 where week_start = {week}"
+    ),
     "media_spend_reconciles": (
         "update marts.fct_media_weekly set spend = spend + 0.02 "
         "where market = 'us' and channel = 'search' and week_start = {week}"

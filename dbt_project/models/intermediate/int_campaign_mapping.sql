@@ -11,7 +11,7 @@ with campaigns as (
         stated_market,
         stated_geo,
         stated_channel
-    from {{ ref('int_media_daily') }}
+    from {{ ref('int_campaign_weekly') }}
     union
     select distinct
         platform as source,

@@ -1,5 +1,5 @@
 {{ config(materialized='view') }}
--- What was spent and delivered by day, with its market, geo and channel; null where it is unmapped: nothing is lost.
+-- What was spent and delivered by week, with its market, geo and channel; null where it is unmapped: nothing is lost.
 -- Spend in a currency that nobody states has no value to fit a model on: it is unmapped, whatever its campaign is.
 with mapped as (
     select
@@ -11,7 +11,7 @@ with mapped as (
             mapping.unmapped_because,
             case when media.currency is null then 'its currency is not known' end
         ) as unmapped_because
-    from {{ ref('int_media_daily') }} as media
+    from {{ ref('int_campaign_weekly') }} as media
     inner join {{ ref('int_campaign_mapping') }} as mapping on media.campaign_key = mapping.campaign_key
 )
 
@@ -25,9 +25,9 @@ select
     case when unmapped_because is null then geo end as geo,
     case when unmapped_because is null then channel end as channel,
     unmapped_because,
-    activity_date,
     week_start,
     currency,
+    weekdays,
     spend_local,
     impressions,
     clicks,

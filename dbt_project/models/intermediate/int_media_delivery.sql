@@ -2,15 +2,28 @@
 -- delivered in part reads as a week of little spend. Weekdays are usual on which the account has rows in at least half
 -- of its weeks: one that pauses at weekends is whole from Monday to Friday.
 -- Weeks run from the account's first to four weeks after its last: one that is silent for longer has ended.
-with days as (
-    select distinct
+with weeks as (
+    select
         market,
         source,
         account,
-        activity_date,
-        week_start
+        week_start,
+        bit_or(weekdays) as weekdays
     from {{ ref('int_media_activity') }}
     where market is not null
+    group by market, source, account, week_start
+),
+
+days as (
+    select
+        weeks.market,
+        weeks.source,
+        weeks.account,
+        weeks.week_start + beside.days as activity_date,
+        weeks.week_start
+    from weeks
+    cross join (values (0), (1), (2), (3), (4), (5), (6)) as beside (days)
+    where weeks.weekdays & {{ weekday_bit('weeks.week_start + beside.days') }} > 0
 ),
 
 calendar as (

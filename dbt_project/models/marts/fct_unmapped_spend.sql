@@ -40,9 +40,9 @@ select
     coalesce(converted.network, '') as network,
     converted.week_start,
     any_value(converted.unmapped_because) as unmapped_because,
-    cast(sum(converted.spend order by converted.activity_date, converted.currency) as double) as spend,
+    cast(sum(converted.spend order by converted.currency) as double) as spend,
     cast(
-        sum(converted.spend order by converted.activity_date, converted.currency) / nullif(any_value(weeks.spend), 0)
+        sum(converted.spend order by converted.currency) / nullif(any_value(weeks.spend), 0)
         as double
     ) as share_of_week
 from converted

@@ -189,7 +189,7 @@ def test_everything_lands_and_agrees_with_the_files(built):
 def test_every_template_is_built(query):
     rows = query(
         "select source, count(*) as n, sum(spend_local) as spend from intermediate.int_media_activity "
-        f"where activity_date >= '{TEMPLATES_FROM}' group by source"
+        f"where week_start >= '{TEMPLATES_FROM}' group by source"
     )
     assert set(rows["source"]) == set(PLATFORMS)
     assert (rows["spend"] > 0).all()
@@ -202,7 +202,7 @@ def test_spend_is_that_of_the_file_to_the_cent(query, source):
     assert expected > 1
     spend = query(
         f"select sum(spend_local) as spend from intermediate.int_media_activity "
-        f"where source = '{source}' and activity_date < '{TEMPLATES_FROM}'"
+        f"where source = '{source}' and week_start < '{TEMPLATES_FROM}'"
     )["spend"][0]
     assert spend == pytest.approx(expected, abs=0.005)
 
