@@ -25,7 +25,8 @@ RESULTS_WRITERS = {
 } | {"belief_changes": "weekly_report", "promotion": "champion"}
 # Tables that the loader keeps beside the ledger of files.
 OF_THE_LEDGER = dict.fromkeys(
-    ["landing_days", "landing_shared_days", "landing_overruled", "landing_quarantine"], "landing_files"
+    ["landing_days", "landing_shared_days", "landing_overruled", "landing_gone", "landing_quarantine"],
+    "landing_files",
 )
 
 

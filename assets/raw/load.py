@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.raw import ledger, manifest, quarantine
+from assets.raw import gone, ledger, manifest, quarantine
 from assets.raw.contract import Contract
 from assets.raw.contracts import WEEKLY_TABLES
 from assets.raw.files import FileRefused, check, read_bytes, total
@@ -75,9 +75,9 @@ def load(contracts: Sequence[Contract], landing: Landing, warehouse: Warehouse) 
     with warehouse.connect() as connection:
         ledger.make(connection)
         quarantine.make(connection)
+        gone.make(connection)
         for contract in contracts:
-            folder = Path(landing.folder) / landing_folder_of(contract)
-            done.tables.append(_load_table(connection, contract, done.listing, notes.read(folder)))
+            done.tables.append(_load_table(connection, contract, done.listing, Path(landing.folder)))
         connection.begin()
         unread = [ledger.Entry(name, "", ledger.NOT_READ, why) for name, why in done.listing.not_read.items()]
         ledger.write(connection, "", unread)
@@ -89,8 +89,9 @@ def load(contracts: Sequence[Contract], landing: Landing, warehouse: Warehouse) 
 
 
 def _load_table(
-    connection: "duckdb.DuckDBPyConnection", contract: Contract, listing: Listing, note: notes.Note | None
+    connection: "duckdb.DuckDBPyConnection", contract: Contract, listing: Listing, landing: Path
 ) -> Loaded:
+    note = notes.read(landing / landing_folder_of(contract))
     make_table(connection, contract)
     landed = look(connection, contract, listing)
     stays = set(landed.order) - {new.file.name for new in landed.new}
@@ -111,6 +112,8 @@ def _load_table(
         connection.rollback()
         connection.begin()
         changed = set()
+    else:
+        gone.read_records(connection, contract, landing)
     if changed:
         quarantine.find_replacements(connection, contract)
     version = brought_up_to_date(connection, contract, changed)

@@ -1,6 +1,7 @@
 """Rows of a real PostgreSQL come into the landing folder: what is new of them, once, and nothing else."""
 
 import datetime as dt
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import duckdb
 import pytest
 import sqlalchemy as sa
 
+from assets.marts.invoke import invoke
+from assets.marts.project import dbt_manifest
 from assets.raw.connector import connector
 from assets.raw.load import load
 from assets.raw.origins import landed_rows, sql
@@ -165,7 +168,61 @@ def test_late_and_restated_rows_come_as_a_later_export_and_deleted_ones_go(shop)
     assert shop.fetch().landing.rows == 0
     assert shop.fetch(table="shop.daily", columns={"date": "day"}, lookback=DAYS).landing.rows == 1
     kept = [path for path in shop.landing.rglob("*.parquet") if ".retired" in path.parts]
-    assert len(kept) == 1  # as it was first seen
+    assert len([path for path in kept if "fetched-" in path.name]) == 1  # as it was first seen
+
+
+def test_weeks_that_lost_rows_say_how_much(shop, monkeypatch):
+    monday = LAST - dt.timedelta(days=LAST.weekday() + 14)
+    lost = f"delete from shop.daily where day between date '{monday}' and date '{monday}' + 7"
+    sales = (monday - dt.date(2026, 1, 1)).days  # of the Monday; one more each day
+
+    def gone():
+        shop.load()
+        path = str(shop.folder / "warehouse.duckdb")
+        assert invoke(
+            ["run", "--select", "fct_restatements"], path, shop.folder / "dbt", dbt_manifest(path)
+        ).success
+        with duckdb.connect(path) as connection:
+            return connection.execute(
+                "select week_start, restated_at, rows_gone, amount_before, amount_now, amount_change "
+                "from marts.fct_restatements where rows_gone > 0 order by restated_at, week_start"
+            ).fetchall()
+
+    shop.fetch()
+    shop.do(f"update shop.daily set net_sales = net_sales + 1 where day = '{monday}'")
+    shop.fetch()
+    assert gone() == []
+    link, linked = os.link, []
+
+    def killed(*given):
+        linked.append(given)
+        if len(linked) == 2:  # the Monday has two forms, in two files
+            raise KeyboardInterrupt
+        link(*given)
+
+    shop.do(lost)
+    monkeypatch.setattr(landed_rows.os, "link", killed)
+    with pytest.raises(KeyboardInterrupt):
+        shop.fetch()
+    monkeypatch.setattr(landed_rows.os, "link", link)
+    assert shop.fetch().note.fault == ""
+    first = dt.datetime(2026, 4, 23)
+    weeks = [
+        (monday, first, 7, 7 * sales + 22, 0, -7 * sales - 22),  # once, in its later form
+        (monday + dt.timedelta(days=7), first, 1, sales + 7, 0, -sales - 7),
+    ]
+    assert gone() == weeks
+    shop.do(f"insert into shop.daily values ('{monday}', 'us', 'all', 7, 7, 0, 0, 7, 'USD')")
+    shop.fetch()
+    assert gone() == weeks
+    shop.do(lost)
+    shop.fetch()
+    assert gone() == [*weeks, (monday, dt.datetime(2026, 4, 26), 1, 7, 0, -7)]
+    (shop.folder / "warehouse.duckdb").unlink()
+    assert gone() == [
+        *weeks,
+        (monday, dt.datetime(2026, 4, 26), 1, 7, 0, -7),
+    ]  # it follows from the landing folder
 
 
 def test_a_killed_fetch_goes_on_and_nothing_lands_twice(shop, monkeypatch):

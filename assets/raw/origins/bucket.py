@@ -4,6 +4,7 @@ The name of a landing file says which object it is a copy of, and of which of it
 itself tells what has been copied. Its time of modification is the object's, so that of two exports the later counts.
 """
 
+import datetime as dt
 import hashlib
 import os
 import queue
@@ -16,9 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from assets.raw.files import FileRefused, check
+from assets.raw.folder import LandingFile
+from assets.raw.gone import RETIRED, record
 from assets.raw.origins import secret
 from assets.raw.origins.columns import wanted
-from assets.raw.origins.landed_rows import RETIRED, Landing, keeps_contract
+from assets.raw.origins.landed_rows import Landing, keeps_contract
 from assets.raw.origins.origin import NotFetched, Origin, TableOrigin
 from mmm_core.disk import is_out_of_space
 from mmm_core.files import write_whole
@@ -143,7 +147,7 @@ def copy_new(
         if not target.exists():
             done.rows += _copied(bucket, table, item, target, connection)
             done.files += 1
-            done.retired += _retire_lost(folder, item, target, table)
+            done.retired += _retire_lost(folder, item, target, table, connection)
         elif target.stat().st_ctime_ns - item.modified_ns < YOUNG_NS:
             before, at = target.read_bytes(), target.stat().st_mtime_ns
             rows = _copied(bucket, table, item, target, connection)
@@ -272,15 +276,23 @@ def _cells(content: bytes, name: str) -> "pd.DataFrame":
         raise NotFetched(f"{name}: {refusal.fault}") from None
 
 
-def _retire_lost(folder: Path, item: Object, target: Path, table: TableOrigin) -> int:
+def _retire_lost(
+    folder: Path, item: Object, target: Path, table: TableOrigin, connection: "duckdb.DuckDBPyConnection"
+) -> int:
     """Put aside earlier forms of an object that hold rows which its new form does not; returns such rows."""
     name = PurePosixPath(item.key).name
-    earlier = [path for path in target.parent.glob(f"{_escaped(name)}@*") if path != target]
+    found = (path for path in target.parent.glob(f"{_escaped(name)}@*") if path != target)
+    earlier = sorted(found, reverse=True)  # the form that counted comes first
     if not earlier:
         return 0
-    new, lost = _grains(target, table), 0
+    new, lost, told = _grains(_cells_of(target), table), 0, set[tuple[Any, ...]]()
     for path in earlier:
-        if gone := _grains(path, table) - new:
+        cells = _cells_of(path)
+        grains = _grains(cells, table)
+        if gone := set(grains) - set(new):
+            lines = cells[[grain in gone - told for grain in grains]]
+            _record(folder, item, table, lines, connection)
+            told |= gone
             kept = folder / RETIRED / item.copy.parent / path.name
             kept.parent.mkdir(parents=True, exist_ok=True)
             os.replace(path, kept)
@@ -288,11 +300,37 @@ def _retire_lost(folder: Path, item: Object, target: Path, table: TableOrigin) -
     return lost
 
 
-def _grains(path: Path, table: TableOrigin) -> set[tuple[Any, ...]]:
-    cells = _cells(path.read_bytes(), path.name)
-    return set(
-        cells[[name for name in table.contract.grain if name in cells]].itertuples(index=False, name=None)
-    )
+def _record(
+    folder: Path,
+    item: Object,
+    table: TableOrigin,
+    cells: "pd.DataFrame",
+    connection: "duckdb.DuckDBPyConnection",
+) -> None:
+    """Write down the rows of an earlier form that the new one does not have, typed as the loader reads them."""
+    from mmm_core.data.cells import DECIMAL_COMMAS
+
+    if cells.empty:
+        return
+    text = cells.to_csv(index=False, sep=";" if cells.attrs.get(DECIMAL_COMMAS) else ",").encode()
+    try:
+        rows = check(LandingFile(Path("gone.csv"), item.key), table.contract, text, "").rows
+    except FileRefused:  # it landed under another contract
+        rows = cells
+    connection.register("lost", rows)
+    try:
+        record(connection, folder, "from lost", dt.datetime.fromtimestamp(item.modified_ns / 10**9, dt.UTC))
+    finally:
+        connection.unregister("lost")
+
+
+def _cells_of(path: Path) -> "pd.DataFrame":
+    return _cells(path.read_bytes(), path.name)
+
+
+def _grains(cells: "pd.DataFrame", table: TableOrigin) -> list[tuple[Any, ...]]:
+    names = [name for name in table.contract.grain if name in cells]
+    return list(cells[names].itertuples(index=False, name=None))
 
 
 def _escaped(name: str) -> str:

@@ -2,7 +2,8 @@
 
 The landing files are all there is to know of earlier fetches, so that a fetch may be killed anywhere: of a piece only
 the rows land that no file holds as they are now. Rows that are no longer in the database are taken out of the files
-that hold them, whose first form stays in `.retired/`: what was deleted there is not counted here.
+that hold them, whose first form stays in `.retired/`, with a record of what went (`assets.raw.gone`): what was deleted
+there is not counted here.
 """
 
 import datetime as dt
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from assets.raw.contract import Contract
 from assets.raw.files import ROWS_AS_SHOWN, FileRefused, check
 from assets.raw.folder import LandingFile
+from assets.raw.gone import RETIRED, STAMP, record, records
 from assets.raw.origins.origin import NotFetched, TableOrigin
 from assets.raw.origins.sql import Piece, Value
 from assets.raw.plain import days_in_doubt, plain_file, repeats_a_row
@@ -27,9 +29,6 @@ if TYPE_CHECKING:
     import duckdb
 
 PREFIX = "fetched-"
-RETIRED = ".retired"
-"""Folder of what files held before rows were taken out of them; the loader passes over names that begin with a dot."""
-
 _LAST = "last"  # key in a file's footer: its last cursor
 
 
@@ -204,6 +203,7 @@ class LandedRows:
         if not count:
             return
         gone = self._types("gone")
+        self._record()
         for path in list(self.files):
             types = self._types(f"select * from {_read([path])}")
             same = self._same(self.grain, ("held", types), ("gone", gone))
@@ -226,6 +226,17 @@ class LandedRows:
             select = f"select * exclude (filename, file_row_number) {keep} order by file_row_number"
             self._copy(select, path, last, modified)
         self.left.retired += count
+
+    def _record(self) -> None:
+        """Write down what is gone, but for what a killed fetch wrote down and did not take out of every file."""
+        select, before = "select * exclude (filename, file_row_number) from gone", records(self.folder)
+        if before:
+            noted = f"read_parquet([{_names(before)}], union_by_name = true, filename = true)"
+            types = self._types(f"select * from {noted}")
+            same = self._same(self.grain, ("noted", types), ("gone", self._types("gone")))
+            later = f"{_stamp_in('noted.filename')} >= {_stamp_in('gone.filename')}"
+            select += f" where not exists (select 1 from {noted} as noted where {same} and {later})"
+        record(self.connection, self.folder, select, self.at)
 
     def _write(self, piece: Piece) -> None:
         count = (self.connection.execute("select count(*) from news").fetchone() or (0,))[0]
@@ -285,16 +296,18 @@ def _after(files: Sequence[Path], at: dt.datetime) -> dt.datetime:
     at = at.replace(microsecond=0)
     stamps = [path.name.removeprefix(PREFIX).partition("-")[0] for path in files]
     if stamps and max(stamps) >= _stamp(at):
-        before = dt.datetime.strptime(max(stamps), _STAMP).replace(tzinfo=dt.UTC)
+        before = dt.datetime.strptime(max(stamps), STAMP).replace(tzinfo=dt.UTC)
         return before + dt.timedelta(seconds=1)
     return at
 
 
-_STAMP = "%Y%m%dT%H%M%SZ"
-
-
 def _stamp(at: dt.datetime) -> str:
-    return at.strftime(_STAMP)
+    return at.strftime(STAMP)
+
+
+def _stamp_in(name: str) -> str:
+    """SQL of the moment that stands in the name of a file."""
+    return f"regexp_extract(parse_filename({name}), '[0-9]{{8}}T[0-9]{{6}}Z', 0)"
 
 
 def _text(value: Value) -> str:

@@ -7,11 +7,13 @@ import socket
 import time
 
 import boto3
+import duckdb
 import pandas as pd
 import pytest
 from moto.server import ThreadedMotoServer
 
 from assets.raw.connector import connector
+from assets.raw.gone import records
 from assets.raw.load import load
 from assets.raw.origins.configured import read_origin
 from assets.raw.origins.fetch import fetch
@@ -126,6 +128,8 @@ def test_another_form_of_an_object_is_a_later_export_and_replaces_one_that_holds
     bucket.put(key, f"{HEADER}\n{ROW.replace('all', 'ny')}\n")
     assert bucket.fetch().landing.retired == 2  # the row of the whole country, in both forms
     assert len(bucket.files()) == 1
+    (record,) = records(bucket.landing / "shopify" / "daily_orders")
+    assert duckdb.sql(f"select region, orders, net_sales from '{record}'").fetchall() == [("all", 2, 1234.5)]
 
 
 def test_a_renamed_column_is_named_and_read_once_it_is_mapped(bucket):
