@@ -46,6 +46,8 @@ class Moments(NamedTuple):
         """Of both sets of rows together."""
         if not isinstance(other, Moments):
             return NotImplemented
+        if not other.rows:
+            return self
         return Moments(
             self.rows + other.rows,
             self.gram + other.gram,

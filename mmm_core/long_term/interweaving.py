@@ -26,8 +26,15 @@ from typing import NamedTuple
 import numpy as np
 
 from mmm_core.long_term.conjugate import Moments
-from mmm_core.long_term.loops import chains_last, elliptical_slices, measured, moved_by_shocks
-from mmm_core.long_term.states import Waves, Weekly
+from mmm_core.long_term.loops import (
+    chains_last,
+    elliptical_slices,
+    levels_moved,
+    measured,
+    moved_by_shocks,
+    standardised,
+)
+from mmm_core.long_term.states import Measured
 
 
 class InverseWishart(NamedTuple):
@@ -64,8 +71,7 @@ def given_shocks(
     residuals: np.ndarray,
     lags: np.ndarray,
     levels: np.ndarray,
-    waves: Waves,
-    weekly: Weekly | None,
+    told: Measured,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw Sigma and the states, given the standardised shocks, the coefficients and the first weeks' states.
@@ -74,20 +80,18 @@ def given_shocks(
         covariance: Sigma of each chain, (chain, n, n). belief: of Sigma.
         residuals: L e_t, (chain, row, n), of the last `row` weeks.
         lags: of the levels, (chain, lag, n, n). levels: all of them states, (chain, week, n).
-        waves, weekly: what is measured of them.
+        told: what is measured of them.
 
     Returns:
         Sigma (chain, n, n) and the levels.
     """
     root, scale = np.linalg.cholesky(covariance), np.linalg.cholesky(belief.scale)
-    shocks = np.linalg.solve(root, residuals.swapaxes(1, 2))
+    shocks = standardised(chains_last(root), chains_last(residuals))
     below = np.tril_indices(levels.shape[2])
     now = np.linalg.solve(scale, root)[:, below[0], below[1]]
-    moved = moved_by_shocks(*map(chains_last, (scale, shocks.swapaxes(1, 2), lags)), *below)
-    of_waves = waves.precision.reshape(-1, *levels.shape[1:])[:: levels.shape[2]]  # [away, week, i]
-    every_week = (np.zeros_like(levels),) * 2 if weekly is None else weekly
+    moved = moved_by_shocks(chains_last(scale), shocks, chains_last(lags), *below)
     precision, pull = measured(
-        moved, chains_last(levels), of_waves, waves.information, *map(chains_last, every_week)
+        moved, chains_last(levels), told.of_waves, told.asked, told.precision, told.information
     )
     precision, pull = np.moveaxis(precision, -1, 0), pull.T
 
@@ -103,11 +107,8 @@ def given_shocks(
     new = elliptical_slices(now, other, centre, strength, middle, kappa, rng)
     matrix = np.zeros_like(root)
     matrix[:, below[0], below[1]] = new
-    levels = levels.copy()
-    change = np.einsum("ktic,ck->cti", moved, new - now)
-    levels[:, levels.shape[1] - change.shape[1] :] += change
     root = scale @ matrix
-    return root @ root.swapaxes(1, 2), levels
+    return root @ root.swapaxes(1, 2), levels_moved(levels, moved, new - now)
 
 
 def _normal_of_the_belief(

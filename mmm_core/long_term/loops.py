@@ -206,6 +206,42 @@ def add_autoregression(
 
 
 @compiled
+def standardised(root: np.ndarray, residuals: np.ndarray) -> np.ndarray:
+    """L^{-1} u of every row, (row, n, chain): L lower triangular, (n, n, chain), u (row, n, chain)."""
+    rows, variables, chains = residuals.shape
+    out = residuals.copy()
+    for row in range(rows):
+        for i in range(variables):
+            for j in range(i):
+                for c in range(chains):
+                    out[row, i, c] -= root[i, j, c] * out[row, j, c]
+            for c in range(chains):
+                out[row, i, c] /= root[i, i, c]
+    return out
+
+
+@compiled
+def levels_moved(levels: np.ndarray, moved: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Levels (chain, week, n) of whose last weeks each gains what a change of M's entries, (chain, entry), moves.
+
+    Args:
+        moved: by one unit of each entry, (entry, row, n, chain).
+    """
+    out = levels.copy()
+    entries, rows, variables, chains = moved.shape
+    first, gained = levels.shape[1] - rows, np.empty(chains)
+    for row in range(rows):
+        for i in range(variables):
+            gained[:] = 0.0
+            for entry in range(entries):
+                for c in range(chains):
+                    gained[c] += moved[entry, row, i, c] * change[c, entry]
+            for c in range(chains):
+                out[c, first + row, i] += gained[c]
+    return out
+
+
+@compiled
 def moved_by_shocks(
     scale: np.ndarray, shocks: np.ndarray, lags: np.ndarray, rows: np.ndarray, columns: np.ndarray
 ) -> np.ndarray:

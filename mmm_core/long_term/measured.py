@@ -8,7 +8,7 @@ Both are normal measurements of a state whose dynamics the autoregression knows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,14 +17,7 @@ import xarray as xr
 
 from mmm_core.errors import InputError
 from mmm_core.long_term.states import Weekly
-from mmm_core.long_term.survey import (
-    PERSISTENCE,
-    START_SD,
-    Observations,
-    observations,
-    smoothed,
-    weekly_noise,
-)
+from mmm_core.long_term.survey import PERSISTENCE, START_SD, Observations, smoothed
 
 BEGIN = 20
 """Draws of the states from which chains start."""
@@ -107,19 +100,21 @@ def known_of(known: pd.DataFrame | xr.DataArray, noise: xr.DataArray | None) -> 
     )
 
 
-def begun(known: Known, surveys: Mapping[str, pd.DataFrame], seed: int) -> xr.DataArray:
+def begun(
+    known: Known, surveys: Mapping[str, Observations], noises: Sequence[float], seed: int
+) -> xr.DataArray:
     """States as random walks: where chains begin, and what the prior's units are read from.
 
-    A metric's steps have the sd of the noise that its waves suggest: it takes no posterior of them to begin somewhere.
+    A metric's steps have the sd of the noise that its waves suggest, `noises`: it takes no posterior of them to begin
+    somewhere.
 
     Returns:
         (draw, week, variable), metrics first, of `BEGIN` draws.
     """
     states = []
-    for place, waves in enumerate(surveys.values()):
-        seen = observations(waves, known.weeks)
+    for place, (seen, step) in enumerate(zip(surveys.values(), noises, strict=True)):
         middle = seen.measured.mean()
-        root, mean = smoothed(seen.days, seen.measured - middle, seen.variance, weekly_noise(seen))
+        root, mean = smoothed(seen.days, seen.measured - middle, seen.variance, step)
         noise = np.random.default_rng([seed, place]).standard_normal((len(known.weeks), BEGIN))
         states.append(middle + mean + np.linalg.solve(root.T, noise).T)
     places = np.linspace(0, known.draws - 1, BEGIN).astype(int)

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ class GammaPrior:
         if not (self.mode > 0 and self.sd > 0):
             raise InputError(f"a Gamma prior needs a mode and an sd above 0, got {self.mode} and {self.sd}")
 
-    @property
+    @cached_property
     def shape_and_scale(self) -> tuple[float, float]:
         """Its usual parameters: mode = (shape - 1) scale, sd = sqrt(shape) scale."""
         ratio = (self.mode / self.sd) ** 2
@@ -68,9 +69,12 @@ class GammaPrior:
     def log_density(self, value: np.ndarray) -> np.ndarray:
         """log p(value)."""
         shape, scale = self.shape_and_scale
-        return np.asarray(
-            (shape - 1) * np.log(value) - value / scale - gammaln(shape) - shape * np.log(scale)
-        )
+        return np.asarray((shape - 1) * np.log(value) - value / scale - self._log_constant)
+
+    @cached_property
+    def _log_constant(self) -> float:
+        shape, scale = self.shape_and_scale
+        return float(gammaln(shape) + shape * np.log(scale))
 
 
 Belief = float | GammaPrior
@@ -118,16 +122,17 @@ class Minnesota:
 
     def tightness(self, layout: Layout, values: np.ndarray) -> Tightness:
         """Of the free hyperparameters' values (..., free), the others as stated."""
-        at_hand = dict(
-            zip(self.free(layout), np.moveaxis(np.asarray(values, dtype=float), -1, 0), strict=True)
-        )
-
-        def of(name: str) -> np.ndarray:
+        values = np.asarray(values, dtype=float)
+        found, free = [], 0
+        for name in HYPERPARAMETERS:
             stated = getattr(self, name)
-            fixed = np.inf if stated is None else 1.0 if isinstance(stated, GammaPrior) else float(stated)
-            return np.asarray(at_hand.get(name, np.full(np.shape(values)[:-1], fixed)))
-
-        return Tightness(*(of(name) for name in HYPERPARAMETERS))
+            if isinstance(stated, GammaPrior) and (name != "media" or layout.channels):
+                found.append(values[..., free])
+                free += 1
+            else:
+                fixed = np.inf if stated is None else 1.0 if isinstance(stated, GammaPrior) else stated
+                found.append(np.full(values.shape[:-1], fixed, dtype=float))
+        return Tightness(*found)
 
     def own_lags(self, series: Series) -> np.ndarray:
         """Prior mean of each variable's own first lag, (variable,)."""

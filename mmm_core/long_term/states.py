@@ -54,6 +54,16 @@ class Band(NamedTuple):
     information: np.ndarray  # (week x latent, chain)
 
 
+class Measured(NamedTuple):
+    """All that is known of the latent states but the autoregression: it stays while the coefficients are drawn."""
+
+    band: Band  # of waves, weekly measurements and the weeks before the first row
+    of_waves: np.ndarray  # the waves' precision of a variable's weeks, [away, week, latent]
+    asked: np.ndarray  # the waves' information, (week, latent)
+    precision: np.ndarray  # of what is measured every week, (week, latent, chain)
+    information: np.ndarray  # (week, latent, chain)
+
+
 def of_waves(days: list[np.ndarray], measured: list[np.ndarray], variance: list[np.ndarray]) -> Waves:
     """The surveys of each latent metric.
 
@@ -84,32 +94,17 @@ def in_levels(lags: np.ndarray, differenced: np.ndarray) -> np.ndarray:
     return np.asarray(before - after * differenced)
 
 
-def band_of(
-    lags: np.ndarray,
-    covariance: np.ndarray,
-    expected: np.ndarray,
-    known: np.ndarray,
-    latent: np.ndarray,
-    waves: Waves,
-    start: Start,
-    weekly: Weekly | None = None,
-) -> Band:
-    """The latent states' precision and information, of several chains at once.
+def measured_states(
+    waves: Waves, start: Start, weekly: Weekly | None, chains: int, order: int, first: int
+) -> Measured:
+    """What is measured of the latent states of several chains.
 
     Args:
-        lags: A, (chain, lag, n, n). covariance: Sigma, (chain, n, n).
-        expected: m_t, (chain, row, n), of the weeks from the first that has all its lags on.
-        known: (chain, week, n), whose latent columns are not looked at. latent: positions of the latent variables.
         start: what is believed of the states in the weeks before the first row.
         weekly: what is measured of them beside the waves.
+        order: lags of the levels. first: position of the first week that has all its lags.
     """
-    chains, order, variables = lags.shape[:3]
-    weeks, count = known.shape[1], len(latent)
-    first = weeks - expected.shape[1]
-    unit = np.broadcast_to(np.eye(variables), (chains, 1, variables, variables))
-    weights = np.concatenate([unit, -lags], axis=1)
-    seen = known.copy()
-    seen[..., latent] = 0.0
+    weeks, count = waves.information.shape
     size = max((order + 1) * count, len(waves.precision))
     before = np.zeros((weeks, count, size))  # what does not differ by chain
     before[..., : len(waves.precision)] = waves.precision.T.reshape(weeks, count, -1)
@@ -121,10 +116,43 @@ def band_of(
     asked[0] += start.mean / start.sd**2
     band = np.repeat(before[..., None], chains, axis=-1)
     information = np.repeat(asked[..., None], chains, axis=-1)
+    every_week = (np.zeros((weeks, count, chains)),) * 2
     if weekly is not None:
-        band[:, :, 0] += chains_last(weekly.precision)
-        information += chains_last(weekly.information)
-    found = Band(band.reshape(weeks * count, size, chains), information.reshape(weeks * count, chains))
+        every_week = (chains_last(weekly.precision), chains_last(weekly.information))
+        band[:, :, 0] += every_week[0]
+        information += every_week[1]
+    return Measured(
+        Band(band.reshape(weeks * count, size, chains), information.reshape(weeks * count, chains)),
+        waves.precision.reshape(-1, weeks, count)[::count],
+        waves.information,
+        *every_week,
+    )
+
+
+def band_of(
+    lags: np.ndarray,
+    covariance: np.ndarray,
+    expected: np.ndarray,
+    known: np.ndarray,
+    latent: np.ndarray,
+    measured: Measured,
+) -> Band:
+    """The latent states' precision and information, of several chains at once.
+
+    Args:
+        lags: A, (chain, lag, n, n). covariance: Sigma, (chain, n, n).
+        expected: m_t, (chain, row, n), of the weeks from the first that has all its lags on.
+        known: (chain, week, n), whose latent columns are not looked at. latent: positions of the latent variables.
+    """
+    chains, _, variables = lags.shape[:3]
+    unit = np.broadcast_to(np.eye(variables), (chains, 1, variables, variables))
+    weights = np.concatenate([unit, -lags], axis=1)
+    if len(latent) < variables:
+        seen = known.copy()
+        seen[..., latent] = 0.0
+    else:
+        seen = np.empty((0, *known.shape[1:]))  # nothing but its weeks is asked for
+    found = Band(*(part.copy() for part in measured.band))
     about = (chains_last(part) for part in (weights, np.linalg.inv(covariance), expected, seen))
     add_autoregression(*found, *about, latent)
     return found

@@ -38,7 +38,16 @@ from mmm_core.long_term.interweaving import believed, given_shocks
 from mmm_core.long_term.measured import BEGIN, WIDE, Known, begun, known_of, units_of
 from mmm_core.long_term.minnesota import Minnesota, centre, scales
 from mmm_core.long_term.series import Layout, Series, series
-from mmm_core.long_term.states import Start, Waves, Weekly, band_of, draw_states, in_levels, of_waves
+from mmm_core.long_term.states import (
+    Start,
+    Waves,
+    Weekly,
+    band_of,
+    draw_states,
+    in_levels,
+    measured_states,
+    of_waves,
+)
 from mmm_core.long_term.survey import START_SD, Observations, observations, weekly_noise
 from mmm_core.long_term.tightness import Hierarchy, optimum
 from mmm_core.posterior.mixing import statistics
@@ -128,14 +137,13 @@ def fit_tracked_bvar(
             else "no survey is given: fit_bvar takes variables that are all known"
         )
     table = known_of(known, noise)
-    given = series(begun(table, surveys, seed), media, terms, differenced)
-    seen = [observations(waves, table.weeks) for waves in surveys.values()]
+    seen = {name: observations(waves, table.weeks) for name, waves in surveys.items()}
+    noises = [weekly_noise(each) for each in seen.values()]
+    given = series(begun(table, seen, noises, seed), media, terms, differenced)
     units = scales(given)
-    units = units._replace(
-        variables=units_of(table, seen, units.variables, [weekly_noise(each) for each in seen])
-    )
+    units = units._replace(variables=units_of(table, list(seen.values()), units.variables, noises))
     ready = prepare(given, lags, media_lags, prior, units=units)
-    work = _in_units(given, ready, seen, table)
+    work = _in_units(given, ready, list(seen.values()), table)
     kept = table.draws if table.draws > 1 else draws
     rng = np.random.default_rng(seed)
     rounds = -(-kept // chains)
@@ -247,8 +255,11 @@ def _chains(
     restricted: _Restricted | None = None
     rounds: list[tuple[np.ndarray, ...]] = []
     rows = _Rows(levels, work.given, layout)
+    first = levels.shape[1] - rows.fixed.shape[0]
     for number, now in enumerate(told):
         levels[..., len(latent) :] = now.path[..., now.path.shape[-1] - (variables - len(latent)) :]
+        order = layout.lags + bool(moved.any())
+        measured = measured_states(work.waves, work.start, now.weekly, chains, order, first)
         for step in range(steps + (warmup if number == 0 else 0)):
             rows.now_of(levels)
             about = moments(rows.outcome, rows.regressors, middle)
@@ -268,7 +279,7 @@ def _chains(
             expected = rows.fixed @ coefficients[:, layout.media.start :]
             lags = coefficients[:, : layout.media.start].reshape(chains, layout.lags, variables, variables)
             of_levels = in_levels(lags.swapaxes(2, 3), moved)
-            band = band_of(of_levels, sigma, expected, levels, latent, work.waves, work.start, now.weekly)
+            band = band_of(of_levels, sigma, expected, levels, latent, measured)
             levels[..., latent] = draw_states(band, rng).reshape(chains, -1, len(latent))
             if len(latent) == variables and step % SHOCKS_EVERY == 0:
                 if restricted is None:
@@ -277,9 +288,7 @@ def _chains(
                     belief = believed(coefficients - middle, None, restricted.added, problem.degrees)
                 rows.now_of(levels)
                 residuals = rows.outcome - rows.regressors @ coefficients
-                sigma, levels = given_shocks(
-                    sigma, belief, residuals, of_levels, levels, work.waves, now.weekly, rng
-                )
+                sigma, levels = given_shocks(sigma, belief, residuals, of_levels, levels, measured, rng)
                 if restricted is not None:
                     restricted.inverse = np.linalg.inv(sigma)
         rounds.append((coefficients, sigma, levels.copy(), np.exp(logs)))

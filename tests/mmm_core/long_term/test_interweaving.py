@@ -6,7 +6,7 @@ from scipy.stats import invwishart
 
 from mmm_core.long_term.conjugate import Moments
 from mmm_core.long_term.interweaving import InverseWishart, believed, given_shocks
-from mmm_core.long_term.states import Waves, Weekly, of_waves
+from mmm_core.long_term.states import Start, Waves, Weekly, measured_states, of_waves
 
 WEEKS, ORDER, CHAINS = 12, 2, 2000
 LAGS = np.array([[[0.6, 0.1], [0.3, 0.5]], [[0.1, 0.0], [0.0, 0.2]]])
@@ -51,9 +51,13 @@ def drawn(root, shocks, start, expected, waves: Waves, weekly, steps, seed=1):
     lags = np.repeat(LAGS[None], chains, axis=0)
     belief = InverseWishart(np.repeat(BELIEF.scale[None], chains, axis=0), BELIEF.degrees)
     rng = np.random.default_rng(seed)
+    start_of = Start(
+        np.zeros(2), np.ones(2), 1.0
+    )  # the first weeks stay: what is believed of them plays no part
+    told = measured_states(waves, start_of, weekly, chains, ORDER, ORDER)
     for _ in range(steps):
         residuals = (np.linalg.cholesky(sigma) @ shocks.T).swapaxes(1, 2)
-        sigma, levels = given_shocks(sigma, belief, residuals, lags, levels, waves, weekly, rng)
+        sigma, levels = given_shocks(sigma, belief, residuals, lags, levels, told, rng)
     return np.linalg.cholesky(sigma), levels
 
 

@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from mmm_core.long_term.states import Band, Start, Weekly, band_of, draw_states, in_levels, of_waves
+from mmm_core.long_term.states import (
+    Band,
+    Start,
+    Weekly,
+    band_of,
+    draw_states,
+    in_levels,
+    measured_states,
+    of_waves,
+)
 from tests.mmm_core.long_term.worlds import path, three_variables
 
 WEEKS = 14
@@ -91,8 +100,14 @@ def test_states_are_the_dense_normal_given_waves_and_what_is_known(latent):
         sigma,
         *many,
         latent,
-        of_waves(days, measured, variance),
-        Start(mean_start, np.full(2, sd_start), step_start),
+        measured_states(
+            of_waves(days, measured, variance),
+            Start(mean_start, np.full(2, sd_start), step_start),
+            None,
+            3,
+            2,
+            2,
+        ),
     )
     precision = dense_of(found.precision[..., 2].T)
     assert np.allclose(np.linalg.solve(precision, found.information[:, 2]), mean, atol=1e-8)
@@ -116,7 +131,7 @@ def test_weekly_measurements_are_waves_of_a_week_each():
 
     def band(days, measured, variance, weekly=None):
         waves = of_waves(days, measured, variance)
-        return band_of(lags, sigma, expected, known, latent, waves, start, weekly)
+        return band_of(lags, sigma, expected, known, latent, measured_states(waves, start, weekly, 2, 2, 2))
 
     more = (np.eye(WEEKS)[seen], figure[seen], spread[seen])
     as_waves = band(*([part[0], both] for part, both in zip((days, measured, variance), more, strict=True)))
