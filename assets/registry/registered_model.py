@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.code import code_version
 from assets.models import vintage_of
+from assets.registry.aliases import MODEL, move_challenger
 from assets.registry.package import PREDICTOR, USED, package
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
@@ -17,7 +18,8 @@ from assets.stage import check, model_asset
     "registered_model",
     description=(
         "The posterior as a version of the MLflow model `mmm_<model>`, with the netCDF as its artifact, and the alias "
-        "`challenger` on the latest. `mlflow.pyfunc.load_model` predicts the KPI of a spend plan with it. A posterior "
+        "`challenger` on the latest; those of its curves, budget and long term are gone until they are made of it. "
+        "`mlflow.pyfunc.load_model` predicts the KPI of a spend plan with it. A posterior "
         "that is registered already keeps its version.\n\nGrain: one model version a posterior version."
     ),
     kinds={"mlflow"},
@@ -50,8 +52,7 @@ def registered_model(
             )
             client.update_model_version(name, version, description=_how_to_use(name, version, mmm_posterior))
         run.tag(model_version=version)
-        if tracking.may_move("challenger", vintage):
-            client.set_registered_model_alias(name, "challenger", version)
+        move_challenger(tracking, vintage, MODEL, version, version)
     kept = client.get_model_version(name, version).tags
     same = all(kept.get(key) == value for key, value in origin.items() if key != "as_of_week")
     return dg.MaterializeResult(

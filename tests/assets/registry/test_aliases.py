@@ -1,4 +1,4 @@
-"""`champion` moves of a model and of all that answers from it, or of none: whenever a process is killed."""
+"""Aliases move of a model and of all that answers from it, or of none: whenever a process is killed."""
 
 import shutil
 
@@ -6,8 +6,8 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from assets.models import ANSWERS, LONG_TERM
-from assets.registry.aliases import MODEL, move_champions
+from assets.models import ANSWERS, LONG_TERM, Vintage
+from assets.registry.aliases import MODEL, move_challenger, move_champions
 from assets.resources.tracking import Tracking, registered_name
 
 NAME = "us"
@@ -95,3 +95,43 @@ def test_what_is_live_already_stays_so_without_a_call(tracking, monkeypatch):
         monkeypatch.setattr(MlflowClient, name, lambda *_: pytest.fail("nothing was to move"))
     move_champions(tracking, NAME, all_of("2"))
     assert live(tracking, "previous") == before
+
+
+def challenge(tracking, version, kinds=(MODEL, "curves", LONG_TERM, "budget")):
+    """A refresh's steps, one after the other: each makes a version of its kind, of the model version of that number."""
+    for kind in kinds:
+        move_challenger(tracking, Vintage(NAME, "2025-03-17"), kind, version, version)
+
+
+def test_challengers_are_of_one_posterior_wherever_a_refresh_is_killed(tracking, killed_after):
+    changes, ended = 0, False
+    while not ended:
+        killed_after(10**6)
+        challenge(tracking, "1")
+        assert live(tracking, "challenger") == all_of("1")
+        killed_after(changes)
+        try:
+            challenge(tracking, "2")
+            ended = True
+        except Killed:
+            found = live(tracking, "challenger")
+            assert {found[kind] for kind in KINDS} - {None} == {found[MODEL]}
+        killed_after(10**6)
+        challenge(tracking, "2")  # the next run ends it
+        assert live(tracking, "challenger") == all_of("2")
+        changes += 1
+    assert changes > len(KINDS)
+
+
+def test_new_curves_of_the_same_model_leave_no_budget_of_the_old_ones(tracking):
+    challenge(tracking, "1")
+    move_challenger(tracking, Vintage(NAME, "2025-03-17"), "curves", "3", "1")
+    assert live(tracking, "challenger") == all_of("1") | {"curves": "3", "budget": None}
+    move_challenger(tracking, Vintage(NAME, "2025-03-17"), "budget", "3", "1")
+    assert live(tracking, "challenger")["budget"] == "3"
+
+
+def test_answers_of_another_model_version_than_the_latest_do_not_join_it(tracking):
+    challenge(tracking, "2")
+    challenge(tracking, "1", ("curves", LONG_TERM, "budget"))  # a past week's, whose model stayed behind
+    assert live(tracking, "challenger") == all_of("2")
