@@ -10,7 +10,7 @@ from assets.allocation.long_term_of import long_term_of
 from assets.code import code_version
 from assets.metadata import rounded
 from assets.models import load_model, vintage_of
-from assets.registry.answers import PREDICTORS, evidence_of, register_answer, save_draws
+from assets.registry.answers import PREDICTORS, evidence_of, register_answer, save_counted
 from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore, ResultStore
 from assets.resources.tracking import Tracking
@@ -43,7 +43,7 @@ PLAIN = "the most expected outcome of a fixed total, within the bounds of each c
         "Grain: one row a paid channel."
     ),
     kinds={"jax", "parquet"},
-    code_version=code_version(__name__, "budget.allocation", files=[PREDICTORS["budget"]]),
+    code_version=code_version(__name__, "budget.allocation", "budget.counted", files=[PREDICTORS["budget"]]),
     io_manager_key="results",
     checks={
         "keeps_total_and_bounds": "The plan spends the total, every channel within its bounds.",
@@ -59,18 +59,21 @@ def budget_allocation(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     from mmm_core.budget.allocation import allocate
+    from mmm_core.budget.counted import counted_draws
     from mmm_core.plots import plots
 
     # The question as the YAML asks it now: it may have changed since the fit, which does not depend on it.
     vintage = vintage_of(context.partition_key)
     budget = load_model(vintage.model).budget
     with stage(context, tracking, posteriors) as run, TemporaryDirectory() as folder:
-        allocation = allocate(mmm_posterior, budget, long_term=long_term_of(vintage, budget, long_terms))
+        long_term = long_term_of(vintage, budget, long_terms)
+        allocation = allocate(mmm_posterior, budget, long_term=long_term)
         table = allocation.channels.assign(horizon=allocation.horizon)
         spend, slack = table["recommended_spend"], 1e-6 * allocation.total
         within = spend.between(table["lower"] - slack, table["upper"] + slack).all()
         figures = {name: float(getattr(allocation, name)) for name in FIGURES}
-        draws = save_draws(mmm_posterior, Path(folder) / "draws.npz", budget, table)
+        counted = counted_draws(mmm_posterior, budget, table, long_term)
+        draws = save_counted(counted, Path(folder) / "draws.npz")
         version = register_answer(
             "budget", table, run, tracking, {"draws": draws}, evidence_of(mmm_posterior)
         )

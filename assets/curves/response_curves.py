@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.code import code_version
 from assets.models import load_model
-from assets.registry.answers import PREDICTORS, evidence_of, register_answer, save_draws
+from assets.registry.answers import PREDICTORS, evidence_of, register_answer, save_curves
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
@@ -34,19 +34,18 @@ def response_curves(
     posteriors: dg.ResourceParam[PosteriorStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    from mmm_core.effects.curves import response_curves
+    from mmm_core.effects.curves import response_draws, response_table
     from mmm_core.plots import plots
 
     with stage(context, tracking, posteriors) as run, TemporaryDirectory() as folder:
         budget = load_model(run.vintage.model).budget
-        table = response_curves(mmm_posterior, budget=budget).sort_values(
-            ["channel", "multiplier"], ignore_index=True
-        )
+        found = response_draws(mmm_posterior, budget=budget)
+        table = response_table(found, mmm_posterior).sort_values(["channel", "multiplier"], ignore_index=True)
         steps = table.groupby("channel")["mean"].diff().dropna()
         slack = 1e-9 * table["mean"].abs().max()
         at_zero = table.loc[table["multiplier"] == 0, "mean"].abs()
         sound = (steps >= -slack).all() and (at_zero <= slack).all()
-        draws = save_draws(mmm_posterior, Path(folder) / "draws.npz", budget)
+        draws = save_curves(found, Path(folder) / "draws.npz")
         version = register_answer(
             "curves", table, run, tracking, {"draws": draws}, evidence_of(mmm_posterior)
         )

@@ -1,7 +1,8 @@
 """Registered MLflow models beside a model: `mmm_<model>_curves`, `mmm_<model>_budget` and `mmm_<model>_long_term`.
 
 A version holds one table, made from one posterior, and answers from it with pandas, and scipy for a budget: whoever
-plans a budget needs neither JAX nor the posterior. Curves and budget hold the draws of the response curves beside it.
+plans a budget needs neither JAX nor the posterior. Curves hold the draws of the response curves beside it; a budget
+those of what it counts: by way of the brand too where its horizon is long.
 The same table of the same posterior, answered in the same way, is the same version. The long term's version holds its
 own draws beside the table of returns.
 """
@@ -15,16 +16,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 from assets.models import ANSWERS, LONG_TERM
+from assets.registry.aliases import move_challenger
 from assets.resources.tracking import Tracking, registered_name
 from assets.stage import Stage
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import xarray as xr
     from mlflow.models import ModelSignature
 
-    from mmm_core.posterior.handle import Posterior
-    from mmm_core.spec.budget_spec import Budget
 
 Kind = Literal["curves", "budget", "long_term"]
 PREDICTORS = {kind: Path(__file__).parent / "predictor" / f"{kind}.py" for kind in (*ANSWERS, LONG_TERM)}
@@ -54,7 +55,7 @@ def register_answer(
     files: Mapping[str, Path] = MappingProxyType({}),
     tags: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Register a table in the stage's MLflow run, alias `challenger` with it; the number of its version.
+    """Register a table in the stage's MLflow run; the number of its version, `challenger` where the model's is.
 
     Args:
         files: what else the version holds, by the name of the artifact.
@@ -74,7 +75,6 @@ def register_answer(
         "answered_by": answered_by,
         **tags,
     }
-    client = tracking.client()
     same = {key: origin[key] for key in ("posterior_version", "data_version", "answered_by")}
     version = tracking.version_with(name, same)
     if version is None:
@@ -91,39 +91,40 @@ def register_answer(
             )
         tags = {**origin, "dagster_run_id": stage.context.run.run_id}
         version = str(mlflow.register_model(logged.model_uri, name, tags=tags).version)
-    if tracking.may_move("challenger", stage.vintage, kind):
-        client.set_registered_model_alias(name, "challenger", version)
+    move_challenger(tracking, stage.vintage, kind, version, stage.model_version)
     return version
 
 
-def save_draws(
-    posterior: "Posterior | xr.DataTree", file: Path, budget: "Budget", table: "pd.DataFrame | None" = None
-) -> Path:
-    """The draws of the response curves as an answer reads them: channel, spend (channel, point), outcome with draws.
+def save_curves(found: "xr.Dataset", file: Path) -> Path:
+    """The draws of `mmm_core.effects.curves.response_draws` as the answer `curves` reads them."""
+    return _saved(
+        file,
+        channel=found["channel"].to_numpy().astype(str),
+        spend=found["spend"].to_numpy(),
+        outcome=found["response"].transpose("channel", "multiplier", "draw").to_numpy(),
+    )
 
-    Args:
-        budget: whose weeks, prices and discount hold. table: of a budget; curves then reach as far as its upper bounds.
-    """
+
+def save_counted(found: "xr.Dataset", file: Path) -> Path:
+    """The curves and limits of `mmm_core.budget.counted.counted_draws` as the answer `budget` reads them."""
     import numpy as np
 
-    from mmm_core.effects.curves import MULTIPLIERS, response_draws
+    return _saved(
+        file,
+        channel=found["channel"].to_numpy().astype(str),
+        spend=found["spend"].to_numpy(),
+        outcome=found["outcome"].transpose("channel", "point", "draw").to_numpy(),
+        group=found["group"].to_numpy().astype(str),
+        left_out=np.array(found.attrs["left_out"], dtype=str),
+        **{name: found[name].to_numpy() for name in ("floor", "member", "least", "most")},
+    )
 
-    found = response_draws(posterior, budget=budget)
-    if table is not None:
-        bounds = table.set_index("channel")["upper"].reindex(found["channel"].to_numpy())
-        end = found["spend"].isel(multiplier=-1).to_numpy()
-        further = float(np.nanmax(bounds.to_numpy() / np.where(end > 0, end, np.inf), initial=1.0))
-        if further > 1.0:
-            found = response_draws(
-                posterior, [*MULTIPLIERS, *(MULTIPLIERS[-1] * np.linspace(1, further, 11)[1:])], budget=budget
-            )
+
+def _saved(file: Path, **arrays: "np.ndarray") -> Path:
+    import numpy as np
+
     with file.open("wb") as opened:
-        np.savez(
-            opened,
-            channel=found["channel"].to_numpy().astype(str),
-            spend=found["spend"].to_numpy(),
-            outcome=found["response"].transpose("channel", "multiplier", "draw").to_numpy(),
-        )
+        np.savez(opened, **arrays)
     return file
 
 

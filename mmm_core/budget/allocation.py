@@ -233,11 +233,10 @@ class Question:
 def posed(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> Question:
     """The plain question: expected outcome of a fixed total by channel; inside `jax.enable_x64(True)`.
 
-    What else the budget asks is left out (`Budget.plain`). Raises as `allocate`.
+    Of a budget that asks nothing more (`Budget.asks_more`). Raises as `allocate`.
     """
     spec = Posterior.of(tree).spec
     budget = budget or spec.budget
-    budget = budget.plain() if budget.asks_more else budget
     response = spend_response(tree, budget=budget)
     total = budget.total if budget.total is not None else float(response.current.sum())
     lower, upper = spend_bounds(budget, response, spec.model)

@@ -64,6 +64,7 @@ class Question:
         channels: paid channels and new ones. weeks: of the period. outcome: what responses are counted in.
         current: (cell,) spend of the last period. notes: what to know of channels that were off.
         spent: (channel,) spend of the last period.
+        response: of the channels with a history to spend, flighted as the last period was, in the short term.
         horizon: short, or long where what media bring by way of the brand counts as well; in words `counted`.
     """
 
@@ -75,6 +76,7 @@ class Question:
     outcome: str
     current: np.ndarray
     spent: np.ndarray
+    response: SpendResponse
     notes: tuple[str, ...]
     horizon: str = "short"
     counted: str = ""
@@ -149,14 +151,15 @@ def question(
         current, limits = spent, []
     if long is not None:
         curves = _with_long_effect(curves, long, cells, tuple(response.channels))
-    limits = [_total(budget, total, len(cells)), *limits, *_groups(budget, cells, channels, spent)]
+    names = tuple(cell.channel for cell in cells)
+    limits = [_total(budget, total, len(cells)), *limits, *group_limits(budget, names, channels, spent)]
     constraints = Constraints(
         tuple(cell.name for cell in cells), lower, upper, tuple(limits), floor, exclusive
     )
     draws = np.asarray(curves.outcome(jnp.asarray(current)))
     problem = Problem(curves, constraints, _objective(budget, draws), _goal(budget, len(cells)), current)
     return Question(
-        budget, problem, cells, channels, response.weeks, outcome_name(spec), current, spent,
+        budget, problem, cells, channels, response.weeks, outcome_name(spec), current, spent, response,
         (*notes(budget, response), *[""] * len(new)), budget.horizon, "" if long is None else long.words,
     )  # fmt: skip
 
@@ -292,9 +295,9 @@ def _curves(budget: Budget, response: SpendResponse, rise: np.ndarray, seed: int
 
 
 def _with_long_effect(
-    curves: Curves, long: LongEffect, cells: tuple[Cell, ...], channels: tuple[str, ...]
-) -> Curves:
-    """The curves with the long-term effect of each cell's channel; new channels have none."""
+    curves: Any, long: LongEffect, cells: tuple[Cell, ...], channels: tuple[str, ...]
+) -> Any:
+    """The curves, or the flight, with the long-term effect of each cell's channel; new channels have none."""
     none = np.zeros(len(long.per_spend))
     columns = [
         long.per_spend[:, channels.index(cell.channel)] if cell.channel in channels else none
@@ -310,15 +313,20 @@ def _total(budget: Budget, total: float, cells: int) -> Limit:
     return Limit("the total", np.ones(cells), 0.0, total if budget.total is not None else np.inf)
 
 
-def _groups(
-    budget: Budget, cells: tuple[Cell, ...], channels: tuple[str, ...], spent: np.ndarray
+def group_limits(
+    budget: Budget, cells: tuple[str, ...], channels: tuple[str, ...], spent: np.ndarray
 ) -> list[Limit]:
+    """The limits of a budget's groups on cells, each the spend of a channel.
+
+    Args:
+        cells: channel of each. channels: all that can be named, and spent: what they cost in the last period.
+    """
     out = []
     now = dict(zip(channels, spent, strict=True))
     for name, group in budget.groups.items():
         form, (low, high) = group.bounds.stated
         unit = sum(now[channel] for channel in group.channels) if form == "relative" else 1.0
-        members = np.array([float(cell.channel in group.channels) for cell in cells])
+        members = np.array([float(cell in group.channels) for cell in cells])
         out.append(Limit(f"group {name}", members, low * unit, high * unit))
     return out
 

@@ -458,7 +458,15 @@ def response_curves(
     Raises:
         InputError: a negative multiplier, or a horizon longer than the data.
     """
-    found = response_draws(tree, multipliers, weeks, budget)
+    return response_table(response_draws(tree, multipliers, weeks, budget), tree)
+
+
+def response_table(found: xr.Dataset, tree: xr.DataTree | Posterior) -> pd.DataFrame:
+    """The table of `response_curves` from its draws.
+
+    Args:
+        found: of `response_draws`. tree: the posterior that they are of.
+    """
     parts = []
     for channel in found["channel"].to_numpy():
         draws = found["response"].sel(channel=channel).to_numpy()

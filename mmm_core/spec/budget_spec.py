@@ -26,6 +26,9 @@ Positive = Annotated[float, Field(gt=0, le=MOST_MONEY, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, le=MOST_MONEY, allow_inf_nan=False)]
 Range = tuple[Amount, Amount]
 
+ON_CURVES = frozenset({"horizon", "price_rise", "discount", "commitments", "locked", "change_limit"})
+"""Keys beyond the plain question that leave a plan of a fixed total a sum of channels' curves within their bounds."""
+
 
 def _ordered(bounds: Range) -> Range:
     low, high = bounds
@@ -284,10 +287,6 @@ class Budget(Strict):
             raise ValueError("goal: with `by: week` the total is fixed; find it with `by: channel` first")
         if self.by == "week" and self.new_channels:
             raise ValueError("new_channels: a curve over the period says nothing of weeks; use `by: channel`")
-        if self.by == "week" and self.horizon == "long":
-            raise ValueError(
-                "horizon: by way of the brand a unit of spend brings the same in whichever week: use `by: channel`"
-            )
         if self.by == "week" and self.price_rise:
             raise ValueError(
                 "price_rise: it is a price of the whole period, which weeks do not have; use `by: channel`"
@@ -345,9 +344,21 @@ class Budget(Strict):
             if name not in plain and getattr(self, name) != field.get_default()
         )
 
-    def plain(self) -> Budget:
-        """The same total, weeks and bounds, and expected outcome by channel."""
-        known = {name: bounds for name, bounds in self.bounds.items() if name not in self.new_channels}
-        return Budget(
-            weeks=self.weeks, total=self.total, bounds=known, after=self.after, currency=self.currency
-        )
+    @property
+    def beyond_curves(self) -> tuple[str, ...]:
+        """Keys that are at their defaults in `on_curves`: what curves of channels and a fixed total do not answer."""
+        return tuple(name for name in self.asks_more if name not in ON_CURVES)
+
+    def on_curves(self) -> Budget:
+        """The question as far as curves of channels answer it: the most expected outcome of a fixed total, by channel.
+
+        Within the bounds of each channel with a history, and with all that says what its spend brings: horizon,
+        discount, prices that rise.
+        """
+        fields = type(self).model_fields
+        left = {name: fields[name].get_default(call_default_factory=True) for name in self.beyond_curves}
+        of_channels = {
+            name: {key: value for key, value in getattr(self, name).items() if key not in self.new_channels}
+            for name in ("bounds", "commitments", "price_rise")
+        }
+        return self.model_copy(update={**left, **of_channels})

@@ -25,19 +25,37 @@ class Budget(PythonModel):
     Without a total and without bounds the answer is the plan as it was decided: the rows of the channels asked, of all
     where the table is empty.
 
-    With either, the plan of the most expected outcome at that total (default the plan's) is worked out on the
-    registered curves, straight between their points: channel, current_spend, lower, upper, recommended_spend,
-    recommended_outcome with q05 and q95, and the certificate, which is the whole plan's and stands in every row: value,
-    bound (no plan within the constraints has more), gap. Channels that are not asked keep their bounds. Curves end, and
-    a bound beyond the end is refused, as is a total that the bounds do not allow. Whatever else the model's own
-    question holds, such as groups, a goal or a risk, is no part of this answer.
+    With either, the plan of the most expected outcome at that total (default the plan's) is worked out on curves of
+    what the budget counts (`horizon`: short, or long with what comes by way of the brand; dearer media, a discount),
+    straight between their points: channel, current_spend, lower, upper, recommended_spend, recommended_outcome with q05
+    and q95, and what is the whole plan's and stands in every row: value, bound (no plan within the constraints has
+    more), gap, horizon, left_out. Channels that are not asked keep their bounds. Curves end, and a bound beyond the end
+    is refused, as is a total that the bounds do not allow. `left_out` names the keys of the model's own question that
+    are no part of this answer, such as groups, a goal or a risk; "" where it is the same question.
     """
 
     def load_context(self, context):
         self.plan = pd.read_parquet(context.artifacts["table"])
         with np.load(context.artifacts["draws"]) as kept:
-            self.points = dict(zip(kept["channel"].tolist(), kept["spend"], strict=True))  # (point,)
-            self.draws = dict(zip(kept["channel"].tolist(), kept["outcome"], strict=True))  # (point, draw)
+            self.points, self.draws = {}, {}  # (point,) and (point, draw) of each channel
+            for channel, spend, outcome in zip(
+                kept["channel"].tolist(), kept["spend"], kept["outcome"], strict=True
+            ):
+                self.points[channel], first = np.unique(spend, return_index=True)
+                self.draws[channel] = outcome[first]
+            self.floor = dict(zip(kept["channel"].tolist(), kept["floor"].tolist(), strict=True))
+            self.groups = [
+                (
+                    name,
+                    dict(zip(kept["channel"].tolist(), member.tolist(), strict=True)),
+                    float(least),
+                    float(most),
+                )
+                for name, member, least, most in zip(
+                    kept["group"].tolist(), kept["member"], kept["least"], kept["most"], strict=True
+                )
+            ]
+            self.left_out = ", ".join(kept["left_out"].tolist())
 
     def predict(self, context, model_input: pd.DataFrame, params=None) -> pd.DataFrame:
         asked = model_input if "channel" in model_input else pd.DataFrame({"channel": []})
@@ -65,13 +83,20 @@ class Budget(PythonModel):
                 given = asked[name].dropna()
                 bound.loc[given.index] = given
         total = float(plan["recommended_spend"].sum() if total is None else total)
+        for name in lower.index[lower > 0]:
+            lower[name] = max(lower[name], self.floor.get(name, 0.0))
         self._refuse(lower, upper, total)
         channels = list(plan.index)
+        floors = [self.floor[name] if lower[name] == 0 < upper[name] else 0.0 for name in channels]
         pieces = [
-            _pieces(self.points[name], self.draws[name].mean(axis=1), lower[name], upper[name])
-            for name in channels
+            _pieces(self.points[name], self.draws[name].mean(axis=1), lower[name], upper[name], floor)
+            for name, floor in zip(channels, floors, strict=True)
         ]
-        spend, bound = _most(pieces, total)
+        groups = [
+            (name, np.array([member[channel] for channel in channels]), least, most)
+            for name, member, least, most in self.groups
+        ]
+        spend, bound = _most(pieces, total, np.array(floors) > 0, groups)
         outcome = np.stack(
             [_at(self.points[name], self.draws[name], x) for name, x in zip(channels, spend, strict=True)]
         )
@@ -91,25 +116,28 @@ class Budget(PythonModel):
                 "value": value,
                 "bound": bound,
                 "gap": (bound - value) / bound if bound > 0 else 0.0,
+                "horizon": self.plan["horizon"].iloc[0],
+                "left_out": self.left_out,
             }
         )
 
     def _refuse(self, lower, upper, total):
-        if "horizon" in self.plan and (self.plan["horizon"] != "short").any():
-            raise ValueError(
-                "the plan counts what media bring by way of the brand, which these curves do not hold: only the plan "
-                "as it was decided can be asked; `mmm allocate` plans another"
-            )
         unknown = [name for name in lower.index if name not in self.points]
         if unknown:
             raise ValueError(
-                f"no curve of {', '.join(unknown)}: only the plan as it was decided can be asked"
+                f"no curve of {', '.join(unknown)}, new to the model: only the plan as it was decided can be asked; "
+                "`mmm allocate` plans another"
             )
         for name in lower.index:
             most = float(self.points[name][-1])
             if not 0 <= lower[name] <= upper[name]:
                 raise ValueError(
                     f"{name}: a lower bound of {lower[name]:,.0f} and an upper one of {upper[name]:,.0f} leave nothing"
+                )
+            if 0 < upper[name] < self.floor[name]:
+                raise ValueError(
+                    f"{name}: an upper bound of {upper[name]:,.0f} is below the {self.floor[name]:,.0f} that it has "
+                    "where it has any (`all_or_nothing`): ask for 0, or for that at least"
                 )
             if upper[name] > most * (1 + 1e-9):
                 raise ValueError(
@@ -134,20 +162,24 @@ def _at(points, draws, spend):
     return (1.0 - share) * draws[right - 1] + share * draws[right]
 
 
-def _pieces(points, mean, lower, upper):
-    """Ends and values of a mean curve's pieces between two bounds."""
+def _pieces(points, mean, lower, upper, floor):
+    """Ends and values of a mean curve's pieces between two bounds; with a floor the first is up to it, or nothing."""
     if points[-1] == 0:
         return np.zeros(1), mean[:1]
-    inside = points[(points > lower) & (points < upper)]
-    ends = np.unique(np.concatenate([[lower], inside, [upper]]))
+    hair = 1e-9 * points[-1]
+    first = floor if floor > 0 else lower
+    inside = points[(points > first + hair) & (points < upper - hair)]
+    ends = np.unique(np.concatenate([[lower, first], inside, [upper]]))
     return ends, np.interp(ends, points, mean)
 
 
-def _most(pieces, total):
+def _most(pieces, total, switched, groups):
     """Spend of each channel with the largest sum of values at a total, and a bound on what any plan has.
 
     Each piece is filled from 0 to 1. Where a later piece is steeper than an earlier one a switch keeps it empty until
-    the earlier ones are full (Markowitz and Manne, 1957), so that S-shapes are what they are.
+    the earlier ones are full (Markowitz and Manne, 1957), so that S-shapes are what they are. The first piece of a
+    channel that is all or nothing (`switched`) is full or empty, and the others wait for it. A group is a name, its
+    members, and the least and most that they may spend together.
     """
     gains, widths, whole, rows = [], [], [], []
 
@@ -160,12 +192,18 @@ def _most(pieces, total):
     scale = max(max(float(np.abs(values).max()) for _, values in pieces), 1e-300)
     money = max(max(float(ends[-1]) for ends, _ in pieces), 1e-300)
     filled = []
-    for ends, values in pieces:
+    for (ends, values), all_or_nothing in zip(pieces, switched, strict=True):
         steps, lengths = np.diff(values) / scale, np.diff(ends) / money
-        columns = [column(step, length) for step, length in zip(steps, lengths, strict=True)]
+        whole_first = int(all_or_nothing and len(steps) > 0)
+        columns = [
+            column(step, length, int(i < whole_first))
+            for i, (step, length) in enumerate(zip(steps, lengths, strict=True))
+        ]
         filled.append(columns)
+        rows += [([columns[0], number], 0.0, np.inf) for number in columns[1:] if whole_first]
         runs, flattest = [], np.inf
-        for number, slope in zip(columns, steps / lengths if len(steps) else steps, strict=True):
+        slopes = steps / lengths if len(steps) else steps
+        for number, slope in zip(columns[whole_first:], slopes[whole_first:], strict=True):
             if not runs or slope > flattest * (1 + 1e-9) + 1e-12:
                 runs.append([])
                 flattest = slope
@@ -180,6 +218,14 @@ def _most(pieces, total):
     if not gains:
         return np.array([float(ends[0]) for ends, _ in pieces]), least
     constraints = [LinearConstraint(np.array(widths)[None], (total - base) / money, (total - base) / money)]
+    for _, members, least_spend, most_spend in groups:
+        row = np.zeros(len(widths))
+        for columns, member in zip(filled, members, strict=True):
+            row[columns] = member * np.array(widths)[columns]
+        begun = float(members @ np.array([float(ends[0]) for ends, _ in pieces]))
+        constraints.append(
+            LinearConstraint(row[None], (least_spend - begun) / money, (most_spend - begun) / money)
+        )
     if rows:
         entries = [
             (i, number, sign)
@@ -196,7 +242,11 @@ def _most(pieces, total):
         options={"time_limit": SECONDS, "mip_rel_gap": 1e-6},
     )  # fmt: skip
     if found.x is None:
-        raise ValueError(f"no plan was found: {found.message}")
+        limits = "".join(f"; group {name}: {low:,.0f} to {high:,.0f}" for name, _, low, high in groups)
+        every = "; what is all or nothing" if switched.any() else ""
+        raise ValueError(
+            f"no plan of {total:,.0f} meets the bounds of the channels{limits}{every} ({found.message})"
+        )
     dual = found.mip_dual_bound if any(whole) and found.mip_dual_bound is not None else found.fun
     spend = [
         float(ends[0]) + money * float(np.dot(found.x[columns], np.array(widths)[columns]))

@@ -132,5 +132,11 @@ def test_a_plan_made_as_if_nothing_followed_claims_a_gain_that_is_not_there():
 
 def test_a_plain_question_keeps_what_is_said_of_media_after_it():
     asked = Budget(weeks=6, after="none", objective={"cvar": {"level": 0.5}})
-    assert asked.plain().after == "none"
+    assert asked.on_curves() == Budget(weeks=6, after="none")
+    assert asked.beyond_curves == ("objective",)
+    kept = {"weeks": 6, "discount": 0.1, "price_rise": {"tv": 0.5}, "horizon": "long"}
+    radio = {"spend": 300.0, "roi": 1.5, "bounds": {"spend": [0, 600]}}
+    new = Budget(**kept, new_channels={"radio": radio}, commitments={"radio": 9.0}, goal={"roi": 2})
+    assert new.on_curves() == Budget(**kept)
+    assert new.beyond_curves == ("goal", "new_channels")
     assert Budget(after="none").asks_more == ()
