@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.allocation.long_term_of import long_term_of
 from assets.code import code_version
 from assets.models import load_model, vintage_of
+from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
@@ -20,11 +22,12 @@ SHOWN = ["rank", "channel", "area", "weeks", "change", "incremental_spend", "roi
 @model_asset(
     "experiments",
     "experiment_plan",
-    deps=["registered_model"],
+    deps=["registered_model", "bvar_posterior"],
     description=(
         "Experiments that could follow the data (channel, area, duration, size of change), each with the standard "
         "error and power it would have, what it costs, and the expected value of its result to the budget decision "
-        "(`mmm_core.experiments.plan.plan_experiments`), as the model's YAML asks now. Only when it is asked for: the "
+        "(`mmm_core.experiments.plan.plan_experiments`), as the model's YAML asks now. With `budget: {horizon: long}` "
+        "what comes by way of the brand counts, as `bvar_posterior` has it. Only when it is asked for: the "
         "answer changes slowly. The next build of the reporting marts puts it into `rpt_experiment_plan`.\n\n"
         "Grain: one row an experiment."
     ),
@@ -40,14 +43,17 @@ def experiment_plan(
     context: dg.AssetExecutionContext,
     mmm_posterior,
     posteriors: dg.ResourceParam[PosteriorStore],
+    long_terms: dg.ResourceParam[LongTermStore],
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     from mmm_core.experiments.plan import plan_experiments
     from mmm_core.plots import experiments as plots
 
-    spec = load_model(vintage_of(context.partition_key).model)
+    vintage = vintage_of(context.partition_key)
+    spec = load_model(vintage.model)
     with stage(context, tracking, posteriors) as run:
-        found = plan_experiments(mmm_posterior, spec.experiments, spec.budget)
+        long_term = long_term_of(vintage, spec.budget, long_terms)
+        found = plan_experiments(mmm_posterior, spec.experiments, spec.budget, long_term=long_term)
         best = found.table.iloc[0]
         figures = {"perfect_information": found.perfect.evsi, "best_net_value": float(best["net_value"])}
         run.run.log(
@@ -59,6 +65,7 @@ def experiment_plan(
             price_of_spend=found.price,
             perfect_information=found.perfect.evsi,
             outcome=found.outcome,
+            horizon=found.horizon,
         )
         return run.result(
             run.labelled(table),
@@ -67,6 +74,8 @@ def experiment_plan(
             shown=found.best[SHOWN],
             metadata={
                 "found": found.words,
+                "horizon": found.horizon,
+                "counted": found.counted or "what media bring within their carryover",
                 "most_worth_running": best["experiment"],
                 "worth_running": found.worth_running,
                 "horizon_weeks": found.horizon_weeks,

@@ -360,6 +360,7 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "price_of_spend": "DOUBLE",
         "perfect_information": "DOUBLE",
         "outcome": "VARCHAR",
+        "horizon": "VARCHAR",
     },
     "reconciliation": {
         **_KEYS,

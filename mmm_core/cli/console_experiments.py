@@ -37,6 +37,7 @@ def experiments(found: ExperimentPlan, every: bool = False) -> RenderableType:
         "better than the plan whatever the experiment finds: see `mmm allocate`",
         f"detects: the ROI found with probability {percent(found.power)} at a two-sided size of "
         f"{percent(found.size)}; power: at the model's own estimate",
+        *([found.counted] if found.counted else []),
         found.words,
     ]
     notes = [Text(note, style="yellow") for note in found.passed_over]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmm_core.cli.asked import spec_as_asked
+from mmm_core.cli.asked import LongTermFile, long_term_as_asked, spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
 from mmm_core.cli.terminal import Folder, PosteriorFile, label, read_posterior, reported, starts
 from mmm_core.cli.terminal import out as screen
@@ -47,6 +47,7 @@ def experiments(
     every: Annotated[
         bool, typer.Option("--all", help="every candidate, not the best of each channel")
     ] = False,
+    long_term: LongTermFile = None,
 ) -> None:
     """Rank experiments by what their result would be worth to the budget decision, less what they cost."""
     with starts("Working out what experiments are worth") as progress:
@@ -65,7 +66,9 @@ def experiments(
             horizon_weeks=horizon,
             margin=margin,
         )
-        found, doubts = plan_experiments(read, asked, spec.budget, progress), unconverged(read)
+        known = long_term_as_asked(long_term, spec.budget)
+        found = plan_experiments(read, asked, spec.budget, progress, known)
+        doubts = unconverged(read)
     from mmm_core.cli import console_experiments
 
     label(read.approximate, doubts)
@@ -92,7 +95,8 @@ def experiments(
 
 
 FACTS = (
-    "model", "outcome", "horizon_weeks", "budget_weeks", "price", "size", "power", "approximate", "passed_over",
+    "model", "outcome", "horizon", "counted", "horizon_weeks", "budget_weeks", "price", "size", "power", "approximate",
+    "passed_over",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mmm_core.effects.curves import SpendResponse
+from mmm_core.effects.curves import SpendResponse, discounted
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.predictor import Predictor
 
@@ -81,7 +81,7 @@ class Lift:
 
     Attributes:
         counted: (draw, geo, paid channel), in the weeks whose outcome the experiment counts.
-        all: in all weeks into which it carries over.
+        all: in all weeks into which it carries over, later ones counted less where the budget has a discount.
     """
 
     counted: np.ndarray
@@ -89,13 +89,22 @@ class Lift:
 
 
 def lifts(
-    predictor: Predictor, ahead: WeeksAhead, post_weeks: int, changes: Mapping[tuple[int, float], None]
+    predictor: Predictor,
+    ahead: WeeksAhead,
+    post_weeks: int,
+    changes: Mapping[tuple[int, float], None],
+    discount: float = 0.0,
 ) -> dict[tuple[int, float], Lift]:
-    """Draws of the outcome that changes of so many weeks and such a size bring, by weeks and change."""
+    """Draws of the outcome that changes of so many weeks and such a size bring, by weeks and change.
+
+    Args:
+        discount: annual rate at which later outcome counts less in `Lift.all`; what is measured is what it is.
+    """
     geos, paid = ahead.spend.shape[0], ahead.spend.shape[2]
     shape = (predictor.draws, geos, paid)
     out = {key: Lift(np.empty(shape), np.empty(shape)) for key in changes}
     worth = predictor.worth[:, ahead.modelled, None]
+    counts = discounted(discount, len(ahead.modelled))[:, None]
     for which in predictor.chunks():
         planned = predictor.media_terms_ahead(which, ahead.exposure, ahead.frequency)
         if predictor.log:
@@ -106,7 +115,7 @@ def lifts(
             more = (tested - planned)[..., :paid]
             brought = (expected * np.expm1(more) if predictor.log else more) * worth
             lift.counted[which] = brought[:, :, : weeks + post_weeks].sum(axis=2)
-            lift.all[which] = brought.sum(axis=2)
+            lift.all[which] = (brought * counts).sum(axis=2)
     return out
 
 

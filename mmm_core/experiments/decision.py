@@ -1,9 +1,10 @@
 """The budget decision that an experiment informs: its plans, and what each brings in every draw.
 
-It is the decision of `mmm allocate`: the same total, bounds and responses. What a plan brings is a sum over channels of
-each one's response to its own spend, so it is worked out once on a grid of spend between the bounds, and read off it
-for any plan: with G points a channel, a straight line between two of them is off by the response's bend within 1/G of
-the range.
+It is the decision of `mmm allocate`, as far as channels add up (`Budget.on_curves`): the same total, bounds and curves,
+with dearer media, a discount and, where its horizon is long, what comes by way of the brand. What a plan brings is a
+sum over channels of each one's response to its own spend, so it is worked out once on a grid of spend between the
+bounds, and read off it for any plan: with G points a channel, a straight line between two of them is off by the
+response's bend within 1/G of the range.
 
 The best plan for a belief (weights of the draws) has one marginal return in all channels: that price is found by
 bisection, each channel taking the point of its grid that is best at it. Both sides of the price are mixed so that
@@ -14,16 +15,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from mmm_core.budget.allocation import Question, posed
-from mmm_core.effects.curves import draws_at
+from mmm_core.budget.question import Question, question
+from mmm_core.budget.response import Curves, cell_outcomes
+from mmm_core.budget.solve import solve
 from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.budget_spec import Budget
+
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
 
 POINTS = 33
 BISECTIONS = 50
@@ -147,12 +153,32 @@ def distinct(plans: np.ndarray, total: float) -> np.ndarray:
     return np.asarray(plans[np.sort(first)])
 
 
-def decision(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> tuple[Question, Decision]:
-    """The budget question of a model, and what its plans bring. Raises as `mmm_core.budget.allocation.allocate`."""
+def decision(
+    tree: xr.DataTree | Posterior, budget: Budget | None = None, long_term: LongTerm | None = None
+) -> tuple[Question, Decision]:
+    """The budget question of a model as far as channels add up, and what its plans bring.
+
+    Args:
+        long_term: of this posterior, for a budget with `horizon: long`.
+
+    Raises:
+        InputError: as `mmm_core.budget.decide.decide`.
+    """
+    budget = (budget or Posterior.of(tree).spec.budget).on_curves()
     with jax.enable_x64(True):
-        question = posed(tree, budget)
-        today, _ = question.solved()
-        grid = np.linspace(question.lower, question.upper, POINTS)
-        draws = draws_at(question.response.arrays, jnp.asarray(grid / question.response.unit))
-        outcome = np.moveaxis(np.asarray(draws), 0, -1)  # (draw, channel, point)
-    return question, Decision(grid, outcome, question.total, today)
+        asked = question(tree, budget, long_term)
+        problem = asked.problem
+        today = solve(problem).spend
+        grid = np.linspace(problem.constraints.lower, problem.constraints.upper, POINTS)
+        assert isinstance(problem.response, Curves)
+        outcome = np.asarray(cell_outcomes(problem.response, jnp.asarray(grid)))  # (point, draw, channel)
+    return asked, Decision(
+        grid, np.moveaxis(outcome, 0, -1), float(problem.constraints.limits[0].high), today
+    )
+
+
+def by_brand(asked: Question) -> np.ndarray | None:
+    """What a unit of a channel's spend brings by way of the brand, (draw, channel); None where that does not count."""
+    curves = asked.problem.response
+    assert isinstance(curves, Curves)
+    return None if curves.linear is None else np.asarray(curves.linear)

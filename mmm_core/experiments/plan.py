@@ -4,7 +4,10 @@
     cost = price of spend x (spend with the experiment - spend as planned) - (outcome with it - outcome as planned)
     net value = EVSI - cost, a cost below 0 counted as none
 
-all in units of the outcome. The decision is that of `mmm allocate`. A unit of spend is priced at what one more unit of
+all in units of the outcome. The decision is that of `mmm allocate`, and outcome is what its budget counts: with
+`horizon: long` what comes by way of the brand as well, of the plans and of the experiment's own spend. The experiment
+itself measures the short term; what it says of the rest it says through the draws, where the two go together. A unit
+of spend is priced at what one more unit of
 that decision's total would bring, which is what is lost where the experiment takes it from the budget; or at 1 / margin
 where `experiments: {margin: ...}` says what the outcome is worth in money. A cost below 0 means that spending so
 is better than the plan, whatever the experiment finds: that is the budget's gain, and no merit of the experiment.
@@ -15,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -26,7 +30,7 @@ from mmm_core.evidence.score import score
 from mmm_core.experiments.ahead import WeeksAhead, lifts, planned_outcome
 from mmm_core.experiments.area import Area, areas
 from mmm_core.experiments.candidate import Candidate, design_rows, first_day_of, last_day_of
-from mmm_core.experiments.decision import Decision, decision, distinct
+from mmm_core.experiments.decision import Decision, by_brand, decision, distinct
 from mmm_core.experiments.noise import known_outcome, standard_error
 from mmm_core.experiments.power import detectable, power
 from mmm_core.experiments.value import Worth, evpi, evsi
@@ -37,6 +41,9 @@ from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.experiments_spec import Experiments
 from mmm_core.spec.model_spec import ModelSpec
 
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -44,7 +51,8 @@ class Trial:
 
     Attributes:
         result: (draw,) what it would measure without error.
-        carried: (draw,) all that it would bring, with the weeks into which it carries over.
+        carried: (draw,) all that it would bring as the budget counts it: with the weeks into which it carries over,
+            and by way of the brand where the horizon is long.
         error: its standard error. calibrating: the same, widened by the model's rule of evidence.
         outcome: expected of the tested area and measured weeks without it.
     """
@@ -71,6 +79,7 @@ class ExperimentPlan:
         price: outcome that a unit of spend is counted as.
         size, power: what power is stated for.
         outcome: revenue, or the KPI. approximate: "" or why the posterior is.
+        horizon: short, or long where worth and cost count what comes by way of the brand as well; in words `counted`.
     """
 
     model: str
@@ -86,6 +95,8 @@ class ExperimentPlan:
     power: float
     outcome: str
     approximate: str = ""
+    horizon: str = "short"
+    counted: str = ""
 
     @property
     def worth_running(self) -> int:
@@ -122,6 +133,7 @@ def plan_experiments(
     experiments: Experiments | None = None,
     budget: Budget | None = None,
     progress: Callable[[int, int], None] | None = None,
+    long_term: LongTerm | None = None,
 ) -> ExperimentPlan:
     """Rank experiments by what they are worth.
 
@@ -130,10 +142,11 @@ def plan_experiments(
         experiments: candidates and prices; default the model's own.
         budget: the decision that they inform; default the model's own.
         progress: told (candidates done, candidates).
+        long_term: of this posterior, for a budget with `horizon: long`; not looked at by others.
 
     Raises:
         InputError: a channel that is none of the model's, no candidate that could be run, or what
-            `mmm_core.budget.allocation.allocate` refuses.
+            `mmm_core.budget.decide.decide` refuses.
     """
     posterior = Posterior.of(tree)
     spec = posterior.spec
@@ -141,16 +154,18 @@ def plan_experiments(
     for name in asked.channels:
         if name not in spec.paid:
             raise InputError(f"experiments: '{name}' is no paid channel: {nearest(name, spec.paid)}")
-    question, choice = decision(posterior, budget)
+    question, choice = decision(posterior, budget, long_term)
     predictor = posterior.predictor(question.response.positions)
     most = max(asked.weeks) + max(asked.post_weeks, posterior.media.layout.lags - 1)
     ahead = WeeksAhead.of(posterior, question.response, most)
     candidates, passed_over = _candidates(posterior, ahead, asked)
-    trials, short = _trials(posterior, predictor, ahead, candidates, asked)
+    trials, short = _trials(
+        posterior, predictor, ahead, candidates, asked, question.budget.discount, by_brand(question)
+    )
     passed_over += short
-    if extra := (budget or spec.budget).asks_more:
+    if extra := (budget or spec.budget).beyond_curves:
         passed_over.append(
-            "the decision that experiments inform is the plain one, expected outcome of a fixed total by channel: "
+            "the decision that experiments inform is the expected outcome of a fixed total by channel: "
             f"budget.{', budget.'.join(extra)} left out"
         )
     if not trials:
@@ -177,6 +192,8 @@ def plan_experiments(
         power=asked.power,
         outcome=outcome_name(spec),
         approximate=approximation(posterior),
+        horizon=question.horizon,
+        counted=question.counted,
     )
 
 
@@ -226,10 +243,16 @@ def _trials(
     ahead: WeeksAhead,
     candidates: list[Candidate],
     asked: Experiments,
+    discount: float,
+    brand: np.ndarray | None,
 ) -> tuple[list[Trial], list[str]]:
-    """The candidates with their results and errors, and those whose error cannot be told."""
+    """The candidates with their results and errors, and those whose error cannot be told.
+
+    Args:
+        discount: of the budget. brand: (draw, paid channel), what a unit of spend brings by way of the brand.
+    """
     keys = dict.fromkeys((candidate.weeks, candidate.change) for candidate in candidates)
-    found = lifts(predictor, ahead, asked.post_weeks, keys)
+    found = lifts(predictor, ahead, asked.post_weeks, keys, discount)
     media = MediaWeeks.of(posterior.data, posterior.spec)
     errors: dict[tuple[Area, int], float] = {}
     short: dict[str, None] = {}
@@ -246,11 +269,14 @@ def _trials(
             ] = None
             continue
         lift, geos = found[candidate.weeks, candidate.change], list(area.positions)
+        carried = _of_area(lift.all, candidate)
+        if brand is not None:
+            carried = carried + brand[:, candidate.position] * candidate.incremental_spend
         out.append(
             Trial(
                 candidate,
                 _of_area(lift.counted, candidate),
-                _of_area(lift.all, candidate),
+                carried,
                 error,
                 error * _inflation(media, posterior.spec, candidate, error),
                 float(area.part * expected[geos, :measured].sum()),

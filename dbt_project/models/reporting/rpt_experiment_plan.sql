@@ -44,6 +44,7 @@ select
     net_value > 2 * evsi_se as is_worth_running,
     perfect_information,
     cast(horizon_weeks as integer) as horizon_weeks,
+    coalesce(horizon, 'short') as horizon,
     price_of_spend,
     posterior_version,
     model_version,

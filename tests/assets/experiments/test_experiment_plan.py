@@ -7,8 +7,11 @@ import pytest
 
 from assets.experiments.experiment_plan import experiment_plan
 from assets.marts.assets import dbt_reporting
+from mmm_core.posterior.schema import load_posterior
 from tests.assets.vintage import VINTAGE, metadata
 from tests.fixtures_warehouse import checks
+from tests.mmm_core.budget.long_terms import long_term_of
+from tests.mmm_core.posteriors import SPEC
 
 pytestmark = pytest.mark.slow
 ASKED = {"weeks": [4], "changes": [-1, 0.5], "shares": [0.25, 1.0], "horizon_weeks": 26}
@@ -16,7 +19,11 @@ ASKED = {"weeks": [4], "changes": [-1, 0.5], "shares": [0.25, 1.0], "horizon_wee
 
 def test_a_plan_answers_the_yaml_as_it_is_now_and_analysts_find_it(stages, built_warehouse, tmp_path):
     version = stages.posteriors.current(VINTAGE)
-    stages.write_spec(experiments=ASKED)
+    long = {"long_term": {"metrics": ["awareness"]}, "budget": {**SPEC["budget"], "horizon": "long"}}
+    stages.write_spec(experiments=ASKED, **long)
+    tree = load_posterior(stages.posteriors.path(VINTAGE, version))
+    stages.long_terms.save(VINTAGE, "of_tv", long_term_of(tree, {"tv": 1.5}))
+    stages.long_terms.point(VINTAGE, "of_tv")
     assert stages.posteriors.current(VINTAGE) == version  # no key of it is read by a fit
     result = stages.materialize(experiment_plan)
     assert result.success
@@ -30,6 +37,7 @@ def test_a_plan_answers_the_yaml_as_it_is_now_and_analysts_find_it(stages, built
     assert set(kept["posterior_version"]) == {version}
     shown = metadata(result, "experiment_plan")
     assert shown["most_worth_running"] == kept["experiment"][0]
+    assert "by way of the brand within 10 weeks (tv 1.50)" in shown["counted"]
     assert shown["experiment_plan"].startswith("![")
     run = shown["mlflow_run"].rsplit("/", 1)[1]
     artifacts = {file.path for file in stages.tracking.client().list_artifacts(run)}
@@ -44,4 +52,5 @@ def test_a_plan_answers_the_yaml_as_it_is_now_and_analysts_find_it(stages, built
     assert rows["experiment"].tolist() == kept["experiment"].tolist()
     assert rows["evsi"].tolist() == kept["evsi"].tolist()
     assert rows["is_latest"].all()
+    assert set(rows["horizon"]) == {"long"}
     assert set(rows["plan_version"]) == {stages.results.versions("experiment_plan").current(VINTAGE)}

@@ -128,6 +128,7 @@ def plan_experiments(results: ResultStore, *experiments: str) -> None:
             for name, kind in kinds.items()
             if name not in ("model", "as_of_week", "experiment")
         }
+        | {"horizon": "short"}
     )
     versions = results.versions("experiment_plan")
     versions.point(SELECTED, results.keep("experiment_plan", SELECTED, planned))

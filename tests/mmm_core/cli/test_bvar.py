@@ -172,6 +172,16 @@ def test_a_budget_that_counts_the_long_term_reads_its_file_and_says_so(folder, t
     rows = {row["scenario"]: row for row in facts["scenarios"]}
     assert facts["horizon"] == "long"
     assert rows["asked"]["long_term"] == pytest.approx(1.2 * rows["current"]["long_term"])
+    ranked = [
+        "experiments",
+        "--posterior",
+        str(folder / "posterior.nc"),
+        "--model",
+        str(tmp_path / "long.yaml"),
+    ]
+    said = runner.invoke(app, [*ranked, *file, "--channel", "tv", "--weeks", "4", "--share", "1"])
+    assert said.exit_code == 0, said.stderr
+    assert "by way of the brand within 10 weeks (tv 2.00)" in on_one_line(said.stdout)
     assert "by way of the brand within 10 weeks (tv 2.00)" in on_one_line(said.stdout)
     for command in (held, [*plan, "--model", str(tmp_path / "long.yaml")]):
         said = runner.invoke(app, command)

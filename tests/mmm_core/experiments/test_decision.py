@@ -24,14 +24,14 @@ def test_today_is_the_plan_of_the_budget(three):
     plan, _ = choice.best(choice.outcome.mean(axis=0)[None])
     paid = choice.payoff(np.stack([choice.today, plan[0]])).mean(axis=0)
     assert paid[1] == pytest.approx(paid[0], rel=1e-4)
-    assert plan.sum() == pytest.approx(question.total)
+    assert plan.sum() == pytest.approx(question.spent.sum())
 
 
 def test_what_a_plan_brings_is_read_off_the_curves(three):
     tree, question, choice = three
     multipliers = [0.6, 0.83, 1.0]
     curves = response_draws(tree, multipliers)["response"]
-    plans = question.response.current * np.array(multipliers)[:, None]
+    plans = question.spent * np.array(multipliers)[:, None]
     expected = curves.sum("channel").transpose("draw", "multiplier").to_numpy()
     np.testing.assert_allclose(choice.payoff(plans), expected, rtol=1e-3)
 
@@ -54,9 +54,9 @@ def test_the_best_plan_is_the_best_of_all_and_its_price_what_more_would_bring():
 def test_plans_around_a_channel_keep_the_total_and_give_it_every_level(three):
     _, question, choice = three
     plans = choice.plans_around(1)
-    np.testing.assert_allclose(plans.sum(axis=1), question.total)
-    assert (plans >= question.lower - 1e-9).all()
-    assert (plans <= question.upper + 1e-9).all()
+    np.testing.assert_allclose(plans.sum(axis=1), choice.total)
+    assert (plans >= question.problem.constraints.lower - 1e-9).all()
+    assert (plans <= question.problem.constraints.upper + 1e-9).all()
     assert len(np.unique(plans[:, 1].round(6))) == len(plans) > 5
 
 

@@ -7,16 +7,19 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from mmm_core.budget.decide import decide
 from mmm_core.effects.curves import response_draws
 from mmm_core.effects.replayed_tests import replayed_tests
 from mmm_core.errors import InputError
 from mmm_core.evidence.lift_test import WeighedTest
 from mmm_core.evidence.reader import read_lift_tests
+from mmm_core.experiments.decision import decision
 from mmm_core.experiments.plan import plan_experiments
 from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.experiments_spec import Experiments
 from mmm_core.spec.model_spec import parse_spec
+from tests.mmm_core.budget.long_terms import long_term_of
 from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 
 GEOS = tuple("abcdefgh")
@@ -218,6 +221,47 @@ def test_the_question_is_the_one_that_the_yaml_asks(national):
     assert found.perfect.evsi == 0
     assert (found.table["evsi"] == 0).all()
     assert found.worth_running == 0
+
+
+def test_worth_and_cost_count_what_the_budget_counts(national, found):
+    draws = Posterior.of(national).chains * Posterior.of(national).draws_a_chain
+    brand = np.random.default_rng(0).normal(2.0, 1.5, draws)
+    budget = Budget(**SPEC["budget"], horizon="long", discount=0.3)
+    other = plan_experiments(national, HALF_OFF, budget, long_term=long_term_of(national, {"tv": brand}))
+    assert (found.horizon, other.horizon) == ("short", "long")
+    assert "by way of the brand within 10 weeks" in other.counted
+    for channel, more in (("tv", brand), ("search", np.zeros(draws))):
+        before, _ = named(found, channel, change=-1.0, share=0.25)
+        after, row = named(other, channel, change=-1.0, share=0.25)
+        np.testing.assert_allclose(after.result, before.result)  # what is measured is of the short term
+        by_brand = more * row["incremental_spend"]
+        kept = (after.carried - by_brand) / before.carried
+        assert (
+            (kept > 1.3 ** (-12 / 52)) & (kept < 1)
+        ).all()  # of the weeks that it carries over into, discounted
+        assert row["cost"] == pytest.approx(other.price * row["incremental_spend"] - after.carried.mean())
+    # nobody knows what tv does for the brand: knowing it is worth more, and no test of the weeks that follow tells it
+    assert other.perfect.evsi > 1.5 * found.perfect.evsi
+    _, before = named(found, "tv", change=-1.0, share=1.0)
+    _, after = named(other, "tv", change=-1.0, share=1.0)
+    assert after["evsi_without_error"] < before["evsi_without_error"] + 0.25 * other.perfect.evsi
+    with pytest.raises(InputError, match="there is no long-term posterior"):
+        plan_experiments(national, HALF_OFF, budget)
+
+
+def test_the_decision_is_the_budgets_own_as_far_as_channels_add_up(national):
+    asked = Budget(**SPEC["budget"], horizon="long", price_rise={"tv": 0.5}, discount=0.1, change_limit=0.3,
+                   objective={"cvar": {"level": 0.5}})  # fmt: skip
+    long = long_term_of(national, {"tv": 0.7})
+    budget = asked.model_copy(update={"objective": "expected"})
+    question, choice = decision(national, asked, long)
+    whole = decide(national, budget, long_term=long)
+    np.testing.assert_allclose(choice.today, whole.channels["recommended_spend"], rtol=1e-6)
+    paid = choice.payoff(choice.today[None])[:, 0].mean()
+    assert paid == pytest.approx(whole.recommended_outcome, rel=1e-3)
+    found = plan_experiments(national, HALF_OFF, asked, long_term=long)
+    assert any("budget.objective left out" in line for line in found.passed_over)
+    assert question.horizon == "long"
 
 
 def test_weeks_that_are_dated_by_their_last_day_start_on_their_first(national):
