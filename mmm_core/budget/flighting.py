@@ -81,6 +81,7 @@ class Flight:
         channels: each one's response. ceiling, worth: as in `ResponseArrays`.
         spent: (week, channel) spend of the last period.
         log: whether the KPI's logarithm is modelled.
+        linear: (draw, channel x week) outcome of a unit of spend beside what the weeks' media bring; or None.
     """
 
     channels: tuple[ChannelFlight, ...]
@@ -88,6 +89,7 @@ class Flight:
     worth: Any
     spent: Any
     log: bool = field(metadata={"static": True})
+    linear: Any = None
 
     def outcome(self, spend: Any) -> Any:
         """Incremental outcome (draw,) of spend (channel x week,); traceable by JAX."""
@@ -100,7 +102,10 @@ class Flight:
             del i
             more = (channel.response(weekly) - channel.nothing()) * ceiling
             columns.append(jnp.sum((jnp.expm1(more) if self.log else more) * worth, axis=(1, 2)))
-        return jnp.stack(columns, axis=1)
+        out = jnp.stack(columns, axis=1)
+        if self.linear is None:
+            return out
+        return out + (self.linear * spend).reshape(len(self.linear), len(self.channels), -1).sum(axis=2)
 
     def parts(self, spend: Any) -> list[tuple[int, ChannelFlight, Any, Any, Any]]:
         """Each channel with its number, its spend (week,), its ceiling and the worth of its outcome."""

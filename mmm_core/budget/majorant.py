@@ -3,9 +3,9 @@
 What saturates is linear in the plan: media before the horizon and after it are a constant of it. In place of the
 saturation curve of each draw, geo and week stands its least concave majorant over the arguments that plans can reach:
 the line from the least argument to where it touches the curve, and the curve from there on. Curves that are concave
-anyway stay what they are. Of a curve that does not say where it is steepest, the value at the greatest argument is
-used; of a response that counts against the outcome, the one at the least; of the exponential of a logarithmic KPI, the
-chord.
+anyway stay what they are, as does what comes by way of the brand, which is linear in the plan. Of a curve that does not
+say where it is steepest, the value at the greatest argument is used; of a response that counts against the outcome, the
+one at the least; of the exponential of a logarithmic KPI, the chord.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Majorant:
 
     def outcome(self, spend: Any) -> Any:
         """On or above `Flight.outcome`, (draw,)."""
-        total = jnp.zeros(())
+        total = jnp.zeros(()) if self.flight.linear is None else self.flight.linear @ spend
         for i, channel, weekly, ceiling, worth in self.flight.parts(spend):
             roof = self.roofs[i]
             above = channel.finished(roof.curve(channel, channel.argument(weekly)))

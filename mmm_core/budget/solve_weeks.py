@@ -36,6 +36,16 @@ def solve_weeks(problem: Problem, progress: Progress | None = None) -> Answer:
     """The best flighting found and its certificate; call inside `jax.enable_x64(True)`. Raises as `solve`."""
     assert isinstance(problem.response, Flight)
     refuse_conflict(problem)
+    plan, early = best_flighting(problem, progress)
+    bound, rests_on, words = upper_bound(problem, plan)
+    if progress:
+        progress(1, 1)
+    early = "; ".join(part for part in (early, words) if part)
+    return certified(problem, plan, problem.worth(plan), bound, rests_on, early)
+
+
+def best_flighting(problem: Problem, progress: Progress | None = None) -> tuple[np.ndarray, str]:
+    """The best plan found of a problem that maximises, and what ended early."""
     starts = _starts(problem)
     best = Best(problem)
     for number, start in enumerate(starts):
@@ -55,11 +65,7 @@ def solve_weeks(problem: Problem, progress: Progress | None = None) -> Answer:
         best.offer(*climb(problem, near))
         if best.worth <= before * (1 + np.sign(before) * SETTLED):
             break
-    bound, rests_on, words = upper_bound(problem, best.spend)
-    if progress:
-        progress(len(starts) + 1, len(starts) + 1)
-    early = "; ".join(part for part in (best.words, words) if part)
-    return certified(problem, best.spend, best.worth, bound, rests_on, early)
+    return best.spend, best.words
 
 
 def _starts(problem: Problem) -> list[np.ndarray]:
@@ -115,7 +121,9 @@ def upper_bound(problem: Problem, plan: np.ndarray) -> tuple[float, str, str]:
     """What no flighting exceeds, what that rests on, and what ended early."""
     objective, words = problem.objective, "the concave majorant of every week's saturation, draw by draw"
     if objective.kind == "probability":
-        return 1.0, "no probability being more than 1", ""
+        cheapest = extreme(problem.constraints, problem.price)
+        assert cheapest is not None
+        return problem.scale - float(problem.price @ cheapest), "no probability being more than 1", ""
     if (
         objective.kind == "mean_risk"
         and not objective.is_mean
