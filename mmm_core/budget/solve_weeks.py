@@ -36,6 +36,10 @@ def solve_weeks(problem: Problem, progress: Progress | None = None) -> Answer:
     """The best flighting found and its certificate; call inside `jax.enable_x64(True)`. Raises as `solve`."""
     assert isinstance(problem.response, Flight)
     refuse_conflict(problem)
+    if problem.goal.kind in ("return", "least_spend"):
+        from mmm_core.budget.target_weeks import reach_weeks
+
+        return reach_weeks(problem, progress)
     plan, early = best_flighting(problem, progress)
     bound, rests_on, words = upper_bound(problem, plan)
     if progress:

@@ -283,8 +283,6 @@ class Budget(Strict):
             raise ValueError(
                 "patterns: a flighting is chosen with `by: channel`; with `by: week` every week is free"
             )
-        if self.by == "week" and self.goal is not None:
-            raise ValueError("goal: with `by: week` the total is fixed; find it with `by: channel` first")
         if self.by == "week" and self.new_channels:
             raise ValueError("new_channels: a curve over the period says nothing of weeks; use `by: channel`")
         if self.by == "week" and self.price_rise:
