@@ -102,23 +102,22 @@ def refuse_conflict(problem: Problem) -> None:
     found = conflict(problem.constraints)
     if found:
         words = "; ".join(dict.fromkeys(found))
-        raise Unreachable(f"no plan meets all of: {words}{_nearest_total(problem)}")
+        raise Unreachable(f"no plan meets all of: {words}{_nearest(problem)}")
 
 
-def _nearest_total(problem: Problem) -> str:
-    """What the first limit could be, were it the only thing to give."""
+def _nearest(problem: Problem) -> str:
+    """What the first limit whose absence leaves a plan could be, were it the only thing to give."""
     constraints = problem.constraints
-    if not constraints.limits:
-        return ""
-    others = replace(constraints, limits=constraints.limits[1:])
-    row = constraints.limits[0].coefficients
-    ends = [extreme(others, sign * row) for sign in (1.0, -1.0)]
-    if ends[0] is None or ends[1] is None:
-        return ""
-    low, high = float(row @ ends[0]), float(row @ ends[1])
-    name = constraints.limits[0].name
-    nearest = low if constraints.limits[0].high < low else high
-    return f"; without {name}, the others allow {low:,.0f} to {high:,.0f}: the nearest is {nearest:,.0f}"
+    for i, limit in enumerate(constraints.limits):
+        others = replace(constraints, limits=constraints.limits[:i] + constraints.limits[i + 1 :])
+        row = limit.coefficients
+        ends = [extreme(others, sign * row) for sign in (1.0, -1.0)]
+        if ends[0] is None or ends[1] is None:
+            continue
+        low, high = float(row @ ends[0]), float(row @ ends[1])
+        nearest = low if limit.high < low else high
+        return f"; without {limit.name}, the others allow {low:,.0f} to {high:,.0f}: the nearest is {nearest:,.0f}"
+    return ""
 
 
 class Search:

@@ -221,6 +221,7 @@ def test_a_new_channel_enters_with_the_curve_that_is_believed(tree):
         ({"commitments": {"tv": 5e6}}, "`commitments` 5,000,000 of tv is above the most it may have"),
         ({"total": 10.0}, "without the total of 10, the others allow .*: the nearest is"),
         ({"groups": {"all": {"channels": ["tv", "search"], "spend": [0, 5]}}}, "group all, at most 5"),
+        ({"groups": {"g": {"channels": ["tv"], "relative": [1.6, 2]}}}, "without group g, .*: the nearest is"),
         ({"locked": ["radio"]}, "budget.locked names 'radio', no paid channel"),
         ({"currency": "EUR"}, "budget.currency is EUR, and the table's money is USD"),
         ({"by": "geo"}, "needs a model of several geos"),
