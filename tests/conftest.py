@@ -45,6 +45,14 @@ def mlflow_database(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def parsed_project():
+    """The folder that holds what dbt parsed of the project: a data folder with a copy of it need not parse."""
+    from assets.marts.project import manifest_path
+
+    return manifest_path().parent
+
+
 pytest_plugins = ["tests.fixtures_warehouse"]
 
 SHARED_BUILDS = ("built_warehouse",)

@@ -4,6 +4,7 @@ Landing, dbt, the posterior, MLflow and the published marts keep names and dates
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -60,12 +61,13 @@ SPEC = {
 
 
 @pytest.fixture(scope="module")
-def refreshed(tmp_path_factory):
+def refreshed(tmp_path_factory, parsed_project):
     """The data folder of `make refresh MODEL=odd`, and what it printed."""
     root = tmp_path_factory.mktemp("odd names")  # and a folder with a blank
     landing = root / "data" / "landing" / "weekly_tables"
     landing.mkdir(parents=True)
     weekly().to_csv(landing / f"{MODEL}.csv", index=False)
+    shutil.copytree(parsed_project, root / "data" / "dbt_target")
     (root / "models").mkdir()
     (root / "models" / f"{MODEL}.yaml").write_text(yaml.safe_dump(SPEC, allow_unicode=True), encoding="utf-8")
     environment = {
