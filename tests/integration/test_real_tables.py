@@ -1,6 +1,7 @@
 """Tables nobody here made, through the whole graph: landing file to reviewed posterior and budget."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,12 +29,13 @@ def test_every_weekly_file_model_has_its_file_here():
 
 
 @pytest.mark.parametrize("model", FILES)
-def test_a_weekly_file_reaches_a_reviewed_posterior_and_a_budget(model, tmp_path):
+def test_a_weekly_file_reaches_a_reviewed_posterior_and_a_budget(model, tmp_path, parsed_project):
     if not FILES[model].is_file():
         pytest.skip(f"the data set of {model} is not on this machine")
     landing = tmp_path / "data" / "landing" / "weekly_tables"
     landing.mkdir(parents=True)
     (landing / f"{model}.csv").write_bytes(FILES[model].read_bytes())
+    shutil.copytree(parsed_project, tmp_path / "data" / "dbt_target")
     spec = yaml.safe_load((REPOSITORY / "models" / f"{model}.yaml").read_text())
     models = tmp_path / "models"
     models.mkdir()
