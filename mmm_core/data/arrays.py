@@ -15,7 +15,8 @@ from mmm_core.data.shrinkage import learned_prior_sd
 from mmm_core.data.table import check_table, fingerprint
 from mmm_core.data.weeks import first_days, week_coordinate
 from mmm_core.errors import InputError, listed
-from mmm_core.spec.model_spec import LEARNED, ModelSpec
+from mmm_core.spec.baseline_spec import LEARNED
+from mmm_core.spec.model_spec import ModelSpec
 
 NATIONAL = "all"
 

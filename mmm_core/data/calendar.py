@@ -14,7 +14,8 @@ import pandas as pd
 
 from mmm_core.data.weeks import first_days
 from mmm_core.errors import InputError, nearest
-from mmm_core.spec.model_spec import Holidays, ModelSpec
+from mmm_core.spec.baseline_spec import Holidays
+from mmm_core.spec.model_spec import ModelSpec
 
 INTERCEPT = "intercept"
 TREND = "trend"

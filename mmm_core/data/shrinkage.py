@@ -30,7 +30,8 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 
 from mmm_core.priors import Prior
-from mmm_core.spec.model_spec import LEARNED, ModelSpec
+from mmm_core.spec.baseline_spec import LEARNED
+from mmm_core.spec.model_spec import ModelSpec
 from mmm_core.threads import one_blas_thread
 
 # Middling shapes of the media proxies: half of it carries over, half of the ceiling at a mean week.

@@ -24,7 +24,8 @@ from mmm_core.data.weeks import week_coordinate
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, outcome_name
 from mmm_core.posterior.predictor import Predictor
-from mmm_core.spec.model_spec import BASELINE, HOLIDAYS, SEASONALITY, ModelSpec
+from mmm_core.spec.baseline_spec import BASELINE, HOLIDAYS, SEASONALITY
+from mmm_core.spec.model_spec import ModelSpec
 
 KEPT = 50_000_000
 """Numbers a summary may keep (float32, 200 MB): a long and wide model is summarised from fewer, evenly spread draws."""

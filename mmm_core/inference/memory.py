@@ -23,7 +23,8 @@ from mmm_core.inference.sites import sample_sites
 from mmm_core.inference.variables import chunk_size, factorises, trace_variables
 from mmm_core.model.media import MediaLayout
 from mmm_core.model.prepare import PreparedModel
-from mmm_core.spec.model_spec import LEAST_DRAWS, ModelSpec
+from mmm_core.spec.fit_spec import LEAST_DRAWS
+from mmm_core.spec.model_spec import ModelSpec
 
 MIB = 2**20
 

@@ -32,7 +32,7 @@ from mmm_core.model.prepare import scaled_kpi
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.heavy_tails import noise_weights
 from mmm_core.posterior.predictor import Predictor
-from mmm_core.spec.model_spec import BASELINE
+from mmm_core.spec.baseline_spec import BASELINE
 
 
 def base_draws(tree: xr.DataTree | Posterior, draws: int = 2000) -> xr.DataArray:

@@ -14,7 +14,8 @@ from typing import Any
 import yaml
 
 from mmm_core.data.arrays import HOLIDAY_PRIOR_SD, TERM_PRIOR_SD
-from mmm_core.spec.model_spec import LEARNED, ModelSpec, parse_spec
+from mmm_core.spec.baseline_spec import LEARNED
+from mmm_core.spec.model_spec import ModelSpec, parse_spec
 
 ORDERS = (0, 1, 2, 4, 8)
 """Harmonics of a season with priors too wide to matter that are tried; it grows with its order."""

@@ -1,4 +1,4 @@
-"""What a model is: the Pydantic types behind `models/<name>.yaml`, and how a file becomes one.
+"""What a model is: the Pydantic type behind `models/<name>.yaml`, and how a file becomes one; its parts are beside.
 
 Everything a user may write is a field here; the JSON Schema and docs/model-spec.md follow from these types. A key that
 nothing knows is refused with the nearest known one, and a key of the specification that this version does not fit yet
@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from mmm_core.errors import SpecError, nearest, on_one_line, shortened
 from mmm_core.inputs import name_of
 from mmm_core.json_text import dumps
-from mmm_core.priors import Prior
+from mmm_core.spec.baseline_spec import BASELINE, HOLIDAYS, SEASONALITY, Baseline
 from mmm_core.spec.budget_spec import DEFAULT, Budget
 from mmm_core.spec.calibration_spec import Calibration
 from mmm_core.spec.currency import with_one_currency
@@ -25,22 +25,19 @@ from mmm_core.spec.data_health_spec import DataHealth
 from mmm_core.spec.experiments_spec import Experiments
 from mmm_core.spec.extensions import load_extensions
 from mmm_core.spec.faults import explained
+from mmm_core.spec.fit_spec import Fit
+from mmm_core.spec.kpi_spec import Geo, Kpi, StudentT, Time
 from mmm_core.spec.long_term_spec import LongTermRule
 from mmm_core.spec.margin import Margin, refuse_more_than_revenue, with_one_margin
-from mmm_core.spec.media_spec import Channel, Media, Organic, Positive, Strict, as_prior
-from mmm_core.spec.names import Column, Component, Day, FilterValue, refuse_names_alike
+from mmm_core.spec.media_spec import Channel, Media, Organic, Strict
+from mmm_core.spec.names import Column, Component, FilterValue, refuse_names_alike
 from mmm_core.spec.promotion_spec import Promotion
 from mmm_core.spec.readiness_spec import Readiness
 from mmm_core.spec.reconciliation_spec import ReconciliationRule
 from mmm_core.spec.review_spec import Review
 from mmm_core.spec.scenarios_spec import Scenarios
+from mmm_core.spec.treatment_spec import Treatment
 from mmm_core.spec.yaml_file import read_yaml, written_yaml
-
-LEARNED = "learned"
-"""In `baseline.shrinkage`: the table says how far the terms of a group may move the KPI."""
-
-BASELINE, SEASONALITY, HOLIDAYS = "baseline", "seasonality", "holidays"
-"""Parts of the baseline, as components of the outcome beside channels, controls, treatments, events and steps."""
 
 # `media.defaults` is read, but where the channels took it over.
 NOT_READ_BY_A_FIT: Any = {
@@ -55,190 +52,6 @@ LONGEST_LINE, MOST_LINES = 600, 40
 
 # Keys of the specification that this version refuses by name, with what to write instead.
 NOT_YET: dict[str, str] = {}
-
-
-class Kpi(Strict):
-    """The outcome: revenue itself, or units with a column that says what one is worth."""
-
-    column: Column
-    revenue_per_unit: Column | None = None
-    kind: Literal["revenue", "non_revenue"] = Field(
-        default="revenue",
-        description="non_revenue: units nobody can price; effects are then in units, priors common to all channels",
-    )
-    scale: Literal["level", "log"] = Field(
-        default="level", description="log: effects multiply instead of adding up"
-    )
-    gaps: Literal["refuse", "leave_out"] = Field(
-        default="refuse",
-        description="weeks without a KPI: refuse the table, or leave them out of the likelihood",
-    )
-
-
-class Time(Strict):
-    """The week column, what its dates mark, and the window: from the week that holds one day to that of another."""
-
-    column: Column = "week_start"
-    marks: Literal["start", "end"] = Field(
-        default="start",
-        description="start: a date is the first day of its week; end: it is the last, as in resampled tables",
-    )
-    from_: Day | None = Field(default=None, alias="from")
-    to: Day | None = None
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Time:
-        if self.from_ and self.to and self.from_ >= self.to:
-            raise ValueError(f"from {self.from_} is not before to {self.to}")
-        return self
-
-
-class Geo(Strict):
-    """A panel of geos; media and KPI are modelled per head where a population column is named."""
-
-    column: Column = "geo"
-    pooling: Literal["partial", "complete", "none"] = "partial"
-    effects: Literal["normal", "lognormal"] = Field(
-        default="normal",
-        description="distribution of a channel's effect over geos; normal ones are integrated out, which is faster",
-    )
-    spread: Positive = Field(
-        default=as_prior(gamma=[2, 10]),
-        description="sd over geos of a channel's effect, relative to its mean",
-    )
-    population: Column | None = Field(
-        default=None,
-        description="column of people, above 0 in every week; that of the last week counts, and may drift by 5 %",
-    )
-
-
-class Seasonality(Strict):
-    """Fourier terms: `order` pairs of sine and cosine with `period` in weeks."""
-
-    period: float = Field(default=52.18, gt=2)
-    order: int = Field(default=2, ge=0, le=26)
-
-
-class Holidays(Strict):
-    """Public holidays of a country as named events, from the `holidays` package."""
-
-    country: str = Field(description="ISO code such as US, GB, DE")
-    subdivision: str | None = Field(default=None, description="state or province, such as CA")
-    names: tuple[str, ...] = Field(default=(), description="only these; every public holiday where empty")
-    window: tuple[int, int] = Field(
-        default=(0, 0), description="weeks before and after that have an effect of their own"
-    )
-
-    @field_validator("window")
-    @classmethod
-    def _around(cls, window: tuple[int, int]) -> tuple[int, int]:
-        if not -8 <= window[0] <= 0 <= window[1] <= 8:
-            raise ValueError(f"window [{window[0]}, {window[1]}] must hold 0 and reach 8 weeks at most")
-        return window
-
-
-Scale = Literal["learned"] | Annotated[float, Field(gt=0, strict=True)]
-
-
-class Shrinkage(Strict):
-    """Prior sd of the baseline's coefficients in standard deviations of the noise: learned from the table, or stated.
-
-    A learned scale is that of the whole group; a harmonic's falls with its number as the table says, and a control may
-    have one of its own.
-    """
-
-    seasonality: Scale = "learned"
-    controls: Scale = "learned"
-    holidays: Scale = 2.0
-
-
-class Baseline(Strict):
-    """What would have sold without media: level, slope, seasonality, holidays, events, steps."""
-
-    level: Literal["random_walk", "linear", "constant"] = "random_walk"
-    level_sd: Positive = Field(
-        default=as_prior(halfnormal=[0.1]),
-        description="weekly step of the level, in robust standard deviations of the KPI",
-    )
-    slope: Literal["none", "constant", "random_walk"] = Field(
-        default="none", description="drift of a random-walk level: none, constant, or moving itself"
-    )
-    slope_sd: Positive = Field(
-        default=as_prior(halfnormal=[0.005]),
-        description="weekly step of a random-walk slope, in robust standard deviations of the KPI a week",
-    )
-    seasonality: Seasonality = Seasonality()
-    holidays: Holidays | None = None
-    events: dict[Component, list[Day]] = Field(
-        default={}, description="named weeks with an effect of their own"
-    )
-    steps: dict[Component, Day] = Field(
-        default={}, description="named changes of level that stay, from a date on"
-    )
-    shrinkage: Shrinkage = Shrinkage()
-
-    @model_validator(mode="after")
-    def _slope_of_a_walk(self) -> Baseline:
-        if self.slope != "none" and self.level != "random_walk":
-            raise ValueError(f"a slope belongs to `level: random_walk`; `level: {self.level}` has its own")
-        return self
-
-
-class TreatmentPrior(Strict):
-    """What is believed of a treatment's effect; it may have either sign."""
-
-    contribution: Prior | None = Field(
-        default=None, description="share of the modelled weeks' outcome, against the baseline value"
-    )
-    coefficient: Prior | None = Field(
-        default=None,
-        description="robust standard deviations of the KPI per head, for one standard deviation of the column",
-    )
-
-    @model_validator(mode="after")
-    def _one(self) -> TreatmentPrior:
-        if (self.contribution is None) == (self.coefficient is None):
-            raise ValueError("state exactly one of contribution, coefficient")
-        return self
-
-
-class Treatment(Strict):
-    """A lever that is not media, such as price or promotion; its effect is against a baseline value."""
-
-    column: Column
-    baseline: Literal["min", "max", "mean", "zero"] | float = Field(
-        default="min", description="value that would have been without the treatment"
-    )
-    prior: TreatmentPrior | None = Field(default=None, description="too wide to matter where not stated")
-
-
-class StudentT(Strict):
-    """Noise with heavy tails, so that outlier weeks weigh little."""
-
-    kind: Literal["student_t"] = "student_t"
-    nu: Positive = Field(default=Prior.model_validate(4.0), description="degrees of freedom")
-
-
-LEAST_DRAWS, MOST_DRAWS = 100, 100_000
-"""Iterations a chain that a model may ask for. No figure is better for more; a slip of the pen would never end."""
-
-
-class Fit(Strict):
-    """How the posterior is computed."""
-
-    engine: Literal["numpyro", "laplace", "advi", "pymc", "meridian", "ridge"] = "numpyro"
-    chains: int = Field(default=4, ge=1, le=64)
-    warmup: int = Field(default=400, ge=LEAST_DRAWS, le=MOST_DRAWS)
-    draws: int = Field(default=1000, ge=LEAST_DRAWS, le=MOST_DRAWS)
-    seed: int = Field(default=7, ge=0, lt=2**32)
-    target_accept: float = Field(default=0.8, gt=0.5, lt=1)
-    precision: Literal["auto", "float64", "float32"] = Field(
-        default="auto", description="auto: float64 on a CPU, float32 on a GPU"
-    )
-    layout: Literal["auto", "devices", "vectorized"] = Field(
-        default="auto",
-        description="devices: chains on devices of their own, auto on a CPU; vectorized: all in one, auto on a GPU",
-    )
 
 
 class ModelSpec(Strict):

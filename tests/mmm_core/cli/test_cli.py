@@ -15,7 +15,8 @@ from mmm_core.data.table import check_table, read_table
 from mmm_core.long_term.waves import read_waves
 from mmm_core.posterior.integrity import DIGEST
 from mmm_core.posterior.schema import FORMAT, load_posterior, save_posterior
-from mmm_core.spec.model_spec import Time, load_spec, parse_spec
+from mmm_core.spec.kpi_spec import Time
+from mmm_core.spec.model_spec import load_spec, parse_spec
 from tests.mmm_core.cli.command import mmm, mmm_process, read_json
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 

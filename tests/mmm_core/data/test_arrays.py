@@ -9,7 +9,8 @@ from mmm_core.data.calendar import dated_values, holiday_terms
 from mmm_core.data.plan import read_plan
 from mmm_core.errors import InputError
 from mmm_core.model.media import MediaModel, MediaParameters
-from mmm_core.spec.model_spec import Holidays, parse_spec
+from mmm_core.spec.baseline_spec import Holidays
+from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import FAMILY, SPEC, family_spec, panel_spec, weekly_table
 
 

@@ -9,8 +9,9 @@ import yaml
 from pydantic import Field
 
 from mmm_core.errors import SpecError
+from mmm_core.spec.fit_spec import Fit
 from mmm_core.spec.media_spec import Channel, Media
-from mmm_core.spec.model_spec import Fit, ModelSpec, json_schema, load_spec, parse_spec
+from mmm_core.spec.model_spec import ModelSpec, json_schema, load_spec, parse_spec
 from mmm_core.transforms.adstock import ADSTOCKS
 from tests.mmm_core.spec.minimal import MINIMAL, as_json, changed
 
