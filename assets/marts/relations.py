@@ -89,6 +89,9 @@ class Relations:
         }
         relations[node["relation_name"]] = self._of(node)
         sql = self.compiled.joinpath("compiled", node["package_name"], node["original_file_path"]).read_text()
+        if node["config"]["materialized"] == "incremental":
+            # Its SQL names what is new, which is another each time.
+            sql = str(self._built.dagster_dbt_translator.get_code_version(node))
         basis = dumps([sql, relations, version("dagster-dbt"), version("sqlglot")], sort_keys=True)
         digest = hashlib.sha256(basis.encode()).hexdigest()
         entry = self._known.get(node["unique_id"])

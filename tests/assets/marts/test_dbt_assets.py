@@ -180,12 +180,15 @@ def test_tables_carry_row_counts_columns_and_lineage(built_warehouse):
 
 
 @pytest.mark.slow
-def test_kept_lineage_is_taken_while_it_holds_and_made_again_when_damaged(built_warehouse, tmp_path):
+def test_kept_lineage_is_taken_while_it_holds_and_made_again_when_damaged(
+    built_warehouse, tmp_path, monkeypatch
+):
     """The SQL a build compiled is laid where the next one would have it; only its lineage is asked for."""
-    unique_id = "model.carryover.dim_channel"
-    node = project.manifest()["nodes"][unique_id]
-    sql = tmp_path.joinpath("compiled", node["package_name"], node["original_file_path"])
+    unique_id, incremental = "model.carryover.dim_channel", "model.carryover.int_campaign_weekly"
+    nodes = (project.manifest()["nodes"][name] for name in (unique_id, incremental))
+    sql, weeks = (tmp_path.joinpath("compiled", n["package_name"], n["original_file_path"]) for n in nodes)
     sql.parent.mkdir(parents=True)
+    weeks.parent.mkdir(parents=True)
     sql.write_text("select channel, label from staging.channels")
     built = SimpleNamespace(
         manifest=project.manifest(),
@@ -194,9 +197,9 @@ def test_kept_lineage_is_taken_while_it_holds_and_made_again_when_damaged(built_
         project=project.dbt_project(),
     )
 
-    def lineage() -> dict:
+    def lineage(model: str = unique_id) -> dict:
         relations = Relations(built_warehouse.warehouse, built, tmp_path)
-        found = relations.metadata(unique_id)["dagster/column_lineage"].deps_by_column
+        found = relations.metadata(model)["dagster/column_lineage"].deps_by_column
         relations.keep_lineage()
         return found
 
@@ -209,6 +212,14 @@ def test_kept_lineage_is_taken_while_it_holds_and_made_again_when_damaged(built_
     assert [dep.column_name for dep in lineage()["label"]] == ["else"]  # taken as kept
     sql.write_text("select channel, label from staging.channels where true")
     assert lineage() == first
+
+    weeks.write_text("select source, week_start from intermediate.int_media_weeks")
+    first = lineage(incremental)
+    weeks.write_text(
+        "select source, week_start from intermediate.int_media_weeks where week_start > '2025-01-01'"
+    )
+    monkeypatch.setattr(Relations, "_parsed", lambda *_: pytest.fail("parsed again for other weeks"))
+    assert lineage(incremental) == first
 
 
 @pytest.mark.slow
