@@ -170,6 +170,16 @@ def score_forecasts(results: ResultStore, *weeks: str) -> None:
     versions.point(SELECTED, results.keep("backtest", SELECTED, scored))
 
 
+def decide_promotion(results: ResultStore, *gates: str) -> None:
+    """What came of the same vintage's promotion, stored as `champion` stores it."""
+    held = pd.DataFrame({"gate": gates}).assign(
+        question="is it better?", passed=True, figure=1.0, message="it is", outcome="promoted", accepted_by=None,
+        accepted_why=None, posterior_version="p", model_version="1",
+    )  # fmt: skip
+    versions = results.versions("promotion")
+    versions.point(SELECTED, results.keep("promotion", SELECTED, held))
+
+
 def rows(path, tables=None) -> dict[str, list]:
     with duckdb.connect(path, read_only=True) as connection:
         names = tables or [
@@ -196,11 +206,12 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
     compare_sources(results, "tv", "search", "meta", "tiktok", "ooh")
     look_over(results, *"abcdefgh")
     score_forecasts(results, *(f"2026-{month:02}-02" for month in range(1, 11)))
+    decide_promotion(results, "crps", "coverage", "roi")
     assert platform.run(dbt_reporting, published_marts).success
     published = tmp_path / "published" / "current" / "marts.duckdb"
     before = rows(published)
-    # lift tests, specifications, experiments, reconciled channels, vintages (6, or 7 with a review), findings, scored
-    # forecasts, returns
+    # lift tests, specifications and gates, experiments, reconciled channels, vintages (6, or 7 with a review),
+    # findings, scored forecasts, returns
     assert {len(found) for found in before.values()} == {2, 3, 4, 5, 6, 7, 8, 10, 12}
 
     shutil.copyfile(
