@@ -446,5 +446,6 @@ ADDED_LATER: dict[str, tuple[str, ...]] = {
     "response_curves": ("last_week",),
     "budget_allocation": ("note", "horizon"),
     "budget_scenarios": ("long_term", "horizon"),
+    "experiment_plan": ("horizon",),
 }
 """Columns that results of earlier versions lack: null there."""

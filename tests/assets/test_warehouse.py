@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 import pytest
 
-from assets.resources.results import RESULT_TABLES
+from assets.resources.results import ADDED_LATER, RESULT_TABLES
 from assets.resources.warehouse import Warehouse, WarehouseDamaged, WarehouseLocked
 from mmm_core.errors import InputError
 
@@ -172,6 +172,17 @@ def test_a_failure_half_way_changes_nothing(warehouse):
 def test_rows_that_do_not_fit_are_refused(warehouse, tables, message):
     with pytest.raises(InputError, match=message):
         warehouse.replace_results(tables, "us", WEEK)
+
+
+def test_a_column_that_is_new_is_declared_as_one_that_earlier_versions_lack():
+    """Else a warehouse of before stays without it, and every build of the reporting marts fails there."""
+    lines = (Path(__file__).parent / "result_columns.txt").read_text().splitlines()
+    made_with = dict(line.split(": ") for line in lines if not line.startswith("#"))
+    now = {
+        table: " ".join(name for name in columns if name not in ADDED_LATER.get(table, ()))
+        for table, columns in RESULT_TABLES.items()
+    }
+    assert now == made_with
 
 
 def test_results_of_an_earlier_version_lack_columns_that_are_null_then(warehouse):
