@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from assets.allocation.answer import read_answer
+from assets.allocation.long_term_of import long_term_of
 from assets.models import load_model
+from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import ResultStore
 from assets.resources.tracking import registered_name
 from assets.stage import Stage
@@ -24,6 +26,7 @@ def findings(
     tree: "DataTree",
     tables: "Mapping[str, pd.DataFrame]",
     results: ResultStore,
+    long_terms: LongTermStore,
     changed: "Change | None",
 ) -> "Findings":
     """The findings of a vintage.
@@ -48,6 +51,7 @@ def findings(
             "what the budget answers is not kept, or of another table: materialize budget_allocation",
             allow_retries=False,
         )
+    counted = spec.budget.model_copy(update={"horizon": recommendation.horizon})
     long_term = tables["long_term"] if len(tables["long_term"]) else None
     tests = results.read("lift_evidence", run.vintage)
     reported: dict[str, Any] = {**tables, "long_term": long_term, "evidence": tests}
@@ -57,7 +61,7 @@ def findings(
         roi=tables["roi"],
         curves=tables["curves"],
         backing=backing_of(posterior),
-        right=chances(posterior, recommendation, spec),
+        right=chances(posterior, recommendation, spec, long_term_of(run.vintage, counted, long_terms)),
         gates=tables["readiness"],
         review=tables["review"],
         tests=tests,

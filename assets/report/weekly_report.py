@@ -10,6 +10,7 @@ from assets.report.changed import changed
 from assets.report.collected import findings
 from assets.report.kept_change import keep_change
 from assets.resources.fitting import FitProcess
+from assets.resources.long_term_stores import LongTermStore
 from assets.resources.report_store import ReportStore
 from assets.resources.stores import EvidenceStore, PosteriorStore, ResultStore, VintageStore
 from assets.resources.tracking import Tracking
@@ -56,6 +57,7 @@ def weekly_report(
     posteriors: dg.ResourceParam[PosteriorStore],
     results: dg.ResourceParam[ResultStore],
     reports: dg.ResourceParam[ReportStore],
+    long_terms: dg.ResourceParam[LongTermStore],
     fit_process: FitProcess,
     tracking: Tracking,
 ) -> dg.MaterializeResult:
@@ -74,7 +76,7 @@ def weekly_report(
         "long_term": total_roi,
     }
     with stage(context, tracking, posteriors) as run:
-        found = findings(run, mmm_posterior, tables, results, since)
+        found = findings(run, mmm_posterior, tables, results, long_terms, since)
         written = texts(found)
         version = reports.save(vintage, written)
         keep_change(run, results, mmm_posterior, since)

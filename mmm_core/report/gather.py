@@ -104,7 +104,7 @@ def findings_of(
         roi=returns,
         curves=curves,
         backing=backing_of(posterior),
-        right=chances(posterior, recommendation, spec),
+        right=chances(posterior, recommendation, spec, long_term),
         long_term=None if long_term is None else long_term.roi(),
         gates=gates,
         review=tables["review"],
@@ -130,12 +130,22 @@ def compared(changed: Change | None) -> dict[str, Any] | None:
     }
 
 
-def chances(posterior: Posterior, recommendation: Recommendation, spec: ModelSpec) -> dict[str, float]:
-    """The chance of each move that it is right; none of a plan that is made for the long term as well."""
-    if recommendation.horizon != "short":
+def chances(
+    posterior: Posterior,
+    recommendation: Recommendation,
+    spec: ModelSpec,
+    long_term: LongTerm | None = None,
+) -> dict[str, float]:
+    """The chance of each move that it is right, in what the plan counts; none where that is no longer known.
+
+    Args:
+        long_term: of this posterior, for a plan that is made for the long term as well.
+    """
+    if recommendation.horizon == "long" and long_term is None:
         return {}
-    budget = spec.budget.model_copy(update={"weeks": recommendation.weeks})
-    return probability_right(posterior, recommendation.channels, budget, spec.profit_margin)
+    counted = {"weeks": recommendation.weeks, "horizon": recommendation.horizon}
+    budget = spec.budget.model_copy(update=counted)
+    return probability_right(posterior, recommendation.channels, budget, spec.profit_margin, long_term)
 
 
 def scenarios_of(

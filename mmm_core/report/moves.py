@@ -8,6 +8,8 @@ comes from, or goes to, the purse, and the return to beat is 1 / margin, or 0 fo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,23 +20,31 @@ from mmm_core.budget.response import cell_outcomes
 from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.budget_spec import Budget
 
+if TYPE_CHECKING:
+    from mmm_core.long_term.stage import LongTerm
+
 STILL = 1e-3
 """A change of less than this share of a channel's spend is none."""
 
 
 def probability_right(
-    posterior: Posterior, channels: pd.DataFrame, budget: Budget, margin: float | None
+    posterior: Posterior,
+    channels: pd.DataFrame,
+    budget: Budget,
+    margin: float | None,
+    long_term: LongTerm | None = None,
 ) -> dict[str, float]:
     """By channel whose spend moves, the posterior probability that the move is right.
 
     Args:
         channels: current_spend and recommended_spend of each channel; those without history are passed over.
-        budget: that the plan answers, in the short term.
+        budget: that the plan answers.
         margin: money that a unit of the outcome leaves before media; None for units that nobody prices.
+        long_term: of this posterior, for a budget with `horizon: long`.
     """
     spend = channels.set_index("channel")
     with jax.enable_x64(True):
-        response, curves = channel_curves(posterior, budget)
+        response, curves = channel_curves(posterior, budget, long_term)
         known = [name for name in response.channels if name in spend.index]
         place = [response.channels.index(name) for name in known]
         current = response.current.copy()

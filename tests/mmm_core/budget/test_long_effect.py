@@ -3,13 +3,16 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
 from mmm_core.budget.allocation import allocate
 from mmm_core.budget.decide import decide
-from mmm_core.budget.question import question
-from mmm_core.budget.response import enclose
+from mmm_core.budget.question import channel_curves, question
+from mmm_core.budget.response import cell_outcomes, enclose
 from mmm_core.errors import InputError, SpecError
+from mmm_core.posterior.handle import Posterior
+from mmm_core.report.moves import probability_right
 from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.budget.long_terms import long_term_of
@@ -52,6 +55,25 @@ def test_money_moves_to_what_pays_in_the_long_term_and_the_answer_says_what_it_c
     assert by_brand.gap < 1e-3
     assert (plain.horizon, by_brand.horizon) == ("short", "long")
     assert any("by way of the brand within 10 weeks (tv 3.00)" in line for line in by_brand.words)
+
+
+def test_the_chance_that_a_move_is_right_holds_the_long_term(tree):
+    """The brand is given what search brings more in the short term, and a little more in seven draws of ten."""
+    read = Posterior.of(tree)
+    with jax.enable_x64(True):
+        response, curves = channel_curves(read, Budget(**LAST_6))
+        tv, search = (response.channels.index(name) for name in ("tv", "search"))
+        planned = response.current.copy()
+        planned[tv] *= 1.2
+        planned[search] -= planned[tv] - response.current[tv]
+        outcome = np.asarray(cell_outcomes(curves, jnp.asarray(np.stack([response.current, planned]))))
+    gained = (outcome[1] - outcome[0]) / (planned - response.current)
+    apart = gained[:, search] - gained[:, tv] + np.where(np.arange(10) < 7, 0.01, -0.01)
+    plan = pd.DataFrame({"channel": response.channels, "recommended_spend": planned})
+    brand = long_term_of(tree, {"tv": apart / PERIOD}, kept=0.5)
+    found = probability_right(read, plan, asked(), None, brand)
+    assert found == pytest.approx({"tv": 0.7, "search": 0.7})
+    assert probability_right(read, plan, Budget(**LAST_6), None) != pytest.approx(found)
 
 
 def test_the_marginal_return_holds_the_long_term(tree):
