@@ -82,16 +82,9 @@ def _points(repeated: float, planned: float, lower: float, upper: float) -> np.n
     usual = repeated * np.array(MULTIPLIERS)
     end = max(usual[-1], upper)
     beyond = np.linspace(usual[-1], end, BEYOND + 1 if end > usual[-1] else 1)[1:]
+    wanted = [0.0, end, planned, lower, upper, *usual, *beyond]  # the plan's own goes before those beside it
     kept: list[float] = []
-    for point in (
-        0.0,
-        end,
-        planned,
-        lower,
-        upper,
-        *usual,
-        *beyond,
-    ):  # the plan's own goes before those beside it
+    for point in wanted:
         if not kept or np.abs(np.array(kept) - point).min() > APART * end:
             kept.append(float(point))
     return np.sort(kept)

@@ -8,7 +8,7 @@ currency of the table.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -32,6 +32,8 @@ from mmm_core.spec.currency import another_currency
 
 if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
+
+Priced = TypeVar("Priced", Curves, Flight)
 
 
 @dataclass(frozen=True)
@@ -295,8 +297,8 @@ def _curves(budget: Budget, response: SpendResponse, rise: np.ndarray, seed: int
 
 
 def _with_long_effect(
-    curves: Any, long: LongEffect, cells: tuple[Cell, ...], channels: tuple[str, ...]
-) -> Any:
+    curves: Priced, long: LongEffect, cells: tuple[Cell, ...], channels: tuple[str, ...]
+) -> Priced:
     """The curves, or the flight, with the long-term effect of each cell's channel; new channels have none."""
     none = np.zeros(len(long.per_spend))
     columns = [

@@ -7,10 +7,10 @@
 all in units of the outcome. The decision is that of `mmm allocate`, and outcome is what its budget counts: with
 `horizon: long` what comes by way of the brand as well, of the plans and of the experiment's own spend. The experiment
 itself measures the short term; what it says of the rest it says through the draws, where the two go together. A unit
-of spend is priced at what one more unit of
-that decision's total would bring, which is what is lost where the experiment takes it from the budget; or at 1 / margin
-where `experiments: {margin: ...}` says what the outcome is worth in money. A cost below 0 means that spending so
-is better than the plan, whatever the experiment finds: that is the budget's gain, and no merit of the experiment.
+of spend is priced at what one more unit of that decision's total would bring, which is what is lost where the
+experiment takes it from the budget; or at 1 / margin where `experiments: {margin: ...}` says what the outcome is worth
+in money. A cost below 0 means that spending so is better than the plan, whatever the experiment finds: that is the
+budget's gain, and no merit of the experiment.
 """
 
 from __future__ import annotations

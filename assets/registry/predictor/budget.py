@@ -31,7 +31,8 @@ class Budget(PythonModel):
     and q95, and what is the whole plan's and stands in every row: value, bound (no plan within the constraints has
     more), gap, horizon, left_out. Channels that are not asked keep their bounds. Curves end, and a bound beyond the end
     is refused, as is a total that the bounds do not allow. `left_out` names the keys of the model's own question that
-    are no part of this answer, such as groups, a goal or a risk; "" where it is the same question.
+    are no part of this answer, such as a goal or a risk; "" where it is the same question. Groups and what is all or
+    nothing hold.
     """
 
     def load_context(self, context):

@@ -20,16 +20,31 @@ weeks as (
     group by by_currency.week_start
 ),
 
+campaigns as (
+    select
+        source,
+        account,
+        booking,
+        campaign_type,
+        network,
+        week_start,
+        currency,
+        min(unmapped_because) as unmapped_because,
+        {{ added_up('spend_local') }} as spend_local
+    from {{ ref('int_media_activity') }}
+    where unmapped_because is not null
+    group by source, account, booking, campaign_type, network, week_start, currency
+),
+
 converted as (
     select
-        activity.*,
-        {{ at_rate('activity.spend_local', 'activity.currency') }} as spend
-    from {{ ref('int_media_activity') }} as activity
+        campaigns.*,
+        {{ at_rate('campaigns.spend_local', 'campaigns.currency') }} as spend
+    from campaigns
     left join {{ ref('int_exchange_rates') }} as rates
         on
-            activity.currency = rates.currency
-            and activity.week_start = rates.week_start
-    where activity.unmapped_because is not null
+            campaigns.currency = rates.currency
+            and campaigns.week_start = rates.week_start
 )
 
 select
@@ -39,7 +54,7 @@ select
     coalesce(converted.campaign_type, '') as campaign_type,
     coalesce(converted.network, '') as network,
     converted.week_start,
-    any_value(converted.unmapped_because) as unmapped_because,
+    min(converted.unmapped_because) as unmapped_because,
     cast(sum(converted.spend order by converted.currency) as double) as spend,
     cast(
         sum(converted.spend order by converted.currency) / nullif(any_value(weeks.spend), 0)
