@@ -6,7 +6,7 @@ import pandas as pd
 
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.page import Block, Paragraph, Section, Table
-from mmm_core.report.words import between, counted, money, plain, probability
+from mmm_core.report.words import between, counted, money, plain, plural, probability
 from mmm_core.scenarios.rows import FOLLOWED, PLAN, SWEEP
 
 WRITTEN = 3
@@ -64,7 +64,8 @@ def _plans(found: Findings, plans: pd.DataFrame, most: int) -> list[Block]:
         f"Gains are over the plan \u2018{reference}\u2019, with what carries over after the horizon{more}."
     )
     if len(plans) > most:
-        words += f" {len(plans) - most} more plans gain less."
+        left = len(plans) - most
+        words += f" {plural(left, 'more plan')} {'gains' if left == 1 else 'gain'} less."
     return [
         Table(f"Plans held against {reference}", columns, tuple(rows), frozenset({0, 1})),
         Paragraph(words),

@@ -13,6 +13,7 @@ from mmm_core.report import returns
 from mmm_core.report.checks import figures_off
 from mmm_core.report.contents import page
 from mmm_core.report.layout import SHEET, sheets
+from mmm_core.report.scenarios import scenarios_section
 from mmm_core.report.texts import texts
 from tests.mmm_core.report import made_up
 from tests.mmm_core.report.browser import chromium, needs_chromium, printed_sheets
@@ -128,6 +129,12 @@ def test_scenarios_are_held_against_the_current_plan():
         "Gain in profit"
         in texts(made_up.findings(6, scenarios=made_up.scenarios(3, profit=True)))["report.md"]
     )
+
+
+@pytest.mark.parametrize(("plans", "words"), [(4, "1 more plan gains less."), (5, "2 more plans gain less.")])
+def test_plans_that_are_left_out_are_counted(plans, words):
+    section = scenarios_section(made_up.findings(6, scenarios=made_up.scenarios(plans)), 3)
+    assert section.blocks[-1].text.endswith(words)
 
 
 def test_the_current_and_the_recommended_plan_alone_are_no_section_of_scenarios():
