@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp, ndtr
 
-from mmm_core.reconciliation.density import Curve, Density
+from mmm_core.reconciliation.density import KERNELS_OUT, Cells, Density
 from mmm_core.spec.reconciliation_spec import AttributionBias
 
 POINTS = 241
@@ -40,6 +40,41 @@ class Claimed:
 
     roi: float
     error: float
+
+
+@dataclass(frozen=True)
+class ClaimLikelihood:
+    """What a claim says of a return, were the bias common to all channels each of some points.
+
+    Attributes:
+        peaks: logarithm of the return that it stands for, (mu,). mass: of each point, adding up to 1, (mu,).
+        error: standard error of that logarithm.
+    """
+
+    peaks: np.ndarray
+    mass: np.ndarray
+    error: float
+
+    def log_density(self, cells: Cells) -> np.ndarray:
+        """Log likelihood (point,), none of returns of 0 and below; a peak too narrow for the grid as `Cells` says."""
+        positive = cells.values > 0
+        if not positive.any():
+            return np.full(len(cells.values), -np.inf)
+        inside = np.where(positive, cells.values, 1.0)
+        peaks = self.peaks[:, None]
+        at = np.clip(np.exp(peaks), inside[positive].min(), inside[positive].max())
+        error, box = cells.widened(self.error, np.minimum(cells.width_at(at) / at, 1.0))
+        half = np.maximum(np.log1p(cells.width / (2 * inside)) - self.error, 0.0)
+        missed = np.maximum(np.abs(peaks - np.log(inside)) - half, 0.0) / error
+        height = -np.log(error + box / np.sqrt(2 * np.pi))
+        log = logsumexp(-0.5 * missed**2 + height, axis=0, b=self.mass[:, None])
+        return np.asarray(np.where(positive, log, -np.inf))
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Between which returns nearly all of its mass lies."""
+        out = KERNELS_OUT * self.error
+        return float(np.exp(self.peaks.min() - out)), float(np.exp(self.peaks.max() + out))
 
 
 @dataclass(frozen=True)
@@ -67,18 +102,10 @@ class Bias:
         """Standard deviation of a channel's log bias: of the common one, and its own."""
         return float(np.sqrt(self.mass @ (self.common - self.mean) ** 2 + self.spread**2))
 
-    def curve(self, claimed: Claimed) -> Curve:
-        """Log likelihood of returns, given what is claimed."""
-
-        def log_density(values: np.ndarray, step: np.ndarray) -> np.ndarray:
-            positive = values > 0
-            inside = np.where(positive, values, 1.0)
-            error = np.maximum(np.hypot(self.spread, claimed.error), step / inside)
-            missed = (np.log(claimed.roi) - np.log(inside) - self.common[:, None]) / error
-            log = logsumexp(-0.5 * missed**2 - np.log(error), axis=0, b=self.mass[:, None])
-            return np.asarray(np.where(positive, log, -np.inf))
-
-        return log_density
+    def likelihood(self, claimed: Claimed) -> ClaimLikelihood:
+        """What a claim says of the channel's return."""
+        peaks = np.log(claimed.roi) - self.common
+        return ClaimLikelihood(peaks, self.mass, float(np.hypot(self.spread, claimed.error)))
 
     def below(self, claimed: Claimed, returns: np.ndarray) -> np.ndarray:
         """Chance that a claim would be below this one, had the channel returned each of some returns."""

@@ -8,8 +8,9 @@ is done for the logarithm, so that no mass leaks below zero. No shape is assumed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.special import logsumexp
@@ -20,6 +21,7 @@ from mmm_core.evidence.result_noise import ResultNoise
 POINTS = 801
 PASSES = 40
 TAIL = 1e-7  # mass that a pass may leave outside on each side
+MARGIN = 8  # cells that the next pass's grid keeps beyond those
 KERNELS_OUT = 8.0  # bandwidths and errors that a grid reaches beyond the outermost centre
 LEVEL = 0.9
 NORMAL = ResultNoise(None)
@@ -59,6 +61,40 @@ class Density:
 
 
 @dataclass(frozen=True)
+class Cells:
+    """A grid as cells that leave nothing out.
+
+    A likelihood narrower than a cell counts in the cell where its peak lies, as much as it weighs, and nowhere else: it
+    is taken at the best value of each cell. One whose peak lies beyond the grid, as that of a negative result beyond
+    returns above 0, stays as narrow as it is.
+
+    Attributes:
+        values: of the points, increasing, (point,). width: of the cell of each, (point,).
+    """
+
+    values: np.ndarray
+    width: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Cells:
+        """Around the points of a grid."""
+        return cls(values, np.gradient(values))
+
+    def width_at(self, value: np.ndarray) -> np.ndarray:
+        """Width of cells near some values; near the end of the grid for those beyond it."""
+        return np.asarray(np.interp(value, self.values, self.width))
+
+    @staticmethod
+    def widened(error: float, width: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The error that a likelihood has, 0 not among them, and by how much more than it a cell is wide.
+
+        Args:
+            error: its standard error. width: of the cell of its peak, in the same unit.
+        """
+        return np.maximum(error, np.maximum(1e-9 * width, 1e-300)), np.maximum(width - 2 * error, 0.0)
+
+
+@dataclass(frozen=True)
 class LiftLikelihood:
     """What a lift test says of a channel's return, draw by draw of everything else.
 
@@ -78,12 +114,17 @@ class LiftLikelihood:
     per_return: np.ndarray
     noise: ResultNoise = NORMAL
 
-    def log_density(self, values: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """Log likelihood (draw, point), constants left out. A peak narrower than the grid is widened to its step."""
+    def log_density(self, cells: Cells) -> np.ndarray:
+        """Log likelihood (draw, point), constants left out; a peak too narrow for the grid as `Cells` says."""
         slope = self.per_return[:, None]
-        error = np.maximum(self.error, np.abs(slope) * step)
-        missed = (self.measured - self.others[:, None] - slope * values) / error
-        return self.noise.log_density(missed) - np.log(error)
+        brought = (self.measured - self.others)[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            peaks = np.nan_to_num(brought / slope)
+        error, box = cells.widened(self.error, np.abs(slope) * cells.width_at(peaks))
+        half = np.maximum(np.abs(slope) * (cells.width / 2) - self.error, 0.0)
+        missed = np.maximum(np.abs(brought - slope * cells.values) - half, 0.0)
+        top = np.exp(self.noise.log_density(np.zeros(1)))
+        return self.noise.log_density(missed / error) - np.log(error + top * box)
 
     @property
     def returns(self) -> np.ndarray:
@@ -103,8 +144,17 @@ class LiftLikelihood:
         return float((self.returns - out).min()), float((self.returns + out).max())
 
 
-Curve = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Log likelihood (point,) of returns, given the step of the grid at each."""
+class Likelihood(Protocol):
+    """What a source other than the posterior says of a return."""
+
+    def log_density(self, cells: Cells) -> np.ndarray:
+        """Log likelihood of returns, (draw, point) or the same at every draw (point,), constants left out."""
+        ...
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Between which returns nearly all of its mass lies."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -145,30 +195,26 @@ class Kernels:
         return float(np.log(value)) if self.log and value > 0 else (-np.inf if self.log else value)
 
 
-def fused(prior: Kernels, tests: Sequence[LiftLikelihood] = (), curve: Curve | None = None) -> Density:
-    """What tests and another likelihood make of the draws, by quadrature; without either, the draws smoothed.
+def fused(prior: Kernels, likelihoods: Sequence[Likelihood] = ()) -> Density:
+    """What other sources make of the draws, by quadrature; without any, the draws smoothed.
 
     The grid is drawn in on where the mass lies until it is as fine as it can be used; the answer has no chance in it.
     """
-    low, high = _reach(prior, tests)
-    if curve is not None and not prior.log and high <= 0:
-        high = high - low  # a claim is of a return above 0, however far below the model has it
+    low, high = _reach(prior, likelihoods)
     z = mass = np.empty(0)
     for _ in range(PASSES):
         z = np.linspace(low, high, POINTS)
         step = z[1] - z[0]
         values = prior.value(z)
-        steps = values * step if prior.log else np.full(POINTS, step)
+        cells = Cells.of(values)
         log = prior.log_density(z, step)
-        for test in tests:
-            log = log + test.log_density(values, steps)
+        for likelihood in likelihoods:
+            log = log + likelihood.log_density(cells)
         total = logsumexp(log, axis=0)
-        if curve is not None:
-            total = total + curve(values, steps)
         mass = np.exp(total - total.max())
         mass /= mass.sum()
         inside = np.flatnonzero((np.cumsum(mass) > TAIL) & (np.cumsum(mass[::-1])[::-1] > TAIL))
-        first, last = max(inside[0] - 2, 0), min(inside[-1] + 2, POINTS - 1)
+        first, last = max(inside[0] - MARGIN, 0), min(inside[-1] + MARGIN, POINTS - 1)
         if last - first > POINTS // 2:
             break
         low, high = z[first], z[last]
@@ -177,15 +223,15 @@ def fused(prior: Kernels, tests: Sequence[LiftLikelihood] = (), curve: Curve | N
     return Density(prior.value(z), mass)
 
 
-def _reach(prior: Kernels, tests: Sequence[LiftLikelihood]) -> tuple[float, float]:
-    """Ends of the first grid: all of the prior, and what tests measured where it lies beyond."""
+def _reach(prior: Kernels, likelihoods: Sequence[Likelihood]) -> tuple[float, float]:
+    """Ends of the first grid: all of the prior, and what other sources say where it lies beyond."""
     low, high = (
         prior.centres.min() - KERNELS_OUT * prior.width,
         prior.centres.max() + KERNELS_OUT * prior.width,
     )
     span = high - low
-    for test in tests:
-        near, far = (prior.z(end) for end in test.reach)
+    for likelihood in likelihoods:
+        near, far = (prior.z(end) for end in likelihood.reach)
         # beyond ten spans the prior has no say left that a float could hold
         low, high = min(low, max(near, low - 10 * span)), max(high, min(far, high + 10 * span))
     return float(low), float(high)

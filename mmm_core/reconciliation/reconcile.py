@@ -218,7 +218,7 @@ def _channels(
         answer = known[channel]
         if claim is not None and bias is not None:
             sources["attribution"] = bias.corrected(claim), bias.error(claim, known[channel].mean)
-            answer = fused(priors[channel], new[channel], bias.curve(claim))
+            answer = fused(priors[channel], [*new[channel], bias.likelihood(claim)])
         tests = tested.get(channel, ())
         pairs = tuple(pairs_of(channel, draws, tests, claim, bias))
         found.append(
