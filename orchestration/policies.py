@@ -25,12 +25,22 @@ FRESH_ON_MONDAY = {"model_table", "mmm_posterior", "budget_allocation", "weekly_
 SOURCES_DIFFER = dg.AutomationCondition.any_deps_updated().replace(
     "newly_updated", dg.AutomationCondition.data_version_changed()
 )
+# They follow their SQL too, and that of the views they read: after an upgrade or an edit what was changed is built,
+# with what reads it, and nothing else. A build that ended since the last look may have been of the SQL of before.
+SQL_CHANGED = (
+    dg.AutomationCondition.code_version_changed()
+    | dg.AutomationCondition.any_deps_match(dg.AutomationCondition.code_version_changed())
+)  # fmt: skip
+SQL_DIFFERS = SQL_CHANGED.since(dg.AutomationCondition.newly_requested() & ~SQL_CHANGED)
 FOLLOW_SOURCES = (
-    dg.AutomationCondition.eager()
-    .without(~dg.AutomationCondition.any_deps_missing())
-    .replace("any_deps_updated", SOURCES_DIFFER)
-    .with_label("follow_sources")
-)
+    dg.AutomationCondition.in_latest_time_window()
+    & (
+        (dg.AutomationCondition.newly_missing() | SOURCES_DIFFER).since_last_handled()
+        | SQL_DIFFERS.with_label("sql_differs")
+    )
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+).with_label("follow_sources")
 
 # What is reported of models follows at set minutes: `make refresh` reports by itself as soon as it is done, and a
 # daemon that looks in between would build the same once more.

@@ -107,7 +107,7 @@ marts_follow_sources = dg.AutomationConditionSensorDefinition(
     target=dg.AssetSelection.all(),
     default_status=RUNNING,
     minimum_interval_seconds=30,
-    description="Rebuilds marts whose sources' content changed, and reporting marts whose published results did.",
+    description="Rebuilds marts whose sources' content or own SQL changed, and what is reported of new results.",
 )
 
 ALL = [
