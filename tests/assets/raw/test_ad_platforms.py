@@ -17,16 +17,10 @@ import duckdb
 import pandas as pd
 import pytest
 
-from assets.raw import files
 from assets.raw.connector import connector
 from assets.resources.settings import REPOSITORY
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not hasattr(files, "named"), reason="files are not read by other names of a column yet"
-    ),
-]
+pytestmark = pytest.mark.slow
 
 EXPORTS = REPOSITORY.parent / "shared" / "data" / "connector_exports"
 TEMPLATES_FROM = "2026-01-01"
