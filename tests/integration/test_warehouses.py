@@ -171,6 +171,31 @@ def test_late_and_restated_rows_come_as_a_later_export_and_deleted_ones_go(shop)
     assert len([path for path in kept if "fetched-" in path.name]) == 1  # as it was first seen
 
 
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Auckland", "America/Los_Angeles"])
+def test_days_of_moments_begin_where_the_database_lets_them(shop, zone):
+    """A `timestamptz` of midnight is of another day in UTC, in which its day must neither be missed nor land again."""
+    shop.do(f"""
+        alter table shop.daily alter day type timestamptz using day::timestamp at time zone '{zone}';
+        alter role analyst set timezone to '{zone}';
+    """)
+    try:
+        first = shop.fetch()
+        assert (first.note.fault, first.landing.rows) == ("", DAYS)
+        second = shop.fetch()
+        assert (second.landing.rows, second.landing.retired) == (0, 0)
+        earliest = f"(date '{LAST}' - 28)::timestamp at time zone '{zone}'"  # of those asked for again
+        shop.do(f"""
+            insert into shop.daily
+            select max(day) + interval '1 day', 'us', 'all', 7, 1, 0, 0, 1, 'USD' from shop.daily;
+            delete from shop.daily where day in ({earliest}, {earliest} - interval '1 day');
+        """)
+        third = shop.fetch()
+        assert (third.landing.rows, third.landing.retired) == (1, 1)
+        assert len(shop.rows()) == DAYS  # less the day that went, and the one before it was not looked at
+    finally:
+        shop.do("alter role analyst reset timezone")
+
+
 def test_weeks_that_lost_rows_say_how_much(shop, monkeypatch):
     monday = LAST - dt.timedelta(days=LAST.weekday() + 14)
     lost = f"delete from shop.daily where day between date '{monday}' and date '{monday}' + 7"

@@ -41,7 +41,7 @@ class Piece:
 
     Attributes:
         rows: the contract's columns, and no other.
-        start: the first day or cursor that was asked for; None where all were.
+        start: the first day or cursor that counts; None where all do.
         after: the last day or cursor of the piece before; None of the first.
         last: the last of this piece; None where it has no rows, or they have no order.
         ends: no piece follows.
@@ -141,6 +141,9 @@ def pieces(connection: "sa.Connection", table: TableOrigin, last: str | None) ->
     cutter = _Cutter(asked.group)
     after = None
     for rows in result.partitions(BATCH):
+        rows = asked.counting(rows)
+        if not rows:
+            continue
         cells = list(zip(*rows, strict=True))
         made = [make(values) for make, values in zip(makers, cells, strict=True)]
         groups = made.pop() if asked.by else []
@@ -183,14 +186,26 @@ class Asked:
     Attributes:
         written: by the contract's name, the database's.
         by: the column that rows are ordered by; "" for a whole table.
-        start: its first value that is asked for; None for all.
+        start: the first day or cursor that counts; None for all.
+        from_value: the first value of `by` that the query asks for; None for all.
         group: what rows that belong together have in common, of a value of `by`.
     """
 
     written: Mapping[str, str]
     by: str = ""
     start: Value | None = None
+    from_value: Value | None = None
     group: Callable[[Value], Value] = lambda value: value
+
+    def counting(self, rows: "Sequence[sa.Row[Any]]") -> "Sequence[sa.Row[Any]]":
+        """Those of a query's rows that are of the first day or a later one.
+
+        A day of moments begins when the database's session says so, up to 14 hours from midnight UTC, and the query is
+        asked before anybody knows: it asks from a day earlier.
+        """
+        if self.start == self.from_value:
+            return rows
+        return [row for row in rows if row[-1] is None or self.group(row[-1]) >= self.start]
 
     @classmethod
     def of(
@@ -221,10 +236,11 @@ class Asked:
             first = dt.date.fromisoformat(table.since) if table.since else None
             start = dt.date.fromisoformat(last[:10]) - dt.timedelta(days=back) if last else first
             start = max(start, first) if start and first else start
-            if start and isinstance(kind, sa.DateTime):
-                zone = dt.UTC if kind.timezone else None
-                start = dt.datetime.combine(start, dt.time(), zone)
-            return cls(written, by, start, _day if table.incremental == "partition" else lambda value: value)
+            if table.incremental == "partition":
+                early = start - dt.timedelta(days=1) if start and isinstance(kind, sa.DateTime) else start
+                return cls(written, by, start, _first_of(early, kind), _day)
+            begin = _first_of(start, kind)
+            return cls(written, by, begin, begin)
         if table.incremental == "partition":
             raise NotFetched(
                 f"{table.place}: column {by} is {kind!r}, neither a day nor a moment: cast it in a view, or say "
@@ -239,7 +255,16 @@ class Asked:
                 f"{table.place}: the cursor {by} is {kind!r}, which has no order: choose another"
             )
         start = None if last is None else last if isinstance(kind, sa.String) else int(Decimal(last))
-        return cls(written, by, start)
+        return cls(written, by, start, start)
+
+
+def _first_of(day: dt.date | None, kind: "sa.types.TypeEngine") -> Value | None:
+    """The first value that a column has of a day, which is UTC's where it has a zone."""
+    import sqlalchemy as sa
+
+    if day is None or not isinstance(kind, sa.DateTime):
+        return day
+    return dt.datetime.combine(day, dt.time(), dt.UTC if kind.timezone else None)
 
 
 def query(table: TableOrigin, asked: Asked) -> "sa.Select[Any]":
@@ -258,7 +283,7 @@ def query(table: TableOrigin, asked: Asked) -> "sa.Select[Any]":
         return sa.select(*columns)
     by = source.c[asked.by]
     found = sa.select(*columns, by.label(BY)).order_by(by)
-    return found if asked.start is None else found.where(by >= asked.start)
+    return found if asked.from_value is None else found.where(by >= asked.from_value)
 
 
 def _parts(place: str) -> tuple[str | None, str]:

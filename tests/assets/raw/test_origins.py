@@ -128,8 +128,16 @@ def test_the_first_fetch_begins_where_the_file_says_and_a_later_one_no_earlier()
     assert sql.Asked.of(*given(), last=None).start == dt.date(2024, 1, 1)
     assert sql.Asked.of(*given(), last="2024-01-20").start == dt.date(2024, 1, 1)
     assert sql.Asked.of(*given(), last="2024-03-01").start == dt.date(2024, 1, 26)
-    moment = {**KINDS, "date": sa.DateTime(timezone=True)}
-    assert sql.Asked.of(*given()[:2], moment, last=None).start == dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize("zone", [None, dt.UTC])
+def test_days_of_moments_are_asked_for_from_a_day_earlier_and_begin_where_they_begin(zone):
+    """In a zone east of UTC the first day begins before midnight UTC; what is earlier than that day is passed over."""
+    kinds = {**KINDS, "date": sa.DateTime(timezone=zone is not None)}
+    found = sql.Asked.of(*given()[:2], kinds, last="2024-03-01")
+    assert (found.start, found.from_value) == (dt.date(2024, 1, 26), dt.datetime(2024, 1, 25, tzinfo=zone))
+    assert sql.Asked.of(*given(), last="2024-03-01").from_value == dt.date(2024, 1, 26)
+    assert sql.Asked.of(*given()[:2], kinds, last=None).start == dt.date(2024, 1, 1)
 
 
 def given():
