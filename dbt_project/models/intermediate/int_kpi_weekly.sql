@@ -14,7 +14,7 @@ weekly as (
         {{ week_start('activity_date') }} as week_start,
         currency,
         sum(cast(value as decimal(18, 6))) as value,
-        count(distinct activity_date) as days
+        bit_or({{ weekday_bit('activity_date') }}) as weekdays
     from kpis
     where kpi is not null  -- an amount that is none, such as a cancelled order's
     group by market, geo, kpi, {{ week_start('activity_date') }}, currency
@@ -27,7 +27,7 @@ converted as (
         weekly.kpi,
         weekly.week_start,
         weekly.currency,
-        weekly.days,
+        weekly.weekdays,
         case
             when weekly.currency is null then cast(weekly.value as double)
             else {{ at_rate('weekly.value', 'weekly.currency') }}
@@ -45,6 +45,6 @@ select
     kpi,
     week_start,
     case when count(value) = count(*) then sum(value order by currency) end as value,
-    cast(max(days) as bigint) as days_reported
+    cast(bit_count(bit_or(weekdays)) as bigint) as days_reported  -- in whatever currency each day was
 from converted
 group by market, geo, kpi, week_start
