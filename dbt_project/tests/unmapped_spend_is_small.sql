@@ -1,12 +1,14 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_unmapped_spend'}}}) }}
 -- Weeks in which more of the spend is unmapped than `unmapped_share` of sources.yaml allows: whatever is fitted on them
--- would take the rest for all there was.
+-- would take the rest for all there was. Spend of unknown value may be any share, so it always stops them: name its
+-- currency, or add the rate of its week.
 with weeks as (
     select
         week_start,
         sum(spend) as spend,
         sum(share_of_week) as share_of_week,
         count(*) <> count(spend) as is_unknown,
+        min(campaign) filter (where spend is null) as unknown_campaign,
         arg_max(campaign, spend) as largest
     from {{ ref('fct_unmapped_spend') }}
     group by week_start
@@ -16,6 +18,7 @@ select
     week_start,
     spend,
     round(100 * share_of_week, 2) as percent_of_week,
-    largest as largest_campaign
+    largest as largest_campaign,
+    unknown_campaign as campaign_of_unknown_value
 from weeks
 where is_unknown or share_of_week > {{ var('unmapped_share') }}

@@ -119,6 +119,9 @@ def test_gaps_are_told_and_left_to_the_model(new_platform):
     platform = small_world(new_platform)
     whole = (DAYS < "2024-12-16") | (DAYS >= "2024-12-23")
     platform.land("google_ads/campaign_stats/a.csv", google(days=DAYS[whole]))
+    for name, currency in {"b": "EUR", "c": None}.items():  # nothing is spent, so that no rate is asked for
+        nothing = google(currency=currency, days=DAYS[whole]).assign(customer_id=name, cost_micros=0)
+        platform.land(f"google_ads/campaign_stats/{name}.csv", nothing)
     platform.land("shopify/daily_orders/a.csv", orders(DAYS[(DAYS != "2024-12-11") & (DAYS < "2025-01-09")]))
     result = platform.run(landing_tables, dbt_marts)
     assert result.success
@@ -130,11 +133,14 @@ def test_gaps_are_told_and_left_to_the_model(new_platform):
     }
     assert "| us | search | 2024-12-16 |" in rows_of(found["media_was_delivered"])
     assert "| us | all | revenue | 2024-12-09 | 6 |" in rows_of(found["kpi_weeks_are_complete"])
-    table = platform.query("select week_start, revenue, search_spend from marts.mmm_model_table order by all")
+    table = platform.query(
+        "select week_start, revenue, search_spend, search_clicks from marts.mmm_model_table order by all"
+    )
     assert table["week_start"].dt.strftime("%m-%d").tolist() == ["12-02", "12-09", "12-16", "12-23", "12-30"]
     assert table["revenue"].isna().tolist() == [False, True, False, False, False]
     assert table["search_spend"].isna().tolist() == [False, False, True, False, False]
     assert table["search_spend"].iloc[0] == 14
+    assert table["search_clicks"].iloc[0] == 3 * 3 * 7  # of all three
 
 
 TAMPERED = {

@@ -72,7 +72,7 @@ converted as (
         weekly.attribution_window,
         sum(weekly.conversions) as conversions,
         case
-            when count(*) = count(*) filter (weekly.currency = '{{ var("currency") }}' or rates.rate is not null)
+            when count({{ at_rate('weekly.revenue', 'weekly.currency') }}) = count(*)
                 then
                     sum(
                         {{ at_rate('weekly.revenue', 'weekly.currency') }}

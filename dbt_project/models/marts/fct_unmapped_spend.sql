@@ -55,9 +55,14 @@ select
     coalesce(converted.network, '') as network,
     converted.week_start,
     min(converted.unmapped_because) as unmapped_because,
-    cast(sum(converted.spend order by converted.currency) as double) as spend,
+    -- a part of unknown value makes the whole unknown, not smaller
     cast(
-        sum(converted.spend order by converted.currency) / nullif(any_value(weeks.spend), 0)
+        case when count(converted.spend) = count(*) then sum(converted.spend order by converted.currency) end
+        as double
+    ) as spend,
+    cast(
+        case when count(converted.spend) = count(*) then sum(converted.spend order by converted.currency) end
+        / nullif(any_value(weeks.spend), 0)
         as double
     ) as share_of_week
 from converted
