@@ -58,8 +58,9 @@ def load_model(model: str) -> "ModelSpec":
     """The validated specification of a model.
 
     Raises:
-        SpecError: the file is refused, or says it is another model. Whatever else goes wrong in reading it, an
-            extension included, is one too: what is wrong with one model stops no other.
+        SpecError: the file is refused, says it is another model, or takes a mart's money for another currency. Whatever
+            else goes wrong in reading it, an extension included, is one too: what is wrong with one model stops no
+            other.
     """
     from mmm_core.errors import SpecError, shortened
     from mmm_core.spec.model_spec import load_spec
@@ -76,6 +77,8 @@ def load_model(model: str) -> "ModelSpec":
         raise SpecError(
             f"{spec_path(model)}: it says `model: {spec.model}`; the file must be named {spec.model}.yaml"
         )
+    if fault := _other_currency(spec):
+        raise SpecError(f"{spec_path(model)}: {fault}")
     for answer in (*ANSWERS, LONG_TERM):
         other = model.removesuffix(f"_{answer}")
         if other != model and other in model_names():
@@ -84,6 +87,22 @@ def load_model(model: str) -> "ModelSpec":
                 "give this model another name"
             )
     return spec
+
+
+def _other_currency(spec: "ModelSpec") -> str:
+    """What is wrong with the currency of a model: that of a mart is the marts' own. "" where nothing is."""
+    from assets.model_inputs.mart import WEEKLY_TABLES
+    from assets.raw.sources import sources
+    from assets.resources.settings import sources_file
+
+    stated, own = spec.calibration.rule.currency, sources().currency
+    if spec.table.startswith(WEEKLY_TABLES) or stated == own:
+        return ""
+    return (
+        f"calibration.rule.currency is {stated}, and amounts of its table, mart {spec.table}, are in {own} (`currency` "
+        f"of {sources_file()}): write `calibration: {{rule: {{currency: {own}}}}}`, and state the model's amounts in "
+        f"{own}"
+    )
 
 
 MODELS = dg.StaticPartitionsDefinition(model_names())

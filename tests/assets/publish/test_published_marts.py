@@ -58,7 +58,7 @@ def test_columns_are_documented_in_the_copy(small):
     with duckdb.connect(small.published / "marts.duckdb", read_only=True) as copy:
         comments = dict(copy.execute("select column_name, comment from duckdb_columns()").fetchall())
     assert comments["channel"] == "Media channel, a key of dim_channel."
-    assert "one dollar of spend" in comments["roi"]
+    assert "one unit of money spent" in comments["roi"]
 
 
 def test_a_table_that_is_gone_leaves_the_copy_once_that_is_accepted(small):

@@ -24,7 +24,7 @@ renamed as (
         spend_with,
         spend_without,
         weekly_spend_without,
-        coalesce(currency, 'USD') as currency,
+        coalesce(currency, '{{ var("currency") }}') as currency,
         source as measured_by,
         reported_date,
         pre_period_error,
