@@ -64,6 +64,34 @@ def test_the_least_spend_for_an_outcome_is_that_of_the_plan_that_brings_it(tree,
     assert weekly.certificate.stopped_early == ""
 
 
+def test_little_outcome_needs_little_spend_where_channels_may_have_none(tree, now):
+    # a price that buys little is many times the slope where everything is spent
+    share = 0.05
+    target, wide = share * now.current_outcome, {"default": (0.0, 3.0)}
+    weekly = found(tree, goal={"outcome": target}, bounds=wide)
+    assert weekly.recommended_outcome == pytest.approx(target, rel=1e-6)
+    assert weekly.total < share * weekly.current_total
+    assert weekly.certificate.gap < 0.01
+    less = found(tree, total=0.97 * weekly.total, bounds=wide)
+    assert less.recommended_outcome < target
+
+
+def test_where_curves_are_s_shaped_no_smaller_total_reaches_the_outcome(now):
+    # bursts that no price leads to: the totals below the plan are tried as well
+    steep, wide = posterior(draws=5, slope=3.0), {"default": (0.0, 2.0)}
+    target = 0.3 * now.current_outcome
+    weekly = found(steep, goal={"outcome": target}, bounds=wide)
+    assert weekly.recommended_outcome == pytest.approx(target, rel=1e-6)
+    assert 0.7 * weekly.total < weekly.certificate.bound < weekly.total
+    assert found(steep, total=0.97 * weekly.total, bounds=wide).recommended_outcome < target
+
+
+def test_an_outcome_that_the_least_spend_brings_needs_no_more_than_that(tree, now):
+    weekly = found(tree, goal={"outcome": 0.01 * now.current_outcome})
+    assert weekly.total == pytest.approx(weekly.channels["lower"].sum(), rel=1e-6)
+    assert weekly.certificate.gap < 1e-6
+
+
 def test_a_return_is_kept_with_more_outcome_than_by_channel(tree, now):
     target = 1.1 * now.recommended_outcome / now.total
     weekly, by_channel = found(tree, goal={"roi": target}), found(tree, by="channel", goal={"roi": target})
