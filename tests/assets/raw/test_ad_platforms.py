@@ -323,7 +323,11 @@ def test_what_nobody_mapped_is_shown_and_valued(query):
     in_dollars, in_can = export("tiktok_ads/campaign_report_hourly")["SPEND"][:2]
     assert by_source.sum()["tiktok_ads"] == pytest.approx(in_dollars + CANADIAN * in_can)
     assert by_source.count()["tiktok_ads"] == 2
-    assert by_source.count()["meta_ads"] == by_source.count()["x_ads"] == 0  # no currency, so no value
+    assert by_source.count()["x_ads"] == 0  # no currency, so no value
+    valued = shown[(shown["source"] == "meta_ads") & shown["spend"].notna()]
+    assert (
+        valued[["account", "spend"]].values.tolist() == [["unknown", 0.0]] * 2
+    )  # conversions alone: nothing was spent
     assert "amazon_ads" not in set(shown["source"])
 
 
