@@ -11,7 +11,8 @@ from assets.raw.sources import sources, used_sources
 def variables() -> dict[str, Any]:
     """Values of the variables that `dbt_project.yml` declares.
 
-    `gives` says which sources have a staging model of each kind, `amounts` whose sums are followed from the files on.
+    `gives` says which sources have a staging model of each kind, `amounts` whose sums are followed from the files on,
+    `silence` what weeks without rows of each source of media mean.
     """
     contracts = [contract for source in used_sources() for contract in connector(source).contracts]
     calendar = sources().retail_calendar
@@ -22,6 +23,10 @@ def variables() -> dict[str, Any]:
     return {
         "sources": used_sources(),
         "gives": kinds,
+        "silence": [
+            {"source": name, "means": sources().used[name].silence or connector(name).silence}
+            for name in kinds["media"]
+        ],
         "amounts": [
             {
                 "table": contract.name,

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 WEEKLY_TABLES = "weekly_tables/"
 WEEKLY_MART = "fct_weekly_tables"
 
+NULL_SPEND = (
+    "In a mart spend is null in weeks without rows of a source, unless sources.yaml says of it that these are 0 "
+    "(`silence: zero`, see docs/connectors.md, weeks without rows), and where an exchange rate is missing."
+)
+
 
 def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.DataFrame":
     """The rows of the model's mart up to the as-of week, and the columns and rows its YAML asks for.
@@ -85,6 +90,25 @@ def mart_name(spec: "ModelSpec") -> str:
     if spec.table.startswith(WEEKLY_TABLES):
         return f"table {spec.table.removeprefix(WEEKLY_TABLES)} of mart marts.{WEEKLY_MART}"
     return f"mart marts.{spec.table}"
+
+
+def checked_table(table: "pd.DataFrame", spec: "ModelSpec") -> "pd.DataFrame":
+    """The table as the fit reads it.
+
+    Raises:
+        InputError: as `mmm_core.data.table.check_table`; where spend of a mart is null, with why that may be.
+    """
+    from mmm_core.data.contract import MISSING
+    from mmm_core.data.table import check_table
+
+    try:
+        return check_table(table, spec, source=mart_name(spec))
+    except InputError as error:
+        spend = [getattr(channel, "spend", channel.media_column) for channel in spec.channel_specs]
+        of_marts = not spec.table.startswith(WEEKLY_TABLES)
+        if of_marts and any(f"column {column}: {MISSING}" in str(error) for column in spend):
+            raise InputError(f"{error}\n{NULL_SPEND}") from None
+        raise
 
 
 def _mart(warehouse: Warehouse, spec: "ModelSpec") -> "pd.DataFrame":

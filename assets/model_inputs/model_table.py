@@ -8,7 +8,7 @@ from pydantic import Field
 from assets.code import code_version
 from assets.metadata import preview, table_metadata
 from assets.model_inputs.as_known import table_as_known
-from assets.model_inputs.mart import WEEKLY_MART, mart_name
+from assets.model_inputs.mart import WEEKLY_MART, checked_table
 from assets.models import files_passed_over, load_model, model_names, vintage_of
 from assets.resources.stores import VintageStore
 from assets.resources.tracking import Tracking
@@ -63,13 +63,13 @@ def model_table(
 ) -> dg.MaterializeResult:
     import pandas as pd
 
-    from mmm_core.data.table import check_table, fingerprint
+    from mmm_core.data.table import fingerprint
     from mmm_core.data.weeks import first_days
 
     vintage = vintage_of(context.partition_key)
     spec = load_model(vintage.model)
     table, origin = table_as_known(warehouse, vintages, spec, vintage, config.as_known_today)
-    checked = check_table(table, spec, source=mart_name(spec))
+    checked = checked_table(table, spec)
     version = fingerprint(checked)
     weeks = checked[spec.time.column]
     last_begins = first_days(pd.DatetimeIndex([weeks.max()]), spec)[0].date()

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from assets.raw.contract import Column, Contract, Period
+from assets.raw.contract import Column, Contract, Period, Silence
 from assets.raw.kinds import CURRENCIES, KINDS
 from mmm_core.errors import InputError, nearest
 
@@ -65,6 +65,7 @@ class _Table(_Keys):
 
 class _Connector(_Keys):
     title: str
+    silence: Silence = "unknown"
     tables: Mapping[str, _Table] = Field(min_length=1)
 
 
@@ -75,11 +76,13 @@ class Connector:
     Attributes:
         source: its name: of its folder, of the landing folder, of its dbt staging folder.
         title: its name for people.
+        silence: what weeks without rows of its media mean, unless `sources.yaml` says another.
     """
 
     source: str
     title: str
     contracts: tuple[Contract, ...]
+    silence: Silence = "unknown"
 
     @property
     def folder(self) -> Path:
@@ -117,7 +120,8 @@ def read_connector(source: str, keys: Any) -> Connector:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise InputError(f"connector {source}: {faults}") from None
-    return Connector(source, read.title, tuple(_contract(source, read, name) for name in read.tables))
+    contracts = tuple(_contract(source, read, name) for name in read.tables)
+    return Connector(source, read.title, contracts, read.silence)
 
 
 def _contract(source: str, read: _Connector, name: str) -> Contract:

@@ -21,6 +21,10 @@ BadRows = Literal["refuse", "quarantine"]
 """What becomes of a file with rows that break their contract: `refuse` takes nothing of it, `quarantine` takes its good
 rows and sets the others aside."""
 
+Silence = Literal["unknown", "between", "zero"]
+"""What weeks mean in which a source of media has no row of a market: nobody knows what was spent; nothing was `between`
+its first and last week with rows, as outside of flights; or nothing was at any time."""
+
 BAD_SHARE = 0.05
 """The share of a file's rows that may be set aside, where `sources.yaml` says no other."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 
-from assets.raw.contract import BAD_SHARE, BadRows
+from assets.raw.contract import BAD_SHARE, BadRows, Silence
 from assets.raw.retail_calendar import RetailCalendar, read_retail_calendar
 from assets.resources.settings import sources_file
 from mmm_core.errors import InputError, nearest
@@ -33,6 +33,7 @@ class Source:
         origin: where its rows come from; `from` in the YAML: `landing`, or the kind of what they are fetched from.
         bad_rows: what becomes of a file with rows that break their contract.
         bad_share: with a larger share of its rows at fault a file is refused whole, whatever `bad_rows` says.
+        silence: what weeks without rows of its media mean; None: what its connector says.
         fetched: from where they are fetched; None where they land.
     """
 
@@ -40,6 +41,7 @@ class Source:
     origin: str = LANDING
     bad_rows: BadRows = "refuse"
     bad_share: float = BAD_SHARE
+    silence: Silence | None = None
     fetched: "Origin | None" = None
 
 
@@ -135,6 +137,8 @@ def _source(name: str, entry: Any, where: str) -> Source:
     source = Source(name, **stated, fetched=fetched)
     if source.bad_rows not in get_args(BadRows):
         raise InputError(f"{where}.bad_rows: {source.bad_rows!r} is none of: {', '.join(get_args(BadRows))}")
+    if source.silence is not None and source.silence not in get_args(Silence):
+        raise InputError(f"{where}.silence: {source.silence!r} is none of: {', '.join(get_args(Silence))}")
     if not _is_share(source.bad_share):
         raise InputError(f"{where}.bad_share: {source.bad_share!r} is no share from 0 to 1")
     return source

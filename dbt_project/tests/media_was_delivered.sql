@@ -1,5 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_media_weekly'}}}, severity='warn') }}
--- Weeks in which a source delivered nothing to a market: export them again, or land a row with spend 0.
+-- Weeks in which a source delivered nothing to a market: export them again; or, where it rested, say
+-- so in sources.yaml: `silence: zero`.
 select
     market,
     channel,

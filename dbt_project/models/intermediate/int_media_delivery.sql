@@ -83,7 +83,12 @@ select
     spine.week_start,
     count(days.activity_date) as days_delivered,
     count(*) as days_usual,
-    max(spine.last_day) as last_day
+    max(spine.last_day) as last_day,
+    count(days.activity_date) = 0
+    and (
+        spine.source in {{ silent_sources(['zero']) }}
+        or (spine.source in {{ silent_sources(['between']) }} and max(spine.last_day) > spine.week_start)
+    ) as is_rest
 from spine
 left join days
     on

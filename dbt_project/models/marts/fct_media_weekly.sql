@@ -1,7 +1,9 @@
 -- Dense over weeks, so that nothing downstream has to guess what an absent row means:
 --   reported     the sources of the channel have rows
---   partial      they have, on fewer days of the week than usual, or not all of them: spend as far as it was delivered
---   no_activity  they delivered the market's week, without this geo or channel: spend 0
+--   partial      an account of the channel has rows on fewer days of the week than usual, or a source of it has none:
+--                spend as far as it was delivered, 0 where nothing was
+--   no_activity  they delivered the market's week, without this geo or channel: spend 0; or they are silent, and
+--                sources.yaml says that this is no spend
 --   missing      they delivered nothing for the market's week: spend unknown
 with calendar as (
     select * from {{ ref('int_calendar_weeks') }}
@@ -37,13 +39,34 @@ deliveries as (
     from spend
 ),
 
-partial_weeks as (
+spans as (
+    select
+        market,
+        source,
+        min(week_start) as first_week,
+        max(week_start) as last_week
+    from deliveries
+    group by market, source
+),
+
+accounts_of_channel as (
     select distinct
         market,
         source,
-        week_start
-    from {{ ref('int_media_delivery') }}
-    where days_delivered < days_usual
+        account,
+        channel
+    from {{ ref('int_media_activity') }}
+),
+
+partial_weeks as (
+    select distinct
+        accounts_of_channel.market,
+        accounts_of_channel.source,
+        accounts_of_channel.channel,
+        delivery.week_start
+    from {{ ref('int_media_delivery') }} as delivery
+    inner join accounts_of_channel using (market, source, account)
+    where delivery.days_delivered < delivery.days_usual and not delivery.is_rest
 ),
 
 spine as (
@@ -72,13 +95,26 @@ by_source as (
         spend.clicks,
         spend.conversions,
         spend.conversion_value,
+        spend.channel is not null as has_rows,
         case
-            when spend.channel is not null and partial_weeks.source is not null then 'partial'
+            when spend.channel is null and deliveries.source is null
+                then case
+                    when spine.source in {{ silent_sources(['zero']) }} then 'no_activity'
+                    when
+                        spine.source in {{ silent_sources(['between']) }}
+                        and spine.week_start between spans.first_week and spans.last_week
+                        then 'no_activity'
+                    else 'missing'
+                end
+            when partial_weeks.source is not null then 'partial'
             when spend.channel is not null then 'reported'
-            when deliveries.source is not null then 'no_activity'
-            else 'missing'
+            else 'no_activity'
         end as delivery
     from spine
+    inner join spans
+        on
+            spine.market = spans.market
+            and spine.source = spans.source
     left join spend
         on
             spine.market = spend.market
@@ -95,6 +131,7 @@ by_source as (
         on
             spine.market = partial_weeks.market
             and spine.source = partial_weeks.source
+            and spine.channel = partial_weeks.channel
             and spine.week_start = partial_weeks.week_start
 ),
 
@@ -111,9 +148,9 @@ labelled as (
             when bool_and(delivery = 'no_activity') then 'no_activity'
             else 'reported'
         end as delivery,
+        not bool_or(has_rows or delivery = 'missing') as is_zero,
         -- a source with rows and no amount has no exchange rate
-        case when not bool_or(delivery in ('reported', 'partial') and spend is null) then sum(spend order by source) end
-            as spend,
+        case when not bool_or(has_rows and spend is null) then sum(spend order by source) end as spend,
         sum(impressions order by source) as impressions,
         sum(clicks) as clicks,
         sum(conversions order by source) as conversions,
@@ -127,9 +164,9 @@ select
     geo,
     channel,
     week_start,
-    cast(case delivery when 'no_activity' then 0 else spend end as double) as spend,
-    cast(case delivery when 'no_activity' then 0 else impressions end as double) as impressions,
-    cast(case when delivery = 'no_activity' and channel_group = 'online' then 0 else clicks end as bigint) as clicks,
+    cast(case when is_zero then 0 else spend end as double) as spend,
+    cast(case when is_zero then 0 else impressions end as double) as impressions,
+    cast(case when is_zero and channel_group = 'online' then 0 else clicks end as bigint) as clicks,
     cast(conversions as double) as conversions,
     cast(conversion_value as double) as conversion_value,
     delivery

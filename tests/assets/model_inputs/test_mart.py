@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from assets.model_inputs.mart import read_mart
+from assets.model_inputs.mart import checked_table, read_mart
 from assets.model_inputs.model_table import reaches_as_of_week
 from assets.models import Vintage
 from assets.resources.warehouse import Warehouse
@@ -55,6 +55,19 @@ def test_a_vintage_holds_the_weeks_known_by_then_of_its_market(warehouse):
     assert list(table["week_start"]) == list(WEEKS[:4])
     assert set(table["market"]) == {"us"}
     assert list(table.columns) == ["week_start", "market", "revenue", "tv_spend"]
+
+
+def test_spend_that_is_null_is_refused_with_what_sources_yaml_may_say_of_it():
+    weeks = pd.date_range("2024-01-01", periods=60, freq="7D")
+    table = pd.DataFrame({"market": "us", "week_start": weeks, "revenue": range(60), "tv_spend": 1.0})
+    table.loc[2, "tv_spend"] = None
+    of_a_mart, of_a_file = parse_spec(SPEC), parse_spec({**SPEC, "table": "weekly_tables/shop"})
+    with pytest.raises(InputError, match=r"(?s)tv_spend: missing in weeks 2024-01-15.*`silence: zero`"):
+        checked_table(table, of_a_mart)
+    for wrong, spec in ((table, of_a_file), (table.drop(columns="revenue"), of_a_mart)):
+        with pytest.raises(InputError) as refused:
+            checked_table(wrong, spec)
+        assert "silence" not in str(refused.value)
 
 
 def test_a_weekly_table_is_made_wide_and_its_week_named_as_the_yaml_does(warehouse):

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from assets.marts.variables import variables
 from assets.raw.contract import BAD_SHARE
 from assets.raw.contracts import CONTRACTS
 from assets.raw.sources import ALWAYS, Source, read_sources, used_sources
@@ -32,6 +33,16 @@ def test_a_source_is_a_word_or_keys():
     assert kept.used["ooh"] == Source("ooh")
 
 
+def test_silence_is_what_the_file_says_and_else_what_the_connector_says(monkeypatch):
+    kept = read(
+        "sources: {tv: landing, ooh: {silence: zero}, tiktok_ads: {silence: zero}, meta_ads: landing}"
+    )
+    monkeypatch.setattr("assets.marts.variables.sources", lambda: kept)
+    monkeypatch.setattr("assets.marts.variables.used_sources", lambda: list(kept.used))
+    silence = {each["source"]: each["means"] for each in variables.__wrapped__()["silence"]}
+    assert silence == {"tv": "between", "ooh": "zero", "tiktok_ads": "zero", "meta_ads": "unknown"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -49,6 +60,10 @@ def test_a_source_is_a_word_or_keys():
         (
             "sources: {tv: {bad_rows: drop}}",
             "sources.tv.bad_rows: 'drop' is none of: refuse, quarantine",
+        ),
+        (
+            "sources: {tv: {silence: none}}",
+            "sources.tv.silence: 'none' is none of: unknown, between, zero",
         ),
         ("sources: {tv: {bad_share: 5}}", "sources.tv.bad_share: 5 is no share from 0 to 1"),
         ("unmapped_share: 3\nsources: {}", "unmapped_share: 3 is no share from 0 to 1"),
