@@ -29,16 +29,23 @@ class LaidOut:
     """A plan in weeks and geos.
 
     Attributes:
-        spend: (geo, week, channel), paid channels with a history.
+        spend: (geo, week, channel), paid channels with a history. current: the last period's, laid out alike.
         seen: (geo, media week, channel), what was spent.
         by_geo: whether geos are decided.
         more_outcome: (draw,) outcome of the plan less that of the last period's spend.
     """
 
     spend: np.ndarray
+    current: np.ndarray
     seen: np.ndarray
     by_geo: bool
     more_outcome: np.ndarray
+
+    @property
+    def cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """The last period's money and the plan's where it is decided, (geo, channel) or (week, channel) each."""
+        axis = 1 if self.by_geo else 0
+        return self.current.sum(axis=axis), self.spend.sum(axis=axis)
 
     @property
     def peaks(self) -> tuple[np.ndarray, np.ndarray]:
@@ -91,9 +98,10 @@ def laid_out(
         plan[[cell.channel in budget.new_channels for cell in asked.cells]] = 0.0
         more = asked.problem.draws(plan) - asked.problem.draws(asked.current)
     planner = Planner(posterior, budget.weeks, budget=budget)
-    media = of_cells(planner, asked, plan)
+    media, repeated = of_cells(planner, asked, plan), planner.repeated()
     return LaidOut(
         spend=np.stack([media[channel].spend for channel in posterior.spec.paid], axis=-1),
+        current=np.stack([repeated[channel].spend for channel in posterior.spec.paid], axis=-1),
         seen=posterior.data["spend"].to_numpy(),
         by_geo=budget.by == "geo",
         more_outcome=more,

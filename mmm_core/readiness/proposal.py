@@ -31,12 +31,19 @@ if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
 
 
+ROUNDING = 1e-9
+"""Share of the last period's spend below which money has not moved."""
+
+
 @dataclass(frozen=True)
 class Proposal:
     """A plan beside the last comparable period.
 
     Attributes:
         channels: paid channels; current, recommended: (channel,) spend over the horizon.
+        current_cells, recommended_cells: the same by geo or week where the plan decides them, (cell, channel); else of
+            one cell.
+        by_geo: whether cells are geos.
         seen_peak, planned_peak: (channel,) highest weekly spend over all geos, that was seen and that is planned; of
             a plan by geo, in the geo where it goes furthest.
         more_outcome: (draw,) outcome of the plan less that of the last period's spend.
@@ -47,6 +54,9 @@ class Proposal:
     channels: tuple[str, ...]
     current: np.ndarray
     recommended: np.ndarray
+    current_cells: np.ndarray
+    recommended_cells: np.ndarray
+    by_geo: bool
     seen_peak: np.ndarray
     planned_peak: np.ndarray
     more_outcome: np.ndarray
@@ -56,20 +66,39 @@ class Proposal:
 
     @property
     def moved(self) -> np.ndarray:
-        """(channel,) spend more or less than in the last period."""
-        return np.abs(self.recommended - self.current)
+        """(channel,) spend more or less than in the last period, in any geo or week that is decided."""
+        moved = np.abs(self._change).sum(axis=0)
+        return np.where(moved > ROUNDING * self.current.sum(), moved, 0.0)
+
+    @property
+    def _change(self) -> np.ndarray:
+        return self.recommended_cells - self.current_cells
 
     @property
     def moved_share(self) -> float:
         """Share of the last period's spend that is spent otherwise: what is added or taken, whichever is more."""
-        change = self.recommended - self.current
-        most = max(change.clip(min=0).sum(), -change.clip(max=0).sum())
+        most = max(self._change.clip(min=0).sum(), -self._change.clip(max=0).sum())
         return _ratio(most, self.current.sum())
 
     @property
     def channel_change(self) -> np.ndarray:
-        """(channel,) change against the last period; infinite where there was no spend and now is some."""
-        return np.array([_ratio(m, c) for m, c in zip(self.moved, self.current, strict=True)])
+        """(channel,) change against the last period; infinite where there was no spend and now is some.
+
+        Where geos are decided, in the geo where it is largest; weeks are not asked one by one, as their pauses would
+        make every change infinite.
+        """
+        before, after = (
+            (self.current_cells, self.recommended_cells)
+            if self.by_geo
+            else (self.current[None], self.recommended[None])
+        )
+        small = ROUNDING * self.current.sum()
+        return np.array(
+            [
+                max(_ratio(abs(a - b) if abs(a - b) > small else 0.0, b) for b, a in zip(*pair, strict=True))
+                for pair in zip(before.T, after.T, strict=True)
+            ]
+        )
 
     @property
     def extrapolation(self) -> np.ndarray:
@@ -115,12 +144,17 @@ def propose(
     seen, planned = weekly.max(axis=0), _peaks(response, weekly, posterior) * spend / response.unit
     more = draws[1] - draws[0]
     plan = laid_out(posterior, budget, cells, long_term)
+    before, after = response.current[None], spend[None]
     if plan is not None:
         (seen, planned), more = plan.peaks, plan.more_outcome
+        before, after = plan.cells
     return Proposal(
         channels=(*response.channels, *new_channels),
         current=np.concatenate([response.current, none]),
         recommended=every,
+        current_cells=np.pad(before, ((0, 0), (0, len(new)))),
+        recommended_cells=np.hstack([after, np.outer(np.eye(len(after))[0], new)]),
+        by_geo=plan is not None and plan.by_geo,
         seen_peak=np.concatenate([seen, none]),
         planned_peak=np.concatenate([planned, new / response.weeks]),
         more_outcome=more,

@@ -70,6 +70,23 @@ def test_money_moved_into_one_geo_is_judged_there():
     proposal = proposed(tree, budget, moved)
     of_north = table[table["geo"] == "north"]["tv_spend"]
     assert proposal.extrapolation[0] == pytest.approx(3 * of_north.tail(WEEKS).max() / of_north.max())
+    spent = of_north.tail(WEEKS).sum()
+    current = cells["current_spend"].sum()
+    np.testing.assert_allclose(proposal.channel_change, [2.0, 0.0])
+    assert proposal.moved_share == pytest.approx(2 * spent / current)
+    # the same money, from the south: no channel's sum moves, and no channel's change is hidden by that
+    south = (moved["channel"] == "tv") & (moved["geo"] == "south")
+    moved.loc[north, "recommended_spend"] = cells.loc[north, "current_spend"] * 1.8
+    moved.loc[south, "recommended_spend"] -= 0.8 * float(cells.loc[north, "current_spend"].sum())
+    proposal = proposed(tree, budget, moved)
+    np.testing.assert_allclose(proposal.recommended, proposal.current)
+    assert proposal.channel_change[0] >= 0.8
+    assert proposal.moved_share == pytest.approx(0.8 * spent / current)
+    assert proposal.moved[0] == pytest.approx(1.6 * spent)
+    failed = {each.name for each in gates(Posterior.of(tree), proposal, (), Readiness()) if not each.passed}
+    assert {"channel_change"} <= failed
+    as_before = proposed(tree, budget, cells)
+    assert as_before.moved.tolist() == [0.0, 0.0], "what rounding moves is not moved"
 
 
 def test_cells_of_another_budget_or_none_are_refused():
