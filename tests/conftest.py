@@ -13,6 +13,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long inputs take to make is no property of the code: other work may have the machine.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 _STATE = tempfile.mkdtemp(prefix="carryover-tests-")
 atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
