@@ -34,6 +34,15 @@ def orders(days=DAYS):
     )  # fmt: skip
 
 
+def television(*weeks):
+    return pd.DataFrame(
+        {
+            "invoice_id": [f"I{week}" for week in weeks], "station": "KXYZ", "market": "us", "region": "all",
+            "week_commencing": weeks, "net_cost": 100.0, "currency": "USD", "grps": 10,
+        }
+    )  # fmt: skip
+
+
 def weekly(**columns):
     return pd.DataFrame({"week_start": WEEKS.strftime("%Y-%m-%d"), "market": "us", **columns})
 
@@ -123,6 +132,8 @@ def test_gaps_are_told_and_left_to_the_model(new_platform):
         nothing = google(currency=currency, days=DAYS[whole]).assign(customer_id=name, cost_micros=0)
         platform.land(f"google_ads/campaign_stats/{name}.csv", nothing)
     platform.land("shopify/daily_orders/a.csv", orders(DAYS[(DAYS != "2024-12-11") & (DAYS < "2025-01-09")]))
+    weeks = WEEKS.strftime("%Y-%m-%d")
+    platform.land("tv/invoices/a.csv", television(*weeks, "2062-01-02"))  # a year that is mistyped
     result = platform.run(landing_tables, dbt_marts)
     assert result.success
     found = checks(result)
@@ -130,9 +141,18 @@ def test_gaps_are_told_and_left_to_the_model(new_platform):
         "media_was_delivered",
         "media_weeks_are_complete",
         "kpi_weeks_are_complete",
+        "media_weeks_have_a_kpi",
+        "dates_are_not_in_the_future",
     }
     assert "| us | search | 2024-12-16 |" in rows_of(found["media_was_delivered"])
     assert "| us | all | revenue | 2024-12-09 | 6 |" in rows_of(found["kpi_weeks_are_complete"])
+    waiting = rows_of(found["media_weeks_have_a_kpi"]).splitlines()[2:]
+    assert waiting == [
+        "| us | tv | tv | 2025-01-06 | 2025-01-06 | 1 | 100.0 |",
+        "| us | google_ads | search | 2025-01-06 | 2025-01-06 | 1 | 14.0 |",
+    ]
+    future = rows_of(found["dates_are_not_in_the_future"]).splitlines()[2:]
+    assert future == ["| media | tv | us | tv | 2062-01-02 | 2062-01-02 | 100.0 |"]
     table = platform.query(
         "select week_start, revenue, search_spend, search_clicks from marts.mmm_model_table order by all"
     )
@@ -157,6 +177,10 @@ TAMPERED = {
     ),
     "not_negative_int_campaign_weekly": (
         "update intermediate.int_campaign_weekly set lowest_spend_local = -1 where week_start = {week}"
+    ),
+    "dates_are_not_in_the_future": (
+        "insert into intermediate.int_kpi_weekly select * replace (date '2999-12-30' as week_start) "
+        "from intermediate.int_kpi_weekly limit 1"
     ),
     "media_spend_reconciles": (
         "update marts.fct_media_weekly set spend = spend + 0.02 "
