@@ -25,9 +25,12 @@ RESULTS_WRITERS = {
 } | {"belief_changes": "weekly_report", "promotion": "champion"}
 # Tables that the loader keeps beside the ledger of files.
 OF_THE_LEDGER = dict.fromkeys(
-    ["landing_days", "landing_shared_days", "landing_overruled", "landing_gone", "landing_quarantine"],
+    [
+        "landing_days", "landing_shared_days", "landing_overruled", "landing_brought", "landing_gone",
+        "landing_quarantine",
+    ],
     "landing_files",
-)
+)  # fmt: skip
 
 
 class LayerTranslator(DagsterDbtTranslator):

@@ -5,9 +5,11 @@ by the end of the week in which it was refreshed (`assets.marts.known_exports`):
 no figure that was restated since.
 """
 
-from datetime import date
+import dataclasses
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from assets.marts.data_until import data_until
 from assets.marts.known_exports import KnownExports, known_by, known_exports
 from assets.marts.marts_then import marts_then
 from assets.model_inputs.mart import has_later_weeks, read_mart
@@ -59,19 +61,21 @@ def table_as_known(
         words = (
             f"the data are those known today, as was asked for, not those known by {known.known_by:%Y-%m-%d}"
         )
-    today = read_mart(warehouse, spec, vintage)
+    today, until = read_mart(warehouse, spec, vintage), _data_until(warehouse)
     if not is_past or (not known.left_out and known.known_then):
-        return today, _origin(known, words, as_then=is_past)
+        return today, _origin(known, words, is_past, until)
     if not known.known_then and (kept := _frozen_then(vintages, spec, vintage)):
         return kept
     if not known.left_out:
-        return today, _origin(known, words, as_then=True)
+        return today, _origin(known, words, True, until)
     then = read_mart(marts_then(warehouse, known), spec, vintage)
     last_then, last_now = (_last(table, spec) for table in (then, today))
     if last_then < last_now:
         late = f"the data known by {known.known_by:%Y-%m-%d} end with the week of {last_then}: those of today are taken"
-        return today, VintageOrigin(False, f"{known.known_by:%Y-%m-%d}", as_then=False, words=late)
-    return then, _origin(known, words, as_then=True)
+        return today, VintageOrigin(
+            False, f"{known.known_by:%Y-%m-%d}", as_then=False, words=late, data_until=until
+        )
+    return then, _origin(known, words, True, _data_until(warehouse, before=known.known_by))
 
 
 def _known(warehouse: Warehouse, vintage: Vintage, is_past: bool) -> KnownExports:
@@ -79,8 +83,13 @@ def _known(warehouse: Warehouse, vintage: Vintage, is_past: bool) -> KnownExport
         return known_exports(connection, vintage.week, is_past)
 
 
-def _origin(known: KnownExports, words: str, as_then: bool) -> VintageOrigin:
-    return VintageOrigin(known.known_then, f"{known.known_by:%Y-%m-%d}", as_then, words, known.key)
+def _data_until(warehouse: Warehouse, before: datetime | None = None) -> str:
+    with warehouse.connect(read_only=True) as connection:
+        return data_until(connection, before)
+
+
+def _origin(known: KnownExports, words: str, as_then: bool, until: str) -> VintageOrigin:
+    return VintageOrigin(known.known_then, f"{known.known_by:%Y-%m-%d}", as_then, words, known.key, until)
 
 
 def _frozen_then(
@@ -100,7 +109,7 @@ def _frozen_then(
     if not set(spec.columns) <= set(table.columns):
         return None
     words = f"the data are those known by {known_by(vintage.week):%Y-%m-%d}, as they were frozen then"
-    return table, VintageOrigin(True, origin.known_by, as_then=True, words=words, exports=origin.exports)
+    return table, dataclasses.replace(origin, as_then=True, words=words)
 
 
 def _last(table: "pd.DataFrame", spec: "ModelSpec") -> date:

@@ -22,6 +22,7 @@ def provenance_of(tree: "DataTree", vintage: Vintage, vintages: VintageStore) ->
         "table_version": table,
         "known_then": origin.known_then if origin else None,
         "known_by": pd.Timestamp(origin.known_by) if origin else pd.NaT,
+        "data_until": pd.Timestamp(origin.data_until) if origin and origin.data_until else pd.NaT,
         "exports_version": origin.exports if origin else "",
         "data_are": origin.words
         if origin
@@ -32,4 +33,6 @@ def provenance_of(tree: "DataTree", vintage: Vintage, vintages: VintageStore) ->
         "seed": int(tree.attrs["seed"]),
         "source": str(tree.attrs["source"]),
     }
-    return pd.DataFrame([row]).astype({"known_then": "boolean", "known_by": "datetime64[ns]"})
+    return pd.DataFrame([row]).astype(
+        {"known_then": "boolean", "known_by": "datetime64[ns]", "data_until": "datetime64[ns]"}
+    )

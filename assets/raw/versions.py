@@ -2,9 +2,9 @@
 
 Files may hold the same day; the row of the file exported last counts. Rows of several days are compared day by day, as
 staging spreads them. Days are the parts: of each file and day the hash of its rows is kept in raw.landing_days, of each
-day that several files hold, what counts of it in raw.landing_shared_days and what does not in raw.landing_overruled. A
-load asks again of the days that its files touch; the version of a table is a sum over its days, so it does not matter
-how the table came to hold them.
+day that several files hold, what counts of it in raw.landing_shared_days and what does not in raw.landing_overruled,
+and of every day what each file brought first in raw.landing_brought. A load asks again of the days that its files
+touch; the version of a table is a sum over its days, so it does not matter how the table came to hold them.
 """
 
 import hashlib
@@ -22,14 +22,19 @@ if TYPE_CHECKING:
     import duckdb
 
 DAYS, SHARED, OVERRULED = "landing_days", "landing_shared_days", "landing_overruled"
+BROUGHT = "landing_brought"
 
 _TABLES = {
-    DAYS: "source_table VARCHAR, made_by VARCHAR, file VARCHAR, day DATE, row_count BIGINT, hash HUGEINT",
+    DAYS: (
+        "source_table VARCHAR, made_by VARCHAR, file VARCHAR, day DATE, row_count BIGINT, hash HUGEINT, "
+        "amount DECIMAL(38, 6)"
+    ),
     SHARED: "source_table VARCHAR, day DATE, row_count BIGINT, hash HUGEINT",
     OVERRULED: (
         "source_table VARCHAR, day DATE, file VARCHAR, later_file VARCHAR, row_count BIGINT, differing BIGINT, "
         "amount DECIMAL(38, 6), later_amount DECIMAL(38, 6)"
     ),
+    BROUGHT: "source_table VARCHAR, day DATE, file VARCHAR, row_count BIGINT, amount DECIMAL(38, 6)",
 }
 _TOGETHER = 1_000_000  # rows that are compared in one query, so that memory does not grow with what is shared
 _NO_DAY = "date '0001-01-01'"  # of tables whose rows are not of days: they are one part
@@ -70,6 +75,8 @@ def brought_up_to_date(
     """
     for name, columns in _TABLES.items():
         connection.execute(f"create table if not exists raw.{name} ({columns})")
+    # warehouses of earlier releases lack it
+    connection.execute(f"alter table raw.{DAYS} add column if not exists amount DECIMAL(38, 6)")
     changed = _all_files(connection, contract) if _made_otherwise(connection, contract) else set(changed)
     if changed:
         days = _replace_days(connection, contract, changed)
@@ -121,8 +128,8 @@ def _replace_days(
     columns = ", ".join(f'"{column.name}"' for column in contract.columns)
     connection.execute(
         f"with {_shares(contract, of_files(files))} "
-        f"insert into raw.{DAYS} select ?, ?, _file, _day, count(*), sum(hash({columns}, _day)) from shares "
-        "group by _file, _day",
+        f"insert into raw.{DAYS} select ?, ?, _file, _day, count(*), sum(hash({columns}, _day)), "
+        f"{_sum(contract, contract.amount)} from shares group by _file, _day",
         [contract.name, _maker(contract)],
     )
     after = connection.execute(
@@ -133,12 +140,18 @@ def _replace_days(
 
 
 def _compare_shared(connection: "duckdb.DuckDBPyConnection", contract: Contract, days: list[str]) -> None:
-    """Of those days that several files hold, find what counts and what a later export overrules."""
-    for name in (SHARED, OVERRULED):
+    """Of those days, find what counts, what a later export overrules, and what each file brought first."""
+    for name in (SHARED, OVERRULED, BROUGHT):
         connection.execute(
             f"delete from raw.{name} where source_table = ? and day in (select cast(unnest(?) as date))",
             [contract.name, days],
         )
+    connection.execute(
+        f"insert into raw.{BROUGHT} select source_table, day, any_value(file), any_value(row_count), any_value(amount) "
+        f"from raw.{DAYS} where source_table = ? and day in (select cast(unnest(?) as date)) "
+        "group by source_table, day having count(*) = 1",
+        [contract.name, days],
+    )
     shared = connection.execute(
         f"select cast(day as varchar), sum(row_count) from raw.{DAYS} where source_table = ? "
         "and day in (select cast(unnest(?) as date)) group by day having count(*) > 1 order by day",
@@ -151,17 +164,23 @@ def _compare_shared(connection: "duckdb.DuckDBPyConnection", contract: Contract,
             "group by _day",
             [contract.name],
         )
-        amount, later = (
-            f"cast({name} as decimal(38, 6))" if contract.amount else "0"
-            for name in ("_amount", "_later_amount")
-        )
         connection.execute(
             f"insert into raw.{OVERRULED} select ?, _day, _file, _later_file, count(*), count(*) filter (_differs), "
-            f"coalesce(sum({amount}), 0), coalesce(sum({later}), 0) from compared where _rank > 1 "
+            f"{_sum(contract, '_amount')}, {_sum(contract, '_later_amount')} from compared where _rank > 1 "
             "group by _day, _file, _later_file",
             [contract.name],
         )
+        connection.execute(
+            f"insert into raw.{BROUGHT} select ?, _day, _file, count(*), {_sum(contract, '_amount')} from compared "
+            "where _is_first group by _day, _file",
+            [contract.name],
+        )
         connection.execute("drop table temp.compared")
+
+
+def _sum(contract: Contract, amount: str) -> str:
+    """A column of amounts, added up to six decimals; 0 of a table without them."""
+    return f"coalesce(sum(cast({amount} as decimal(38, 6))), 0)" if contract.amount else "0"
 
 
 def _pieces(shared: list[tuple[str, int]]) -> Iterator[list[str]]:
@@ -179,7 +198,10 @@ def _pieces(shared: list[tuple[str, int]]) -> Iterator[list[str]]:
 
 
 def _comparison(contract: Contract, days: list[str]) -> str:
-    """Make a table of the rows of some days: their rank among the exports, and how they differ from the last one's."""
+    """Make a table of the rows of some days: their rank among the exports, and how they differ from the last one's.
+
+    `_is_first`: no earlier export holds the row.
+    """
     listed = ", ".join(f"date '{day}'" for day in days)
     columns = ", ".join(f'"{column.name}"' for column in contract.columns)
     differs = " or ".join(
@@ -194,11 +216,12 @@ def _comparison(contract: Contract, days: list[str]) -> str:
         with {_shares(contract, _rows_of_days(contract, days))},
         held as (select * from shares where _day in ({listed})),
         ranked as (
-            select *, row_number() over newest as _rank, first_value(held) over newest as _later
+            select *, row_number() over newest as _rank, first_value(held) over newest as _later,
+                lead(_file) over newest is null as _is_first
             from held
             window newest as (partition by {_grain(contract)} order by _export_order desc, _row desc)
         )
-        select _day, _file, _rank, _later._file as _later_file, hash({columns}, _day) as _hash,
+        select _day, _file, _rank, _is_first, _later._file as _later_file, hash({columns}, _day) as _hash,
             {differs or "false"} as _differs, {amount} as _amount, {later} as _later_amount
         from ranked
     """

@@ -282,6 +282,7 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "table_version": "VARCHAR",
         "known_then": "BOOLEAN",
         "known_by": "DATE",
+        "data_until": "TIMESTAMP",
         "exports_version": "VARCHAR",
         "data_are": "VARCHAR",
         "spec_hash": "VARCHAR",
@@ -447,5 +448,6 @@ ADDED_LATER: dict[str, tuple[str, ...]] = {
     "budget_allocation": ("note", "horizon"),
     "budget_scenarios": ("long_term", "horizon"),
     "experiment_plan": ("horizon",),
+    "provenance": ("data_until",),
 }
 """Columns that results of earlier versions lack: null there."""

@@ -17,6 +17,8 @@ class VintageOrigin:
             somebody asked for the data of today.
         words: what the data are, and why they are not all those of then.
         exports: hash of the landed files that count, by name and content; "" where no ledger knows them.
+        data_until: the moment (UTC, ISO 8601) of the last export that counts, or of the last fetch that missed rows;
+            "" where no ledger knows it, or of an earlier release.
     """
 
     known_then: bool
@@ -24,6 +26,7 @@ class VintageOrigin:
     as_then: bool
     words: str
     exports: str = ""
+    data_until: str = ""
 
     def to_json(self) -> str:
         return dumps(asdict(self), indent=1) + "\n"

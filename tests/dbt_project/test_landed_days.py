@@ -5,6 +5,9 @@ rows of seven days from Thursday, Google exported twice with the account written
 and out of home in a folder below. Market uk has one Meta row of 42 days.
 """
 
+import datetime as dt
+import os
+
 import pandas as pd
 import pytest
 
@@ -100,7 +103,13 @@ def build(tmp_path_factory):
         "meta_ads/campaign_insights/us.csv", meta("us", THURSDAYS, THURSDAYS + pd.Timedelta(days=6), 700, 701)
     )
     platform.land("meta_ads/campaign_insights/uk.csv", meta("uk", DAYS[:1], DAYS[-1:], 4200, 1000))
-    platform.land("linkedin_ads/ad_analytics_by_campaign/a.csv", linkedin().assign(cost_in_usd=""))
+    first = platform.land("linkedin_ads/ad_analytics_by_campaign/a.csv", linkedin().assign(cost_in_usd=""))
+    os.utime(first, (dt.datetime(2026, 2, 1, tzinfo=dt.UTC).timestamp(),) * 2)
+    late = linkedin().assign(cost_in_usd="", campaign_id=8, cost_in_local_currency=5.0)
+    second = platform.land(
+        "linkedin_ads/ad_analytics_by_campaign/b.csv", late[late["day"].isin(["2024-12-11", "2024-12-12"])]
+    )
+    os.utime(second, (dt.datetime(2026, 2, 2, tzinfo=dt.UTC).timestamp(),) * 2)
     platform.land("tv/invoices/a.csv", invoices("station", SUNDAYS, [100, 200, 300, 400, 500, 600], grps=10))
     platform.land("ooh/invoices/2024/Q4.CSV", invoices("vendor", WEEKS, 100, panels=3, contacts=10))
     result = platform.run(landing_tables, dbt_marts)
@@ -154,13 +163,27 @@ def test_the_later_export_counts_and_the_difference_is_shown(build):
     assert "." not in check.description.partition(" was ")[2]  # whole micros
     changed = build[0].query(
         "select source_table, week_start, file, rows_changed, amount_before, amount_now from marts.fct_restatements "
-        "order by week_start"
+        "where rows_changed > 0 order by week_start"
     )
     assert set(changed["source_table"]) == {"google_ads__campaign_stats"}
     assert set(changed["file"]) == {"google_ads/campaign_stats/stats (1).csv"}
     assert changed["week_start"].tolist() == WEEKS.tolist()
     assert set(changed["rows_changed"]) == {7}
     assert set(changed["amount_before"]) | set(changed["amount_now"]) == {14, 21}
+
+
+def test_rows_that_came_late_are_told_by_week(build):
+    """Files that came together, and days after the last one that had landed, are not late."""
+    late = build[0].query(
+        "select * exclude (source_table, amount_before, amount_now) from marts.fct_restatements where rows_added > 0"
+    )
+    assert late.to_dict("records") == [
+        {
+            "week_start": pd.Timestamp("2024-12-09"), "file": "linkedin_ads/ad_analytics_by_campaign/b.csv",
+            "restated_at": pd.Timestamp("2026-02-02"), "rows_changed": 0, "rows_added": 2, "rows_gone": 0,
+            "amount_added": 10, "amount_change": 10,
+        }
+    ]  # fmt: skip
 
 
 def test_weeks_that_an_account_delivered_in_part_are_named_and_marked(build):

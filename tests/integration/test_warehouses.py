@@ -196,12 +196,12 @@ def test_days_of_moments_begin_where_the_database_lets_them(shop, zone):
         shop.do("alter role analyst reset timezone")
 
 
-def test_weeks_that_lost_rows_say_how_much(shop, monkeypatch):
+def test_weeks_that_lost_or_gained_rows_say_how_much(shop, monkeypatch):
     monday = LAST - dt.timedelta(days=LAST.weekday() + 14)
     lost = f"delete from shop.daily where day between date '{monday}' and date '{monday}' + 7"
     sales = (monday - dt.date(2026, 1, 1)).days  # of the Monday; one more each day
 
-    def gone():
+    def gone(where="rows_gone > 0", columns="rows_gone, amount_before, amount_now, amount_change"):
         shop.load()
         path = str(shop.folder / "warehouse.duckdb")
         assert invoke(
@@ -209,13 +209,30 @@ def test_weeks_that_lost_rows_say_how_much(shop, monkeypatch):
         ).success
         with duckdb.connect(path) as connection:
             return connection.execute(
-                "select week_start, restated_at, rows_gone, amount_before, amount_now, amount_change "
-                "from marts.fct_restatements where rows_gone > 0 order by restated_at, week_start"
+                f"select week_start, restated_at, {columns} from marts.fct_restatements where {where} "
+                "order by restated_at, week_start"
             ).fetchall()
 
+    def exported_on_its_day():
+        (newest,) = set(shop.files()) - exported
+        exported.add(newest)
+        os.utime(newest, (shop.day.timestamp(),) * 2)
+
+    exported: set[Path] = set()
     shop.fetch()
-    shop.do(f"update shop.daily set net_sales = net_sales + 1 where day = '{monday}'")
+    exported_on_its_day()
+    shop.do(f"""
+        update shop.daily set net_sales = net_sales + 1 where day = '{monday}';
+        insert into shop.daily values (date '{monday}' - 3, 'uk', 'all', 7, 7, 0, 0, 7, 'GBP');
+        insert into shop.daily values (date '{LAST}' + 1, 'us', 'all', 7, 1, 0, 0, 1, 'USD');
+    """)
     shop.fetch()
+    exported_on_its_day()
+    second = dt.datetime(2026, 4, 22)
+    assert gone("rows_gone = 0", "rows_changed, rows_added, amount_added, amount_change") == [
+        (monday - dt.timedelta(days=7), second, 0, 1, 7, 7),  # late; the day after the last one is new
+        (monday, second, 1, 0, 0, 1),
+    ]
     assert gone() == []
     link, linked = os.link, []
 

@@ -1,34 +1,104 @@
--- Past weeks whose figures a later export changed, or whose rows are gone from where they are fetched: what models that
--- were fitted before did not know.
-with overruled as (
-    select * from {{ source('landing', 'landing_overruled') }}
-    where differing > 0
+-- Past weeks that later exports changed: figures that are others now, rows that came late, and rows that are gone from
+-- where they are fetched. What models that were fitted before did not know: rpt_restatements says which those are.
+-- Late is a row that no earlier export holds, of a day that is not after the last one that earlier exports of its table
+-- hold, and was over when its file was exported. Rows that are not of days are never late.
+with files as (
+    select
+        source_table,
+        file,
+        exported_at,
+        sum(came_apart) over (partition by source_table order by exported_at, file) as arrival
+    from (
+        select
+            source_table,
+            file,
+            exported_at,
+            -- files that came within a minute of one another came together: none of them is late for another
+            cast(
+                coalesce(
+                    exported_at - lag(exported_at) over (partition by source_table order by exported_at, file)
+                    > interval 60 seconds,
+                    false
+                )
+                as integer
+            ) as came_apart
+        from {{ source('landing', 'landing_files') }}
+        where status = 'loaded'
+    )
 ),
 
-files as (
+last_days as (
     select
-        file,
-        exported_at
-    from {{ source('landing', 'landing_files') }}
+        files.source_table,
+        files.arrival,
+        max(days.day) as last_day
+    from files
+    inner join {{ source('landing', 'landing_days') }} as days
+        on
+            files.source_table = days.source_table
+            and files.file = days.file
+    group by files.source_table, files.arrival
+),
+
+known_before as (
+    select
+        source_table,
+        arrival,
+        max(last_day) over (
+            partition by source_table order by arrival rows between unbounded preceding and 1 preceding
+        ) as last_day
+    from last_days
 ),
 
 units as (
     {{ units_of_amounts() }}
 ),
 
-restated as (
+changed as (
     select
         overruled.source_table,
         {{ week_start('overruled.day') }} as week_start,
         overruled.later_file as file,
-        max(files.exported_at) as restated_at,
-        sum(overruled.differing) as rows_changed,
+        files.exported_at as restated_at,
+        overruled.differing as rows_changed,
+        0 as rows_added,
         0 as rows_gone,
-        sum(overruled.amount) as amount_before,
-        sum(overruled.later_amount) as amount_now
-    from overruled
-    left join files on overruled.later_file = files.file
-    group by overruled.source_table, {{ week_start('overruled.day') }}, overruled.later_file
+        overruled.amount as amount_before,
+        overruled.later_amount as amount_now,
+        0 as amount_added
+    from {{ source('landing', 'landing_overruled') }} as overruled
+    left join files
+        on
+            overruled.source_table = files.source_table
+            and overruled.later_file = files.file
+    where overruled.differing > 0
+),
+
+late as (
+    select
+        brought.source_table,
+        {{ week_start('brought.day') }} as week_start,
+        brought.file,
+        files.exported_at as restated_at,
+        0 as rows_changed,
+        brought.row_count as rows_added,
+        0 as rows_gone,
+        0 as amount_before,
+        0 as amount_now,
+        brought.amount as amount_added
+    from {{ source('landing', 'landing_brought') }} as brought
+    inner join files
+        on
+            brought.source_table = files.source_table
+            and brought.file = files.file
+    inner join known_before
+        on
+            files.source_table = known_before.source_table
+            and files.arrival = known_before.arrival
+    where
+        brought.day > date '0001-01-01'
+        and brought.day <= known_before.last_day
+        and brought.day < cast(files.exported_at as date)
 ),
 
 gone as (
@@ -36,17 +106,20 @@ gone as (
         source_table,
         {{ week_start('day') }} as week_start,
         file,
-        max(gone_at) as restated_at,
+        gone_at as restated_at,
         0 as rows_changed,
-        sum(row_count) as rows_gone,
-        sum(amount) as amount_before,
-        0 as amount_now
+        0 as rows_added,
+        row_count as rows_gone,
+        amount as amount_before,
+        0 as amount_now,
+        0 as amount_added
     from {{ source('landing', 'landing_gone') }}
-    group by source_table, {{ week_start('day') }}, file
 ),
 
 together as (
-    select * from restated
+    select * from changed
+    union all
+    select * from late
     union all
     select * from gone
 )
@@ -55,11 +128,15 @@ select
     together.source_table,
     together.week_start,
     together.file,
-    together.restated_at,
-    cast(together.rows_changed as bigint) as rows_changed,
-    cast(together.rows_gone as bigint) as rows_gone,
-    cast(together.amount_before as double) / coalesce(units.per_unit, 1) as amount_before,
-    cast(together.amount_now as double) / coalesce(units.per_unit, 1) as amount_now,
-    cast(together.amount_now - together.amount_before as double) / coalesce(units.per_unit, 1) as amount_change
+    max(together.restated_at) as restated_at,
+    cast(sum(together.rows_changed) as bigint) as rows_changed,
+    cast(sum(together.rows_added) as bigint) as rows_added,
+    cast(sum(together.rows_gone) as bigint) as rows_gone,
+    cast(sum(together.amount_before) as double) / coalesce(max(units.per_unit), 1) as amount_before,
+    cast(sum(together.amount_now) as double) / coalesce(max(units.per_unit), 1) as amount_now,
+    cast(sum(together.amount_added) as double) / coalesce(max(units.per_unit), 1) as amount_added,
+    cast(sum(together.amount_now - together.amount_before + together.amount_added) as double)
+    / coalesce(max(units.per_unit), 1) as amount_change
 from together
 left join units on together.source_table = units.source_table
+group by together.source_table, together.week_start, together.file

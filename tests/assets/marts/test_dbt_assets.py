@@ -56,6 +56,7 @@ def test_sources_are_the_assets_that_write_them():
         dg.AssetKey("champion"),
         dg.AssetKey("weekly_report"),
         dg.AssetKey(["marts", "dim_channel"]),
+        dg.AssetKey(["marts", "fct_restatements"]),
     }
 
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 import pytest
 
+from assets.marts.data_until import data_until
 from assets.marts.known_exports import LATE_AT_MOST, known_by, known_exports
 from assets.marts.marts_then import FILE, _keep_the_last, make_apart
 from assets.model_inputs.as_known import marts_of, table_as_known
@@ -74,6 +75,7 @@ def test_a_later_export_does_not_count_for_a_past_week_and_does_for_the_last(res
     then, origin = freeze(restated, vintages)
     assert origin.known_then
     assert origin.words == "the data are those known by 2026-09-21; 1 later exports do not count"
+    assert origin.data_until == THEN.isoformat()
     assert then.index.max().date() == PAST
     # the marts of the warehouse were built before the restatement: what was known then is what they hold
     whole, _ = table_as_known(restated.warehouse, vintages, SPEC, vintage(), as_known_today=True)
@@ -88,6 +90,7 @@ def test_a_later_export_does_not_count_for_a_past_week_and_does_for_the_last(res
 
     _, origin = freeze(restated, vintages, LAST)
     assert origin.words == "the data are those known by 2026-11-23"
+    assert origin.data_until == LATER.isoformat()
     assert not origin.as_then
     assert marts_of(restated.warehouse, vintages, vintage(LAST)).path == restated.warehouse.path
 
@@ -148,6 +151,11 @@ def test_a_warehouse_without_a_ledger_says_that_nothing_is_known_of_then(tmp_pat
 
     with duckdb.connect(tmp_path / "empty.duckdb") as connection:
         found = known_exports(connection, PAST, is_past=True)
+        assert data_until(connection) == ""
+        connection.execute("create schema raw; create table raw.landing_gone (gone_at timestamp)")
+        connection.execute("insert into raw.landing_gone values ('2026-09-20 08:00:00.5'), ('2026-09-21')")
+        assert data_until(connection) == "2026-09-21T00:00:00"
+        assert data_until(connection, before=dt.datetime(2026, 9, 21)) == "2026-09-20T08:00:00.500000"
     assert not found.known_then
     assert found.words.endswith("no ledger says when anything was exported: every table")
 

@@ -51,6 +51,7 @@ def tables(posterior: str, mean: float) -> dict[str, pd.DataFrame]:
             "DOUBLE": mean,
             "BOOLEAN": True,
             "DATE": pd.Timestamp("2026-10-26"),
+            "TIMESTAMP": pd.Timestamp("2026-11-02 08:00"),
             "BIGINT": 13,
         }
         frame = pd.DataFrame([{name: row[kind] for name, kind in kinds.items()}])

@@ -152,4 +152,13 @@ def test_a_warehouse_of_an_earlier_release_is_taken_up(landed):
     assert after.version == before.version
     assert [row[2] for row in held(landed)] == [1, 2, 3]
     assert after.landed.new == []
+    brought = landed.query("from raw.landing_brought order by all")
+    execute(
+        landed,
+        "alter table raw.landing_days drop column amount",
+        "update raw.landing_days set made_by = 'an earlier one'",
+        "drop table raw.landing_brought",
+    )
     assert loaded(landed).tables[1].lost == []
+    assert landed.query("from raw.landing_brought order by all").equals(brought)
+    assert len(brought) > 0

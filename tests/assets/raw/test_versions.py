@@ -57,7 +57,10 @@ def meta(start, stop, spend, campaign="7"):
 
 
 def days_by_hand(connection):
-    """Spend of each campaign and day that counts, and of what was overruled; in Python, row by row."""
+    """Spend of each campaign and day that counts, of what was overruled, and of what each file brought first, by day.
+
+    In Python, row by row.
+    """
     rows = connection.execute(
         "select campaign_id, date_start, date_stop, spend, _file, _export_order, _row "
         "from raw.meta_ads__campaign_insights"
@@ -78,11 +81,22 @@ def days_by_hand(connection):
                 pair[1] += abs(line[3] - last[3]) > 1e-9
                 pair[2] += line[3]
                 pair[3] += last[3]
-    return counting, overruled
+    brought = {}
+    for (_, day), lines in held.items():
+        first = min(lines)
+        part = brought.setdefault((day.date(), first[2]), [0, 0.0])
+        part[0] += 1
+        part[1] += first[3]
+    return counting, overruled, brought
+
+
+def brought_first(connection):
+    rows = connection.execute("select day, file, row_count, amount from raw.landing_brought").fetchall()
+    return {(day, file): (count, float(amount)) for day, file, count, amount in rows}
 
 
 def fresh(connection, contract):
-    for name in ("landing_days", "landing_shared_days", "landing_overruled"):
+    for name in ("landing_days", "landing_shared_days", "landing_overruled", "landing_brought"):
         connection.execute(f"drop table if exists raw.{name}")
     return brought_up_to_date(connection, contract, ())
 
@@ -109,7 +123,7 @@ def test_day_by_day_is_the_whole(raw, monkeypatch, together):
             [orders[moved], moved],
         )
         now = brought_up_to_date(raw, META, {file, moved})
-        counting, overruled = days_by_hand(raw)
+        counting, overruled, brought = days_by_hand(raw)
         assert {
             (line.file, line.later_file): (
                 line.rows,
@@ -119,6 +133,9 @@ def test_day_by_day_is_the_whole(raw, monkeypatch, together):
             )
             for line in now.overruled
         } == {pair: pytest.approx(tuple(sums), abs=1e-5) for pair, sums in overruled.items()}
+        assert brought_first(raw) == {
+            key: pytest.approx(tuple(part), abs=1e-5) for key, part in brought.items()
+        }
         same = seen.setdefault(tuple(sorted(counting.items())), now.hash)
         assert same == now.hash
         assert now == fresh(raw, META)
