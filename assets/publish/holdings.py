@@ -15,6 +15,14 @@ WEEKS = ("as_of_week", "week_start")
 REPORTING = "reporting."
 MISSING = "the whole table"
 
+FAULTS = {
+    "marts.fct_quarantine",
+    "marts.fct_restatements",
+    "marts.fct_unmapped_spend",
+    "reporting.rpt_restatements",
+}
+"""Tables of what is wrong or has changed: their weeks go once that is mended, or known to a model, and hold nothing."""
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -46,7 +54,7 @@ def holdings(connection: "duckdb.DuckDBPyConnection", tables: Collection[str]) -
         week = next((name for name in WEEKS if name in columns), None)
         group = next((name for name in GROUPS if name in columns), None)
         found[table] = {}
-        if week is None:
+        if week is None or table in FAULTS:
             continue
         name = f"cast({group} as varchar)" if group else "null"
         rows = connection.execute(
@@ -64,6 +72,8 @@ def losses(before: Holdings, now: Holdings) -> list[Loss]:
     for table, groups in before.items():
         if table not in now:
             found.append(Loss(table, MISSING, (), 0))
+            continue
+        if table in FAULTS:  # an earlier release counted their weeks
             continue
         for group, weeks in groups.items():
             missing = sorted(set(weeks) - set(now[table].get(group, ())))

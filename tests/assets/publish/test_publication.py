@@ -9,6 +9,7 @@ import textwrap
 import duckdb
 import pytest
 
+from assets.publish.holdings import FAULTS, losses
 from assets.publish.publication import KEPT, faults_of, publications
 from assets.publish.publish import publish
 from mmm_core.files import abandoned, partial_name
@@ -175,3 +176,14 @@ def test_damage_to_a_published_file_is_found(platform):
     assert faults_of(folder) == ["publication.json"]
     publish(platform.warehouse, platform.published)
     assert faults_of(platform.published / "current") == []
+
+
+def test_what_is_mended_leaves_the_lists_of_faults_and_refuses_no_publication(platform):
+    listed = "create or replace table {} as select 'm' as model, date '2025-01-06' as week_start where {}"
+    for there in (True, False):
+        execute(platform, *(listed.format(table, there) for table in FAULTS))
+        assert publish(platform.warehouse, platform.published).accepted == []
+    weeks = {"all": ["2025-01-06"]}
+    before, now = dict.fromkeys(FAULTS, weeks), {table: {} for table in FAULTS}
+    assert losses(before, now) == []  # as earlier releases noted them
+    assert len(losses(before, {})) == len(FAULTS)
