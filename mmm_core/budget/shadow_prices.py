@@ -7,6 +7,8 @@ what is left of the slopes is the residual.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.optimize import lsq_linear
 
@@ -29,18 +31,8 @@ def shadow_prices(
         slopes: (cell,) of what is maximised. what: its name, for the words (`mmm_core.budget.marginal_unit`).
         constraints: with every switch set.
     """
-    near = NEAR * np.maximum(np.maximum(np.abs(constraints.upper), np.abs(spend)), 1e-12)
-    at_lower = spend <= constraints.lower + near
-    at_upper = spend >= constraints.upper - near
-    sums = constraints.matrix @ spend
-    size = np.maximum(np.abs(constraints.matrix) @ np.maximum(np.abs(spend), 1e-12), 1e-12)
-    low_binds = constraints.low >= sums - NEAR * size
-    high_binds = constraints.high <= sums + NEAR * size
-    binds = np.flatnonzero(low_binds | high_binds)
-    prices = _prices(
-        slopes, at_lower, at_upper, constraints.matrix[binds], low_binds[binds], high_binds[binds]
-    )
-    left = slopes - (prices @ constraints.matrix[binds] if len(binds) else 0.0)
+    at = _Bindings.of(slopes, spend, constraints)
+    left, at_lower, at_upper = at.left, at.at_lower, at.at_upper
     fixed = at_lower & at_upper
     residual = np.where(
         fixed, 0.0, np.where(at_upper, np.minimum(left, 0), np.where(at_lower, np.maximum(left, 0), left))
@@ -52,10 +44,10 @@ def shadow_prices(
             constraints.limits[i].name,
             float(price),
             _of_limit(
-                constraints.limits[i].name, float(price), bool(low_binds[i] and not high_binds[i]), unit
+                constraints.limits[i].name, float(price), bool(at.low_binds[i] and not at.high_binds[i]), unit
             ),
         )
-        for i, price in zip(binds, prices, strict=True)
+        for i, price in enumerate(at.prices)
         if abs(price) > 1e-9 * steepest
     ]
     for cell in np.flatnonzero(
@@ -70,6 +62,57 @@ def shadow_prices(
         )
     found.sort(key=lambda binding: -abs(binding.price))
     return tuple(found[:MOST_WORDS]), float(np.abs(residual).max(initial=0.0) / steepest)
+
+
+def slope_of_optimum(
+    slopes: np.ndarray, spend: np.ndarray, constraints: Constraints, moved: Constraints
+) -> float:
+    """What the optimum gains, to first order, where its constraints move: those that bind, each at its price.
+
+    Args:
+        slopes, spend, constraints: as of `shadow_prices`.
+        moved: the same constraints, moved a little; the gain is of that whole move.
+    """
+    at = _Bindings.of(slopes, spend, constraints)
+    limits = np.where(at.high_binds, moved.high - constraints.high, 0.0)
+    limits = np.where(at.low_binds & ~at.high_binds, moved.low - constraints.low, limits)
+    bounds = np.where(at.at_upper, moved.upper - constraints.upper, 0.0)
+    bounds = np.where(at.at_lower & ~at.at_upper, moved.lower - constraints.lower, bounds)
+    on_a_bound = at.at_lower | at.at_upper
+    return float(at.prices @ limits + np.where(on_a_bound, at.left, 0.0) @ bounds)
+
+
+@dataclass(frozen=True)
+class _Bindings:
+    """What binds at a plan.
+
+    Attributes:
+        at_lower, at_upper: (cell,) whether it lies on the bound. low_binds, high_binds: (limit,).
+        prices: (limit,) multiplier, 0 where it does not bind. left: (cell,) slope beyond what limits price it at.
+    """
+
+    at_lower: np.ndarray
+    at_upper: np.ndarray
+    low_binds: np.ndarray
+    high_binds: np.ndarray
+    prices: np.ndarray
+    left: np.ndarray
+
+    @classmethod
+    def of(cls, slopes: np.ndarray, spend: np.ndarray, constraints: Constraints) -> _Bindings:
+        near = NEAR * np.maximum(np.maximum(np.abs(constraints.upper), np.abs(spend)), 1e-12)
+        at_lower = spend <= constraints.lower + near
+        at_upper = spend >= constraints.upper - near
+        sums = constraints.matrix @ spend
+        size = np.maximum(np.abs(constraints.matrix) @ np.maximum(np.abs(spend), 1e-12), 1e-12)
+        low_binds = constraints.low >= sums - NEAR * size
+        high_binds = constraints.high <= sums + NEAR * size
+        binds = np.flatnonzero(low_binds | high_binds)
+        prices = np.zeros(len(sums))
+        prices[binds] = _prices(
+            slopes, at_lower, at_upper, constraints.matrix[binds], low_binds[binds], high_binds[binds]
+        )
+        return cls(at_lower, at_upper, low_binds, high_binds, prices, slopes - prices @ constraints.matrix)
 
 
 def _prices(

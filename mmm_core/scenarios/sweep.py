@@ -20,6 +20,7 @@ import numpy as np
 from mmm_core.budget.flighting import Flight
 from mmm_core.budget.problem import Answer, Problem
 from mmm_core.budget.question import question
+from mmm_core.budget.shadow_prices import slope_of_optimum
 from mmm_core.budget.solve import solve
 from mmm_core.budget.solve_weeks import solve_weeks
 from mmm_core.errors import InputError
@@ -32,6 +33,11 @@ from mmm_core.spec.scenarios_spec import Sweep
 
 if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
+    from mmm_core.posterior.handle import Posterior
+
+
+STEP = 1e-6
+"""Share by which a budget is moved to see how far its constraints move; they are linear in it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Point:
 
     Attributes:
         multiple: of the last period's spend. evaluated: the plan and what it brings.
-        marginal: what one more unit of the budget would add to what is maximised.
+        marginal: what one more unit of the budget would add to what is maximised, relative bounds growing with it.
         gap: of the plan's certificate.
     """
 
@@ -101,6 +107,7 @@ def sweep_budgets(
                 posed = question(planner.posterior, scaled_budget(asked, multiple, today), long_term)
                 answer = _solved(posed.problem, before)
                 media = of_cells(planner, posed, answer.spend)
+                marginal = _marginal(planner.posterior, asked, multiple, today, posed.problem, answer)
         except InputError as error:
             left_out[multiple] = str(error)
             continue
@@ -112,7 +119,7 @@ def sweep_budgets(
             {},
             description=f"the best plan at {multiple:.0%} of the last period's spend",
         )
-        points.append(Point(multiple, evaluator.evaluate(plan), _marginal(answer), answer.certificate.gap))
+        points.append(Point(multiple, evaluator.evaluate(plan), marginal, answer.certificate.gap))
         if progress:
             progress(done + 1, len(rule.totals))
     return Frontier(tuple(points), left_out, words)
@@ -157,10 +164,30 @@ def _solved(problem: Problem, before: np.ndarray | None) -> Answer:
     return solve_weeks(problem) if isinstance(problem.response, Flight) else solve(problem)
 
 
-def _marginal(answer: Answer) -> float:
-    """The slope of the frontier: what is maximised by one more unit of budget, bounds growing with it.
+def _marginal(
+    posterior: Posterior, budget: Budget, multiple: float, today: float, problem: Problem, answer: Answer
+) -> float:
+    """The slope of the frontier: what is maximised by one more unit of budget.
 
-    By the envelope theorem that is the slope along the plan itself: prices of the total and of the bounds, which are
-    shares of it, add up to it.
+    By the envelope theorem that is what the constraints that bind are worth, each times how far it moves with the
+    budget: the total by one, relative bounds in proportion, money not at all.
     """
-    return float(answer.certificate.marginal @ answer.spend / answer.spend.sum())
+    short = budget.model_copy(
+        update={"horizon": "short"}
+    )  # constraints are the same, and no long term is needed
+    for step in (STEP, -STEP):
+        try:
+            moved = question(
+                posterior, scaled_budget(short, multiple * (1 + step), today)
+            ).problem.constraints
+        except InputError:  # money allows no plan beyond: the slope of the other side
+            continue
+        switched = answer.spend > 0
+        gain = slope_of_optimum(
+            answer.certificate.marginal,
+            answer.spend,
+            problem.constraints.given(switched),
+            moved.given(switched),
+        )
+        return gain / (step * multiple * today)
+    return float("nan")

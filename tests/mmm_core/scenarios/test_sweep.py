@@ -49,6 +49,24 @@ def test_more_budget_never_lowers_the_optimum_and_its_slope_is_the_marginal_retu
     assert (table["gap"] <= 1e-3).all()
 
 
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"bounds": {"default": [0.8, 1.2]}, "locked": ["tv"]},
+        {"bounds": {"default": [0.8, 1.2]}, "locked": ["search"]},
+        {"bounds": {"search": {"spend": [0, 100]}}},
+        {"bounds": {"default": [0.2, 3.0]}, "groups": {"g": {"channels": ["tv"], "relative": [0.2, 0.9]}}},
+        {"bounds": {"default": [0.2, 3.0]}, "groups": {"g": {"channels": ["tv"], "spend": [0, 250]}}},
+    ],
+)
+def test_its_slope_is_the_marginal_return_where_money_stays_too(small, stated):
+    budget = Budget.model_validate({"weeks": 6, **stated})
+    table = swept(small, budget, totals=(0.999, 1.0, 1.001)).sweep.set_index("multiple")
+    rise = table.loc[1.001, "incremental"] - table.loc[0.999, "incremental"]
+    slope = rise / (table.loc[1.001, "spend"] - table.loc[0.999, "spend"])
+    assert table.loc[1.0, "marginal"] == pytest.approx(slope, rel=5e-3)
+
+
 def test_risk_and_profit_of_each_budget(frontier):
     table = frontier.sweep
     for point, row in zip(frontier.frontier.points, table.to_dict("records"), strict=True):
