@@ -62,7 +62,7 @@ def _column_schema(contract: Contract) -> dg.TableSchema:
             column.name,
             SQL_TYPES[column.kind],
             description=column.about,
-            constraints=dg.TableColumnConstraints(nullable=not column.required),
+            constraints=dg.TableColumnConstraints(nullable=not (column.required or column.blank)),
         )
         for column in contract.columns
     ]

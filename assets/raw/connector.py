@@ -34,6 +34,7 @@ class _Column(_Keys):
     minimum: float | None = None
     maximum: float | None = None
     allowed: tuple[str, ...] = ()
+    blank: str = ""
     over_days: Literal["sum", "same", "lost"] = "same"
 
     def of(self, name: str) -> Column:
@@ -133,6 +134,12 @@ def _contract(source: str, read: _Connector, name: str) -> Contract:
             f"connector {source}: table {name} has no column {unknown[0]}: {nearest(unknown[0], table.columns)}"
         )
     columns = tuple(column.of(column_name) for column_name, column in table.columns.items())
+    if wrong := [
+        column.name for column in columns if column.blank and (column.required or column.kind != "text")
+    ]:
+        raise InputError(
+            f"connector {source}: table {name}: column {wrong[0]} has `blank`, which is for texts that are `optional`"
+        )
     about = f"{read.title}: {table.about}"
     return Contract(
         source, name, about, table.grain, columns, period, table.amount, table.per_unit, table.gives

@@ -39,6 +39,8 @@ class Column:
             (numbers of 0 or more, ';' or blanks between them).
         about: what it holds, with its unit.
         required: blank cells are refused.
+        blank: what a blank cell of a text stands for, such as the geo `all`: the raw table has it written out, so that
+            an export that leaves it blank and one that writes it hold the same row; "" keeps the cell blank.
         may_lack: a file need not have the column: its cells are blank then.
         also: other names that a file may give it, as `id` for `campaign_id`; a file that has two of them is refused.
         minimum, maximum: bounds of a number.
@@ -60,6 +62,7 @@ class Column:
     spelling: Literal["", "id", "lower", "upper"] = ""
     over_days: Literal["sum", "same", "lost"] = "same"
     also: tuple[str, ...] = ()
+    blank: str = ""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,9 @@ ORIGIN = {
 def make_table(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> None:
     """Make a raw table, or add the columns that its contract has gained. A type is never changed under its readers.
 
+    Rows that were loaded before the contract said what a blank stands for have it written out: those of a table that a
+    refused file keeps as it is are not read again.
+
     Raises:
         InputError: the table has a column in another type than the contract's.
     """
@@ -65,6 +68,12 @@ def make_table(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> N
     for name, kind in asked.items():
         if name not in there:
             connection.execute(f'alter table raw.{contract.name} add column "{name}" {kind}')
+    for column in contract.columns:
+        if column.blank:
+            connection.execute(
+                f'update raw.{contract.name} set "{column.name}" = ? where "{column.name}" is null',
+                [column.blank],
+            )
 
 
 def insert_plain(

@@ -221,7 +221,9 @@ def _reading(column: Column, source: _Source) -> _Reading | None:
     """How a column is read; None where its type in the file is not one that leaves no doubt."""
     cell = source.cells.get(column.name)
     if cell is None:  # a column that the file may lack
-        return None if column.required else _Reading("null", "true")
+        return (
+            None if column.required else _Reading(_quoted(column.blank) if column.blank else "null", "true")
+        )
     kind = source.kinds.get(column.name, "VARCHAR")
     figures = column.kind in ("integer", "number")
     if kind == "DOUBLE" and figures:
@@ -329,6 +331,8 @@ def _of_text(column: Column, text: str, cell: str, printable: bool) -> _Reading:
     if column.allowed:
         conditions.append(_one_of(value, column.allowed))
     joined = " and ".join(conditions)
+    if column.blank:
+        value = f"coalesce({value}, {_quoted(column.blank)})"
     return _Reading(value, joined if column.required else f"{cell} = '' or ({joined})")
 
 

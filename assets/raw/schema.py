@@ -102,7 +102,7 @@ def _column(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["p
     else:
         values = spelled(text, column.spelling)
         faults, blank = _text_faults(column, text, values), text == ""
-        values = values.where(~blank, None)
+        values = values.where(~blank, column.blank or None)
     if column.required:
         faults.append((BLANK, "fill it in, or take the row out", blank))
     return values, faults

@@ -18,7 +18,7 @@
         cast(null as varchar) as campaign_type,
         partner as network,
         market,
-        coalesce(geo, 'all') as geo,
+        geo,
         '{{ channel }}' as channel,
         activity_date,
         currency,

@@ -44,6 +44,7 @@ EVERY_KIND = Contract(
         Column("left", "integer", "a count, perhaps", required=False),
         Column("changed", "moment", "when it was last changed", required=False, may_lack=True),
         Column("paused", "flag", "whether it rests", required=False, may_lack=True),
+        Column("place", "text", "where", spelling="lower", required=False, may_lack=True, blank="all"),
     ),
     period=Period("day", stop="until"),
     amount="spend",
@@ -51,7 +52,7 @@ EVERY_KIND = Contract(
 GOOD = {
     "account": "7", "day": "2024-01-01", "until": "2024-01-01", "name": "us_all_search", "code": "us",
     "currency": "USD", "month": "2024-01", "shown": "5", "spend": "12.5", "share": "0.25", "left": "3",
-    "changed": "2024-01-31 23:59:00", "paused": "false",
+    "changed": "2024-01-31 23:59:00", "paused": "false", "place": "g01",
 }  # fmt: skip
 CELLS = {
     'account': [
@@ -93,6 +94,9 @@ CELLS = {
     ],
     'left': [
         '3', '', 'NA', '-4', '1.5', 'nil', '3.000', '3.0000'
+    ],
+    'place': [
+        'g01', 'ALL', '', ' ', 'NA', 'two  blanks', '\xc9'
     ],
 }  # fmt: skip
 
@@ -324,6 +328,29 @@ def test_the_template_of_every_connector_is_read_alike(tmp_path, contract):
     quick, careful = both(tmp_path, contract, "a.csv", content)
     assert careful
     assert quick is all(column.kind in KINDS for column in contract.columns)
+
+
+def test_a_blank_is_written_out_as_what_it_stands_for(tmp_path):
+    def places():
+        return [
+            place
+            for (place,) in warehouse().execute("select place from raw.every__kind order by _row").fetchall()
+        ]
+
+    rows = [
+        {**row, "place": place}
+        for row, place in zip([*ROWS, row_of_cells({}, 3)], ("", "ALL", "G01"), strict=True)
+    ]
+    assert both(tmp_path, EVERY_KIND, "a.csv", written(rows)) == (True, True)
+    assert places() == ["all", "all", "g01"]
+    rows = [{name: cell for name, cell in row.items() if name != "place"} for row in ROWS]
+    assert both(tmp_path, EVERY_KIND, "a.csv", written(rows)) == (True, True)
+    assert places() == ["all", "all"]
+    warehouse().execute(
+        "update raw.every__kind set place = null"
+    )  # as it was loaded when nothing was said of blanks
+    make_table(warehouse(), EVERY_KIND)
+    assert places() == ["all", "all"]
 
 
 def test_a_column_may_have_another_name_and_not_two(tmp_path):

@@ -43,6 +43,9 @@ RULES = f"""rule,source,campaign,market,geo,channel
 4,hubspot,,us,all,
 5,klaviyo,,uk,all,
 """
+BLANK_GEO = [f"{source}/invoices" for source in INVOICES] + [
+    "generic/kpi", "generic/controls", "weather/daily", "price_promotion/calendar", "stock_outs/periods",
+]  # fmt: skip
 ORDERS = """order_id,ordered_at,market,net_amount,currency
 7,2026-01-05 10:00:00,us,20.10,USD
 8,2026-01-06 10:00:00,us,30.20,jo@example.com
@@ -72,6 +75,11 @@ def built(tmp_path_factory) -> BuiltSources:
             landed = folder / "landing" / contract.folder / "a.csv"
             landed.parent.mkdir(parents=True)
             landed.write_text(named_once(real) if real.is_file() else template(contract))
+    for table in BLANK_GEO:  # exported again without a geo, which is 'all', and with half as much again
+        again = pd.read_csv(folder / "landing" / table / "a.csv").drop(columns="geo")
+        for name in again.columns.intersection(["net_cost", "value", "depth", "share"]):
+            again[name] *= 1.5
+        again.to_csv(folder / "landing" / table / "b.csv", index=False)
     weeks = pd.date_range("2020-01-06", "2026-01-05", freq="7D").strftime("%Y-%m-%d")
     rates = "week_start,currency,rate_to_usd\n" + "".join(f"{week},GBP,1.25\n" for week in weeks)
     for table, text in {"mapping_rules": RULES, "geos": GEOS, "exchange_rates": rates}.items():
@@ -129,7 +137,18 @@ def test_an_invoice_is_spend_of_its_channel(built, source):
     spend = built.query(
         f"select sum(spend) as spend from marts.fct_media_weekly where channel = '{source}' and market = 'us'"
     )
-    assert spend["spend"].item() == 10.5
+    assert spend["spend"].item() == 15.75  # of the later export, whether or not it writes out the geo 'all'
+
+
+def test_a_later_export_overrules_one_that_writes_the_whole_market_in_another_way(built):
+    values = built.query(
+        "select 'kpi' as name, sum(value) as value from staging.stg_generic__kpi union all "
+        "select control, avg(value) from marts.fct_controls_weekly group by control"
+    ).set_index("name")["value"]
+    names = ["kpi", "control 1", "promotion_depth", "out_of_stock_share"]
+    assert values[names].tolist() == [15.75, 15.75, 0.75, 0.75]
+    days = built.query("select geo, count(*) as n from raw.weather__daily group by all")
+    assert days.values.tolist() == [["all", 2]]
 
 
 def test_controls_reach_the_model_inputs(built):

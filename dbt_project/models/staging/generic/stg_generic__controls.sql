@@ -11,7 +11,7 @@ covered as (
 days as (
     select
         market,
-        coalesce(geo, 'all') as geo,
+        geo,
         control,
         activity_date,
         {{ week_start('activity_date') }} as week_start,

@@ -9,7 +9,7 @@ days as (
 
 select
     market,
-    coalesce(geo, 'all') as geo,
+    geo,
     kpi,
     activity_date,
     currency,

@@ -8,8 +8,8 @@ with source as (
 dates as (
     select distinct
         market,
-        coalesce(geo, 'all') as geo,
-        coalesce(kind, 'holiday') || '_days' as control,
+        geo,
+        kind || '_days' as control,
         date
     from source
 ),

@@ -1,7 +1,7 @@
 {{ config(enabled=uses('linkedin_ads')) }}
 with analytics as (
     select * from {{ source('linkedin_ads', 'ad_analytics_by_campaign') }}
-    {{ latest_export(['account_id', 'day', 'campaign_id']) }}
+    {{ latest_export(['day', 'campaign_id']) }}
 ),
 
 campaigns as (

@@ -2,8 +2,8 @@
 with report as (
     select * from {{ source('microsoft_ads', 'campaign_performance_daily_report') }}
     {{ latest_export([
-        'account_id', 'date', 'campaign_id', 'currency_code', 'device_os', 'device_type', 'network', 'ad_distribution',
-        'bid_match_type', 'delivered_match_type', 'top_vs_other',
+        'account_id', 'date', 'campaign_id', 'device_os', 'device_type', 'network', 'ad_distribution', 'bid_match_type',
+        'delivered_match_type', 'top_vs_other',
     ]) }}
 ),
 

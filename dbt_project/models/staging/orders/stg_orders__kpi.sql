@@ -11,7 +11,7 @@ latest as (
 orders as (
     select
         market,
-        coalesce(geo, 'all') as geo,
+        geo,
         {{ day_in_zone('ordered_at', 'time_zone') }} as activity_date,
         currency,
         cast(net_amount as decimal(18, 6)) as amount,

@@ -12,7 +12,7 @@ covered as (
 listed as (
     select
         market,
-        coalesce(geo, 'all') as geo,
+        geo,
         activity_date,
         max(depth) as depth,
         min(price_index) as price_index
@@ -20,7 +20,7 @@ listed as (
         select * from covered
         {{ latest_export(['market', 'geo', 'promotion', 'activity_date']) }}
     )
-    group by market, coalesce(geo, 'all'), activity_date
+    group by market, geo, activity_date
 ),
 
 listed_by_geo as (

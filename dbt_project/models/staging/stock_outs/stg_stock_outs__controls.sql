@@ -12,7 +12,7 @@ covered as (
 listed as (
     select
         market,
-        coalesce(geo, 'all') as geo,
+        geo,
         activity_date,
         share
     from covered

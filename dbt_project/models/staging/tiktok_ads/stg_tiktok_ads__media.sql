@@ -1,7 +1,7 @@
 {{ config(enabled=uses('tiktok_ads')) }}
 with daily as (
     select * from {{ source('tiktok_ads', 'campaign_report') }}
-    {{ latest_export(['advertiser_id', 'stat_time_day', 'campaign_id']) }}
+    {{ latest_export(['stat_time_day', 'campaign_id']) }}
 ),
 
 hourly as (

@@ -12,7 +12,7 @@ days as (
 weeks as (
     select
         market,
-        coalesce(geo, 'all') as geo,
+        geo,
         {{ week_start('date') }} as week_start,
         case when count(temperature) = 7 then avg(temperature order by date) end as temperature,
         case when count(precipitation) = 7 then sum(precipitation order by date) end as precipitation,
