@@ -3,12 +3,13 @@
 A version holds one table, made from one posterior, and answers from it with pandas, and scipy for a budget: whoever
 plans a budget needs neither JAX nor the posterior. Curves hold the draws of the response curves beside it; a budget
 those of what it counts: by way of the brand too where its horizon is long.
-The same table of the same posterior, answered in the same way, is the same version. The long term's version holds its
-own draws beside the table of returns.
+The same table and files of the same posterior, answered in the same way, are the same version. The long term's version
+holds its own draws beside the table of returns.
 """
 
 import tempfile
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from assets.models import ANSWERS, LONG_TERM
 from assets.registry.aliases import move_challenger
-from assets.resources.tracking import Tracking, registered_name
+from assets.resources.tracking import CURRENT_SINCE, Tracking, registered_name
 from assets.stage import Stage
 
 if TYPE_CHECKING:
@@ -71,11 +72,12 @@ def register_answer(
         "posterior_version": stage.posterior_version,
         "model_version": stage.model_version,
         "data_version": fingerprint(table),
+        "files_version": _digest(files),
         "as_of_week": stage.vintage.as_of_week,
         "answered_by": answered_by,
         **tags,
     }
-    same = {key: origin[key] for key in ("posterior_version", "data_version", "answered_by")}
+    same = {key: origin[key] for key in ("posterior_version", "data_version", "files_version", "answered_by")}
     version = tracking.version_with(name, same)
     if version is None:
         with tempfile.TemporaryDirectory() as folder:
@@ -91,8 +93,19 @@ def register_answer(
             )
         tags = {**origin, "dagster_run_id": stage.context.run.run_id}
         version = str(mlflow.register_model(logged.model_uri, name, tags=tags).version)
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    tracking.client().set_model_version_tag(name, version, CURRENT_SINCE, now)
     move_challenger(tracking, stage.vintage, kind, version, stage.model_version)
     return version
+
+
+def _digest(files: Mapping[str, Path]) -> str:
+    """Of what a version holds beside its table."""
+    digest = sha256()
+    for name in sorted(files):
+        digest.update(name.encode())
+        digest.update(files[name].read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def save_curves(found: "xr.Dataset", file: Path) -> Path:

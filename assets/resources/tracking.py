@@ -27,6 +27,10 @@ TIMEOUT_SECONDS = 5
 LONGEST_KEY = 250
 """Characters of a metric's name in MLflow."""
 
+CURRENT_SINCE = "current_since"
+"""Tag of a registered version: when it last became the answer of its posterior. A question that is asked again as it
+was before is answered by the version of before, which then is the current one."""
+
 
 def registered_name(model: str, kind: str = "") -> str:
     """Name in MLflow's registry of a model's posterior, or of its `curves` or `budget`."""
@@ -200,10 +204,16 @@ class Tracking(dg.ConfigurableResource):
         return self.version_with(registered_name(model), {"posterior_version": posterior_version})
 
     def version_with(self, name: str, tags: Mapping[str, str]) -> str | None:
-        """Number of the latest version of a registered model that carries some tags, if any does."""
+        """Number of the version of a registered model that carries some tags, if any does.
+
+        Of several the one that was said last to be the answer (`CURRENT_SINCE`), else the latest.
+        """
         wanted = [f"tags.{tag} = '{value}'" for tag, value in tags.items()]
         found = self.client().search_model_versions(" and ".join([f"name = '{name}'", *wanted]))
-        return max((str(version.version) for version in found), key=int, default=None)
+        last = max(
+            found, key=lambda each: (each.tags.get(CURRENT_SINCE, ""), int(each.version)), default=None
+        )
+        return None if last is None else str(last.version)
 
     def version_url(self, model: str, version: str) -> str:
         return f"{self.ui}/#/models/mmm_{model}/versions/{version}"

@@ -193,6 +193,22 @@ def test_the_same_table_is_the_same_version_and_aliases_move_together(stages):
     assert stages.tracking.aliases(VINTAGE.model, "budget") == {
         "challenger": "2", "champion": "2", "previous": "1",
     }  # fmt: skip
+    # the question of before has the version of before, and that is what goes live
+    stages.write_spec()
+    assert metadata(stages.materialize(budget_allocation), "budget_allocation")["budget_version"] == "1"
+    assert stages.materialize(champion, *around).success
+    assert stages.tracking.aliases(VINTAGE.model, "budget") == {
+        "challenger": "1", "champion": "1", "previous": "2",
+    }  # fmt: skip
+    # a limit that does not bind changes no plan, and what the version answers at another total
+    plan = stages.results.read("budget_allocation", VINTAGE)
+    for version, most in (("3", 1.05), ("4", 1.06)):
+        stages.write_spec(
+            budget={"groups": {"g": {"channels": list(plan["channel"]), "relative": [0, most]}}}
+        )
+        assert (
+            metadata(stages.materialize(budget_allocation), "budget_allocation")["budget_version"] == version
+        )
 
 
 def test_a_model_named_like_anothers_curves_is_refused(stages):
