@@ -6,15 +6,20 @@ of a week if it was there before the week after next began: the week that follow
 is refreshed, and what is mended in that week is still of it.
 
 Exports that were written over since cannot be told from late ones by their time. So a table of which no export of then
-is left, or whose exports of then end long before those of now do, is taken as it is known today, and named.
+is left, or whose exports of then end long before those of now do, is taken as it is known today, and so is a later
+export of rows that the others must have had: the table is named.
 """
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from assets.raw.gone import TABLE as GONE
+from assets.raw.ingest import ALL_CONTRACTS
+from assets.raw.origins.landed_rows import PREFIX
+from assets.raw.versions import DayAlone, rows_alone
 from mmm_core.errors import listed
 from mmm_core.json_text import dumps
 
@@ -26,6 +31,10 @@ REFRESHED_WITHIN = dt.timedelta(days=14)
 
 LATE_AT_MOST = dt.timedelta(days=35)
 """How far the exports of then may end before those of now without being taken for exports that were written over."""
+
+HOLE = dt.timedelta(days=28)
+"""How long a hole in the exports of then is, at least, that a later export fills, for that one not to be taken for late
+rows."""
 
 NO_DAY = dt.date(1, 1, 1)
 """What `raw.landing_days` has for tables whose rows are of no day."""
@@ -54,7 +63,7 @@ class KnownExports:
     Attributes:
         known_by: the moment (UTC) before which an export counts as known.
         left_out: by raw table, the files that were exported later and do not count.
-        as_today: by raw table that is taken as it is known today, why.
+        as_today: by raw table that is taken as it is known today, or some files of which are, why.
         key: a hash of the files that count, by name and content; "" without a ledger.
     """
 
@@ -72,16 +81,15 @@ class KnownExports:
     def words(self) -> str:
         """What the data are, in a sentence."""
         moment = f"{self.known_by:%Y-%m-%d}"
+        late = sum(map(len, self.left_out.values()))
+        not_counted = f"; {late} later exports do not count" if late else ""
         if self.as_today:
             tables: dict[str, list[str]] = {}
             for table, why in sorted(self.as_today.items()):
                 tables.setdefault(why, []).append(table)
             reasons = "; ".join(f"{why}: {listed(names, 6)}" for why, names in tables.items())
-            return f"not all of the data were known by {moment}: {reasons}"
-        late = sum(map(len, self.left_out.values()))
-        return f"the data are those known by {moment}" + (
-            f"; {late} later exports do not count" if late else ""
-        )
+            return f"not all of the data were known by {moment}: {reasons}{not_counted}"
+        return f"the data are those known by {moment}{not_counted}"
 
 
 def known_by(week: dt.date) -> dt.datetime:
@@ -97,8 +105,8 @@ def known_exports(connection: "duckdb.DuckDBPyConnection", week: dt.date, is_pas
         is_past: whether later weeks have landed. The last week there is counts everything that has landed: what comes
             late for it is all that there is, and what was mended is meant to be used.
     """
-    by_table = _exports(connection, week + dt.timedelta(days=6))
-    moment = known_by(week)
+    last_day, moment = week + dt.timedelta(days=6), known_by(week)
+    by_table = _exports(connection, last_day)
     if not by_table:
         return KnownExports(moment, as_today={"every table": "no ledger says when anything was exported"})
     left_out: dict[str, tuple[str, ...]] = {}
@@ -110,8 +118,14 @@ def known_exports(connection: "duckdb.DuckDBPyConnection", week: dt.date, is_pas
         reason = _why_as_today(exports, late) if is_past else "exported after the week of its refresh"
         if reason:
             as_today[table] = reason
-        else:
-            left_out[table] = tuple(sorted(each.name for each in late))
+            continue
+        reasons = _written_over(connection, table, exports, late)
+        if reasons:
+            as_today[table] = listed(reasons.values(), 3)
+        if outside := sorted(each.name for each in late if each.name not in reasons):
+            left_out[table] = tuple(outside)
+    for table, deleted in _deleted(connection, moment, last_day).items():
+        as_today[table] = ", ".join(filter(None, [as_today.get(table), deleted]))
     counting = {
         table: sorted(
             (each.name, each.digest) for each in exports if each.name not in left_out.get(table, ())
@@ -143,6 +157,26 @@ def _exports(connection: "duckdb.DuckDBPyConnection", last_day: dt.date) -> dict
     return found
 
 
+def _deleted(
+    connection: "duckdb.DuckDBPyConnection", moment: dt.datetime, last_day: dt.date
+) -> dict[str, str]:
+    """By raw table, what was deleted later where it is fetched, and is in no file of then any more."""
+    there = connection.execute(
+        "select 1 from information_schema.tables where table_schema = 'raw' and table_name = ?", [GONE]
+    ).fetchone()
+    if there is None:
+        return {}
+    rows = connection.execute(
+        "select source_table, cast(sum(row_count) as varchar), cast(cast(max(gone_at) as date) as varchar) "
+        f"from raw.{GONE} where gone_at >= ? and day <= ? group by all order by all",
+        [moment, last_day],
+    )
+    return {
+        table: f"{count} rows were deleted where they are fetched, the last seen to be on {day}"
+        for table, count, day in rows.fetchall()
+    }
+
+
 def _why_as_today(exports: Iterable[Export], late: list[Export]) -> str:
     """Why a table with late exports cannot be had as it was then; "" where it can."""
     then = [each for each in exports if each not in late]
@@ -153,3 +187,49 @@ def _why_as_today(exports: Iterable[Export], late: list[Export]) -> str:
     if last_now and (last_then is None or last_now - last_then > LATE_AT_MOST):
         return f"the exports of then end with {last_then}, those of now with {last_now}"
     return ""
+
+
+def _written_over(
+    connection: "duckdb.DuckDBPyConnection", table: str, exports: Sequence[Export], late: Sequence[Export]
+) -> dict[str, str]:
+    """By late export that is taken as it is today, why: it has what exports of then must have had.
+
+    What comes late comes at the end. So only what lies before the last day of then is looked at, row by row: a file may
+    hold one account or market of several. Nobody mends the files of a fetch from a database: what they hold is late.
+    """
+    contract = ALL_CONTRACTS.get(table)
+    if contract is None:  # of a source that is not in use any more: no mart reads it
+        return {}
+    then = [each for each in exports if each not in late]
+    last_then = max((each.last_day for each in then if each.last_day), default=NO_DAY)
+    not_fetched = [each.name for each in late if not each.name.rpartition("/")[2].startswith(PREFIX)]
+    beside = [each.name for each in then]
+    reasons = {}
+    for name, days in rows_alone(connection, contract, not_fetched, beside, last_then).items():
+        if lost := were_of_then(days):
+            of = "" if lost[0] == NO_DAY else f" of {lost[0]} to {lost[-1]}"
+            reasons[name] = f"{name} came later, with rows{of} that no export of then has"
+    return reasons
+
+
+def were_of_then(days: Sequence[DayAlone]) -> list[dt.date]:
+    """Days that a later export has and the exports of then must have had too; none where its rows are late or restated.
+
+    They are where half of its rows or more are in no export of then, or where that is so for `HOLE` on end; of tables
+    that are of no day, which grow, where it is so of every row.
+    """
+    lost = [day.day for day in days if 2 * day.alone >= day.rows]
+    rows, alone = sum(day.rows for day in days), sum(day.alone for day in days)
+    if days and days[0].day == NO_DAY:
+        return lost if rows == alone else []
+    if 2 * alone >= rows:
+        return lost
+    begins: dt.date | None = None
+    for day in days:
+        if 2 * day.alone < day.rows:
+            begins = None
+            continue
+        begins = begins or day.day
+        if day.day - begins + dt.timedelta(days=1) >= HOLE:
+            return lost
+    return []

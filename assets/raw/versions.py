@@ -7,6 +7,7 @@ and of every day what each file brought first in raw.landing_brought. A load ask
 touch; the version of a table is a sum over its days, so it does not matter how the table came to hold them.
 """
 
+import datetime as dt
 import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -302,3 +303,45 @@ def _shares(contract: Contract, where: str) -> str:
         days as (select *, {day} as _day, {days} as _days from raw.{contract.name} where {where}),
         shares as (select *{shares} from days)
     """
+
+
+@dataclass(frozen=True)
+class DayAlone:
+    """Rows of a file on one day, and how many of them no file beside it holds in any form."""
+
+    day: dt.date
+    rows: int
+    alone: int
+
+
+def rows_alone(
+    connection: "duckdb.DuckDBPyConnection",
+    contract: Contract,
+    files: Collection[str],
+    beside: Collection[str],
+    last_day: dt.date,
+) -> dict[str, list[DayAlone]]:
+    """By file, its days up to `last_day` in their order, and how many of each day's rows no file `beside` holds.
+
+    The rows of tables that are of no day are those of 0001-01-01.
+    """
+    found: dict[str, list[DayAlone]] = {}
+    if not files:
+        return found
+    rows = connection.execute(
+        f"""
+        with {_shares(contract, of_files({*files, *beside}))},
+        compared as (
+            select _file, _day, bool_or({of_files(beside) if beside else "false"}) over same as _held
+            from shares
+            where _day <= $last and _day in (select _day from shares where {of_files(files)})
+            window same as (partition by {_grain(contract)})
+        )
+        select _file, _day, count(*), count(*) filter (not _held) from compared where {of_files(files)}
+        group by all order by all
+        """,
+        {"last": last_day},
+    )
+    for file, *day in rows.fetchall():
+        found.setdefault(file, []).append(DayAlone(*day))
+    return found

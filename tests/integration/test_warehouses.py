@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from assets.marts.invoke import invoke
+from assets.marts.known_exports import known_exports
 from assets.marts.project import dbt_manifest
 from assets.raw.connector import connector
 from assets.raw.load import load
@@ -254,6 +255,13 @@ def test_weeks_that_lost_or_gained_rows_say_how_much(shop, monkeypatch):
         (monday + dt.timedelta(days=7), first, 1, sales + 7, 0, -sales - 7),
     ]
     assert gone() == weeks
+    with duckdb.connect(shop.folder / "warehouse.duckdb") as connection:  # a week that had them
+        known = known_exports(connection, monday, is_past=True)
+        after = known_exports(connection, dt.date(2026, 4, 13), is_past=True)  # they went before its refresh
+    assert known.as_today["shopify__daily_orders"].startswith(
+        "no export of then is left, 7 rows were deleted"
+    )
+    assert after.known_then
     shop.do(f"insert into shop.daily values ('{monday}', 'us', 'all', 7, 7, 0, 0, 7, 'USD')")
     shop.fetch()
     assert gone() == weeks

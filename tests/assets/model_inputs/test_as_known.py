@@ -9,11 +9,13 @@ import pandas as pd
 import pytest
 
 from assets.marts.data_until import data_until
-from assets.marts.known_exports import LATE_AT_MOST, known_by, known_exports
+from assets.marts.known_exports import HOLE, LATE_AT_MOST, known_by, known_exports, were_of_then
 from assets.marts.marts_then import FILE, _keep_the_last, make_apart
 from assets.model_inputs.as_known import marts_of, table_as_known
 from assets.models import Vintage
 from assets.raw.assets import landing_tables, raw_key
+from assets.raw.gone import record
+from assets.raw.versions import DayAlone
 from assets.resources.stores import VintageStore
 from assets.resources.vintage_origin import VintageOrigin
 from mmm_core.data.table import check_table, fingerprint
@@ -30,7 +32,7 @@ SPEC = parse_spec(
 )
 PAST, LAST = dt.date(2026, 9, 7), dt.date(2026, 11, 9)
 THEN, LATER = dt.datetime(2026, 9, 15), dt.datetime(2026, 11, 16)
-GOOGLE = "google_ads__campaign_stats"
+GOOGLE, SHOP = "google_ads__campaign_stats", "shopify__daily_orders"
 RESTATED = "google_ads/campaign_stats/restated.csv"
 
 
@@ -144,6 +146,75 @@ def test_an_export_that_was_written_over_is_not_taken_for_silence(built_warehous
     today, origin = freeze(platform, vintages, as_known_today=True)
     assert today["search_spend"].equals(table["search_spend"])
     assert not origin.known_then
+
+
+def test_what_was_mended_in_place_is_taken_as_it_is_today_and_named(built_warehouse, tmp_path):
+    """A year whose file was mended since, or a market of it, is in no export of then, and they end no earlier."""
+    import duckdb
+
+    platform = built_warehouse.copy_to(tmp_path)
+    stats = "google_ads/campaign_stats"
+    (year_2024,), (year_2026,) = (platform.landing.glob(f"{stats}/*{year}.csv") for year in (2024, 2026))
+    rows = pd.read_csv(year_2026, dtype=str)
+    is_uk = rows["campaign_name"].str.startswith("uk")
+    year_2026.unlink()
+    platform.land(f"{stats}/us.csv", rows[~is_uk])
+    for path in platform.landing.rglob("*.*"):
+        exported(path, THEN)
+
+    in_march = rows[~is_uk & rows["date"].between("2026-03-02", "2026-03-15")]
+    restated = in_march.assign(cost_micros=[str(2 * int(cost)) for cost in in_march["cost_micros"]])
+    restated.loc[restated.index[::10], "campaign_id"] += (
+        "9"  # late rows among them, which were not known then
+    )
+    fetched = platform.landing / stats / "fetched-20261116T000000Z-0001.parquet"
+    in_march.assign(campaign_id="9" + in_march["campaign_id"]).to_parquet(fetched, index=False)
+    for path in (
+        fetched,
+        platform.land(f"{stats}/restated.csv", restated),
+        platform.land(f"{stats}/uk.csv", rows[is_uk]),
+        year_2024,
+    ):
+        exported(path, LATER)
+    for day in (PAST, LAST):
+        with duckdb.connect() as connection:
+            shop = platform.landing / "shopify" / "daily_orders"
+            record(connection, shop, f"select date '{day}' as date, 5.0 as net_sales", LATER)
+    assert platform.run(landing_tables, selection=[raw_key(GOOGLE), raw_key(SHOP)]).success
+
+    found = known(platform, PAST)
+    assert found.left_out == {GOOGLE: (f"{stats}/{fetched.name}", f"{stats}/restated.csv")}
+    came = "came later, with rows of"
+    assert {table: found.as_today[table] for table in (GOOGLE, SHOP)} == {
+        GOOGLE: f"{stats}/{year_2024.name} {came} 2024-01-01 to 2024-12-31 that no export of then has, "
+        f"{stats}/uk.csv {came} 2026-01-01 to 2026-09-13 that no export of then has",
+        SHOP: "1 rows were deleted where they are fetched, the last seen to be on 2026-11-16",
+    }
+    assert not found.known_then
+    assert found.words.endswith(f"on 2026-11-16: {SHOP}; 2 later exports do not count")
+
+
+@pytest.mark.parametrize(
+    ("alone", "is_taken"),
+    [
+        ([0] * 90, False),
+        ([0] * 45 + [10] * 45, True),  # half of the file
+        ([4] * 90, False),  # late rows every day
+        ([0] * 50 + [5] * HOLE.days + [0] * 50, True),
+        ([0] * 50 + [5] * (HOLE.days - 1) + [0] * 50, False),
+        ([0, 0, 5] * 30, False),  # never on end
+    ],
+)
+def test_late_rows_are_told_from_a_hole_in_what_is_left_of_then(alone, is_taken):
+    days = [DayAlone(PAST + dt.timedelta(days=day), 10, count) for day, count in enumerate(alone)]
+    assert bool(were_of_then(days)) is is_taken
+
+
+def test_a_table_of_no_days_grows_and_was_written_over_where_nothing_of_it_is_of_then():
+    never = dt.date(1, 1, 1)
+    assert not were_of_then([DayAlone(never, 10, 9)])
+    assert were_of_then([DayAlone(never, 10, 10)]) == [never]
+    assert not were_of_then([])
 
 
 def test_a_warehouse_without_a_ledger_says_that_nothing_is_known_of_then(tmp_path):
