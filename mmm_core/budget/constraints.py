@@ -23,12 +23,15 @@ class Limit:
     Attributes:
         name: what messages call it, such as "the total of 1,200".
         coefficients: (cell,).
+        low_key, high_key: key of the budget that states each, where it is another than the name says.
     """
 
     name: str
     coefficients: np.ndarray
     low: float = -np.inf
     high: float = np.inf
+    low_key: str = ""
+    high_key: str = ""
 
     @property
     def is_equality(self) -> bool:
@@ -46,6 +49,7 @@ class Constraints:
         limits: on sums.
         floor: (cell,) spend that a cell has at least where it has any; 0 for those that may have any spend.
         exclusive: groups of cells of which one at most has spend.
+        lower_keys, upper_keys: (cell,) key of the budget that states each bound, where it is not `bounds`; else "".
     """
 
     names: tuple[str, ...]
@@ -54,11 +58,16 @@ class Constraints:
     limits: tuple[Limit, ...] = ()
     floor: np.ndarray = field(default_factory=lambda: np.zeros(0))
     exclusive: tuple[tuple[int, ...], ...] = ()
+    lower_keys: tuple[str, ...] = ()
+    upper_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Nothing is all or nothing where nothing says so."""
         if len(self.floor) != len(self.lower):
             object.__setattr__(self, "floor", np.zeros(len(self.lower)))
+        for name in ("lower_keys", "upper_keys"):
+            if len(getattr(self, name)) != len(self.lower):
+                object.__setattr__(self, name, ("",) * len(self.lower))
 
     @property
     def cells(self) -> int:
@@ -238,16 +247,23 @@ def _plenty(constraints: Constraints) -> float:
 
 def _named(constraints: Constraints, part: Part) -> str:
     kind, i, _ = part
-    if kind == "lower":
-        return f"the lower bound of {constraints.names[i]}, {constraints.lower[i]:,.0f}"
-    if kind == "upper":
-        return f"the upper bound of {constraints.names[i]}, {constraints.upper[i]:,.0f}"
+    if kind in ("lower", "upper"):
+        is_lower = kind == "lower"
+        bound = (constraints.lower if is_lower else constraints.upper)[i]
+        key = (constraints.lower_keys if is_lower else constraints.upper_keys)[i]
+        return f"the {kind} bound of {constraints.names[i]}, {bound:,.0f}{of_key(key)}"
     if kind == "floor":
         return f"{constraints.names[i]} all or nothing, {constraints.floor[i]:,.0f} at least"
     if kind == "exclusive":
         return f"one pattern for {constraints.names[constraints.exclusive[i][0]]}"
     limit = constraints.limits[i]
+    key = limit.low_key if kind == "low" else limit.high_key
     if limit.is_equality:
-        return limit.name
+        return f"{limit.name}, {limit.low:,.0f}{of_key(key)}" if key else limit.name
     amount = f"at least {limit.low:,.0f}" if kind == "low" else f"at most {limit.high:,.0f}"
-    return f"{limit.name}, {amount}"
+    return f"{limit.name}, {amount}{of_key(key)}"
+
+
+def of_key(key: str) -> str:
+    """Which key of the budget states a figure, in words; "" where nothing needs saying."""
+    return f" (`{key}`)" if key else ""

@@ -67,7 +67,7 @@ def counted_draws(
         {
             "spend": (("channel", "point"), spend),
             "outcome": (("draw", "channel", "point"), np.moveaxis(outcome, 0, -1)),
-            "floor": (("channel",), np.array([budget.all_or_nothing.get(name, 0.0) for name in channels])),
+            "floor": (("channel",), np.array(_floors(budget, channels, rows[:, 1]))),
             "member": (("group", "channel"), member),
             "least": (("group",), np.array([group.low for group in groups])),
             "most": (("group",), np.array([group.high for group in groups])),
@@ -75,6 +75,12 @@ def counted_draws(
         coords={"channel": list(channels), "group": list(budget.groups)},
         attrs={"left_out": tuple(key for key in budget.beyond_curves if key not in LIMITS)},
     )
+
+
+def _floors(budget: Budget, channels: tuple[str, ...], lower: np.ndarray) -> list[float]:
+    """Least spend of each channel that is all or nothing; 0 of one that has money in any case, and of the others."""
+    floors = [budget.all_or_nothing.get(name, 0.0) for name in channels]
+    return [floor if least <= 0 else 0.0 for floor, least in zip(floors, lower, strict=True)]
 
 
 def _points(repeated: float, planned: float, lower: float, upper: float) -> np.ndarray:

@@ -95,8 +95,8 @@ def decide(
 
     Raises:
         InputError: what the model does not have, `horizon: long` without a long term to plan by, or constraints that no
-            plan meets: the fewest that conflict are named, with the nearest figure; a target that no plan reaches, with
-            the nearest that one does.
+            plan meets: a set of which none can be left out is named, with the nearest figure; a target that no plan
+            reaches, with the nearest that one does.
     """
     with jax.enable_x64(True):
         asked = question(tree, budget, long_term)

@@ -92,6 +92,48 @@ class Question:
         return np.stack(columns, axis=-1)
 
 
+@dataclass(frozen=True)
+class ChannelBounds:
+    """What the keys of a budget together allow each channel and new channel, (channel,) each.
+
+    Attributes:
+        lower, upper: spend. floor: least spend of one that may have none; 0 of the others.
+        lower_keys, upper_keys: which key states the bound; "" where `bounds` does.
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    floor: np.ndarray
+    lower_keys: tuple[str, ...]
+    upper_keys: tuple[str, ...]
+
+    def limit(self, i: int, name: str, members: np.ndarray) -> Limit:
+        """The same of one channel's cells together: members (cell,) is 1 where the cell is the channel's."""
+        return Limit(name, members, self.lower[i], self.upper[i], self.lower_keys[i], self.upper_keys[i])
+
+
+@dataclass(frozen=True)
+class Laid:
+    """The cells that a budget decides, with what they bring and what holds of each.
+
+    Attributes:
+        curves: what spend brings. current: (cell,) spend of the last period.
+        lower, upper, floor: (cell,) spend. limits: on sums. exclusive: cells of which one at most has spend.
+        lower_keys, upper_keys: (cell,), as in `ChannelBounds`.
+    """
+
+    cells: tuple[Cell, ...]
+    curves: Any
+    current: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    floor: np.ndarray
+    limits: tuple[Limit, ...] = ()
+    exclusive: tuple[tuple[int, ...], ...] = ()
+    lower_keys: tuple[str, ...] = ()
+    upper_keys: tuple[str, ...] = ()
+
+
 def question(
     tree: xr.DataTree | Posterior, budget: Budget | None = None, long_term: LongTerm | None = None
 ) -> Question:
@@ -113,7 +155,7 @@ def question(
     channels = (*response.channels, *new)
     geos = [str(geo) for geo in posterior.data["geo"].to_numpy()]
     spent = np.concatenate([response.current, np.zeros(len(new))])
-    lower, upper, floor = _channel_bounds(budget, response, spec.model)
+    bounds = _channel_bounds(budget, response, spec.model)
     total = budget.total if budget.total is not None else float(response.current.sum())
     if total <= 0:
         raise InputError(
@@ -124,40 +166,27 @@ def question(
     if budget.horizon == "long":
         long = long_effect(long_term, posterior, budget, tuple(response.channels), response.positions)
     rise = rises(budget.price_rise, channels)
-    curves: Any
-    exclusive: tuple[tuple[int, ...], ...] = ()
     if budget.by == "week":
-        cells, curves, current, lower, upper, floor, limits = _by_week(
-            budget, response, posterior, lower, upper, floor
-        )
+        laid = _by_week(budget, response, posterior, bounds)
     elif budget.by == "geo":
-        cells, curves, current, lower, upper, limits = _by_geo(
-            budget, response, posterior, geos, lower, upper, rise
-        )
-        floor = np.repeat(floor, len(geos)) if floor.any() else np.zeros(len(cells))
+        laid = _by_geo(budget, response, posterior, geos, bounds, rise)
     elif budget.patterns:
-        cells, curves, current, exclusive, limits = _by_pattern(
-            budget, response, posterior, lower, upper, rise
-        )
-        count = len(budget.patterns)
-        floor = np.concatenate(
-            [np.repeat(floor[: len(response.channels)], count), floor[len(response.channels) :]]
-        )
-        lower = np.concatenate([np.zeros(len(response.channels) * count), lower[len(response.channels) :]])
-        upper = np.concatenate(
-            [np.repeat(upper[: len(response.channels)], count), upper[len(response.channels) :]]
-        )
+        laid = _by_pattern(budget, response, posterior, bounds, rise)
     else:
-        cells = tuple(Cell(channel) for channel in channels)
-        curves = _curves(budget, response, rise, spec.fit.seed)
-        current, limits = spent, []
+        laid = Laid(
+            tuple(Cell(channel) for channel in channels), _curves(budget, response, rise, spec.fit.seed), spent,
+            bounds.lower, bounds.upper, bounds.floor,
+            lower_keys=bounds.lower_keys, upper_keys=bounds.upper_keys,
+        )  # fmt: skip
+    cells, curves, current = laid.cells, laid.curves, laid.current
     if long is not None:
         curves = _with_long_effect(curves, long, cells, tuple(response.channels))
     names = tuple(cell.channel for cell in cells)
-    limits = [_total(budget, total, len(cells)), *limits, *group_limits(budget, names, channels, spent)]
+    limits = [_total(budget, total, len(cells)), *laid.limits, *group_limits(budget, names, channels, spent)]
     constraints = Constraints(
-        tuple(cell.name for cell in cells), lower, upper, tuple(limits), floor, exclusive
-    )
+        tuple(cell.name for cell in cells), laid.lower, laid.upper, tuple(limits), laid.floor, laid.exclusive,
+        laid.lower_keys, laid.upper_keys,
+    )  # fmt: skip
     draws = np.asarray(curves.outcome(jnp.asarray(current)))
     problem = Problem(curves, constraints, _objective(budget, draws), _goal(budget, len(cells)), current)
     return Question(
@@ -223,38 +252,40 @@ def refuse_currency(currency: str | None, posterior: Posterior, key: str) -> Non
         raise InputError(f"model {posterior.spec.model}: {another_currency(key, currency, known)}")
 
 
-def _channel_bounds(
-    budget: Budget, response: SpendResponse, model: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Least and most spend of each channel and new channel, and the least where it has any, (channel,) each."""
-    known = [name for name in budget.bounds if name not in budget.new_channels]
-    lower, upper = spend_bounds(
-        budget.model_copy(update={"bounds": {name: budget.bounds[name] for name in known}}), response, model
-    )
-    limit = budget.change_limit
-    floor = np.zeros(len(lower))
-    for i, channel in enumerate(response.channels):
-        if limit is not None and channel not in budget.locked:
-            lower[i] = max(lower[i], (1 - limit) * response.current[i])
-            upper[i] = min(upper[i], (1 + limit) * response.current[i])
-        if channel in budget.locked:
-            _refuse_lock(budget, channel, float(response.current[i]), lower[i], upper[i], model)
-            lower[i] = upper[i] = response.current[i]
-            continue
-        lower[i] = max(lower[i], budget.commitments.get(channel, 0.0))
-        if channel in budget.all_or_nothing:
-            floor[i] = budget.all_or_nothing[channel]
-            lower[i] = budget.commitments.get(channel, 0.0)
+def _channel_bounds(budget: Budget, response: SpendResponse, model: str) -> ChannelBounds:
+    """What bounds, change limit, locks, commitments and all or nothing together allow each channel."""
+    lower, upper = spend_bounds(budget, response, model)
     new = [rule.bounds.stated[1] for rule in budget.new_channels.values()]
-    floors = [budget.all_or_nothing.get(name, 0.0) for name in budget.new_channels]
-    commitments = [budget.commitments.get(name, 0.0) for name in budget.new_channels]
-    lower = np.concatenate([lower, [max(low, paid) for (low, _), paid in zip(new, commitments, strict=True)]])
-    upper, floor = np.concatenate([upper, [high for _, high in new]]), np.concatenate([floor, floors])
+    lower, upper = (
+        np.concatenate([bound, [float(ends[i]) for ends in new]]) for i, bound in enumerate((lower, upper))
+    )
     names = (*response.channels, *budget.new_channels)
-    for i, name in enumerate(names):
+    floor = np.zeros(len(names))
+    lower_keys, upper_keys = [""] * len(names), [""] * len(names)
+    limit = budget.change_limit
+    for i, channel in enumerate(names):
+        current = float(response.current[i]) if i < len(response.channels) else None
+        if channel in budget.locked:
+            assert current is not None  # the specification refuses a new channel that is locked
+            _refuse_lock(budget, channel, current, lower[i], upper[i], model)
+            lower[i] = upper[i] = current
+            lower_keys[i] = upper_keys[i] = "locked"
+            continue
+        if limit is not None and current is not None:
+            if (1 - limit) * current > lower[i]:
+                lower[i], lower_keys[i] = (1 - limit) * current, "change_limit"
+            if (1 + limit) * current < upper[i]:
+                upper[i], upper_keys[i] = (1 + limit) * current, "change_limit"
+        committed, least = budget.commitments.get(channel, 0.0), budget.all_or_nothing.get(channel, 0.0)
+        if least > 0 and committed <= 0:
+            floor[i], lower[i], lower_keys[i] = least, 0.0, ""
+        else:  # money that is spent in any case: the channel cannot have none
+            for amount, key in ((committed, "commitments"), (least, "all_or_nothing")):
+                if amount > lower[i]:
+                    lower[i], lower_keys[i] = amount, key
         if max(lower[i], floor[i]) > upper[i] * (1 + 1e-12):
-            raise InputError(_conflict_of(budget, name, lower[i], floor[i], upper[i], model))
-    return lower, np.maximum(upper, lower), floor
+            raise InputError(_conflict_of(budget, channel, lower[i], floor[i], upper[i], model))
+    return ChannelBounds(lower, np.maximum(upper, lower), floor, tuple(lower_keys), tuple(upper_keys))
 
 
 def _refuse_lock(
@@ -338,11 +369,10 @@ def _by_geo(
     response: SpendResponse,
     posterior: Posterior,
     geos: list[str],
-    lower: np.ndarray,
-    upper: np.ndarray,
+    bounds: ChannelBounds,
     rise: np.ndarray,
-) -> tuple[tuple[Cell, ...], Curves, np.ndarray, np.ndarray, np.ndarray, list[Limit]]:
-    """A cell a channel and geo: relative bounds hold for each, those in money for the channel's sum."""
+) -> Laid:
+    """A cell a channel and geo. Relative bounds and locks hold for each; all else for the channel's sum."""
     spend = posterior.data["spend"].to_numpy()
     length = spend.shape[1]
     first = length - response.weeks
@@ -352,19 +382,21 @@ def _by_geo(
     )
     current = spend[:, first:, :].sum(axis=1).T
     cells = tuple(Cell(channel, geo) for channel in response.channels for geo in geos)
-    low, high, limits = np.zeros(current.shape), np.zeros(current.shape), []
+    low, high, limits, keys = np.zeros(current.shape), np.zeros(current.shape), [], []
     for i, channel in enumerate(response.channels):
         members = np.array([float(cell.channel == channel) for cell in cells])
-        form = budget.bounds_of(channel).stated[0]
-        if form == "relative" and response.current[i] > 0:
-            low[i] = lower[i] * current[i] / response.current[i]
-            high[i] = upper[i] * current[i] / response.current[i]
+        form, (least, most) = budget.bounds_of(channel).stated
+        if channel in budget.locked:
+            low[i] = high[i] = current[i]
+        elif form == "relative" and response.current[i] > 0:
+            low[i], high[i] = least * current[i], most * current[i]
         else:
-            high[i] = np.where(unit[i] > 0, upper[i], 0.0)
-        limits.append(Limit(f"spend of {channel} over all geos", members, lower[i], upper[i]))
-    for geo, bounds in budget.geos.items():
+            high[i] = np.where(unit[i] > 0, bounds.upper[i], 0.0)
+        keys += ["locked" if channel in budget.locked else ""] * len(geos)
+        limits.append(bounds.limit(i, f"spend of {channel} over all geos", members))
+    for geo, rule in budget.geos.items():
         members = np.array([float(cell.geo == geo) for cell in cells])
-        form, (least, most) = bounds.stated
+        form, (least, most) = rule.stated
         size = float(current[:, geos.index(geo)].sum()) if form == "relative" else 1.0
         limits.append(Limit(f"spend of geo {geo}", members, least * size, most * size))
     curves = Curves(
@@ -373,18 +405,19 @@ def _by_geo(
         jnp.asarray(np.repeat(rise, len(geos))),
         by_geo=True,
     )
-    return cells, curves, current.ravel(), low.ravel(), high.ravel(), limits
+    return Laid(
+        cells, curves, current.ravel(), low.ravel(), high.ravel(), np.zeros(len(cells)), tuple(limits),
+        lower_keys=tuple(keys), upper_keys=tuple(keys),
+    )  # fmt: skip
 
 
 def _by_pattern(
-    budget: Budget,
-    response: SpendResponse,
-    posterior: Posterior,
-    lower: np.ndarray,
-    upper: np.ndarray,
-    rise: np.ndarray,
-) -> tuple[tuple[Cell, ...], Curves, np.ndarray, tuple[tuple[int, ...], ...], list[Limit]]:
-    """A cell a channel and pattern, one of which has spend; new channels have a cell of their own."""
+    budget: Budget, response: SpendResponse, posterior: Posterior, bounds: ChannelBounds, rise: np.ndarray
+) -> Laid:
+    """A cell a channel and pattern, one of which has spend; new channels have a cell of their own.
+
+    A locked channel stays in the flighting that it had.
+    """
     count, paid = len(budget.patterns), len(response.channels)
     curves = pattern_curves(posterior, response, budget.patterns, rise[:paid])
     curves = with_new_channels(curves, budget.new_channels, rise[paid:], posterior.spec.fit.seed)
@@ -393,65 +426,75 @@ def _by_pattern(
         *(Cell(channel) for channel in budget.new_channels),
     )
     exclusive = tuple(tuple(range(i * count, (i + 1) * count)) for i in range(paid))
+    chosen = budget.patterns.index("past")
+
+    def of_cells(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.repeat(values[:paid], count), values[paid:]])
+
     current = np.zeros(len(cells))
-    chosen = budget.patterns.index("past") if "past" in budget.patterns else 0
     current[[i * count + chosen for i in range(paid)]] = response.current
-    limits = [
-        Limit(
-            f"spend of {channel}",
-            np.array([float(cell.channel == channel) for cell in cells]),
-            lower[i],
-            upper[i],
-        )
-        for i, channel in enumerate(response.channels)
-        if channel not in budget.all_or_nothing
-    ]
-    return cells, curves, current, exclusive, limits
+    lower, upper, floor = (of_cells(values) for values in (bounds.lower, bounds.upper, bounds.floor))
+    lower[: paid * count] = 0.0
+    limits = []
+    for i, channel in enumerate(response.channels):
+        if channel in budget.locked:
+            others = [i * count + k for k in range(count) if k != chosen]
+            upper[others] = 0.0
+        if bounds.floor[i] <= 0:
+            members = np.array([float(cell.channel == channel) for cell in cells])
+            limits.append(bounds.limit(i, f"spend of {channel}", members))
+    return Laid(
+        cells, curves, current, lower, upper, floor, tuple(limits), exclusive,
+        (*[""] * paid * count, *bounds.lower_keys[paid:]),
+        (*(key for key in bounds.upper_keys[:paid] for _ in range(count)), *bounds.upper_keys[paid:]),
+    )  # fmt: skip
 
 
-def _by_week(
-    budget: Budget,
-    response: SpendResponse,
-    posterior: Posterior,
-    lower: np.ndarray,
-    upper: np.ndarray,
-    floor: np.ndarray,
-) -> tuple[tuple[Cell, ...], Flight, np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[Limit]]:
-    """A cell a channel and week. A channel's bounds hold for its sum; a week may have any of it."""
+def _by_week(budget: Budget, response: SpendResponse, posterior: Posterior, bounds: ChannelBounds) -> Laid:
+    """A cell a channel and week. A channel's bounds hold for its sum; a week may have any of it.
+
+    Raises:
+        InputError: a channel that is all or nothing, or one that never had spend and is to have some.
+    """
     flight = flight_of(posterior, response)
     weeks = budget.weeks
     current = np.asarray(flight.spent).T.ravel()
     cells = tuple(Cell(channel, week=week) for channel in response.channels for week in range(weeks))
-    on = np.asarray(response.current > 0)
-    high = np.repeat(upper, weeks) * np.repeat(on, weeks)
-    limits = []
+    low, high = np.zeros(len(cells)), np.repeat(bounds.upper, weeks)
+    limits, keys = [], []
     for i, channel in enumerate(response.channels):
         members = np.array([float(cell.channel == channel) for cell in cells])
-        if channel in budget.locked:
-            high[members > 0] = current[members > 0]
         if channel in budget.all_or_nothing:
             raise InputError(
                 f"budget.all_or_nothing: {channel} by week: state it with `by: channel` and lay out the weeks after"
             )
-        limits.append(
-            Limit(
-                f"spend of {channel} over all weeks",
-                members,
-                min(lower[i], high[members > 0].sum()),
-                upper[i],
-            )
-        )
-    low = np.zeros(len(cells))
-    for i, channel in enumerate(response.channels):
+        if response.repeated[i] <= 0:
+            _refuse_without_price(channel, float(bounds.lower[i]), posterior.spec.model)
+            high[members > 0] = 0.0
         if channel in budget.locked:
-            low[i * weeks : (i + 1) * weeks] = current[i * weeks : (i + 1) * weeks]
+            low[members > 0] = high[members > 0] = current[members > 0]
+        keys += ["locked" if channel in budget.locked else ""] * weeks
+        limits.append(bounds.limit(i, f"spend of {channel} over all weeks", members))
     if budget.weekly is not None:
         form, (least, most) = budget.weekly.stated
         for week in range(weeks):
             members = np.array([float(cell.week == week) for cell in cells])
             size = float(current[members > 0].sum()) if form == "relative" else 1.0
             limits.append(Limit(f"spend of week {week + 1}", members, least * size, most * size))
-    return cells, flight, current, low, high, np.zeros(len(cells)), limits
+    return Laid(
+        cells, flight, current, low, high, np.zeros(len(cells)), tuple(limits),
+        lower_keys=tuple(keys), upper_keys=tuple(keys),
+    )  # fmt: skip
+
+
+def _refuse_without_price(channel: str, least: float, model: str) -> None:
+    """Raise InputError where a channel is to have spend, and nothing says what media of it cost."""
+    if least > 0:
+        raise InputError(
+            f"model {model}: budget: {channel} is to have {least:,.0f} at least, and no week of the data has spend on "
+            "it: nothing says what its media cost in a week; leave its bounds and commitments out, or plan it as a new "
+            "channel under another name"
+        )
 
 
 def _objective(budget: Budget, current: np.ndarray) -> Objective:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import lsq_linear
 
-from mmm_core.budget.constraints import Constraints
+from mmm_core.budget.constraints import Constraints, of_key
 from mmm_core.budget.marginal_unit import MarginalUnit, marginal_unit
 from mmm_core.budget.problem import Binding
 
@@ -39,17 +39,13 @@ def shadow_prices(
     )
     steepest = max(float(np.abs(slopes).max(initial=0.0)), 1e-300)
     unit = marginal_unit(what, slopes)
-    found = [
-        Binding(
-            constraints.limits[i].name,
-            float(price),
-            _of_limit(
-                constraints.limits[i].name, float(price), bool(at.low_binds[i] and not at.high_binds[i]), unit
-            ),
-        )
-        for i, price in enumerate(at.prices)
-        if abs(price) > 1e-9 * steepest
-    ]
+    found = []
+    for i, price in enumerate(at.prices):
+        if abs(price) <= 1e-9 * steepest:
+            continue
+        limit, at_least = constraints.limits[i], bool(at.low_binds[i] and not at.high_binds[i])
+        name = f"{limit.name}{of_key(limit.low_key if price < 0 else limit.high_key)}"
+        found.append(Binding(limit.name, float(price), _of_limit(name, float(price), at_least, unit)))
     for cell in np.flatnonzero(
         (at_lower | at_upper) & (constraints.upper > 0) & (np.abs(left) > 1e-6 * steepest)
     ):
@@ -57,8 +53,13 @@ def shadow_prices(
         if (gain > 0 and not at_upper[cell]) or (gain < 0 and not at_lower[cell]):
             continue
         bound = constraints.upper[cell] if gain > 0 else constraints.lower[cell]
+        key = (constraints.upper_keys if gain > 0 else constraints.lower_keys)[cell]
         found.append(
-            Binding(f"bounds of {name}", gain, _of_bound(name, float(slopes[cell]), gain, bound, unit))
+            Binding(
+                f"{key or 'bounds'} of {name}",
+                gain,
+                _of_bound(name, float(slopes[cell]), gain, f"{bound:,.0f}{of_key(key)}", unit),
+            )
         )
     found.sort(key=lambda binding: -abs(binding.price))
     return tuple(found[:MOST_WORDS]), float(np.abs(residual).max(initial=0.0) / steepest)
@@ -155,13 +156,13 @@ def _of_limit(name: str, price: float, at_least: bool, unit: MarginalUnit) -> st
     return f"{name} binds: {unit.more if price >= 0 else unit.less} {more}"
 
 
-def _of_bound(name: str, slope: float, gain: float, bound: float, unit: MarginalUnit) -> str:
+def _of_bound(name: str, slope: float, gain: float, bound: str, unit: MarginalUnit) -> str:
     if gain > 0:
         return (
             f"{unit.more} on {name} would return {unit.figure(slope)} {unit.name}, {unit.figure(gain)} more than where "
-            f"it is spent: its upper bound of {bound:,.0f} binds"
+            f"it is spent: its upper bound of {bound} binds"
         )
     return (
         f"{unit.last} on {name} returns {unit.figure(slope)} {unit.name}, {unit.figure(-gain)} less than elsewhere: "
-        f"its lower bound of {bound:,.0f} binds"
+        f"its lower bound of {bound} binds"
     )

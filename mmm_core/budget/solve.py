@@ -82,8 +82,8 @@ def solve(problem: Problem, seconds: float = 60.0, progress: Progress | None = N
         progress: told (rounds done, rounds at most).
 
     Raises:
-        Unreachable: constraints that no plan meets, the fewest that conflict named, or a target that none reaches,
-            with the nearest figure.
+        Unreachable: constraints that no plan meets, a set of which none can be left out named, or a target out
+            of reach, with the nearest figure.
         FalseBound: what the response says of its slopes is not true.
     """
     assert isinstance(problem.response, Curves)
@@ -98,7 +98,7 @@ def solve(problem: Problem, seconds: float = 60.0, progress: Progress | None = N
 
 
 def refuse_conflict(problem: Problem) -> None:
-    """Raise Unreachable with the fewest constraints that conflict, before anything is solved."""
+    """Raise Unreachable with constraints that conflict, none of which can be left out, before anything is solved."""
     found = conflict(problem.constraints)
     if found:
         words = "; ".join(dict.fromkeys(found))

@@ -73,12 +73,16 @@ def best_flighting(problem: Problem, progress: Progress | None = None) -> tuple[
 
 
 def _starts(problem: Problem) -> list[np.ndarray]:
-    """Flightings of the channels' current spend: the last period's, even, pulsed."""
+    """Flightings of the channels' current spend: the last period's, even, pulsed.
+
+    In the last two a channel that was off has half of what it may have: S-shaped curves are not climbed from nothing.
+    """
     flight = problem.response
     assert isinstance(flight, Flight)
     count = len(flight.channels)
     weeks = problem.constraints.cells // count
     each = problem.start.reshape(count, weeks).sum(axis=1)
+    each = np.where(each > 0, each, reachable(problem).reshape(count, weeks).max(axis=1) / 2)
     others = [np.outer(each, shares(pattern, weeks)).ravel() for pattern in ("even", "pulsed")]
     return [problem.start, *others]
 

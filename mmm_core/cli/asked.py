@@ -55,7 +55,7 @@ def spec_as_asked(path: Path | None, posterior: Posterior) -> ModelSpec:
 
 def currency_in_words(spec: ModelSpec) -> str:
     """Which currency a budget's amounts are taken to be in, and by whose word; "" where it states none."""
-    if not spec.budget.money:
+    if not spec.budget.amounts:
         return ""
     return (
         f"amounts of the budget are taken as {spec.calibration.rule.currency}, the table's currency by `calibration: "

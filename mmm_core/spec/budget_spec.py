@@ -242,12 +242,19 @@ class Budget(Strict):
     commitments: dict[str, NotNegative] = Field(
         default={}, description="channel -> money that is spent in any case"
     )
-    locked: tuple[str, ...] = Field(default=(), description="channels whose spend stays as it was")
+    locked: tuple[str, ...] = Field(
+        default=(), description="channels whose spend stays as it was, in each geo, week and flighting"
+    )
     change_limit: float | None = Field(
-        default=None, ge=0, le=10, description="no channel changes by more than this share of its last spend"
+        default=None,
+        ge=0,
+        le=10,
+        description="no channel changes by more than this share of its last spend, of all geos and weeks together",
     )
     all_or_nothing: dict[str, Positive] = Field(
-        default={}, description="channel -> least spend where it has any; it may have none"
+        default={},
+        description="channel -> least spend where it has any, in place of its lower bound; it may have none, unless "
+        "`commitments` has money for it",
     )
     new_channels: dict[str, NewChannel] = Field(default={}, description="channels without history")
     price_rise: dict[str, NotNegative] = Field(
@@ -293,11 +300,50 @@ class Budget(Strict):
             raise ValueError(
                 "all_or_nothing: it is about a channel's whole spend, not that of a geo; use `by: channel`"
             )
+        self._refuse_probability_of_a_goal()
+        self._refuse_switched_within_a_change_limit()
+        self._refuse_new_among_the_old()
         if len(set(self.patterns)) < len(self.patterns):
             raise ValueError("patterns: one is there twice: name each once")
         if self.patterns and "past" not in self.patterns:
             raise ValueError("patterns: name `past` too, which plans are held against")
         return self
+
+    def _refuse_probability_of_a_goal(self) -> None:
+        if self.goal is not None and isinstance(self.objective, ObjectiveRule) and self.objective.probability:
+            raise ValueError(
+                "goal: money cannot be held against a probability: use another objective, such as {cvar: {}}, or leave "
+                "the goal out and state `total`"
+            )
+
+    def _refuse_switched_within_a_change_limit(self) -> None:
+        """None is a change of 100 %: a channel cannot be free to have none and bound to change by less."""
+        if self.change_limit is None or self.change_limit >= 1:
+            return
+        for name in sorted(set(self.all_or_nothing) - set(self.new_channels) - set(self.locked)):
+            raise ValueError(
+                f"all_or_nothing: {name} may have none, a change of 100 %, and change_limit allows "
+                f"{self.change_limit:.0%}: leave one of the two out; `bounds` hold the other channels without it"
+            )
+
+    def _refuse_new_among_the_old(self) -> None:
+        """Raise ValueError for keys that mean nothing of a channel without a last period."""
+        for name in self.new_channels:
+            if name in self.bounds:
+                raise ValueError(
+                    f"bounds: {name} is a new channel: state its bounds under new_channels.{name}.bounds alone"
+                )
+            if name in self.locked:
+                raise ValueError(
+                    f"locked: {name} is a new channel, without a last spend to stay at: fix it by "
+                    f"new_channels.{name}.bounds, {{spend: [least, most]}} with both the same"
+                )
+        for key, group in self.groups.items():
+            if group.relative is not None and set(group.channels) <= set(self.new_channels):
+                raise ValueError(
+                    f"groups.{key}: new channels cost nothing in the last period, of which `relative` is a multiple: "
+                    "state {spend: [least, most]}"
+                )
 
     def bounds_of(self, channel: str) -> Bounds:
         """Least and most spend of a channel."""
@@ -318,19 +364,28 @@ class Budget(Strict):
 
     @property
     def money(self) -> tuple[str, ...]:
-        """Keys that state money over the period."""
+        """Keys that state money over the period, or what it brings."""
         of_parts = [group.spend for group in self.groups.values()] + [
             rule.spend for rule in self.geos.values()
         ]
+        rule = self.objective.probability if isinstance(self.objective, ObjectiveRule) else None
         stated = {
             "total": self.total is not None,
             "bounds": any(self.bounds_of(name).spend is not None for name in self.bounds),
             "groups or geos": any(spend is not None for spend in of_parts),
             "commitments": bool(self.commitments),
             "all_or_nothing": bool(self.all_or_nothing),
+            "new_channels": bool(self.new_channels),
             "goal": self.goal is not None and self.goal.outcome is not None,
+            "objective": rule is not None and rule.of != "current",
         }
         return tuple(name for name, is_stated in stated.items() if is_stated)
+
+    @property
+    def amounts(self) -> tuple[str, ...]:
+        """Keys that state money, over the period or in each of its weeks."""
+        of_weeks = self.weekly is not None and self.weekly.spend is not None
+        return (*self.money, *(("weekly",) if of_weeks else ()))
 
     @property
     def asks_more(self) -> tuple[str, ...]:

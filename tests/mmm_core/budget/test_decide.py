@@ -193,6 +193,60 @@ def test_a_locked_channel_that_is_all_or_nothing_stays_locked(tree):
     assert row["recommended_spend"] == pytest.approx(row["current_spend"])
 
 
+def test_a_commitment_is_spent_in_any_case_by_a_channel_that_is_all_or_nothing_too(tree):
+    keys = {"all_or_nothing": {"tv": 50.0}, "bounds": {"default": (0.0, 3.0)}, "total": 330.0}
+    for patterns in ([], ["past", "even"]):
+        free = decide(tree, asked(patterns=patterns, **keys)).channels.set_index("channel").loc["tv"]
+        held = asked(patterns=patterns, commitments={"tv": 250.0}, **keys)
+        tv = decide(tree, held).channels.set_index("channel").loc["tv"]
+        assert free["recommended_spend"] < 250.0 <= tv["recommended_spend"] + 1e-6
+        assert tv["lower"] == 250.0
+
+
+def test_a_locked_channel_keeps_its_flighting_and_its_geos(tree, geo_tree):
+    by_pattern = decide(tree, asked(locked=["tv"], patterns=["even", "past"]))
+    assert by_pattern.channels.set_index("channel").loc["tv", "pattern"] == "past"
+    by_geo = decide(geo_tree, asked(locked=["tv"], by="geo", bounds={"tv": {"spend": [0, 1e6]}})).cells
+    tv = by_geo[by_geo["channel"] == "tv"]
+    np.testing.assert_allclose(tv["recommended_spend"], tv["current_spend"])
+
+
+def test_what_is_stated_of_a_channel_holds_for_its_geos_together(geo_tree):
+    # a floor of the sum is the same question however it is written, so that the plan and its bound are the same
+    wide = {"by": "geo", "bounds": {"default": (0.0, 3.0)}}
+    spent = decide(geo_tree, asked(by="geo", locked=["tv", "search"])).channels.set_index("channel")
+    least = 1.2 * float(spent.loc["tv", "current_spend"])
+    committed = decide(geo_tree, asked(**wide, commitments={"tv": least}))
+    grouped = decide(geo_tree, asked(**wide, groups={"floor": {"channels": ["tv"], "spend": [least, 1e6]}}))
+    assert committed.recommended_outcome == pytest.approx(grouped.recommended_outcome, rel=1e-4)
+    tv = committed.cells[committed.cells["channel"] == "tv"]
+    assert tv["recommended_spend"].sum() == pytest.approx(least)
+    assert (tv["recommended_spend"] < 1.19 * tv["current_spend"]).any()
+    assert any(
+        "spend of tv over all geos (`commitments`) binds from below" in line for line in committed.words
+    )
+    limited = decide(geo_tree, asked(**wide, change_limit=0.1))
+    change = limited.cells["recommended_spend"] / limited.cells["current_spend"] - 1
+    assert change.abs().max() > 0.11
+    change = limited.channels["recommended_spend"] / limited.channels["current_spend"] - 1
+    assert change.abs().max() <= 0.1 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("keys", "where"),
+    [
+        ({}, r"the lower bound of tv, 400 \(`commitments`\)"),
+        ({"by": "week"}, r"spend of tv over all weeks, at least 400 \(`commitments`\)"),
+        ({"patterns": ["past", "even"]}, r"spend of tv, at least 400 \(`commitments`\)"),
+    ],
+)
+def test_a_total_below_the_commitments_is_refused_by_that_key(tree, keys, where):
+    asks = asked(commitments={"tv": 400.0, "search": 300.0}, total=500.0, bounds={"default": (0, 9)}, **keys)
+    with pytest.raises(InputError, match=where) as refused:
+        decide(tree, asks)
+    assert "the nearest is 700" in str(refused.value)
+
+
 def test_locked_committed_and_limited_channels(tree):
     found = decide(tree, asked(locked=["search"], commitments={"tv": 100.0}))
     search = found.channels.set_index("channel").loc["search"]
@@ -235,10 +289,41 @@ def test_bad_input_is_named_with_the_nearest_feasible_figure(tree, keys, words):
         decide(tree, asked(**keys))
 
 
-def test_a_channel_without_spend_in_history_says_how_to_plan_it():
+@pytest.fixture(scope="module")
+def off():
+    """Without spend on tv in the last period."""
     table = weekly_table()
     table.loc[len(table) - 6 :, "tv_spend"] = 0.0
-    off = posterior(table=table, draws=5)
+    return posterior(table=table, draws=5)
+
+
+def test_a_channel_that_was_off_is_planned_by_week_as_its_bounds_and_commitments_say(off):
+    keys = {"bounds": {"default": (0.0, 2.0), "tv": {"spend": [50.0, 200.0]}}, "total": 400.0}
+    by_week, by_channel = (decide(off, asked(by=by, **keys)) for by in ("week", "channel"))
+    tv = by_week.channels.set_index("channel").loc["tv"]
+    assert (tv["lower"], tv["upper"]) == (50.0, 200.0)
+    assert 50.0 <= tv["recommended_spend"] <= 200.0 + 1e-6
+    assert "its curve and cost are those of the 6 weeks to" in tv["note"]
+    assert by_channel.recommended_outcome <= by_week.recommended_outcome * (1 + 1e-6)
+    assert by_week.recommended_outcome <= by_week.certificate.bound
+    held = decide(off, asked(by="week", commitments={"tv": 180.0}, **keys)).channels.set_index("channel")
+    assert held.loc["tv", "recommended_spend"] >= 180.0 - 1e-6
+
+
+def test_a_channel_that_was_off_costs_by_week_what_it_costs_by_channel(off):
+    with jax.enable_x64(True):
+        asks = [question(off, asked(by=by, bounds={"tv": {"spend": [0, 500]}})) for by in ("week", "channel")]
+        handle = Posterior.of(off)
+        weekly = handle.data["spend"].to_numpy()[0, -12:-6, 0]  # of the weeks that it repeats
+        plan = asks[0].problem.start.copy()
+        plan[:6] = weekly * 90.0 / weekly.sum()
+        by_week = asks[0].problem.draws(plan) - asks[0].problem.draws(asks[0].problem.start)
+        none = asks[1].problem.start
+        by_channel = asks[1].problem.draws(none + np.array([90.0, 0.0])) - asks[1].problem.draws(none)
+    np.testing.assert_allclose(by_week, by_channel, rtol=1e-9)
+
+
+def test_a_channel_without_spend_in_history_says_how_to_plan_it(off):
     found = decide(off, asked(objective={"cvar": {"level": 0.5}}))
     note = found.channels.set_index("channel").loc["tv", "note"]
     assert "tv had no spend in the last 6 weeks" in note

@@ -9,6 +9,7 @@ import yaml
 from pydantic import Field
 
 from mmm_core.errors import SpecError
+from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.fit_spec import Fit
 from mmm_core.spec.media_spec import Channel, Media
 from mmm_core.spec.model_spec import ModelSpec, json_schema, load_spec, parse_spec
@@ -534,6 +535,9 @@ def test_an_entry_of_a_list_is_refused_with_the_range_of_an_entry(section, says)
     assert str(error.value).splitlines()[1:] == [f"  {says}"]
 
 
+NEW = {"radio": {"spend": 100, "roi": 1.5, "bounds": {"spend": [0, 200]}}}
+
+
 @pytest.mark.parametrize(
     ("section", "says"),
     [
@@ -543,8 +547,42 @@ def test_an_entry_of_a_list_is_refused_with_the_range_of_an_entry(section, says)
             "all_or_nothing: it is about a channel's whole spend",
         ),
         ({"patterns": ["even", "pulsed"]}, "patterns: name `past` too, which plans are held against"),
+        (
+            {"objective": {"probability": {}}, "goal": {"mroi": 1}},
+            "goal: money cannot be held against a probability",
+        ),
+        (
+            {"change_limit": 0.2, "all_or_nothing": {"tv": 1.0}},
+            "all_or_nothing: tv may have none, a change of 100 %, and change_limit allows 20%",
+        ),
+        ({"bounds": {"radio": {"spend": [0, 20]}}, "new_channels": NEW}, "bounds: radio is a new channel"),
+        ({"locked": ["radio"], "new_channels": NEW}, "locked: radio is a new channel"),
+        (
+            {"groups": {"new": {"channels": ["radio"], "relative": [0, 2]}}, "new_channels": NEW},
+            "groups.new: new channels cost nothing in the last period",
+        ),
     ],
 )
 def test_a_budget_that_could_only_be_answered_wrongly_is_refused(section, says):
     with pytest.raises(SpecError, match=rf"budget.*{says}"):
         parse_spec({**MINIMAL, "budget": section})
+
+
+def test_a_change_limit_and_all_or_nothing_go_together_where_neither_is_broken():
+    for more in ({"change_limit": 1.0}, {"change_limit": 0.2, "locked": ["tv"]}):
+        Budget(all_or_nothing={"tv": 1.0}, **more)
+    Budget(all_or_nothing={"radio": 1.0}, change_limit=0.2, new_channels=NEW)
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ({"by": "week", "weekly": {"spend": [0, 9]}}, "weekly"),
+        ({"new_channels": NEW}, "new_channels"),
+        ({"objective": {"probability": {"of": 500}}}, "objective"),
+    ],
+)
+def test_amounts_of_a_budget_are_known_wherever_they_stand(section, key):
+    assert key in Budget(**section).amounts
+    assert (key in Budget(**section).money) == (key != "weekly")  # which holds over any horizon
+    assert Budget(by="week", weekly={"relative": [0, 2]}, objective={"probability": {}}).amounts == ()
