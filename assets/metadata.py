@@ -42,7 +42,7 @@ DESCRIPTIONS = {
     "saturated": "response as a share of the channel's ceiling",
     "geo": "geo, or all in a national model",
     "revenue": "revenue of the week",
-    "mroi": "revenue of the next unit of spend",
+    "mroi": "of the next unit of spend: outcome; with a goal, outcome less its cost; else probability",
     "gap": "how far the optimum's certificate leaves the plan from the best one",
     "note": "what to know of a channel that was off; empty of the others",
     "last_week": "last week of the period that a multiplier of 1 repeats: the latest, or of a channel that was off its "

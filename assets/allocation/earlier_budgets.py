@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from assets.allocation.answer import read_cells
 from assets.models import Vintage
 from assets.resources.damage import say
 from assets.resources.result_store import ResultStore
@@ -39,7 +40,8 @@ def earlier_budgets(
         known = calendar[starts <= pd.Timestamp(other.week)]
         table = _published(results, other)
         if table is not None and len(known):
-            found.append(Recommendation.of_table(table, known[-1]))
+            cells = read_cells(results, other, table)
+            found.append(Recommendation.of_table(table, known[-1], laid_out=cells is not None))
     return found
 
 

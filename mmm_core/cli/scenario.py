@@ -11,6 +11,7 @@ import typer
 
 from mmm_core.cli.asked import LongTermFile, long_term_as_asked, spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
+from mmm_core.cli.readiness import CELLS
 from mmm_core.cli.terminal import Folder, PosteriorFile, label, read_posterior, reported, starts
 from mmm_core.cli.terminal import out as screen
 
@@ -189,7 +190,7 @@ def _earlier(path: Path, after: datetime | None) -> Recommendation:
         raise InputError(
             f"{name_of(path)} does not say on which data it was made: name their last week with --after"
         )
-    return Recommendation.of_table(table, made, weeks)
+    return Recommendation.of_table(table, made, weeks, laid_out=path.with_name(CELLS).is_file())
 
 
 def _stacked(plans: Sequence[Any]) -> Any:

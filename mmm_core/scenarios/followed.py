@@ -43,16 +43,22 @@ class Recommendation:
     Attributes:
         spend: of each channel over its horizon. before: of each channel in the weeks before it.
         after: last week of the data that it was made on. weeks: its horizon; None where only `before` tells.
+        laid_out: whether it decided weeks, geos or flightings as well, of which nothing is known here.
     """
 
     spend: Mapping[str, float]
     before: Mapping[str, float]
     after: date | pd.Timestamp
     weeks: int | None = None
+    laid_out: bool = False
 
     @classmethod
     def of_table(
-        cls, table: pd.DataFrame, after: date | pd.Timestamp, weeks: int | None = None
+        cls,
+        table: pd.DataFrame,
+        after: date | pd.Timestamp,
+        weeks: int | None = None,
+        laid_out: bool = False,
     ) -> Recommendation:
         """From an allocation's rows: channel, current_spend, recommended_spend."""
         by = table.set_index("channel")
@@ -60,7 +66,16 @@ class Recommendation:
             {str(channel): float(money) for channel, money in by[column].items()}
             for column in ("recommended_spend", "current_spend")
         )
-        return cls(spend, before, after, weeks)
+        return cls(spend, before, after, weeks, laid_out)
+
+    def refuse_laid_out(self) -> None:
+        """Raise InputError where sums by channel do not say what was recommended for the weeks gone by."""
+        if self.laid_out:
+            raise InputError(
+                f"recommended after {pd.Timestamp(self.after).date()}: that plan decided weeks, geos or flightings, "
+                "and what was spent is held against plans by channel alone: scaling the weeks before it would not be "
+                "what it recommended"
+            )
 
 
 @dataclass(frozen=True)

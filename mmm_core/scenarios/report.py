@@ -405,6 +405,7 @@ def evaluate_scenarios(
     followed = []
     for made in earlier:
         try:
+            made.refuse_laid_out()
             followed.append(
                 spent_against_recommended(
                     posterior,

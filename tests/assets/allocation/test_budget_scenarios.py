@@ -1,11 +1,15 @@
 """`budget_scenarios`: plans of the YAML as it is now, the published budget, and earlier ones that were published."""
 
+import json
+
 import pandas as pd
 import pytest
 
+from assets.allocation.answer import ANSWER
 from assets.allocation.budget_allocation import budget_allocation
 from assets.allocation.budget_scenarios import budget_scenarios
 from assets.models import Vintage
+from mmm_core.data.table import fingerprint
 from tests.assets.vintage import VINTAGE, metadata
 from tests.fixtures_warehouse import checks, failure
 
@@ -14,13 +18,24 @@ pytestmark = pytest.mark.slow
 PLANS = {"bolder": {"spend": {"search": "+20%"}}, "late": {"spend": {"tv": {"9": "off"}}}}
 
 
-def published_earlier(stages, week, channels=("tv", "search")):
-    """A budget that a vintage of an earlier week published."""
+def published_earlier(stages, week, channels=("tv", "search"), cells=None):
+    """A budget that a vintage of an earlier week published, with the weeks that it decided."""
     vintage = Vintage(VINTAGE.model, week)
     table = pd.DataFrame(
         {"channel": channels, "current_spend": 1.0, "recommended_spend": 600.0, "posterior_version": "old"}
     )
     stages.results.record_publication(vintage, {"budget_allocation": table})
+    if cells is not None:
+        facts = dict.fromkeys(
+            ("total", "current_total", "gain", "gain_q05", "gain_q95", "probability_better"), 1.0
+        )
+        answer = {
+            **facts, "weeks": 6, "gain_in": "revenue", "horizon": "short", "words": "", "cells": json.dumps(cells),
+            "budget_version": fingerprint(table),
+        }  # fmt: skip
+        stages.results.versions(ANSWER).point(
+            vintage, stages.results.keep(ANSWER, vintage, pd.DataFrame([answer]))
+        )
 
 
 def test_plans_stand_beside_the_published_budget_and_what_was_spent_since_earlier_ones(stages):
@@ -54,11 +69,16 @@ def test_plans_stand_beside_the_published_budget_and_what_was_spent_since_earlie
 
 
 def test_a_budget_of_another_posterior_is_refused_and_one_of_other_channels_left_out(stages):
+    published_earlier(
+        stages, "2025-02-24", cells={"channel": ["tv"], "week": [1], "recommended_spend": [600.0]}
+    )
     published_earlier(stages, "2025-03-10", ("tv", "radio"))
     assert stages.materialize(budget_allocation).success
     result = stages.materialize(budget_scenarios, budget_allocation)
     assert result.success
-    assert "no spend is stated for search" in checks(result)["every_plan_is_evaluated"].description
+    left = checks(result)["every_plan_is_evaluated"].description
+    assert "no spend is stated for search" in left
+    assert "recommended after 2025-02-24: that plan decided weeks, geos or flightings" in left
     plan = stages.results.read("budget_allocation", VINTAGE).assign(posterior_version="another")
     stages.results.versions("budget_allocation").point(
         VINTAGE, stages.results.keep("budget_allocation", VINTAGE, plan)

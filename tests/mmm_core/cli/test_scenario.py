@@ -94,6 +94,16 @@ def test_a_file_that_is_no_recommendation_is_refused(tmp_path, content, says):
         _earlier(tmp_path / "earlier.json", None)
 
 
+def test_a_recommendation_by_week_or_geo_is_no_sum_by_channel(tmp_path):
+    channels = '[{"channel": "tv", "current_spend": 1, "recommended_spend": 2}]'
+    file = tmp_path / "budget_allocation.json"
+    file.write_text(f'{{"weeks": 6, "data_until": "2025-02-24", "channels": {channels}}}')
+    _earlier(file, None).refuse_laid_out()
+    (tmp_path / "budget_cells.csv").write_text("channel,week,recommended_spend\ntv,1,2\n")
+    with pytest.raises(InputError, match="after 2025-02-24: that plan decided weeks, geos or flightings"):
+        _earlier(file, None).refuse_laid_out()
+
+
 def test_options_are_read_as_the_yaml_is():
     options = ["tv=off@1-4", "tv=+20%@5-6", "search=2500", "all = -10%"]
     assert _said(options, "--spend") == {"tv": {"1-4": "off", "5-6": "+20%"}, "search": 2500.0, "all": "-10%"}
