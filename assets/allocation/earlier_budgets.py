@@ -38,18 +38,21 @@ def earlier_budgets(
     found = []
     for other in chosen:
         known = calendar[starts <= pd.Timestamp(other.week)]
-        table = _published(results, other)
-        if table is not None and len(known):
-            cells = read_cells(results, other, table)
+        published = _published(results, other)
+        if published is not None and len(known):
+            table, cells = published
             found.append(Recommendation.of_table(table, known[-1], laid_out=cells is not None))
     return found
 
 
-def _published(results: ResultStore, vintage: Vintage) -> "pd.DataFrame | None":
-    """The budget that a vintage published; None where it published none, or what it did cannot be read."""
+def _published(results: ResultStore, vintage: Vintage) -> "tuple[pd.DataFrame, pd.DataFrame | None] | None":
+    """The budget that a vintage published, with its cells; None where it published none, or it cannot be read."""
     try:
         record = results.record(vintage)
-        return results.stored(BUDGET, vintage, record[BUDGET]["version"]) if BUDGET in record else None
+        if BUDGET not in record:
+            return None
+        table = results.stored(BUDGET, vintage, record[BUDGET]["version"])
+        return table, read_cells(results, vintage, table)
     except (Damaged, FileNotFoundError) as missing:
         say(f"the budget that {vintage.key} published is not looked at: {missing}")
         return None
