@@ -59,6 +59,7 @@ def changed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     for package in ("mmm_core", "assets"):
         shutil.copytree(REPOSITORY / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "sources.yaml", folder)  # the contracts name their sources
     done = subprocess.run(
         [sys.executable, "-c", CHANGE, *EXPECTED], cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True, text=True, timeout=600,
