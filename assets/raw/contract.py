@@ -145,7 +145,7 @@ class Contract:
                 f"it is: staging spreads {spread} evenly over the days."
             )
         if period.stop:
-            gone = f" {lost} is left out there, as it does not add up." if lost else ""
+            gone = f" {lost} does not add up, and is of all days of the row together." if lost else ""
             return (
                 f"A row covers the days {period.start} to {period.stop}. Where they are several, staging spreads "
                 f"{spread} evenly over them.{gone}"

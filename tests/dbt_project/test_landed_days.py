@@ -2,11 +2,13 @@
 
 Weeks from 2 December 2024 to 6 January 2025. Market us has television invoiced by weeks that begin on a Sunday, Meta
 rows of seven days from Thursday, Google exported twice with the account written in two ways, LinkedIn on working days,
-and out of home in a folder below. Market uk has one Meta row of 42 days.
+and out of home in a folder below. Market uk has one Meta row of 42 days, search that Meta exported by week, and TikTok
+campaigns that were renamed. Television and the row of 42 days were saved a second time under another name.
 """
 
 import datetime as dt
 import os
+import shutil
 
 import pandas as pd
 import pytest
@@ -23,6 +25,7 @@ WEEKS = pd.date_range("2024-12-02", periods=6, freq="7D")
 DAYS = pd.date_range(WEEKS[0], periods=42, freq="D")
 WORKING_DAYS = DAYS[(DAYS.weekday < 5) & (DAYS < "2025-01-09")]
 SUNDAYS = WEEKS - pd.Timedelta(days=1)
+OLD, NEW = "uk_all_tiktok_x", "uk_all_tiktok_y"
 THURSDAYS = pd.date_range("2024-12-05", periods=5, freq="7D")
 
 
@@ -46,6 +49,20 @@ def meta(market, first, last, spend, impressions):
             "account_id": f"act_{market}", "account_currency": "USD", "date_start": iso(first), "date_stop": iso(last),
             "campaign_id": 7, "campaign_name": f"{market.upper()}_all_Meta_x", "impressions": impressions, "reach": 10,
             "inline_link_clicks": 3, "spend": spend,
+        }
+    )  # fmt: skip
+
+
+def by_week(campaign, weeks):
+    rows = meta("uk", weeks, weeks + pd.Timedelta(days=6), 70, 140)
+    return rows.assign(campaign_id=campaign, campaign_name=f"uk_all_search_{campaign}", reach=56)
+
+
+def tiktok(campaign, name, days, spend):
+    return pd.DataFrame(
+        {
+            "advertiser_id": 3, "currency": "USD", "stat_time_day": iso(days), "campaign_id": campaign,
+            "campaign_name": name, "impressions": 10, "clicks": 1, "spend": spend,
         }
     )  # fmt: skip
 
@@ -102,7 +119,15 @@ def build(tmp_path_factory):
     platform.land(
         "meta_ads/campaign_insights/us.csv", meta("us", THURSDAYS, THURSDAYS + pd.Timedelta(days=6), 700, 701)
     )
-    platform.land("meta_ads/campaign_insights/uk.csv", meta("uk", DAYS[:1], DAYS[-1:], 4200, 1000))
+    uk = platform.land("meta_ads/campaign_insights/uk.csv", meta("uk", DAYS[:1], DAYS[-1:], 4200, 1000))
+    shutil.copyfile(uk, uk.with_name("uk (1).csv"))
+    platform.land(
+        "meta_ads/campaign_insights/weeks.csv", pd.concat([by_week(8, WEEKS), by_week(9, WEEKS[-1:])])
+    )
+    renamed = [tiktok(7, OLD, DAYS[:28], 1.0), tiktok(7, NEW, DAYS[28:], 1.0)]
+    unknown = [tiktok(9, "uk_all_tiktok_z", DAYS[:21], 0.1), tiktok(9, "Brand 2025", DAYS[21:], 0.1)]
+    platform.land("tiktok_ads/campaign_report/a.csv", pd.concat([*renamed, *unknown]))
+    platform.land("tiktok_ads/campaign_report/b.csv", tiktok(7, NEW, DAYS[14:28], 1.0))
     first = platform.land("linkedin_ads/ad_analytics_by_campaign/a.csv", linkedin().assign(cost_in_usd=""))
     os.utime(first, (dt.datetime(2026, 2, 1, tzinfo=dt.UTC).timestamp(),) * 2)
     late = linkedin().assign(cost_in_usd="", campaign_id=8, cost_in_local_currency=5.0)
@@ -110,7 +135,8 @@ def build(tmp_path_factory):
         "linkedin_ads/ad_analytics_by_campaign/b.csv", late[late["day"].isin(["2024-12-11", "2024-12-12"])]
     )
     os.utime(second, (dt.datetime(2026, 2, 2, tzinfo=dt.UTC).timestamp(),) * 2)
-    platform.land("tv/invoices/a.csv", invoices("station", SUNDAYS, [100, 200, 300, 400, 500, 600], grps=10))
+    tv = platform.land("tv/invoices/a.csv", invoices("station", SUNDAYS, [100, 200, 300, 400, 500, 600], grps=10))
+    shutil.copyfile(tv, tv.with_name("a - copy.csv"))
     platform.land("ooh/invoices/2024/Q4.CSV", invoices("vendor", WEEKS, 100, panels=3, contacts=10))
     result = platform.run(landing_tables, dbt_marts)
     assert result.success
@@ -137,7 +163,8 @@ def test_spend_is_in_the_weeks_it_was_spent_in(build):
 def test_nothing_is_lost_or_made_by_spreading(build):
     spread = build[0].query(
         "select source, market, sum(cast(spend_local as decimal(18, 6))) as spend, sum(impressions) as impressions, "
-        "sum(clicks) as clicks from intermediate.int_media_activity group by all order by all"
+        "sum(clicks) as clicks from intermediate.int_media_activity where channel <> 'search' or source <> 'meta_ads' "
+        "group by all order by all"
     )
     totals = {(row.source, row.market): (float(row.spend), row.impressions) for row in spread.itertuples()}
     assert totals["tv", "us"][0] == 2100
@@ -146,8 +173,63 @@ def test_nothing_is_lost_or_made_by_spreading(build):
     assert totals["meta_ads", "us"] == (3500, 5 * 701)
     assert totals["meta_ads", "uk"] == (4200, 1000)
     assert spread.set_index(["source", "market"]).loc[("meta_ads", "uk"), "clicks"] == 3
-    reach = build[0].query("select count(reach) as n from staging.stg_meta_ads__media")
-    assert reach["n"].item() == 0
+
+
+def test_reach_is_known_where_one_row_holds_the_week(build):
+    """Weeks of one campaign are; weeks of two, a row over several weeks and rows over the edge of weeks are not."""
+    rows = build[0].query(
+        "select market, channel, reach, frequency, impressions from marts.fct_media_weekly order by all, week_start"
+    )
+    known = rows[rows["reach"] > 0]
+    assert known.values.tolist() == [["uk", "search", 56, 2.5, 140]] * 5
+    assert rows.loc[rows["channel"] == "meta", ["reach", "frequency"]].isna().all(axis=None)
+    table = model_table(build[0], "uk")
+    assert table["search_reach"].tolist()[:5] == [56] * 5
+    assert table["search_frequency"].tolist()[:5] == [2.5] * 5
+    assert table[["search_reach", "search_frequency"]].iloc[5].isna().all()
+    assert "meta_reach" not in table
+
+
+def test_a_campaign_renamed_half_way_is_one_campaign(build):
+    """Days of the old name that were exported again under the new one count once, and no rule loses a name quietly."""
+    assert model_table(build[0], "uk")["tiktok_spend"].tolist() == pytest.approx([7.7] * 3 + [7] * 3)
+    names = build[0].query(
+        "select booking, week_start, spend_local from intermediate.int_media_activity "
+        f"where booking in ('{OLD}', '{NEW}') order by week_start"
+    )
+    assert names["booking"].tolist() == [OLD] * 2 + [NEW] * 4
+    assert names["week_start"].tolist() == WEEKS.tolist()
+    assert names["spend_local"].tolist() == [7] * 6
+    unmapped = build[0].query("select campaign, week_start, spend from marts.fct_unmapped_spend order by all")
+    assert unmapped["campaign"].tolist() == ["Brand 2025"] * 3
+    assert unmapped["week_start"].tolist() == WEEKS[3:].tolist()
+    assert unmapped["spend"].tolist() == pytest.approx([0.7] * 3)
+    assert not checks(build[1])["spend_is_mapped"].passed
+
+
+@pytest.mark.parametrize(
+    ("table", "source", "files", "spend"),
+    [
+        ("tv__invoices", "tv", ("a.csv", "a - copy.csv"), 2100),
+        ("meta_ads__campaign_insights", "meta_ads", ("uk.csv", "uk (1).csv"), 4200),
+    ],
+)
+def test_a_file_delivered_under_two_names_counts_once(build, table, source, files, spend):
+    landed = build[0].query(f"select file, row_count, amount from raw.landing_files where source_table = '{table}'")
+    copies = landed[landed["file"].str.rpartition("/")[2].isin(files)]
+    assert copies["amount"].tolist() == [spend, spend]  # both were read
+    counted = build[0].query(
+        "select sum(spend_local) as spend from intermediate.int_media_activity "
+        f"where source = '{source}' and channel in ('tv', 'meta') and (market = 'uk' or source = 'tv')"
+    )
+    assert counted["spend"].item() == pytest.approx(spend, abs=1e-9)
+    (agree,) = [
+        found for found in build[1].get_asset_check_evaluations()
+        if found.check_name == "exports_agree" and found.asset_key == raw_key(table)
+    ]  # fmt: skip
+    assert agree.passed
+    restated = build[0].query(f"select * from marts.fct_restatements where source_table = '{table}'")
+    assert restated.empty
 
 
 def test_the_later_export_counts_and_the_difference_is_shown(build):
@@ -223,7 +305,9 @@ def test_spend_that_is_not_in_the_files_is_found(build):
 def test_marts_are_a_function_of_what_has_landed(build):
     """An export that is deleted is retracted; a warehouse that is made again gives the same marts."""
     platform, _ = build
+    television = model_table(platform)["tv_spend"].tolist()
     (platform.landing / "google_ads/campaign_stats/stats (1).csv").unlink()
+    (platform.landing / "tv/invoices/a.csv").unlink()  # its copy is there still
 
     def rebuilt():
         assert platform.run(landing_tables).success
@@ -232,7 +316,8 @@ def test_marts_are_a_function_of_what_has_landed(build):
         return pd.concat([model_table(platform, market) for market in ("us", "uk")])
 
     before = rebuilt()
-    assert before["search_spend"].dropna().tolist() == [14] * 6
+    assert before.loc[before["market"] == "us", "search_spend"].tolist() == [14] * 6
+    assert before.loc[before["market"] == "us", "tv_spend"].tolist() == television
     (platform.folder / "warehouse.duckdb").unlink()
     platform.warehouse.prepare()
     assert dbt(platform, "seed").success

@@ -5,6 +5,7 @@
 --   no_activity  they delivered the market's week, without this geo or channel: spend 0; or they are silent, and
 --                sources.yaml says that this is no spend
 --   missing      they delivered nothing for the market's week: spend unknown
+-- Reach is known where int_media_reach has it, and 0 where nothing ran.
 with calendar as (
     select * from {{ ref('int_calendar_weeks') }}
 ),
@@ -160,14 +161,24 @@ labelled as (
 )
 
 select
-    market,
-    geo,
-    channel,
-    week_start,
-    cast(case when is_zero then 0 else spend end as double) as spend,
-    cast(case when is_zero then 0 else impressions end as double) as impressions,
-    cast(case when is_zero and channel_group = 'online' then 0 else clicks end as bigint) as clicks,
-    cast(conversions as double) as conversions,
-    cast(conversion_value as double) as conversion_value,
-    delivery
+    labelled.market,
+    labelled.geo,
+    labelled.channel,
+    labelled.week_start,
+    cast(case when labelled.is_zero then 0 else labelled.spend end as double) as spend,
+    cast(case when labelled.is_zero then 0 else labelled.impressions end as double) as impressions,
+    cast(case when labelled.is_zero then 0 else reached.reach end as bigint) as reach,
+    cast(labelled.impressions / reached.reach as double) as frequency,
+    cast(
+        case when labelled.is_zero and labelled.channel_group = 'online' then 0 else labelled.clicks end as bigint
+    ) as clicks,
+    cast(labelled.conversions as double) as conversions,
+    cast(labelled.conversion_value as double) as conversion_value,
+    labelled.delivery
 from labelled
+left join {{ ref('int_media_reach') }} as reached
+    on
+        labelled.market = reached.market
+        and labelled.geo = reached.geo
+        and labelled.channel = reached.channel
+        and labelled.week_start = reached.week_start

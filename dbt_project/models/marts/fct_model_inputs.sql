@@ -1,7 +1,7 @@
 -- Everything a model may be fitted on, in long form: one row a market, geo, week and variable, from the market's first
 -- full KPI week to its last. A week in between that is not known in full has no KPI: a part of a week would read as a
 -- bad week. A channel's levels (platform, type of campaign, funnel stage, whatever reference/channel_levels names) are
--- variables too: the sum of their channels.
+-- variables too: the sum of their channels, but for reach and frequency, which do not add up.
 -- No model is fitted where too much is unmapped: depends_on: {{ ref('fct_unmapped_spend') }}
 {%- set measures = ['spend', 'impressions', 'clicks', 'conversions'] %}
 
@@ -53,6 +53,13 @@ media as (
     group by media.market, media.geo, media.week_start, levels.name
 ),
 
+reached as (
+    select
+        *,
+        max(reach) over (partition by channel) > 0 as is_known
+    from {{ ref('fct_media_weekly') }}
+),
+
 variables as (
     select
         market,
@@ -82,6 +89,18 @@ variables as (
             name || '_{{ measure }}' as variable,
             cast({{ measure }} as double) as value
         from media
+    {% endfor %}
+    {% for measure in ['reach', 'frequency'] %}
+        union all
+        select
+            market,
+            geo,
+            week_start,
+            '{{ measure }}' as kind,
+            channel || '_{{ measure }}' as variable,
+            cast({{ measure }} as double) as value
+        from reached
+        where is_known
     {% endfor %}
     union all
     select

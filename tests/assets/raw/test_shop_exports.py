@@ -51,6 +51,17 @@ ORDERS = """order_id,ordered_at,market,net_amount,currency
 8,2026-01-06 10:00:00,us,30.20,jo@example.com
 9,2026-01-13 10:00:00,us,"1,000",USD
 """
+SUMMER_TIME = """order_id,ordered_at,time_zone,market,net_amount,currency
+20,2025-03-09 04:59:00,America/New_York,us,1,USD
+21,2025-03-09 05:00:00,America/New_York,us,2,USD
+22,2025-03-09 23:59:00-04:00,America/New_York,us,4,USD
+23,2025-03-10 04:00:00,America/New_York,us,8,USD
+24,2025-11-02 04:00:00,America/New_York,us,16,USD
+25,2025-11-02 01:30:00-04:00,America/New_York,us,32,USD
+26,2025-11-02 01:30:00-05:00,America/New_York,us,64,USD
+27,2025-11-03 04:59:00,America/New_York,us,128,USD
+28,2025-11-03 05:00:00,America/New_York,us,256,USD
+"""
 GEOS = "market,geo,geo_name,population\nus,all,United States,300\nuk,all,United Kingdom,60\n"
 
 
@@ -87,6 +98,7 @@ def built(tmp_path_factory) -> BuiltSources:
         path.parent.mkdir(parents=True)
         path.write_text(text)
     (folder / "landing" / "orders" / "orders" / "b.csv").write_text(ORDERS)
+    (folder / "landing" / "orders" / "orders" / "summer_time.csv").write_text(SUMMER_TIME)
     entries = {**dict.fromkeys(SOURCES, "landing"), "orders": {"bad_rows": "quarantine", "bad_share": 0.7}}
     return build_sources(folder, entries, [f"models/staging/{source}" for source in SOURCES])
 
@@ -121,7 +133,7 @@ def test_rows_in_quarantine_are_counted_and_the_rest_reconciles(built):
         "select sum(amount) as a, sum(quarantined_amount) as q from raw.landing_files "
         "where source_table = 'orders__orders'"
     )
-    assert counted["v"].item() == files["a"].item() == 20.1 + 10.5  # with the template's order
+    assert counted["v"].item() == files["a"].item() == 20.1 + 10.5 + 511  # with the template's and those of 2025
     assert files["q"].item() == 30.2
     contents = built.query("select contents from raw.landing_quarantine order by row")["contents"]
     assert [row["currency"] for row in contents] == ["(left out)", "USD"]
@@ -184,6 +196,18 @@ def test_shop_orders_count_on_the_day_of_the_shop(built):
     assert expected["sum"].sum() == pytest.approx(589.97)  # of 590.00 with tax
     # 22:57 and 23:01 UTC are one evening in New York
     assert found.loc[found["market"] == "uk", "day"].tolist() == ["2020-09-09", "2020-09-11"]
+
+
+def test_days_on_which_summer_time_begins_and_ends_have_23_and_25_hours(built):
+    """From midnight to midnight of New York; of the hour that comes twice both are of the day, and no order is of two."""
+    found = built.query(
+        "select strftime(activity_date, '%Y-%m-%d') as day, value from staging.stg_orders__kpi "
+        "where kpi = 'revenue' and value > 0 and year(activity_date) = 2025 order by day"
+    )
+    assert found.values.tolist() == [
+        ["2025-03-08", 1], ["2025-03-09", 2 + 4], ["2025-03-10", 8],
+        ["2025-11-02", 16 + 32 + 64 + 128], ["2025-11-03", 256],
+    ]  # fmt: skip
 
 
 def test_refunds_of_orders_that_are_not_there_take_nothing_off(built):

@@ -21,8 +21,7 @@ by_campaign as (
         {{ share_of_day('impressions', 'date_start', decimals=0) }} as impressions,
         {{ share_of_day('inline_link_clicks', 'date_start', decimals=0) }} as clicks,
         cast(null as double) as conversions,
-        cast(null as double) as conversion_value,
-        case when days_covered = 1 then reach end as reach
+        cast(null as double) as conversion_value
     from days
     {{ latest_export(['account_id', 'activity_date', 'campaign_id']) }}
 ),
@@ -105,8 +104,7 @@ ads_by_campaign as (
         cast(sum(placed.impressions) as bigint) as impressions,
         cast(sum(placed.inline_link_clicks) as bigint) as clicks,
         {{ added_up('placed.conversions') }} as conversions,
-        {{ added_up('placed.conversion_value') }} as conversion_value,
-        cast(null as bigint) as reach
+        {{ added_up('placed.conversion_value') }} as conversion_value
     from placed
     left join campaigns on placed.campaign_id = campaigns.id
     left join accounts on placed.account_id = accounts.id
@@ -134,6 +132,5 @@ select
     impressions,
     clicks,
     conversions,
-    conversion_value,
-    reach
+    conversion_value
 from together
