@@ -1,7 +1,7 @@
 """`make refresh MODEL=name`: load what has landed, then refresh one model as of the last week of its table.
 
 With WEEKS=12 the eleven weeks before it are refreshed too, the oldest first, each from the exports that were known
-then: all in one process, which loads, compiles and reports once.
+then: all in one process, which loads, compiles and reports once. With DRY=1 it says what it would do, and does nothing.
 """
 
 import argparse
@@ -25,7 +25,10 @@ def main() -> int:
     parser.add_argument(
         "--weeks", type=_count, default=1, help="so many weeks up to that one, the oldest first"
     )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be loaded and built, and why")
     options = parser.parse_args()
+    if options.dry_run:
+        sys.dont_write_bytecode = True  # not even of a model's own shapes, beside its YAML
     try:  # in a second: what follows costs an ingest
         check_model(options.model)
         as_of = as_of_week(options.as_of) if options.as_of else None
@@ -33,6 +36,9 @@ def main() -> int:
     except InputError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+
+    if options.dry_run:
+        return _told(options.model, as_of, options.weeks)
 
     from orchestration import environments as env
     from orchestration.command import command
@@ -44,6 +50,21 @@ def main() -> int:
         + (f" AS_OF={as_of}" if as_of else "")
         + (f" WEEKS={options.weeks}" if options.weeks > 1 else ""),
     )
+
+
+def _told(model: str, as_of: str | None, weeks: int) -> int:
+    """Print what a refresh would do; returns the exit code."""
+    from assets.resources.warehouse import WarehouseDamaged, WarehouseLocked
+    from orchestration.dry_run import dry_run
+
+    try:
+        for line in dry_run(model, as_of, weeks):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+    except (InputError, WarehouseDamaged, WarehouseLocked) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
 
 
 def _count(text: str) -> int:

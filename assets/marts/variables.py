@@ -11,8 +11,8 @@ from assets.raw.sources import sources, used_sources
 def variables() -> dict[str, Any]:
     """Values of the variables that `dbt_project.yml` declares.
 
-    `gives` says which sources have a staging model of each kind (of `reach`: those whose media have a column of it), `amounts` whose sums are followed from the files on,
-    `silence` what weeks without rows of each source of media mean.
+    `gives` says which sources have a staging model of each kind (of reach: those whose media have such a column),
+    `amounts` whose sums are followed from the files on, `silence` what weeks without rows of each source of media mean.
     """
     contracts = [contract for source in used_sources() for contract in connector(source).contracts]
     calendar = sources().retail_calendar
@@ -20,7 +20,9 @@ def variables() -> dict[str, Any]:
     for contract in contracts:
         if contract.gives and contract.source not in kinds[contract.gives]:
             kinds[contract.gives].append(contract.source)
-        states_reach = contract.gives == "media" and any(column.name == "reach" for column in contract.columns)
+        states_reach = contract.gives == "media" and any(
+            column.name == "reach" for column in contract.columns
+        )
         if states_reach and contract.source not in kinds["reach"]:
             kinds["reach"].append(contract.source)
     return {

@@ -97,7 +97,7 @@ LEDGER_SPEC = dg.AssetSpec(
             for contract in ALL_CONTRACTS.values()
             for spec in results.check_specs(raw_key(contract.name), contract)
         ),
-        results.not_read_spec(LEDGER),
+        *results.ledger_specs(LEDGER),
     ],
     can_subset=True,
     pool=POOL,

@@ -38,6 +38,7 @@ class Taken:
         amount: the exact sum of the contract's amount in them; None where it has none.
         extra_columns: columns of the file that were kept out.
         quarantined_rows, quarantined_amount: the rows that were set aside, and what can be read of their amount.
+        ended: nothing can be missing of its last row.
     """
 
     file: LandingFile
@@ -47,6 +48,7 @@ class Taken:
     extra_columns: tuple[str, ...] = ()
     quarantined_rows: int = 0
     quarantined_amount: Decimal = Decimal(0)
+    ended: bool = True
 
 
 @dataclass
@@ -92,6 +94,7 @@ class Landed:
                 taken.file.name,
                 self.contract.name,
                 ledger.LOADED,
+                "" if taken.ended else ledger.NO_END,
                 digest=taken.digest,
                 row_count=taken.row_count,
                 amount=taken.amount,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 TABLE = "landing_files"
 LOADED, WAITING, REFUSED, NOT_READ = "loaded", "waiting", "refused", "not read"
 NOT_FETCHED = "not fetched"
+NO_END = "its last row has no line end: it may be cut off"
+"""Remark on a file that is loaded."""
 
 COLUMNS = {
     "file": ("VARCHAR", "Path inside the landing folder."),
@@ -25,7 +27,10 @@ COLUMNS = {
         "loaded, waiting (for a refused file of its table), refused, not read; a table whose last fetch failed: not "
         "fetched.",
     ),
-    "reason": ("VARCHAR", "Why it waits, was refused, is not read or was not fetched."),
+    "reason": (
+        "VARCHAR",
+        "Why it waits, was refused, is not read or was not fetched; of a loaded file what is odd about it.",
+    ),
     "digest": ("VARCHAR", "Hash of the file and of how it was read."),
     "exported_at": ("TIMESTAMP", "When the file was last modified, UTC."),
     "size": ("BIGINT", "Its bytes. A file of the same size and time is not read again."),
@@ -96,6 +101,20 @@ def write(connection: "duckdb.DuckDBPyConnection", source_table: str, rows: Iter
     if values:
         marks = ", ".join("?" * len(COLUMNS))
         connection.executemany(f"insert into raw.{TABLE} ({', '.join(COLUMNS)}) values ({marks})", values)
+
+
+def not_ended(connection: "duckdb.DuckDBPyConnection") -> list[str]:
+    """Loaded files whose last row may be cut off.
+
+    Some programs end no file with a line end: where no file of a table has one, and there are several, it is a habit.
+    """
+    rows = connection.execute(
+        f"select file from raw.{TABLE} where status = ? "
+        "window by_table as (partition by source_table) "
+        "qualify reason = ? and (count(*) over by_table = 1 or bool_or(reason <> ?) over by_table) order by file",
+        [LOADED, NO_END, NO_END],
+    )
+    return [name for (name,) in rows.fetchall()]
 
 
 def version(connection: "duckdb.DuckDBPyConnection") -> str:

@@ -58,10 +58,15 @@ class Loaded:
 
 @dataclass
 class Load:
-    """A load of some tables: what was listed, and each table after it."""
+    """A load of some tables: what was listed, and each table after it.
+
+    Attributes:
+        not_ended: loaded files, of any table, whose last row may be cut off.
+    """
 
     listing: Listing
     tables: list[Loaded] = field(default_factory=list)
+    not_ended: list[str] = field(default_factory=list)
     version: str = ""
 
     @property
@@ -81,7 +86,7 @@ def load(contracts: Sequence[Contract], landing: Landing, warehouse: Warehouse) 
         connection.begin()
         unread = [ledger.Entry(name, "", ledger.NOT_READ, why) for name, why in done.listing.not_read.items()]
         ledger.write(connection, "", unread)
-        done.version = ledger.version(connection)
+        done.version, done.not_ended = ledger.version(connection), ledger.not_ended(connection)
         connection.commit()
     versions = {contract.name: reading_version(contract) for contract in contracts}
     manifest.record(Path(warehouse.path), done.listing, versions)
@@ -178,7 +183,9 @@ def _take_plain(
     ):
         retract(connection, contract, new.file.name)
         return None
-    return Taken(new.file, new.digest, plain.row_count, plain.amount, plain.extra_columns)
+    return Taken(
+        new.file, new.digest, plain.row_count, plain.amount, plain.extra_columns, ended=new.surface.ended
+    )
 
 
 def _take_with_care(
@@ -201,7 +208,9 @@ def _take_with_care(
     insert_accepted(connection, contract, accepted, place, now)
     quarantine.insert(connection, contract, accepted, now)
     amount = total(accepted.rows, contract.amount) if contract.amount else None
-    taken = Taken(new.file, new.digest, len(accepted.rows), amount, accepted.extra_columns)
+    taken = Taken(
+        new.file, new.digest, len(accepted.rows), amount, accepted.extra_columns, ended=new.surface.ended
+    )
     if accepted.set_aside is None:
         return taken
     aside = accepted.set_aside

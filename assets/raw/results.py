@@ -13,7 +13,7 @@ from assets.raw.versions import Overruling
 from mmm_core.errors import listed
 
 KEEPS_CONTRACT, HOLDS_FILES, EXPORTS_AGREE = "keeps_contract", "holds_what_landed", "exports_agree"
-ALL_READ = "every_file_is_read"
+ALL_READ, ALL_ENDED = "every_file_is_read", "every_file_has_its_end"
 SHOWN = 10  # files that nobody reads, in the log
 
 
@@ -44,12 +44,24 @@ def check_specs(key: dg.AssetKey, contract: Contract) -> list[dg.AssetCheckSpec]
     return specs + quarantine_check.specs(key, contract) + expectation_check.specs(key, contract)
 
 
-def not_read_spec(key: dg.AssetKey) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(
-        ALL_READ,
-        asset=key,
-        description="No file of the landing folder is passed over: each belongs to a table.",
-    )
+def ledger_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """The checks of the ledger."""
+    return [
+        dg.AssetCheckSpec(
+            ALL_READ,
+            asset=key,
+            description="No file of the landing folder is passed over: each belongs to a table.",
+        ),
+        dg.AssetCheckSpec(
+            ALL_ENDED,
+            asset=key,
+            description=(
+                "The last row of every loaded file ends with a line end, so that no figure of it is cut off. Where "
+                "not, and other files of its table have one, or there is no other, the file may be half written: it is "
+                "loaded, and read again when it grows."
+            ),
+        ),
+    ]
 
 
 def of_table(
@@ -93,8 +105,22 @@ def of_ledger(key: dg.AssetKey, done: Load) -> dg.MaterializeResult:
                 severity=dg.AssetCheckSeverity.WARN,
                 description=f"not read: {listed(found, SHOWN)}" if found else "every file belongs to a table",
                 metadata={"not_read": dg.MetadataValue.md(lines or "none")},
-            )
+            ),
+            _has_its_end(key, done.not_ended),
         ],
+    )
+
+
+def _has_its_end(key: dg.AssetKey, files: Sequence[str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=ALL_ENDED,
+        passed=not files,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"no line end after the last row: {listed(files, SHOWN)}: see whether its last figures are whole, "
+        "and export or copy the file again, or end its last row with a line end"
+        if files
+        else "the last row of every loaded file ends with a line end",
     )
 
 

@@ -21,7 +21,8 @@ _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _LARGEST = 2**63  # the first that 64 bits do not hold
 _EXACT = 2**53  # up to here every whole number is a double
 _MOMENT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?)?"
+    r"(?P<zone> ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?"
 )
 _FLAGS = {
     "true": True,
@@ -145,13 +146,21 @@ def _moments(text: "pd.Series") -> tuple["pd.Series", "pd.Series"]:
     """Points in time, UTC, and where a cell holds something else."""
     import pandas as pd
 
-    written = text.where(_each(text, lambda cell: bool(_MOMENT.fullmatch(cell))), None)
+    # pandas would give a cell without a zone that of the cell before it
+    zoned = {cell: _with_zone(cell) for cell in text.unique()}
+    written = pd.Series([zoned[cell] for cell in text], index=text.index, dtype=object)
     read = pd.to_datetime(written, utc=True, format="ISO8601", errors="coerce")
     late = pd.to_datetime(
         written.where(read.isna()), utc=True, format="mixed", errors="coerce"
     )  # hours of one digit
     values = read.fillna(late).dt.tz_localize(None).astype("datetime64[us]")
     return values, values.isna() & (text != "")
+
+
+def _with_zone(cell: str) -> str | None:
+    """A point in time with the zone it is of; None of what is none."""
+    found = _MOMENT.fullmatch(cell)
+    return found and (cell if found["zone"] else f"{cell if len(cell) > 10 else f'{cell} 00:00'}Z")
 
 
 def _is_pattern(text: str) -> bool:

@@ -18,6 +18,7 @@ HEAD = 2**18  # bytes from which the layout is found
 DIGEST = 16  # digits of the hash
 
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+_ENDS = (b"\n", b"\r", b'"')
 _PRINTABLE = bytes(range(0x20, 0x7F)) + b"\r\n"
 
 
@@ -34,6 +35,7 @@ class Surface:
         whole: whether `head` is all there is.
         printable: of the text no byte but letters, digits, signs and blanks of ASCII, line ends and tabs.
         quotes, tabs: whether there are any.
+        ended: its last row ends with a line end or a closing quote, so that none of it can be missing; True of Parquet.
     """
 
     hash: str
@@ -46,6 +48,7 @@ class Surface:
     printable: bool = False
     quotes: bool = False
     tabs: bool = False
+    ended: bool = True
 
 
 def surface(file: LandingFile) -> Surface:
@@ -81,7 +84,7 @@ class _Text:
     def __init__(self) -> None:
         self.good, self.printable, self.quotes, self.tabs = True, True, False, False
         self.ends = self.returns = self.pairs = self.size = 0
-        self.head, self.last = b"", b""
+        self.head, self.last, self.tail = b"", b"", b""
         self.decoder = codecs.getincrementaldecoder("utf-8")()
 
     def add(self, block: bytes) -> None:
@@ -93,7 +96,7 @@ class _Text:
         self.ends += block.count(b"\n")
         self.returns += block.count(b"\r")
         self.pairs += block.count(b"\r\n") + (self.last == b"\r" and block.startswith(b"\n"))
-        self.last = block[-1:]
+        self.last, self.tail = block[-1:], (self.tail + block[-4:])[-4:]
         odd = block.translate(None, _PRINTABLE)
         self.quotes = self.quotes or b'"' in block
         if odd:
@@ -119,6 +122,7 @@ class _Text:
             printable=self.printable,
             quotes=self.quotes,
             tabs=self.tabs,
+            ended=self.tail.rstrip(b"\0").endswith(_ENDS),  # of UTF-16, a line end and a NUL
         )
 
 

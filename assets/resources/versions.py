@@ -86,6 +86,12 @@ class Versions:
                 return version
         raise FileNotFoundError(f"{pointer}: nothing yet for {vintage.key}: {remedy}")
 
+    def named(self, vintage: Vintage) -> str | None:
+        """The version that a vintage's pointer names and whose file is there; nothing that is damaged is mended."""
+        pointer = self.place(vintage) / POINTER
+        version = _version_in(pointer) if pointer.is_file() else None
+        return version if version and self.path(vintage, version).is_file() else None
+
     def _pointed_at_last(self, vintage: Vintage) -> str | None:
         files = [path for path in self.place(vintage).glob(f"*{self.suffix}") if self._is_version(path)]
         newest = max(files, key=lambda path: path.stat().st_mtime_ns, default=None)

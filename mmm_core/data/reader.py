@@ -162,7 +162,7 @@ def _from_text(text: str, source: str) -> pd.DataFrame:
     header_row, header = next(records, (0, []))
     if not header:
         raise UnreadableFile(source, "the file is empty: export it again")
-    width, index, rows, ragged = len(header), [], [], {}
+    width, index, rows, ragged, row = len(header), [], [], {}, header_row
     for row, cells in records:
         if len(cells) > width and not any(cells[width:]):
             cells = cells[:width]
@@ -171,6 +171,12 @@ def _from_text(text: str, source: str) -> pd.DataFrame:
             continue
         index.append(row)
         rows.append(cells)
+    if list(ragged) == [row] and ragged[row] < width and not text.endswith(("\n", "\r")):
+        raise UnreadableFile(
+            source,
+            f"row {row}, the last, has {ragged[row]} cells where the header (row {header_row}) has {width}, and no "
+            "line end: the file was cut off while it was written or copied: export or copy it again",
+        )
     if ragged:
         row, count = next(iter(ragged.items()))
         remedy = (

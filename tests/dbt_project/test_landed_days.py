@@ -135,7 +135,9 @@ def build(tmp_path_factory):
         "linkedin_ads/ad_analytics_by_campaign/b.csv", late[late["day"].isin(["2024-12-11", "2024-12-12"])]
     )
     os.utime(second, (dt.datetime(2026, 2, 2, tzinfo=dt.UTC).timestamp(),) * 2)
-    tv = platform.land("tv/invoices/a.csv", invoices("station", SUNDAYS, [100, 200, 300, 400, 500, 600], grps=10))
+    tv = platform.land(
+        "tv/invoices/a.csv", invoices("station", SUNDAYS, [100, 200, 300, 400, 500, 600], grps=10)
+    )
     shutil.copyfile(tv, tv.with_name("a - copy.csv"))
     platform.land("ooh/invoices/2024/Q4.CSV", invoices("vendor", WEEKS, 100, panels=3, contacts=10))
     result = platform.run(landing_tables, dbt_marts)
@@ -178,7 +180,8 @@ def test_nothing_is_lost_or_made_by_spreading(build):
 def test_reach_is_known_where_one_row_holds_the_week(build):
     """Weeks of one campaign are; weeks of two, a row over several weeks and rows over the edge of weeks are not."""
     rows = build[0].query(
-        "select market, channel, reach, frequency, impressions from marts.fct_media_weekly order by all, week_start"
+        "select market, channel, reach, frequency, impressions from marts.fct_media_weekly "
+        "order by week_start, market, channel"
     )
     known = rows[rows["reach"] > 0]
     assert known.values.tolist() == [["uk", "search", 56, 2.5, 140]] * 5
@@ -215,7 +218,9 @@ def test_a_campaign_renamed_half_way_is_one_campaign(build):
     ],
 )
 def test_a_file_delivered_under_two_names_counts_once(build, table, source, files, spend):
-    landed = build[0].query(f"select file, row_count, amount from raw.landing_files where source_table = '{table}'")
+    landed = build[0].query(
+        f"select file, row_count, amount from raw.landing_files where source_table = '{table}'"
+    )
     copies = landed[landed["file"].str.rpartition("/")[2].isin(files)]
     assert copies["amount"].tolist() == [spend, spend]  # both were read
     counted = build[0].query(

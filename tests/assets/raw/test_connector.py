@@ -135,6 +135,21 @@ def test_a_moment_is_utc_whatever_zone_it_is_written_in(cell, utc):
     assert rows["paid"].tolist() == [True]
 
 
+def test_a_moment_without_a_zone_is_utc_whatever_zone_the_cell_before_it_has():
+    cells = [
+        "2025-11-02 01:30:00-04:00",
+        "2025-11-03 04:59:00",
+        "2025-11-03",
+        "2025-11-02 01:30:00-05:00",
+        "2025-11-03 5:00",
+    ]
+    rows, faults = typed(MOMENTS, pd.DataFrame({"aired_at": cells, "paid": "TRUE", "name": "a|b"}))
+    assert faults == []
+    assert rows["aired_at"].dt.strftime("%d %H:%M").tolist() == [
+        "02 05:30", "03 04:59", "03 00:00", "02 06:30", "03 05:00",
+    ]  # fmt: skip
+
+
 def test_moments_flags_and_patterns_that_are_none_are_named():
     cells = pd.DataFrame(
         {"aired_at": ["2024-13-01 00:00"], "paid": ["maybe"], "name": ["brand ("]}, index=[2]

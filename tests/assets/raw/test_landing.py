@@ -341,6 +341,55 @@ def test_files_that_nobody_reads_are_named(landed):
     )
 
 
+def ends(platform):
+    return evaluation(load(platform), "every_file_has_its_end", "landing_files")
+
+
+@pytest.mark.parametrize("written", [str, lambda text: text.replace("2024-01-01", " 2024-01-01 ")])
+def test_a_file_that_is_cut_off_inside_its_last_row_is_refused_and_read_when_it_has_grown(landed, written):
+    load(landed)
+    more = written(MACRO + "2024-01-15,us,102.5\n")
+    for cut in ("2024-01-15,", "2024-01-15", "2024-0"):  # half written, or the copy was broken off
+        landed.land("macro/weekly/2024.csv", more[: more.index("2024-01-15")] + cut)
+        assert "2024.csv" in refusals(load(landed))
+        assert confidence(landed) == {"2024-01-01": 100, "2024-01-08": 101.5}
+    assert "row 4, the last, has 1 cells where the header (row 1) has 3, and no line end" in refusals(
+        load(landed)
+    )
+    landed.land("macro/weekly/2024.csv", more)
+    assert not refusals(load(landed))
+    assert confidence(landed)["2024-01-15"] == 102.5
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_file_that_is_cut_off_inside_its_last_value_is_named_until_it_has_grown(landed, encoding):
+    """102.5 that is cut to 10 is a figure like any other: only the line end that is missing tells of it."""
+    assert ends(landed).passed
+    cut = landed.land("macro/weekly/2025.csv", "")
+    text = MACRO.replace("2024", "2025").replace("01-01", "01-06").replace("01-08", "01-13")
+    cut.write_bytes(text.removesuffix("1.5\n").encode(encoding))
+    for _ in range(2):  # the second load does not open the file
+        found = ends(landed)
+        assert not found.passed
+        assert found.severity == dg.AssetCheckSeverity.WARN
+        assert "no line end after the last row: macro/weekly/2025.csv: see whether" in found.description
+        assert confidence(landed)["2025-01-13"] == 10
+    cut.write_bytes(text.encode(encoding))
+    assert ends(landed).passed
+    assert confidence(landed)["2025-01-13"] == 101.5
+
+
+def test_files_of_a_program_that_never_ends_its_last_line_are_not_named(landed):
+    other = MACRO.replace("2024", "2023").replace("01-01", "01-02").replace("01-08", "01-09")
+    landed.land("macro/weekly/2024.csv", MACRO.rstrip())
+    landed.land("macro/weekly/2023.csv", other.rstrip())
+    assert ends(landed).passed
+    landed.land("macro/weekly/2023.csv", other)
+    assert not ends(landed).passed
+    landed.land("macro/weekly/2024.csv", 'week_start,market,consumer_confidence\n"2024-01-01","us","100"')
+    assert ends(landed).passed  # a closing quote is an end
+
+
 def test_packed_files_and_files_below_are_loaded(landed):
     folder = landed.landing / "macro/weekly/2025/q1"
     folder.mkdir(parents=True)

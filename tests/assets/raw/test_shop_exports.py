@@ -133,7 +133,9 @@ def test_rows_in_quarantine_are_counted_and_the_rest_reconciles(built):
         "select sum(amount) as a, sum(quarantined_amount) as q from raw.landing_files "
         "where source_table = 'orders__orders'"
     )
-    assert counted["v"].item() == files["a"].item() == 20.1 + 10.5 + 511  # with the template's and those of 2025
+    assert (
+        counted["v"].item() == files["a"].item() == 20.1 + 10.5 + 511
+    )  # with the template's and those of 2025
     assert files["q"].item() == 30.2
     contents = built.query("select contents from raw.landing_quarantine order by row")["contents"]
     assert [row["currency"] for row in contents] == ["(left out)", "USD"]
@@ -199,7 +201,7 @@ def test_shop_orders_count_on_the_day_of_the_shop(built):
 
 
 def test_days_on_which_summer_time_begins_and_ends_have_23_and_25_hours(built):
-    """From midnight to midnight of New York; of the hour that comes twice both are of the day, and no order is of two."""
+    """From midnight to midnight of New York; of the hour that comes twice both are of the day."""
     found = built.query(
         "select strftime(activity_date, '%Y-%m-%d') as day, value from staging.stg_orders__kpi "
         "where kpi = 'revenue' and value > 0 and year(activity_date) = 2025 order by day"

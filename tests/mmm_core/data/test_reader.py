@@ -82,6 +82,10 @@ REFUSED = {
         "column 'k\u00f6ln' is there twice",
     ),
     "cells without a name": (b"a,,b\n1,2,3\n", "column 2 has cells and no name"),
+    "cut off": (
+        b"a,b\n1,2\n3",
+        r"row 3, the last, has 1 cells where the header \(row 1\) has 2, and no line end: .*copy",
+    ),
     "short row": (b"a,b\n1,2\n3\n", r"row 3: 1 cells in row 3, where the header \(row 1\) has 2"),
     "long rows": (
         b"a,b\n1,2,3\n4,5\n6,7,8\n",

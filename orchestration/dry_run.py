@@ -1,0 +1,157 @@
+"""`make refresh MODEL=name DRY=1`: what a refresh would load and build, and why. It changes nothing on disk.
+
+Neither Dagster's history nor the dbt project is opened, as both write beside what they read.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets.models import Vintage, load_model
+from assets.raw.folder import Listing
+from assets.raw.ingest import ALL_CONTRACTS
+from assets.raw.origins.assets import FETCHED
+from assets.raw.would_load import TableNews, would_load
+from assets.resources.warehouse import Warehouse
+from mmm_core.errors import InputError, listed
+from orchestration import environments as env
+from orchestration import resources
+from orchestration.jobs import JOB_OF_ASSET, JOB_OF_GROUP
+from orchestration.last_week import check_reached, last_vintage
+
+if TYPE_CHECKING:
+    from assets.resources.stores import EvidenceStore, PosteriorStore, VintageStore
+
+SHOWN = 10  # files of a table
+
+
+def dry_run(model: str, as_of: str | None, weeks: int) -> Iterator[str]:
+    """The lines that say what `refresh` with the same arguments would do.
+
+    Raises:
+        InputError: the marts as they are do not hold the weeks that were asked for, and no new file may bring them.
+        WarehouseLocked: another process writes the warehouse.
+    """
+    warehouse = resources.warehouse()
+    listing, tables = would_load(list(ALL_CONTRACTS.values()), env.paths().landing, warehouse)
+    yield "Dry run: nothing is fetched, loaded, built or written."
+    yield from _loads(listing, tables)
+    changed = [table.contract.name for table in tables if table.changes]
+    yield from _marts(changed)
+    yield from _model(warehouse, model, as_of, weeks, [*changed, *FETCHED])
+    yield "report: the reporting marts and the published copy, which follow every refresh."
+
+
+def _loads(listing: Listing, tables: Sequence[TableNews]) -> Iterator[str]:
+    if FETCHED:
+        yield f"fetched first, and not asked now: {listed(FETCHED, SHOWN)}; what is new there comes on top of this."
+    news = [table for table in tables if table.files or table.gone or table.refused]
+    rows = sum(table.rows for table in news if table.changes)
+    yield f"would be loaded: {rows:,} rows into {sum(table.changes for table in news)} tables" + (
+        ":" if news else "."
+    )
+    for table in news:
+        yield from _table(table)
+    same = sum(table.unchanged for table in tables)
+    yield f"  {same:,} files are as they were loaded, and are not opened."
+    for name, why in list(listing.not_read.items())[:SHOWN]:
+        yield f"  not read: {name}: {why}"
+    if len(listing.not_read) > SHOWN:
+        yield f"  not read: and {len(listing.not_read) - SHOWN} more files"
+
+
+def _table(table: TableNews) -> Iterator[str]:
+    name = table.contract.name
+    if table.stays:
+        yield f"  {name}: stays as it is, as a file would be refused; {len(table.files)} good files would wait"
+    else:
+        yield f"  {name}: {table.rows:,} rows"
+    for file in table.files[:SHOWN]:
+        was = "new" if file.had is None else f"changed, {file.had:,} rows are loaded of it now"
+        aside = f", {file.aside:,} set aside in quarantine" if file.aside else ""
+        yield f"    {file.name}: {file.rows:,} rows, {was}{aside}"
+    if len(table.files) > SHOWN:
+        yield f"    and {len(table.files) - SHOWN} more files"
+    for gone, rows in table.gone.items():
+        yield f"    {gone}: is gone, its {rows:,} rows would be taken away"
+    for refusal in table.refused:
+        yield from (
+            f"    {line}" for line in str(refusal).replace("was refused", "would be refused").splitlines()
+        )
+
+
+def _marts(changed: Sequence[str]) -> Iterator[str]:
+    why = f"rows of {listed(changed, SHOWN)} differ" if changed else "no row that has landed differs"
+    yield f"ingest: all staging models and marts are built, as a refresh builds them whatever differs: {why}."
+
+
+def _model(
+    warehouse: Warehouse, model: str, as_of: str | None, weeks: int, changed: Sequence[str]
+) -> Iterator[str]:
+    try:
+        vintages = _vintages(warehouse, model, as_of, weeks)
+    except InputError as error:
+        if not changed:
+            raise
+        yield f"refresh_model: of which weeks is known once the marts are built. As they are: {error}"
+        return
+    names = _assets()
+    if not as_of:
+        later = ", or a later week that the new rows bring" if changed else ""
+        yield f"refresh_model: as of {vintages[-1].as_of_week}, the last week of the marts as they are{later}."
+    yield f"  {len(names)} assets each: {', '.join(names)}"
+    for vintage in vintages:
+        yield f"  {vintage.key}: {_fit(vintage, changed)}"
+
+
+def _vintages(warehouse: Warehouse, model: str, as_of: str | None, weeks: int) -> list[Vintage]:
+    last = Vintage(model, as_of) if as_of else last_vintage(warehouse, model)
+    found = [Vintage(model, str(last.week - timedelta(weeks=before))) for before in reversed(range(weeks))]
+    for each in {found[0], found[-1]}:
+        check_reached(warehouse, each)
+    return found
+
+
+def _assets() -> list[str]:
+    """The assets of the job `refresh_model`, found as the code location finds them, but without dbt's."""
+    groups = [group for group, job in JOB_OF_GROUP.items() if job == "refresh_model"]
+    found = [
+        asset
+        for group in groups
+        for asset in dg.load_assets_from_package_module(import_module(f"assets.{group}"))
+        if isinstance(asset, dg.AssetsDefinition)
+    ]
+    named = [key.to_user_string() for asset in found for key in asset.keys]
+    return [*named, *(name for name, job in JOB_OF_ASSET.items() if job == "refresh_model")]
+
+
+def _fit(vintage: Vintage, changed: Sequence[str]) -> str:
+    """Whether a posterior would be fitted, and why."""
+    from mmm_core.evidence.stored import read_evidence
+    from mmm_core.inference.version import posterior_version
+
+    stores = resources.build()
+    tables: VintageStore = stores["vintages"]
+    evidence: EvidenceStore = stores["evidence"]
+    posteriors: PosteriorStore = stores["posteriors"]
+    table, tests = tables.versions.named(vintage), evidence.versions.named(vintage)
+    held = posteriors.versions.named(vintage)
+    if table is None or tests is None:
+        return "fitted, as it was never made"
+    spec = load_model(vintage.model)
+    version = posterior_version(table, spec, read_evidence(evidence.path(vintage, tests)))
+    if not posteriors.path(vintage, version).is_file():
+        was = (
+            f"posterior {held} is of another table, YAML, seed, lift tests or source"
+            if held
+            else "no posterior is there"
+        )
+        return f"fitted, as {was}"
+    if changed:
+        return (
+            f"fitted if the new rows change its table: posterior {version} is of the table as it was frozen"
+        )
+    return f"not fitted, as posterior {version} is there; what is behind it is worked out again"
