@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+ONE_RUN_A_VINTAGE = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
+"""A vintage is fitted, reviewed and published as one, or fails as one: a run of several would stop all of them where
+one is refused. It is Dagster's default, said where it is meant."""
+
+
 def model_asset(group: str, name: str, **options: Any) -> Any:
     """`@dg.asset` partitioned by model and as-of week; `checks` maps check names to what they hold."""
     checks: Mapping[str, str] = options.pop("checks", {})
@@ -24,7 +29,14 @@ def model_asset(group: str, name: str, **options: Any) -> Any:
     specs += options.pop("check_specs", ())
     if "io_manager_key" in options:  # its MaterializeResult carries a value, which the annotation cannot say
         options["dagster_type"] = dg.Any
-    return dg.asset(name=name, group_name=group, partitions_def=PARTITIONS, check_specs=specs, **options)
+    return dg.asset(
+        name=name,
+        group_name=group,
+        partitions_def=PARTITIONS,
+        backfill_policy=ONE_RUN_A_VINTAGE,
+        check_specs=specs,
+        **options,
+    )
 
 
 def check_spec(check: str, asset: str, meaning: str, blocking: bool = False) -> dg.AssetCheckSpec:

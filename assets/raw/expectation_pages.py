@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.raw.expectations import Suite
+from assets.resources.settings import docs_address
 from mmm_core.files import write_whole
 from mmm_core.json_text import dumps
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from assets.raw.validation import Outcome
 
 INDEX = "index.html"
+SERVED = "expectations"
+"""The folder of the served documentation in which the pages are."""
 
 STYLE = (
     "body{font:16px/1.4 system-ui,sans-serif;color:#1b1b1b;max-width:70rem;margin:2rem auto;padding:0 1rem}"
@@ -34,6 +37,11 @@ STYLE = (
 def folder(warehouse: Path) -> Path:
     """Where the pages of a warehouse lie."""
     return warehouse.parent / "expectations"
+
+
+def address(table: str) -> str:
+    """The page of a raw table as `make docs` serves it."""
+    return f"{docs_address()}/{SERVED}/{table}.html"
 
 
 def outcomes(

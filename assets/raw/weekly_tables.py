@@ -2,11 +2,13 @@
 
 The first column is the week (`week_start`, `week_ending`, `date` or `wk_strt_dt`), `geo` may be the second key,
 everything else must be numbers. Whether a date is the first or the last day of its week says the YAML of the model that
-reads the table. Names of columns are values here, so blanks, dots and apostrophes in them survive.
+reads the table. Rows of days become weeks where the file says how (`assets.raw.daily_tables`). Names of columns are
+values here, so blanks, dots and apostrophes in them survive.
 """
 
 from typing import TYPE_CHECKING
 
+from assets.raw import daily_tables
 from assets.raw.files import ROWS_AS_SHOWN, Accepted, FileRefused, read_cells
 from assets.raw.folder import LandingFile
 from mmm_core.errors import listed, shown
@@ -23,7 +25,8 @@ def check_weekly_table(file: LandingFile, content: bytes, digest: str) -> Accept
 
     Raises:
         FileRefused: no week in the first column, a column that is not numeric or named like the week, a week and geo
-            given twice, weeks that are left out or not seven days apart.
+            given twice, weeks that are left out or not seven days apart; of rows of days, which have to say what each
+            column becomes in a week, the same of days.
     """
     import pandas as pd
 
@@ -38,6 +41,7 @@ def check_weekly_table(file: LandingFile, content: bytes, digest: str) -> Accept
                 f"the first column is {shown(week_column)}: it must be the week, named {' or '.join(WEEK_COLUMNS)}"
             ],
         )
+    rules, cells = daily_tables.stated_rules(cells)
     week = days(cells[week_column])
     no_day = week.wrong | week.values.isna()
     if no_day.any():
@@ -54,16 +58,23 @@ def check_weekly_table(file: LandingFile, content: bytes, digest: str) -> Accept
         for name in columns
         if name == WEEK_COLUMNS[0]
     ]
-    faults += _calendar_faults(week.values, geo)
+    faults += _geo_faults(geo)
+    if rules is None:
+        faults += _calendar_faults(week.values, geo)
+    else:
+        faults += [*daily_tables.rule_faults(rules, columns), *daily_tables.day_faults(week.values, geo)]
     if not columns:
         faults.append("there is no column besides the week: add the KPI and what explains it, a column each")
     if faults:
         raise FileRefused(file.name, [*faults, ROWS_AS_SHOWN])
+    day = week.values
+    if rules is not None:
+        day, geo, values = daily_tables.by_week(day, geo, values, rules)
     long = [
         pd.DataFrame(
             {
                 "table_name": file.stem,
-                "week_start": week.values,
+                "week_start": day,
                 "geo": geo,
                 "column_name": name,
                 "value": column,
@@ -103,12 +114,9 @@ def _numbers(cells: "pd.DataFrame", columns: list[str]) -> "tuple[dict[str, pd.S
     return values, faults
 
 
-def _calendar_faults(week: "pd.Series", geo: "pd.Series") -> list[str]:
-    """Geos that are blank or alike; weeks given twice, left out, or off the seven-day step; each geo has the same."""
-    import pandas as pd
-
+def _geo_faults(geo: "pd.Series") -> list[str]:
+    """Geos that are blank or alike."""
     from mmm_core.data.cells import names_alike, rows_named
-    from mmm_core.data.weeks import not_weekly
 
     faults = []
     if (geo == "").any():
@@ -117,6 +125,17 @@ def _calendar_faults(week: "pd.Series", geo: "pd.Series") -> list[str]:
         )
     if fault := names_alike(geo):
         faults.append(fault)
+    return faults
+
+
+def _calendar_faults(week: "pd.Series", geo: "pd.Series") -> list[str]:
+    """Weeks given twice, left out, or off the seven-day step; each geo has the same."""
+    import pandas as pd
+
+    from mmm_core.data.cells import rows_named
+    from mmm_core.data.weeks import not_weekly
+
+    faults = []
     twice = pd.DataFrame({"week": week, "geo": geo}).duplicated(keep=False)
     if twice.any():
         faults.append(
@@ -124,6 +143,8 @@ def _calendar_faults(week: "pd.Series", geo: "pd.Series") -> list[str]:
         )
     weeks = pd.DatetimeIndex(week.unique()).sort_values()
     if fault := not_weekly(weeks, str(week.name)):
+        if fault.startswith("the rows are days"):
+            return [*faults, f"{fault.rpartition(': ')[0]}: a weekly table is needed: {daily_tables.REMEDY}"]
         return [
             *faults,
             f"{fault}, blank where nothing is known" if fault.startswith("missing weeks") else fault,

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+DOCS_HOST, DOCS_PORT = "127.0.0.1", 8090
+"""Where `make docs` serves the documentation."""
 
 
 def environment_name() -> str:
@@ -27,3 +29,8 @@ def models_dir() -> Path:
 def sources_file() -> Path:
     """The file that says which sources there are: `sources.yaml` in the repository, or MMM_SOURCES."""
     return Path(os.environ.get("MMM_SOURCES") or REPOSITORY / "sources.yaml").resolve()
+
+
+def docs_address() -> str:
+    """Where browsers find the documentation: where `make docs` serves it, or MMM_DOCS_UI; without a final slash."""
+    return (os.environ.get("MMM_DOCS_UI") or f"http://{DOCS_HOST}:{DOCS_PORT}").rstrip("/")

@@ -8,12 +8,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from assets.raw import expectation_pages
+from assets.resources.settings import DOCS_HOST as HOST
+from assets.resources.settings import DOCS_PORT as PORT
 from assets.resources.settings import REPOSITORY
 from orchestration import environments as env
-from orchestration.docs.site import EXPECTATIONS, write_site
+from orchestration.docs.site import write_site
 from orchestration.terminal import plain_console
 
-HOST, PORT = "127.0.0.1", 8090
 NOTHING_YET = (
     "<!doctype html><title>Expectations</title><p>No table has been loaded yet: make demo, or make refresh."
 )
@@ -27,7 +28,7 @@ class Handler(SimpleHTTPRequestHandler):
         super().__init__(*arguments, **options)
 
     def translate_path(self, path: str) -> str:
-        below = f"/{EXPECTATIONS}/"
+        below = f"/{expectation_pages.SERVED}/"
         if not path.startswith(below):
             return super().translate_path(path)
         site, self.directory = self.directory, str(self.expectations)
@@ -37,7 +38,10 @@ class Handler(SimpleHTTPRequestHandler):
             self.directory = site
 
     def do_GET(self) -> None:
-        if self.path == f"/{EXPECTATIONS}/" and not (self.expectations / expectation_pages.INDEX).is_file():
+        if (
+            self.path == f"/{expectation_pages.SERVED}/"
+            and not (self.expectations / expectation_pages.INDEX).is_file()
+        ):
             body = NOTHING_YET.encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")

@@ -9,7 +9,7 @@ from orchestration.docs.guide import FIRST, LAST, write_guide
 from orchestration.docs.layout import INDEX, page
 from orchestration.docs.marts import write_marts
 
-GUIDE, MARTS, ASSETS, EXPECTATIONS = "guide", "marts", "assets.html", "expectations"
+GUIDE, MARTS, ASSETS = "guide", "marts", "assets.html"
 
 
 def write_site(repository: Path, warehouse: Path, defs: dg.Definitions, folder: Path) -> None:

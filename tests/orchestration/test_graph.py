@@ -51,6 +51,12 @@ def test_model_stages_state_meaning_and_grain(defs, specs):
         assert spec.code_version
 
 
+def test_a_backfill_is_one_run_a_vintage(defs, specs):
+    graph = defs.resolve_asset_graph()
+    staged = [spec.key for spec in specs if spec.partitions_def is not None]
+    assert {graph.get(key).backfill_policy.max_partitions_per_run for key in staged} == {1}
+
+
 def test_nothing_from_the_model_table_on_runs_by_itself(specs):
     automated = {spec.key.to_user_string() for spec in specs if spec.automation_condition is not None}
     assert "marts/mmm_model_table" in automated

@@ -1,5 +1,7 @@
 """Connectors: a folder each, whose YAML is read without guessing and whose template is a file that is taken."""
 
+import re
+
 import pandas as pd
 import pytest
 import yaml
@@ -159,3 +161,19 @@ def test_moments_flags_and_patterns_that_are_none_are_named():
         "'2024-13-01 00:00' is no day and time", "'maybe' is neither true nor false",
         "'brand (' is no regular expression",
     ]  # fmt: skip
+
+
+LISTED = re.compile(r"^\| ((?:`[a-z0-9_]+`(?:, )?)+) \|", re.MULTILINE)
+LINKED = re.compile(r"\]\(([^)#]+)[^)]*\)")
+
+
+@pytest.mark.parametrize("source", known_connectors())
+def test_every_connector_has_a_page_that_names_its_tables_and_no_column_that_is_not_there(source):
+    folder, contracts = connector(source).folder, connector(source).contracts
+    page = (folder / "README.md").read_text()
+    assert {contract.table for contract in contracts} <= set(re.findall(r"`([a-z0-9_]+)`", page))
+    _, _, told = page.partition("\n| column | note |\n")
+    listed = {name for cells in LISTED.findall(told) for name in cells.replace("`", "").split(", ")}
+    assert listed <= {column.name for contract in contracts for column in contract.columns}
+    links = [link for link in LINKED.findall(page) if "://" not in link]
+    assert [link for link in links if not (folder / link).is_file()] == []

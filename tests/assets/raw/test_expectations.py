@@ -208,7 +208,11 @@ def test_the_check_names_rows_links_the_page_and_is_not_run_again_for_nothing(ra
         in check.description
     )
     page = folder(warehouse) / f"{GOOGLE.contract.name}.html"
-    assert check.metadata["page"].value == page.as_uri()
+    assert check.metadata["page_file"].value == str(page)
+    assert check.metadata["page"].value == f"http://127.0.0.1:8090/expectations/{page.name}"
+    monkeypatch.setenv("MMM_DOCS_UI", "https://docs.example/")
+    (behind_a_proxy,) = results(raw, warehouse, "key", Table)
+    assert behind_a_proxy.metadata["page"].value == f"https://docs.example/expectations/{page.name}"
     assert "There are no more clicks than impressions." in page.read_text()
     assert "http" not in "".join(
         line for line in page.read_text().splitlines() if "<link" in line or "src=" in line

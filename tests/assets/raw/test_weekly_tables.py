@@ -1,5 +1,6 @@
 """Ready-made weekly tables of any columns: kept word for word in long form, or refused with the weeks named."""
 
+import pandas as pd
 import pytest
 
 from assets.raw.files import FileRefused, read_bytes
@@ -67,7 +68,7 @@ def test_geos_are_keys(tmp_path):
         ),
         pytest.param(
             "date,a\n2024-01-01,1\n2024-01-02,2\n2024-01-03,2\n",
-            "the rows are days .*add them up by week",
+            "the rows are days .*add them up by week, or say in a first row `in_week`",
             id="days",
         ),
         pytest.param(
@@ -101,3 +102,57 @@ def test_two_files_of_one_table_are_both_named(tmp_path):
         "weekly_tables/brand.csv": "weekly_tables/old/brand.CSV is table brand too: keep one of them",
         "weekly_tables/old/brand.CSV": "weekly_tables/brand.csv is table brand too: keep one of them",
     }
+
+
+RULES = "date,geo,sales,price,brand,stock\nin_week,,sum,mean,last,MAX\n"
+
+
+def days_from(first, count, geo="n", cells="{n},{n},{n},{n}"):
+    days = pd.date_range(first, periods=count).strftime("%Y-%m-%d")
+    return "".join(f"{day},{geo},{cells.format(n=n)}\n" for n, day in enumerate(days, start=1))
+
+
+def test_days_become_weeks_as_the_file_says_of_each_column(tmp_path):
+    """Two whole weeks and a day before and after them, of two geos, one of which is in no order."""
+    north = days_from("2024-01-07", 16)  # a Sunday, and a Monday at the end
+    south = "".join(reversed(days_from("2024-01-07", 16, "s", "{n}0,2,,1").splitlines(keepends=True)))
+    rows = read(tmp_path, RULES + north + south)
+    found = rows.set_index(["geo", "column_name", "week_start"])["value"].unstack()
+    assert [f"{week:%a %Y-%m-%d}" for week in found.columns] == ["Mon 2024-01-08", "Mon 2024-01-15"]
+    assert found.loc[("n", "sales")].tolist() == [sum(range(2, 9)), sum(range(9, 16))]
+    assert found.loc[("n", "price")].tolist() == [5, 12]
+    assert found.loc[("n", "brand")].tolist() == found.loc[("n", "stock")].tolist() == [8, 15]
+    assert found.loc[("s", "sales")].tolist() == [10 * sum(range(2, 9)), 10 * sum(range(9, 16))]
+    assert found.loc[("s", "price")].tolist() == [2, 2]
+    assert found.loc[("s", "brand")].isna().all()
+    assert set(rows.index[rows["geo"] == "n"]) == {4, 11}  # rows of the file, of each week's Monday
+
+
+def test_of_a_blank_day_a_sum_is_not_known_and_the_rest_is_of_the_days_there_are(tmp_path):
+    days = WEEK.replace("2024-01-14,n,7,7,7,7", "2024-01-14,n,,,,")
+    rows = read(tmp_path, RULES + days).set_index("column_name")["value"]
+    assert rows[["price", "brand", "stock"]].tolist() == [3.5, 6, 6]
+    assert rows.isna().to_dict() == {"sales": True, "price": False, "brand": False, "stock": False}
+
+
+WEEK = days_from("2024-01-08", 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (RULES, "no day below the row `in_week`"),
+        (RULES.replace("mean", "") + WEEK, "row in_week: says nothing of 'price': write sum or mean"),
+        (RULES.replace("mean", "men") + WEEK, "column price is 'men': did you mean 'mean'"),
+        (RULES + WEEK.replace("2024-01-10,n,3,3,3,3\n", ""), "missing days 2024-01-10: add a row"),
+        (RULES + WEEK + days_from("2024-01-09", 6, "s"), "missing days 2024-01-08 in geo s"),
+        (RULES + WEEK + "2024-01-14,n,1,1,1,1\n", r"for a day and geo \(rows 9, 10\)"),
+        (RULES + days_from("2024-01-09", 7), "no whole week, from Monday to Sunday"),
+        (RULES + "2024-01-01,n,1,1,1,1\n2024-01-08,n,1,1,1,1\n", "the rows are weeks, and have a row `in_week`"),
+        (RULES + days_from("2024-01-08", 7, ""), "column geo: is blank"),
+    ],
+    ids=["no day", "no rule", "odd rule", "missing day", "missing in geo", "twice", "no week", "weeks", "no geo"],
+)  # fmt: skip
+def test_days_that_make_no_weeks_are_refused_by_name(tmp_path, text, message):
+    with pytest.raises(FileRefused, match=message):
+        read(tmp_path, text)
