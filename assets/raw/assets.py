@@ -5,7 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.raw import expectation_check, ledger, quarantine, results
+from assets.raw import expectation_check, filled_in, ledger, quarantine, results
 from assets.raw.contract import SQL_TYPES, Contract
 from assets.raw.ingest import ALL_CONTRACTS, landing_folder_of, reading_version
 from assets.raw.load import load
@@ -120,9 +120,10 @@ def _loaded(
     path = Path(warehouse.path)
     with warehouse.connect() as connection:
         expected = {
-            table.landed.contract.name: expectation_check.results(
-                connection, path, raw_key(table.landed.contract.name), table
-            )
+            table.landed.contract.name: [
+                *filled_in.results(connection, raw_key(table.landed.contract.name), table),
+                *expectation_check.results(connection, path, raw_key(table.landed.contract.name), table),
+            ]
             for table in done.tables
         }
     for table in done.tables:

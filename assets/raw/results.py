@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from assets.raw import expectation_check, ledger, quarantine_check
+from assets.raw import expectation_check, filled_in, ledger, quarantine_check
 from assets.raw.contract import Contract
 from assets.raw.figures import amount_column, figure
 from assets.raw.folder import Listing
@@ -41,7 +41,12 @@ def check_specs(key: dg.AssetKey, contract: Contract) -> list[dg.AssetCheckSpec]
             description="Two files that hold the same rows have the same figures in them. Where not, the later counts.",
         ),
     ]
-    return specs + quarantine_check.specs(key, contract) + expectation_check.specs(key, contract)
+    return [
+        *specs,
+        *quarantine_check.specs(key, contract),
+        *filled_in.specs(key, contract),
+        *expectation_check.specs(key, contract),
+    ]
 
 
 def ledger_specs(key: dg.AssetKey) -> list[dg.AssetCheckSpec]:
@@ -70,7 +75,7 @@ def of_table(
     """The materialization of a table with its checks; where it stays as it was, its data version does too.
 
     Args:
-        expected: what the check of its expectations says.
+        expected: what the checks that ask its rows say.
     """
     return dg.MaterializeResult(
         asset_key=key,

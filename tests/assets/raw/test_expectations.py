@@ -66,10 +66,10 @@ def offence(expectation):
     """Cells that do not meet an expectation."""
     kwargs = expectation["kwargs"]
     if "column_A" in kwargs:
-        return {kwargs["column_A"]: "1", kwargs["column_B"]: "2"}
+        return {kwargs["column_B"]: "11"}  # a figure that is not said is 10
     if "min_value" in kwargs:
         return {kwargs["column"]: "-1"}
-    return {kwargs["column"]: "US" if "regex" in kwargs else "2026-01-07"}
+    return {kwargs["column"]: "US" if "regex" in kwargs else "2026-01-07"}  # of a moment, its first
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.contract.name)
@@ -94,6 +94,9 @@ def test_ad_platforms_and_shops_have_a_suite():
         "meta_ads",
         "tiktok_ads",
         "linkedin_ads",
+        "pinterest_ads",
+        "snapchat_ads",
+        "x_ads",
         "shopify",
         "shopify_orders",
         "orders",
