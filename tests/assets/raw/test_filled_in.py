@@ -1,12 +1,14 @@
 """Rows of two exports that are the same but for a blank that was filled in are found, whichever came first."""
 
 from decimal import Decimal
+from types import SimpleNamespace
 
+import dagster as dg
 import duckdb
 import pytest
 
 from assets.raw.connector import connector, known_connectors
-from assets.raw.filled_in import FilledIn, filled_in, may_be_blank
+from assets.raw.filled_in import FilledIn, filled_in, may_be_blank, results, specs
 from assets.raw.ingest import make_table
 
 RADIO = connector("radio").contracts[0]
@@ -89,3 +91,20 @@ def test_several_columns_may_be_filled_in_at_once(raw):
     own(raw, "b", 5, campaign="x", market="us", geo="all", channel="tv")
     own(raw, "b", 7, campaign="y", market="us", geo="all", channel="tv")
     assert filled_in(raw, GENERIC) == [FilledIn(("market", "geo", "channel"), "a", "b", 1, Decimal(5))]
+
+
+def test_the_check_warns_with_both_files_and_the_amount(raw):
+    def check():
+        (found,) = results(raw, dg.AssetKey("radio"), SimpleNamespace(landed=SimpleNamespace(contract=RADIO)))
+        return found
+
+    line(raw, "a", None)
+    assert check().passed
+    line(raw, "b", "spring")
+    assert (check().passed, check().severity.value) == (False, "WARN")
+    assert check().description == (
+        "campaign is blank in a and filled in in b, in 1 row that is otherwise the same: both count, and net_cost "
+        "70.10 counts twice: delete the older file, or take these rows out of a"
+    )
+    (spec,) = specs(dg.AssetKey("radio"), RADIO)
+    assert spec.name == check().check_name
