@@ -7,10 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from assets.marts.failures import with_failing_rows
+from assets.marts.failures import found_by_failed, with_failing_rows
 from assets.marts.invoke import target_dir
 from assets.marts.relations import Relations
-from assets.marts.runner import DbtBuild, build
+from assets.marts.runner import DbtBuild, DbtFailed, build
 from assets.resources.warehouse import Warehouse
 
 FAILED_BUILDS_KEPT = 5
@@ -22,9 +22,11 @@ def dbt_build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
     built = build(context, warehouse)
     events, failure = _events(built)
     relations = Relations(warehouse, built, target_dir())
+    tested = []
     for event in events:
         if isinstance(event, dg.AssetCheckResult):
-            yield with_failing_rows(event, built.tests, warehouse)
+            tested.append(with_failing_rows(event, built.tests, warehouse))
+            yield tested[-1]
         elif isinstance(event, dg.Output):
             found = relations.metadata(event.metadata["unique_id"].value)
             yield event.with_metadata({**event.metadata, **found})
@@ -32,6 +34,8 @@ def dbt_build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
             yield event
     relations.keep_lineage()
     _clear(built.target_path, failure)
+    if isinstance(failure, DbtFailed):  # terminal and alert have its words alone
+        failure = DbtFailed("\n".join([str(failure), *found_by_failed(tested)]))
     if failure:
         raise failure
 

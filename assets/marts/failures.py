@@ -1,10 +1,14 @@
-"""What a failed dbt test found: dbt counts rows, a person needs to see them."""
+"""What a failed dbt test found: dbt counts rows, a person needs to see them, and to read what the test is for.
 
-from collections.abc import Mapping
+What it is for, and the remedy, is the comment that the SQL of the test begins with.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
 
+from assets.raw.personal import without_addresses
 from assets.resources.warehouse import Warehouse
 
 SHOWN = 20
@@ -27,12 +31,39 @@ def with_failing_rows(
         return result
     rows = [_markdown_row(found.columns), "|" + "---|" * found.shape[1]]
     rows += [_markdown_row(row) for row in found.itertuples(index=False)]
-    first = ", ".join(f"{name} {value}" for name, value in found.iloc[0].items()) if len(found) else ""
+    first = ", ".join(f"{name} {_cell(value)}" for name, value in found.iloc[0].items()) if len(found) else ""
+    found_words = [f"first failing row: {first}", *filter(None, [_purpose(sql)])]
     return result._replace(
-        description=f"first failing row: {first}" if first else result.description,
+        description="; ".join(found_words) if first else result.description,
         metadata={**result.metadata, "failing_rows": dg.MetadataValue.md("\n".join(rows))},
     )
 
 
+def found_by_failed(results: Iterable[dg.AssetCheckResult]) -> list[str]:
+    """A line a test that stopped the build and whose rows are known: its name and its first row."""
+    lines = [
+        f"{result.check_name}: {result.description}"
+        for result in results
+        if not result.passed
+        and result.severity is dg.AssetCheckSeverity.ERROR
+        and "failing_rows" in result.metadata
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def _purpose(sql: str) -> str:
+    """The comment that a test begins with; "" where it has none, as those of dbt's own have."""
+    words = []
+    for line in map(str.strip, sql.strip().splitlines()):
+        if not line.startswith("--"):
+            break
+        words.append(line.lstrip("- "))
+    return " ".join(words)
+
+
+def _cell(value: Any) -> str:
+    return without_addresses(str(value).removesuffix(" 00:00:00"))
+
+
 def _markdown_row(cells: Any) -> str:
-    return "| " + " | ".join(str(cell).removesuffix(" 00:00:00") for cell in cells) + " |"
+    return "| " + " | ".join(map(_cell, cells)) + " |"

@@ -8,6 +8,7 @@ SQL_TYPES = {
     "amounts": "VARCHAR",
     "month": "VARCHAR",
     "pattern": "VARCHAR",
+    "zone": "VARCHAR",
     "moment": "TIMESTAMP",
     "flag": "BOOLEAN",
     "integer": "BIGINT",
@@ -34,7 +35,7 @@ class Column:
     """A column of a source table.
 
     Attributes:
-        kind: text, pattern (a regular expression), integer, number, date (a day, with or without a time of 00:00:00),
+        kind: text, pattern (a regular expression), zone (a time zone such as Europe/Berlin), integer, number, date (a day, with or without a time of 00:00:00),
             moment (a day and time; UTC, unless it says another zone), flag (true or false), month (YYYY-MM) or amounts
             (numbers of 0 or more, ';' or blanks between them).
         about: what it holds, with its unit.

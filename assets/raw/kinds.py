@@ -11,6 +11,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "currency": {"kind": "text", "spelling": "upper"},
     "day": {"kind": "date"},
     "pattern": {"kind": "pattern"},
+    "zone": {"kind": "zone"},
     "moment": {"kind": "moment"},
     "flag": {"kind": "flag"},
     "month": {"kind": "month"},
@@ -22,8 +23,8 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
 """By the name a YAML gives it, the fields of `assets.raw.contract.Column`.
 
 `id`: a platform's number, one spelling whoever exported it. `code`: a name in lower case. `label`: a name in upper
-case. `currency`: a code of ISO 4217. `pattern`: a regular expression. `moment`: a day and time, UTC unless it says
-another zone. `flag`: true or false. `count` and `amount` add up over the days of a row, a `level` (an index, a rate, a
+case. `currency`: a code of ISO 4217. `pattern`: a regular expression. `zone`: a time zone such as Europe/Berlin.
+`moment`: a day and time, UTC unless it says another zone. `flag`: true or false. `count` and `amount` add up over the days of a row, a `level` (an index, a rate, a
 share) does not. `amounts`: several numbers in one cell, ';' between channels and blanks between weeks.
 """
 

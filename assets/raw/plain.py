@@ -24,7 +24,7 @@ from assets.raw.surface import Surface
 if TYPE_CHECKING:
     import duckdb
 
-KINDS = ("text", "month", "integer", "number", "date", "moment", "flag")
+KINDS = ("text", "month", "zone", "integer", "number", "date", "moment", "flag")
 """The kinds of column that this reader knows; a table with another is read with care."""
 
 _TRUE, _FALSE = "('true', 't', '1', 'yes')", "('false', 'f', '0', 'no')"
@@ -202,7 +202,7 @@ def _checked(
 
 
 def _is_text(column: Column) -> bool:
-    return column.kind in ("text", "month")
+    return column.kind in ("text", "month", "zone")
 
 
 def _trimmed(cell: str) -> str:
@@ -328,6 +328,8 @@ def _of_text(column: Column, text: str, cell: str, printable: bool) -> _Reading:
     conditions = [plain]
     if column.kind == "month":
         conditions.append(f"regexp_full_match({text}, '[0-9]{{4}}-(0[1-9]|1[0-2])')")
+    if column.kind == "zone":
+        conditions.append(f"{text} in (select name from pg_timezone_names())")
     if column.allowed:
         conditions.append(_one_of(value, column.allowed))
     joined = " and ".join(conditions)

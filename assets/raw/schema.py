@@ -127,6 +127,15 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> _Fau
                 given & ~_each(text, _is_pattern),
             )
         )
+    if column.kind == "zone":
+        known = _each(text, lambda cell: _is_taken("select timezone(?, now())", cell))
+        faults.append(
+            (
+                "is no time zone",
+                "write its name in the tz database, such as Europe/Berlin or America/New_York",
+                given & ~known,
+            )
+        )
     if column.spelling == "id":
         faults.append(
             (LOST_DIGITS, "format the column as text and export it again", _each(text, lost_digits))
@@ -165,11 +174,16 @@ def _with_zone(cell: str) -> str | None:
 
 def _is_pattern(text: str) -> bool:
     """Whether the warehouse, which matches campaigns with it, takes the expression."""
+    return _is_taken("select regexp_matches('', ?)", text)
+
+
+def _is_taken(question: str, text: str) -> bool:
+    """Whether the warehouse can work with a cell: one that it cannot would end a build, and no message name the file."""
     import duckdb
 
     with duckdb.connect() as connection:
         try:
-            connection.execute("select regexp_matches('', ?)", [text])
+            connection.execute(question, [text])
         except duckdb.Error:
             return False
     return True

@@ -12,7 +12,7 @@ from assets.raw.contract import Column, Contract
 
 _DAY = {"date": "2026-01-05", "month": "2026-01"}  # a Monday
 _LAST_DAY = "2026-01-11"
-_CELLS = {"moment": "2026-01-05 09:30:00", "flag": "false", "amounts": "100"}
+_CELLS = {"moment": "2026-01-05 09:30:00", "flag": "false", "amounts": "100", "zone": "America/New_York"}
 _TEXTS = {
     "market": "us",
     "geo": "all",
@@ -21,12 +21,9 @@ _TEXTS = {
     "channel": "search",
     "channels": "search",
     "campaign_name": "us_all_search_brand",
-    "time_zone": "America/New_York",
-    "iana_timezone": "America/New_York",
     "shipping_address_country_code": "us",
     "country_code": "us",
     "currency": "USD",
-    "timezone": "America/New_York",
     "action_type": "omni_purchase",
     "event_name": "purchase",
 }

@@ -71,7 +71,11 @@ def test_faults_that_stop_the_marts_are_named(new_platform):
     platform.land("google_ads/campaign_stats/d.csv", google("us_all_radio_brand"))
     result = platform.run(landing_tables, dbt_marts)
     assert not result.success
-    assert "Failure in test unmapped_spend_is_small (tests/unmapped_spend_is_small.sql)" in failure(result)
+    words = failure(result)  # all that the terminal and the alert have
+    assert "Failure in test unmapped_spend_is_small (tests/unmapped_spend_is_small.sql)" in words
+    assert "unmapped_spend_is_small: first failing row: week_start 2024-12-02, spend 42.0, percent_of_week" in words
+    assert "; Weeks in which more of the spend is unmapped than `unmapped_share` of sources.yaml allows" in words
+    assert "spend_is_mapped" not in words  # it only warns
     found = checks(result)
     failed = {name: rows_of(found[name]) for name in found if not found[name].passed}
     assert set(failed) == {"unmapped_spend_is_small", "spend_is_mapped"}

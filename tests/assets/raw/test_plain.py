@@ -44,6 +44,7 @@ EVERY_KIND = Contract(
         Column("left", "integer", "a count, perhaps", required=False),
         Column("changed", "moment", "when it was last changed", required=False, may_lack=True),
         Column("paused", "flag", "whether it rests", required=False, may_lack=True),
+        Column("zone", "zone", "whose days they are", required=False, may_lack=True),
         Column("place", "text", "where", spelling="lower", required=False, may_lack=True, blank="all"),
     ),
     period=Period("day", stop="until"),
@@ -52,7 +53,7 @@ EVERY_KIND = Contract(
 GOOD = {
     "account": "7", "day": "2024-01-01", "until": "2024-01-01", "name": "us_all_search", "code": "us",
     "currency": "USD", "month": "2024-01", "shown": "5", "spend": "12.5", "share": "0.25", "left": "3",
-    "changed": "2024-01-31 23:59:00", "paused": "false", "place": "g01",
+    "changed": "2024-01-31 23:59:00", "paused": "false", "zone": "Europe/Berlin", "place": "g01",
 }  # fmt: skip
 CELLS = {
     'account': [
@@ -94,6 +95,9 @@ CELLS = {
     ],
     'left': [
         '3', '', 'NA', '-4', '1.5', 'nil', '3.000', '3.0000'
+    ],
+    'zone': [
+        'Europe/Berlin', 'UTC', 'europe/berlin', ' America/New_York ', 'America/New York', 'CEST', '+02:00', '', 'NA'
     ],
     'place': [
         'g01', 'ALL', '', ' ', 'NA', 'two  blanks', '\xc9'
