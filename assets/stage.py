@@ -1,5 +1,6 @@
 """What the assets behind a posterior have in common: their partitions, their MLflow run, their labels."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+
+# Of policies of backfills Dagster says that they are in beta, on the terminal of whoever loads an asset alone.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 ONE_RUN_A_VINTAGE = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 """A vintage is fitted, reviewed and published as one, or fails as one: a run of several would stop all of them where

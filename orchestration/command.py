@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from orchestration import stopping
 from orchestration.follow import waits_told
 from orchestration.foreground import Foreground
 from orchestration.reasons import is_of_a_full_disk, no_room
-from orchestration.terminal import own_terminal, plain_console
+from orchestration.terminal import LogNotWritten, own_terminal, plain_console
 
 FAILED, REFUSED = 1, 2
 # What a person does to end at once what a first signal is ending in good order.
@@ -35,6 +36,14 @@ def command(log: Path, work: Callable[[Foreground], None], again: str) -> int:
         The exit code: 0 done, 1 failed, 2 refused (all of it, or landing files alone), 128 and the signal's number
         where one stopped it.
     """
+    try:
+        return _with_log(log, work, again)
+    except LogNotWritten as error:  # there is no other place for it than the terminal as it was
+        sys.stderr.write(f"{error}\n")
+        return FAILED
+
+
+def _with_log(log: Path, work: Callable[[Foreground], None], again: str) -> int:
     with own_terminal(log) as file:
         console = plain_console(file)
         foreground = Foreground(console)

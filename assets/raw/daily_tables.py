@@ -6,6 +6,7 @@ place of a day, and under each column what its days become.
 
 from typing import TYPE_CHECKING
 
+from assets.raw.personal import without_addresses
 from mmm_core.errors import listed, nearest, shown
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def rule_faults(rules: "pd.Series", columns: list[str]) -> list[str]:
     )
     wrong = {name: rules[name] for name in columns if rules[name] and rules[name].lower() not in RULES}
     return faults + [
-        f"row {RULE_ROW}: column {name} is {shown(rule)}: {nearest(rule.lower(), RULES)}"
+        f"row {RULE_ROW}: column {name} is {shown(without_addresses(rule))}: {nearest(rule.lower(), RULES)}"
         for name, rule in wrong.items()
     ]
 

@@ -13,7 +13,7 @@ from assets.raw.folder import LandingFile
 from assets.raw.periods import period_faults
 from assets.raw.schema import typed
 from assets.raw.set_aside import SetAside, set_aside
-from mmm_core.errors import InputError, listed, nearest
+from mmm_core.errors import InputError, listed, nearest, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -160,12 +160,29 @@ def named(file: LandingFile, contract: Contract, names: Sequence[str]) -> Named:
     written = {name: given[0] for name, given in found.items() if given}
     extra = tuple(name for name in names if name not in written.values())
     if missing:
-        hint = f": {nearest(missing[0].name, extra)}" if extra else ""
-        raise FileRefused(file.name, [f"column {listed(map(_or_also, missing))} is missing{hint}"])
+        raise FileRefused(
+            file.name, [f"column {listed(map(_or_also, missing))} is missing: {_remedy(missing, names, extra)}"]
+        )
     lacked = tuple(column.name for column in absent)
     if misspelt := _misspelt(extra, lacked):
         raise FileRefused(file.name, misspelt)
     return Named(written, lacked, extra)
+
+
+def _remedy(missing: Sequence[Column], names: Sequence[str], extra: Sequence[str]) -> str:
+    """What to do about columns that are missing: what may stand for them in the file, or what to add."""
+    if len(names) == 1:
+        return f"{shown(names[0])} stands alone in the first row: take out the lines above the names of the columns"
+    lower = {name.lower(): name for name in extra}
+    for column in missing:
+        if written := next((lower[name] for name in (column.name, *column.also) if name in lower), ""):
+            return f"names are in lower case: write {column.name} for {written}"
+    near = f"{nearest(missing[0].name, extra)}; " if extra else ""
+    if near.startswith("did you mean"):
+        return near.removesuffix("; ")
+    blank = [column.name for column in missing if not column.required]
+    cells = f"; cells of {listed(blank)} may be blank" if blank else ""
+    return f"{near}export the file with it{cells}"
 
 
 def _or_also(column: Column) -> str:

@@ -143,8 +143,7 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> _Fau
     if column.allowed:
         faults.append(
             (
-                _not_one_of(column),
-                "write one of these, or take the row out",
+                *_not_one_of(column),
                 given & ~values.isin(column.allowed),
             )
         )
@@ -189,10 +188,10 @@ def _is_taken(question: str, text: str) -> bool:
     return True
 
 
-def _not_one_of(column: Column) -> str:
+def _not_one_of(column: Column) -> tuple[str, str]:
     if column.allowed == CURRENCIES:
-        return "is no currency of ISO 4217"
-    return f"is not one of {', '.join(column.allowed)}"
+        return "is no currency of ISO 4217", "write its three letters, such as EUR, or take the row out"
+    return f"is not one of {', '.join(column.allowed)}", "write one of these, or take the row out"
 
 
 def _amounts(text: "pd.Series", decimal_commas: bool) -> tuple["pd.Series", "pd.Series"]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from assets.raw import daily_tables
 from assets.raw.files import ROWS_AS_SHOWN, Accepted, FileRefused, read_cells
 from assets.raw.folder import LandingFile
+from assets.raw.personal import without_addresses
 from mmm_core.errors import listed, shown
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def check_weekly_table(file: LandingFile, content: bytes, digest: str) -> Accept
     no_day = week.wrong | week.values.isna()
     if no_day.any():
         bad = cells[week_column][no_day]
-        fault = f"column {week_column}: {listed(map(shown, bad.unique()), 3)} is not a day"
+        fault = f"column {week_column}: {_quoted(bad)} is not a day"
         raise FileRefused(
             file.name, [f"{fault} ({rows_named(bad.index)}): write it as YYYY-MM-DD", ROWS_AS_SHOWN]
         )
@@ -106,12 +107,15 @@ def _numbers(cells: "pd.DataFrame", columns: list[str]) -> "tuple[dict[str, pd.S
         column = numbers(cells[name], cells.attrs.get(DECIMAL_COMMAS, False))
         wrong = cells[name][column.wrong]
         if len(wrong):
-            which = listed(map(shown, wrong.unique()), 3)
             faults.append(
-                f"column {name}: {which} is not a number ({rows_named(wrong.index)}): {column.remedy}"
+                f"column {name}: {_quoted(wrong)} is not a number ({rows_named(wrong.index)}): {column.remedy}"
             )
         values[name] = column.values
     return values, faults
+
+
+def _quoted(cells: "pd.Series") -> str:
+    return listed((shown(without_addresses(cell)) for cell in cells.unique()), 3)
 
 
 def _geo_faults(geo: "pd.Series") -> list[str]:
@@ -144,7 +148,7 @@ def _calendar_faults(week: "pd.Series", geo: "pd.Series") -> list[str]:
     weeks = pd.DatetimeIndex(week.unique()).sort_values()
     if fault := not_weekly(weeks, str(week.name)):
         if fault.startswith("the rows are days"):
-            return [*faults, f"{fault.rpartition(': ')[0]}: a weekly table is needed: {daily_tables.REMEDY}"]
+            return [*faults, f"{fault.rpartition(': ')[0]}: {daily_tables.REMEDY}"]
         return [
             *faults,
             f"{fault}, blank where nothing is known" if fault.startswith("missing weeks") else fault,

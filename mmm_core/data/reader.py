@@ -179,9 +179,11 @@ def _from_text(text: str, source: str) -> pd.DataFrame:
         )
     if ragged:
         row, count = next(iter(ragged.items()))
-        remedy = (
-            "quote cells that hold a comma" if count > width and separator == "," else "export the file again"
-        )
+        if len(ragged) > len(rows) and max(ragged.values()) > width == 1:
+            remedy = "take out the lines above the names of the columns"
+        else:
+            comma = count > width and separator == ","
+            remedy = "quote cells that hold a comma" if comma else "export the file again"
         raise UnreadableFile(
             source,
             f"{rows_named(ragged)}: {count} cells in row {row}, where the header (row {header_row}) has {width}: "

@@ -152,14 +152,25 @@ def test_a_dry_run_says_what_a_refresh_would_do_and_changes_no_byte(new_house):
 @pytest.mark.slow
 def test_the_command_needs_no_data_folder_and_leaves_none(tmp_path):
     environment = {**os.environ, "MMM_DATA_DIR": str(tmp_path / "data"), "HOME": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestration.refresh", MODEL, "--dry-run"],
-        cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+
+    def dry_run():
+        return subprocess.run(
+            [sys.executable, "-m", "orchestration.refresh", MODEL, "--dry-run"],
+            cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    done = dry_run()
     assert done.returncode == 2
     assert done.stdout.startswith("Dry run: nothing is fetched, loaded, built or written.\n")
     assert "there is no warehouse yet" in done.stderr
     assert list(tmp_path.iterdir()) == []
+    first_file = tmp_path / "data/landing/macro/weekly/2024.csv"
+    first_file.parent.mkdir(parents=True)
+    first_file.write_text("week_start,market,consumer_confidence\n2024-01-01,us,100\n")
+    done = dry_run()
+    assert (done.returncode, done.stderr) == (0, "")  # no warning of what it is made with
+    assert "macro/weekly/2024.csv: 1 rows, new" in done.stdout
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [first_file]
 
 
 def test_a_model_that_is_not_there_is_refused_in_a_dry_run_too(tmp_path, monkeypatch, capsys):

@@ -5,6 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from assets.raw.connector import FOLDER, connector, known_connectors
 from assets.raw.contract import Contract
 from assets.raw.contracts import CONTRACTS
 from assets.raw.files import FileRefused, check, read_bytes
@@ -87,6 +88,21 @@ def second_row(old: str, new: str) -> str:
             GOOD.replace("cost_micros", "cost_micro"), "did you mean 'cost_micro'", id="missing column"
         ),
         pytest.param(
+            GOOD.replace("clicks", "zzz").replace("campaign_name", "labels"),
+            "column clicks is missing: known: labels, zzz; export the file with it",
+            id="column gone",
+        ),
+        pytest.param(
+            HEADER.upper() + GOOD.removeprefix(HEADER),
+            r"is missing: names are in lower case: write customer_id for CUSTOMER_ID",
+            id="capitals",
+        ),
+        pytest.param(
+            ("Campaign report\n" + GOOD.replace(",", "\t")).encode("utf-16"),
+            "'Campaign report' stands alone in the first row: take out the lines above",
+            id="lines above the header",
+        ),
+        pytest.param(
             GOOD.replace("clicks", "impressions"), "'impressions' is there twice", id="column twice"
         ),
         pytest.param(
@@ -102,7 +118,7 @@ def second_row(old: str, new: str) -> str:
         pytest.param(second_row(",3,", ",,"), r"column clicks: is blank \(row 3\)", id="blank"),
         pytest.param(
             second_row("USD", "USB"),
-            r"column currency_code: 'USB' is no currency of ISO 4217 \(row 3\)",
+            r"column currency_code: 'USB' is no currency of ISO 4217 \(row 3\): write its three letters",
             id="currency",
         ),
         pytest.param(second_row("2024-01-02", "02.01.2024"), "'02.01.2024' is not a day", id="date"),
@@ -127,6 +143,44 @@ def test_a_bad_file_is_refused_by_name(tmp_path, text, message):
     assert str(refusal.value).startswith(
         "google_ads/campaign_stats/2024.csv was refused, nothing of it is loaded"
     )
+
+
+def test_a_column_whose_cells_may_be_blank_is_asked_for_as_such(tmp_path):
+    meta = CONTRACTS["meta_ads__campaign_insights"]
+    names = [column.name for column in meta.columns if column.name != "reach"]
+    with pytest.raises(
+        FileRefused, match="column reach is missing: export the file with it; cells of reach may"
+    ):
+        read(tmp_path, ",".join(names) + "\n" + ",".join("1" for _ in names) + "\n", meta)
+
+
+ZONES = [
+    (contract, column.name)
+    for source in known_connectors()
+    for contract in connector(source).contracts
+    for column in contract.columns
+    if "zone" in column.name
+]
+
+
+@pytest.mark.parametrize(("contract", "name"), ZONES, ids=lambda part: getattr(part, "name", part))
+def test_a_time_zone_that_the_warehouse_does_not_know_is_refused(tmp_path, contract, name):
+    """SQL that works with it would end the whole build, and name neither file nor row."""
+    template = (FOLDER / contract.source / f"{contract.table}.template.csv").read_text()
+
+    def read_with(zone):
+        (tmp_path / "a.csv").write_text(template.replace("America/New_York", zone))
+        file = LandingFile(tmp_path / "a.csv", "a.csv", 1, 1)
+        return file, lambda: check(file, contract, *read_bytes(file)).rows[name].tolist()
+
+    for bad in ("CEST", "+02:00", "Europe/Berln"):
+        file, rows = read_with(bad)
+        assert not taken_by_duckdb(file, contract)
+        with pytest.raises(FileRefused, match=r"column \w+: '[^']+' is no time zone \(row 2\): .*Europe/Berlin"):
+            rows()
+    for good in ("Europe/Berlin", "europe/berlin"):
+        assert read_with(good)[1]() == [good]
+    assert len(ZONES) >= 4
 
 
 def test_all_faults_are_named_at_once(tmp_path):

@@ -44,6 +44,14 @@ def test_geos_are_keys(tmp_path):
             id="text",
         ),
         pytest.param(
+            "date,a\n2024-01-01,jo@example.com\n",
+            r"column a: '\(left out\)' is not a number \(row 2\)",
+            id="address",
+        ),
+        pytest.param(
+            "date,a\njo@example.com,1\n", r"column date: '\(left out\)' is not a day", id="address for a week"
+        ),
+        pytest.param(
             "date,a\n2024-01-01,1\nsoon,2\n", r"column date: 'soon' is not a day .*\(row 3\)", id="date"
         ),
         pytest.param(
@@ -68,7 +76,7 @@ def test_geos_are_keys(tmp_path):
         ),
         pytest.param(
             "date,a\n2024-01-01,1\n2024-01-02,2\n2024-01-03,2\n",
-            "the rows are days .*add them up by week, or say in a first row `in_week`",
+            r"the rows are days \([^)]*\): a weekly table is needed: add them up by week, or say in a first row `in_week`",
             id="days",
         ),
         pytest.param(

@@ -91,6 +91,10 @@ REFUSED = {
         b"a,b\n1,2,3\n4,5\n6,7,8\n",
         "rows 2, 4: 3 cells in row 2, .*: quote cells that hold a comma",
     ),
+    "lines above the header": (
+        b"Campaign report\nJanuary\na,b\n1,2\n3,4\n",
+        r"rows 3, 4, 5: 2 cells in row 3, .* has 1: take out the lines above the names of the columns",
+    ),
     "open quote": (b'a,b\n1,"2\n3,4\n', "row 2 is not well-formed: .* a quote that is not closed"),
     "long header": (b"a," + b"x" * 131_073 + b"\n1,2\n", "row 1 .*: look for a quote that is not closed"),
     "long name": (b"a," + b"x" * (MAX_NAME + 1) + b"\n1,2\n", "the name of column 2 has 301 characters"),
