@@ -161,7 +161,8 @@ def named(file: LandingFile, contract: Contract, names: Sequence[str]) -> Named:
     extra = tuple(name for name in names if name not in written.values())
     if missing:
         raise FileRefused(
-            file.name, [f"column {listed(map(_or_also, missing))} is missing: {_remedy(missing, names, extra)}"]
+            file.name,
+            [f"column {listed(map(_or_also, missing))} is missing: {_remedy(missing, names, extra)}"],
         )
     lacked = tuple(column.name for column in absent)
     if misspelt := _misspelt(extra, lacked):

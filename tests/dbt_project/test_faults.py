@@ -73,8 +73,13 @@ def test_faults_that_stop_the_marts_are_named(new_platform):
     assert not result.success
     words = failure(result)  # all that the terminal and the alert have
     assert "Failure in test unmapped_spend_is_small (tests/unmapped_spend_is_small.sql)" in words
-    assert "unmapped_spend_is_small: first failing row: week_start 2024-12-02, spend 42.0, percent_of_week" in words
-    assert "; Weeks in which more of the spend is unmapped than `unmapped_share` of sources.yaml allows" in words
+    assert (
+        "unmapped_spend_is_small: first failing row: week_start 2024-12-02, spend 42.0, percent_of_week"
+        in words
+    )
+    assert (
+        "; Weeks in which more of the spend is unmapped than `unmapped_share` of sources.yaml allows" in words
+    )
     assert "spend_is_mapped" not in words  # it only warns
     found = checks(result)
     failed = {name: rows_of(found[name]) for name in found if not found[name].passed}

@@ -315,7 +315,9 @@ def test_an_error_outside_of_a_step_is_one_line_and_an_exit_code(tmp_path, capfd
 
 
 def test_a_data_folder_that_takes_no_log_is_named_and_nothing_is_begun(tmp_path, capfd):
-    (tmp_path / "logs").write_text("a file where the folder should be")  # as a folder of another user, root's too
+    (tmp_path / "logs").write_text(
+        "a file where the folder should be"
+    )  # as a folder of another user, root's too
     begun = []
     assert command(tmp_path / "logs/x.log", begun.append, again="make demo") == 1
     assert begun == []

@@ -176,7 +176,9 @@ def test_a_time_zone_that_the_warehouse_does_not_know_is_refused(tmp_path, contr
     for bad in ("CEST", "+02:00", "Europe/Berln"):
         file, rows = read_with(bad)
         assert not taken_by_duckdb(file, contract)
-        with pytest.raises(FileRefused, match=r"column \w+: '[^']+' is no time zone \(row 2\): .*Europe/Berlin"):
+        with pytest.raises(
+            FileRefused, match=r"column \w+: '[^']+' is no time zone \(row 2\): .*Europe/Berlin"
+        ):
             rows()
     for good in ("Europe/Berlin", "europe/berlin"):
         assert read_with(good)[1]() == [good]
