@@ -35,9 +35,9 @@ class Column:
     """A column of a source table.
 
     Attributes:
-        kind: text, pattern (a regular expression), zone (a time zone such as Europe/Berlin), integer, number, date (a day, with or without a time of 00:00:00),
-            moment (a day and time; UTC, unless it says another zone), flag (true or false), month (YYYY-MM) or amounts
-            (numbers of 0 or more, ';' or blanks between them).
+        kind: text, pattern (a regular expression), zone (a time zone such as Europe/Berlin), integer, number, date
+            (a day, with or without a time of 00:00:00), moment (a day and time; UTC, unless it says another zone),
+            flag (true or false), month (YYYY-MM) or amounts (numbers of 0 or more, ';' or blanks between them).
         about: what it holds, with its unit.
         required: blank cells are refused.
         blank: what a blank cell of a text stands for, such as the geo `all`: the raw table has it written out, so that

@@ -24,8 +24,9 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
 
 `id`: a platform's number, one spelling whoever exported it. `code`: a name in lower case. `label`: a name in upper
 case. `currency`: a code of ISO 4217. `pattern`: a regular expression. `zone`: a time zone such as Europe/Berlin.
-`moment`: a day and time, UTC unless it says another zone. `flag`: true or false. `count` and `amount` add up over the days of a row, a `level` (an index, a rate, a
-share) does not. `amounts`: several numbers in one cell, ';' between channels and blanks between weeks.
+`moment`: a day and time, UTC unless it says another zone. `flag`: true or false. `count` and `amount` add up over the
+days of a row, a `level` (an index, a rate, a share) does not. `amounts`: several numbers in one cell, ';' between
+channels and blanks between weeks.
 """
 
 _ISO_4217 = """

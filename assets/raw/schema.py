@@ -177,7 +177,7 @@ def _is_pattern(text: str) -> bool:
 
 
 def _is_taken(question: str, text: str) -> bool:
-    """Whether the warehouse can work with a cell: one that it cannot would end a build, and no message name the file."""
+    """Whether the warehouse can work with a cell: one that it cannot would end a build, unnamed."""
     import duckdb
 
     with duckdb.connect() as connection:
