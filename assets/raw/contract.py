@@ -65,6 +65,11 @@ class Column:
     also: tuple[str, ...] = ()
     blank: str = ""
 
+    @property
+    def names_things(self) -> bool:
+        """Whether its cells are numbers or codes of accounts, orders, markets: nothing of a person."""
+        return bool(self.spelling)
+
 
 @dataclass(frozen=True)
 class Period:

@@ -9,11 +9,16 @@ import re
 LEFT_OUT = "(left out)"
 
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1?[0-9]?[0-9])"
+_EMAIL = r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+"
 _ADDRESS = re.compile(
-    r"[^\s@<>\"',;]+@[^\s@<>\"',;]+\.[^\s@<>\"',;]+"  # of e-mail
-    r"|\+[0-9][0-9 ()/.-]{6,}[0-9]"  # a telephone number, as the world writes it
+    _EMAIL + r"|\+[0-9][0-9 ()/.-]{6,}[0-9]"  # a telephone number, as the world writes it
     rf"|\b(?:{_OCTET}\.){{3}}{_OCTET}\b"  # of a computer
 )
+
+
+def holds_email(cell: str) -> bool:
+    """Whether there is an address of e-mail in a cell."""
+    return re.search(_EMAIL, cell) is not None
 
 
 def without_addresses(cell: str) -> str:

@@ -322,7 +322,7 @@ def _of_text(column: Column, text: str, cell: str, printable: bool) -> _Reading:
         plain = f"{letters}true"
         if column.spelling:
             value = f"{column.spelling}({value})"
-            plain = f"{letters}not contains({text}, '  ')"
+            plain = f"{letters}not contains({text}, '  ') and not contains({text}, '@')"
         if column.required:
             plain += f" and {text} <> ''"
     conditions = [plain]

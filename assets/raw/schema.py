@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from assets.raw.contract import Column, Contract
 from assets.raw.faults import Fault
 from assets.raw.kinds import CURRENCIES
-from assets.raw.personal import without_addresses
+from assets.raw.personal import holds_email, without_addresses
 from assets.raw.spelling import LOST_DIGITS, lost_digits, spelled
 from mmm_core.errors import listed, shown
 
@@ -139,6 +139,14 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> _Fau
     if column.spelling == "id":
         faults.append(
             (LOST_DIGITS, "format the column as text and export it again", _each(text, lost_digits))
+        )
+    if column.names_things and not column.allowed:
+        faults.append(
+            (
+                "holds an e-mail address",
+                "export the number or the name of what it is, and no person's address",
+                _each(text, holds_email),
+            )
         )
     if column.allowed:
         faults.append(

@@ -185,6 +185,20 @@ def test_a_time_zone_that_the_warehouse_does_not_know_is_refused(tmp_path, contr
     assert len(ZONES) >= 4
 
 
+@pytest.mark.parametrize("column", ["customer_id", "campaign_id", "device"])
+def test_an_address_in_place_of_a_number_or_a_code_is_refused_and_not_repeated(tmp_path, column):
+    position = HEADER.split(",").index(column)
+    cells = GOOD.splitlines()[2].split(",")
+    cells[position] = "jo@example.com"
+    text = GOOD.replace(GOOD.splitlines()[2], ",".join(cells))
+    with pytest.raises(
+        FileRefused, match=rf"column {column}: '\(left out\)' holds an e-mail address \(row 3\)"
+    ):
+        read(tmp_path / "bad", text)
+    cells[position] = "@home"
+    assert len(read(tmp_path / "good", GOOD.replace(GOOD.splitlines()[2], ",".join(cells))).rows) == 4
+
+
 def test_all_faults_are_named_at_once(tmp_path):
     text = second_row("USD", "USB").replace(",1000000", ",-5")
     with pytest.raises(FileRefused) as refusal:

@@ -100,7 +100,7 @@ CELLS = {
         'Europe/Berlin', 'UTC', 'europe/berlin', ' America/New_York ', 'America/New York', 'CEST', '+02:00', '', 'NA'
     ],
     'place': [
-        'g01', 'ALL', '', ' ', 'NA', 'two  blanks', '\xc9'
+        'g01', 'ALL', '', ' ', 'NA', 'jo@example.com', '@home', 'two  blanks', '\xc9'
     ],
 }  # fmt: skip
 
