@@ -27,8 +27,6 @@ os.environ.update(
     MMM_ENVIRONMENT="test",
     # compiled programs, for all processes of this run and for the next one
     MMM_COMPILATION_CACHE=str(Path(__file__).parents[1] / ".pytest_cache" / "jax"),
-    # Most of what a test of the sampler costs is compilation, of a program that runs once: a third less with these.
-    XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1",
     DAGSTER_DISABLE_TELEMETRY="yes",
     MLFLOW_DISABLE_TELEMETRY="true",
     DBT_SEND_ANONYMOUS_USAGE_STATS="false",
