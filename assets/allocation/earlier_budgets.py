@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from assets.allocation.answer import read_cells
+from assets.allocation.answer import read_answer
 from assets.models import Vintage
 from assets.resources.damage import say
 from assets.resources.result_store import ResultStore
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mmm_core.posterior.handle import Posterior
-    from mmm_core.scenarios.followed import Recommendation
+    from mmm_core.report.findings import Recommendation as Answer
+    from mmm_core.scenarios.recommendation import Recommendation
 
 BUDGET = "budget_allocation"
 
@@ -24,7 +25,7 @@ def earlier_budgets(
     import pandas as pd
 
     from mmm_core.data.weeks import first_days
-    from mmm_core.scenarios.followed import Recommendation
+    from mmm_core.scenarios.recommendation import Recommendation
 
     published = sorted(
         (other for other in results.publications.vintages() if other.model == vintage.model),
@@ -40,19 +41,20 @@ def earlier_budgets(
         known = calendar[starts <= pd.Timestamp(other.week)]
         published = _published(results, other)
         if published is not None and len(known):
-            table, cells = published
-            found.append(Recommendation.of_table(table, known[-1], laid_out=cells is not None))
+            table, answer = published
+            weeks_of, cells = (None, None) if answer is None else (answer.weeks, answer.cells)
+            found.append(Recommendation.of_table(table, known[-1], weeks_of, cells))
     return found
 
 
-def _published(results: ResultStore, vintage: Vintage) -> "tuple[pd.DataFrame, pd.DataFrame | None] | None":
-    """The budget that a vintage published, with its cells; None where it published none, or it cannot be read."""
+def _published(results: ResultStore, vintage: Vintage) -> "tuple[pd.DataFrame, Answer | None] | None":
+    """The budget that a vintage published, with its answer; None where it published none, or it cannot be read."""
     try:
         record = results.record(vintage)
         if BUDGET not in record:
             return None
         table = results.stored(BUDGET, vintage, record[BUDGET]["version"])
-        return table, read_cells(results, vintage, table)
+        return table, read_answer(results, vintage, table)
     except (Damaged, FileNotFoundError) as missing:
         say(f"the budget that {vintage.key} published is not looked at: {missing}")
         return None

@@ -67,7 +67,7 @@ def readiness(
         if allocation:
             spend, weeks = _recommended(allocation)
             budget = budget.model_copy(update={"weeks": weeks})
-            cells = _cells_beside(allocation, spend)
+            cells = cells_beside(allocation, spend)
         else:
             made = allocate(read, budget, progress, long)
             table, cells = made.channels, made.cells
@@ -142,7 +142,7 @@ def _recommended(path: Path) -> tuple[dict[str, float], int]:
         ) from None
 
 
-def _cells_beside(path: Path, spend: dict[str, float]) -> pd.DataFrame | None:
+def cells_beside(path: Path, spend: dict[str, float]) -> pd.DataFrame | None:
     """Weeks, geos or flightings of an allocation, which `mmm allocate` writes beside it; None of one without.
 
     Raises:

@@ -11,12 +11,12 @@ import typer
 
 from mmm_core.cli.asked import LongTermFile, long_term_as_asked, spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
-from mmm_core.cli.readiness import CELLS
+from mmm_core.cli.readiness import cells_beside
 from mmm_core.cli.terminal import Folder, PosteriorFile, label, read_posterior, reported, starts
 from mmm_core.cli.terminal import out as screen
 
 if TYPE_CHECKING:
-    from mmm_core.scenarios.followed import Recommendation
+    from mmm_core.scenarios.recommendation import Recommendation
     from mmm_core.scenarios.report import ScenarioReport
     from mmm_core.spec.scenarios_spec import Scenarios
 
@@ -130,8 +130,17 @@ def files_of(found: ScenarioReport, doubts: str) -> dict[str, Any]:
         "scenarios.json": {**facts_of(found), "not_converged": doubts},
         "scenarios.png": picture,
         **swept,
-        **({"spent_against_recommended.csv": found.followed[0].table} if found.followed else {}),
+        **_followed(found),
     }
+
+
+def _followed(found: ScenarioReport) -> dict[str, Any]:
+    """Spent against recommended by channel, and by geo or week where the recommendation decided those."""
+    if not found.followed:
+        return {}
+    first = found.followed[0]
+    cells = {} if first.cells is None else {"spent_against_recommended_cells.csv": first.cells}
+    return {"spent_against_recommended.csv": first.table, **cells}
 
 
 def facts_of(found: ScenarioReport) -> dict[str, Any]:
@@ -170,7 +179,7 @@ def _earlier(path: Path, after: datetime | None) -> Recommendation:
 
     from mmm_core.errors import InputError
     from mmm_core.inputs import name_of, read_bytes
-    from mmm_core.scenarios.followed import Recommendation
+    from mmm_core.scenarios.recommendation import Recommendation
 
     try:
         facts = json.loads(read_bytes(path))
@@ -190,7 +199,11 @@ def _earlier(path: Path, after: datetime | None) -> Recommendation:
         raise InputError(
             f"{name_of(path)} does not say on which data it was made: name their last week with --after"
         )
-    return Recommendation.of_table(table, made, weeks, laid_out=path.with_name(CELLS).is_file())
+    spend = {
+        str(channel): float(money)
+        for channel, money in zip(table["channel"], table["recommended_spend"], strict=True)
+    }
+    return Recommendation.of_table(table, made, weeks, cells_beside(path, spend))
 
 
 def _stacked(plans: Sequence[Any]) -> Any:

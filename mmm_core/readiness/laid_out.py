@@ -7,7 +7,7 @@ all. Where a budget decides no more than spend by channel there is nothing to la
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -16,6 +16,7 @@ import pandas as pd
 from mmm_core.budget.question import Cell, question
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
+from mmm_core.scenarios.cells import cells_of_table
 from mmm_core.scenarios.plan import Planner
 from mmm_core.scenarios.recommended import of_cells
 from mmm_core.spec.budget_spec import Budget
@@ -110,15 +111,10 @@ def laid_out(
 
 def _in_order(decided: tuple[Cell, ...], cells: pd.DataFrame) -> np.ndarray:
     """Recommended spend of each cell that is decided, (cell,)."""
-    known: dict[tuple[Any, ...], float] = {}
-    for row in cells.to_dict("records"):
-        week = None if pd.isna(row["week"]) else int(row["week"]) - 1
-        geo, pattern = ("" if pd.isna(row[name]) else str(row[name]) for name in ("geo", "pattern"))
-        known[str(row["channel"]), geo, week, pattern] = float(row["recommended_spend"])
-    keys = [(cell.channel, cell.geo, cell.week, cell.pattern) for cell in decided]
-    if set(keys) != set(known):
+    known = cells_of_table(cells)
+    if set(decided) != set(known):
         raise InputError(
-            f"the plan has {len(known)} cells of channel, geo, week and flighting, and the budget decides {len(keys)} "
-            "others: it was made for another budget; allocate again"
+            f"the plan has {len(known)} cells of channel, geo, week and flighting, and the budget decides "
+            f"{len(decided)} others: it was made for another budget; allocate again"
         )
-    return np.array([known[key] for key in keys])
+    return np.array([known[cell] for cell in decided])

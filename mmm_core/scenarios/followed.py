@@ -2,31 +2,32 @@
 
 Both plans are evaluated by the present posterior, on the same draws and weeks: those since the recommendation, at most
 as many as it was for. The recommended plan repeats the weeks before it, each channel's spend scaled to what was
-recommended for it (`mmm_core.effects.curves`), of which the weeks gone by are the first. What either carries over after
-those weeks counts, with the media that followed and, after the data, those of the last weeks over and over; of a budget
-with `horizon: long` what either brings by way of the brand does too.
+recommended for it (`mmm_core.effects.curves`), of which the weeks gone by are the first. Of a recommendation by geo,
+week or flighting each of those gets its own (`mmm_core.scenarios.cells`): the same money in another week or geo is
+another plan. What either carries over after those weeks counts, with the media that followed and, after the data, those
+of the last weeks over and over; of a budget with `horizon: long` what either brings by way of the brand does too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from mmm_core.budget.long_effect import long_effect
-from mmm_core.effects.curves import Periods, response_positions
+from mmm_core.effects.curves import response_positions
 from mmm_core.effects.incremental import incremental
-from mmm_core.effects.price_rise import bought, rises
 from mmm_core.effects.roi import summarise
 from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import labelled, outcome_name
+from mmm_core.scenarios.media import MediaPath
+from mmm_core.scenarios.recommendation import Recommendation, recommended_paths
 from mmm_core.spec.budget_spec import Budget
 
 if TYPE_CHECKING:
@@ -34,48 +35,8 @@ if TYPE_CHECKING:
 
 SAME = 1e-6
 """Relative difference of two sums of the same spend."""
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """A budget that was recommended earlier.
-
-    Attributes:
-        spend: of each channel over its horizon. before: of each channel in the weeks before it.
-        after: last week of the data that it was made on. weeks: its horizon; None where only `before` tells.
-        laid_out: whether it decided weeks, geos or flightings as well, of which nothing is known here.
-    """
-
-    spend: Mapping[str, float]
-    before: Mapping[str, float]
-    after: date | pd.Timestamp
-    weeks: int | None = None
-    laid_out: bool = False
-
-    @classmethod
-    def of_table(
-        cls,
-        table: pd.DataFrame,
-        after: date | pd.Timestamp,
-        weeks: int | None = None,
-        laid_out: bool = False,
-    ) -> Recommendation:
-        """From an allocation's rows: channel, current_spend, recommended_spend."""
-        by = table.set_index("channel")
-        spend, before = (
-            {str(channel): float(money) for channel, money in by[column].items()}
-            for column in ("recommended_spend", "current_spend")
-        )
-        return cls(spend, before, after, weeks, laid_out)
-
-    def refuse_laid_out(self) -> None:
-        """Raise InputError where sums by channel do not say what was recommended for the weeks gone by."""
-        if self.laid_out:
-            raise InputError(
-                f"recommended after {pd.Timestamp(self.after).date()}: that plan decided weeks, geos or flightings, "
-                "and what was spent is held against plans by channel alone: scaling the weeks before it would not be "
-                "what it recommended"
-            )
+MOST = 3
+"""Channels, geos or weeks that are named where what was spent lies farthest from what was recommended."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +45,8 @@ class Followed:
 
     Attributes:
         channels: paid channels. spent, recommended: (channel,) over the weeks gone by.
+        cells: a row a channel and geo, or week, where the recommendation decided those or flightings: channel, geo (""
+            of weeks), week (NaT of geos), recommended_spend, spent; None where it decided channels alone.
         by_channel: (draw, channel) outcome of what was spent less that of what was recommended, each channel alone; by
             way of the brand as well where `horizon: long` counts it.
         difference: (draw,) of all of them together.
@@ -107,6 +70,7 @@ class Followed:
     outcome: str
     margin: float | None
     notes: tuple[str, ...] = ()
+    cells: pd.DataFrame | None = None
 
     @property
     def gain_in(self) -> str:
@@ -155,27 +119,39 @@ class Followed:
         low, high = (float(value) for value in np.quantile(gain, [0.05, 0.95]))
         direction = "more" if mean >= 0 else "less"
         sure = float((gain > 0).mean()) if mean >= 0 else float((gain < 0).mean())
-        farthest = np.argsort(-np.abs(self.spent - self.recommended))[:3]
-        moves = listed(
-            f"{self.channels[i]} {self.spent[i]:,.0f} for {self.recommended[i]:,.0f}"
-            for i in farthest
-            if abs(self.spent[i] - self.recommended[i]) > SAME * max(planned, 1e-300)
-        )
         return (
-            f"{of_weeks}: {spent:,.0f} was spent where {planned:,.0f} was recommended ({moves})",
+            f"{of_weeks}: {spent:,.0f} was spent where {planned:,.0f} was recommended ({self._farthest()})",
             f"that brought {abs(mean):,.4g} {direction} {self.gain_in} than the recommended plan would have (90 % "
             f"interval {low:,.4g} to {high:,.4g}; {sure:.0%} sure that it is {direction})",
             *self.notes,
         )
 
+    def _farthest(self) -> str:
+        """Where what was spent lies farthest from what was recommended."""
+        where = self.table if self.cells is None else self.cells
+        apart = (where["spent"] - where["recommended_spend"]).abs()
+        least = SAME * max(float(self.recommended.sum()), 1e-300)
+        order = apart[apart > least].sort_values(ascending=False, kind="stable").index
+        if not len(order):
+            return f"of each {'channel' if self.cells is None else 'cell'} the same, in other weeks or at other prices"
+        farthest = where.loc[order[:MOST]]
+        return listed(
+            f"{_name(row)} {row['spent']:,.0f} for {row['recommended_spend']:,.0f}"
+            for row in farthest.to_dict("records")
+        )
+
+
+def _name(cell: Mapping[Any, Any]) -> str:
+    """A channel, and its geo or week where those are known."""
+    geo = f" in {cell['geo']}" if cell.get("geo") else ""
+    week = "" if pd.isna(cell.get("week")) else f" in the week of {cell['week'].date()}"
+    return f"{cell['channel']}{geo}{week}"
+
 
 def spent_against_recommended(
     tree: xr.DataTree | Posterior,
-    recommended: Mapping[str, float],
-    after: date | pd.Timestamp,
-    weeks: int | None = None,
+    made: Recommendation,
     *,
-    before: Mapping[str, float] | None = None,
     margin: float | None = None,
     budget: Budget | None = None,
     long_term: LongTerm | None = None,
@@ -184,62 +160,66 @@ def spent_against_recommended(
 
     Args:
         tree: a posterior whose data reach beyond the recommendation.
-        recommended: spend of each paid channel over the recommendation's horizon.
-        after: last week of the data that the recommendation was made on, as the table dates its weeks.
-        weeks: its horizon; default that by which the weeks before it have the spend of `before`, or the model's.
-        before: spend of each channel in the weeks before it (`current_spend` of the allocation).
+        made: the recommendation, `after` as the table dates its weeks. Where it does not state its horizon that is the
+            one by which the weeks before it have the spend of `before`, or the model's.
         margin: money that one unit of the outcome leaves; default the model's own.
         budget: by whose `price_rise` the recommended plan would have bought, by whose `after` media continue after the
             data, and whose `horizon` counts; default the model's own.
         long_term: of this posterior, for a budget with `horizon: long`.
 
     Raises:
-        InputError: a week that the data do not hold, no week gone by, fewer weeks before than the horizon, a paid
-            channel without a figure, one that is none, or spend that is negative.
+        InputError: a week that the data do not hold, no week gone by, fewer weeks before than the horizon, or as
+            `mmm_core.scenarios.recommendation.recommended_paths`.
     """
     posterior = Posterior.of(tree)
     spec, data = posterior.spec, posterior.data
     budget = budget or spec.budget
-    plan = _plan(recommended, spec.paid)
+    made.cells_of(spec.paid)  # what is no plan of this model is said first
     calendar = pd.DatetimeIndex(data["media_week"].to_numpy())
-    day = pd.Timestamp(after)
+    day = pd.Timestamp(made.after)
     if day not in calendar:
         near = calendar[int(np.abs(calendar - day).argmin())].date()
         raise InputError(
             f"recommended after {day.date()}: the data hold no such week: the nearest is {near}; name the last week of "
             "the data that the recommendation was made on"
         )
-    position = int(calendar.searchsorted(day))
+    known = int(calendar.searchsorted(day)) + 1
     spend = data["spend"].to_numpy()
-    weeks, notes = _horizon(spend.sum(axis=0)[: position + 1], spec.paid, before, weeks, spec.budget.weeks)
-    gone = min(weeks, len(calendar) - position - 1)
+    stated = made.decided_weeks or made.weeks
+    weeks, notes = _horizon(spend.sum(axis=0)[:known], spec.paid, made.before, stated, spec.budget.weeks)
+    gone = min(weeks, len(calendar) - known)
     if gone < 1:
         raise InputError(
             f"recommended after {day.date()}: no week has gone by since: the data end with {calendar[-1].date()}"
         )
-    if position + 1 < weeks:
+    if known < weeks:
         raise InputError(
-            f"recommended after {day.date()}: {weeks} weeks are repeated, and the data hold {position + 1} before it"
+            f"recommended after {day.date()}: {weeks} weeks are repeated, and the data hold {known} before it"
         )
-    first, last = calendar[position + 1], calendar[position + gone]
-    factor, starts = _scaling(spend.sum(axis=0)[: position + 1], plan, weeks, spec.paid)
-    media = bought(factor, rises(budget.price_rise, spec.paid))
-    path, often = _path(posterior, media, starts, position + 1, gone)
+    first, last = calendar[known], calendar[known + gone - 1]
+    planned = recommended_paths(posterior, made, known, weeks, budget.price_rise)
+    path, often = _path(posterior, planned, known, gone)
     again = weeks if budget.after == "continue" else 0
     difference, by_channel = _difference(posterior, path, often, first, last, weeks, again)
-    now = spend[:, position + 1 : position + 1 + gone].sum(axis=(0, 1))
-    repeated = np.array([spend[:, s : s + gone, i].sum() for i, s in enumerate(starts)])
-    planned = factor * repeated
+    spent = spend[:, known : known + gone]
+    recommended, bought = (
+        np.stack([values[:, :gone] for values in of_channels], axis=-1)
+        for of_channels in (
+            [planned[channel].spend for channel in spec.paid],
+            [planned[channel].usual_cost for channel in spec.paid],
+        )
+    )
+    now = spent.sum(axis=(0, 1))
     if budget.horizon == "long":
         long = long_effect(long_term, posterior, budget, spec.paid, response_positions(posterior, weeks))
-        apart = now - media * repeated
+        apart = now - bought.sum(axis=(0, 1))
         more = long.per_spend * np.where(np.abs(apart) > SAME * now, apart, 0.0)  # the same is the same
         by_channel, difference = by_channel + more, difference + more.sum(axis=1)
     return Followed(
         posterior=posterior,
         channels=spec.paid,
         spent=now,
-        recommended=planned,
+        recommended=recommended.sum(axis=(0, 1)),
         by_channel=by_channel,
         difference=difference,
         first_week=first,
@@ -250,33 +230,43 @@ def spent_against_recommended(
         outcome=outcome_name(spec),
         margin=spec.margin if margin is None else margin,
         notes=notes,
+        cells=_cells(made, posterior, calendar[known : known + gone], spent, recommended),
     )
 
 
-def _plan(recommended: Mapping[str, float], paid: tuple[str, ...]) -> np.ndarray:
-    absent = [channel for channel in paid if channel not in recommended]
-    strange = [name for name, money in recommended.items() if name not in paid and money > 0]
-    if absent or strange:
-        raise InputError(
-            f"recommended budget: no spend is stated for {listed(absent) or 'none'}; no paid channel is called "
-            f"{listed(strange) or 'none'}"
-        )
-    plan = np.array([float(recommended[channel]) for channel in paid])
-    if not (np.isfinite(plan) & (plan >= 0)).all():
-        wrong = [channel for channel, money in zip(paid, plan, strict=True) if not money >= 0]
-        raise InputError(f"recommended budget: spend of {listed(wrong)} is no number of 0 or more")
-    return plan
+def _cells(
+    made: Recommendation,
+    posterior: Posterior,
+    weeks: pd.DatetimeIndex,
+    spent: np.ndarray,
+    recommended: np.ndarray,
+) -> pd.DataFrame | None:
+    """The table `Followed.cells`, from spend (geo, week, channel) in the weeks gone by; None of a plan by channel."""
+    if made.cells is None:
+        return None
+    by_geo = any(cell.geo for cell in made.cells)
+    where: list[Any] = [str(geo) for geo in posterior.data["geo"].to_numpy()] if by_geo else list(weeks)
+    was, plan = (values.sum(axis=1 if by_geo else 0).T.ravel() for values in (spent, recommended))
+    return pd.DataFrame(
+        {
+            "channel": np.repeat(posterior.spec.paid, len(where)),
+            "geo": where * len(posterior.spec.paid) if by_geo else "",
+            "week": pd.NaT if by_geo else where * len(posterior.spec.paid),
+            "recommended_spend": plan,
+            "spent": was,
+        }
+    )
 
 
 def _horizon(
     spend: np.ndarray,
     paid: tuple[str, ...],
-    before: Mapping[str, float] | None,
+    before: Mapping[str, float],
     weeks: int | None,
     usual: int,
 ) -> tuple[int, tuple[str, ...]]:
     """Weeks of the recommendation, from its spend before (channel,) and spend (week, channel) up to it; and remarks."""
-    if weeks is not None or before is None:
+    if weeks is not None or not before:
         return weeks or usual, ()
     known = np.array([float(before.get(channel, np.nan)) for channel in paid])
     sums = np.cumsum(spend[::-1], axis=0)
@@ -291,37 +281,19 @@ def _horizon(
     )
 
 
-def _scaling(
-    spend: np.ndarray, plan: np.ndarray, weeks: int, paid: tuple[str, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """By what each channel's repeated weeks are multiplied, and where they begin, (channel,) each."""
-    periods = Periods.of(spend, weeks)
-    unpriced = [
-        name for name, money, was in zip(paid, plan, periods.repeated, strict=True) if money > 0 and was <= 0
-    ]
-    if unpriced:
-        raise InputError(
-            f"recommended budget: {listed(unpriced)} never had any spend before it: nothing says what money would have "
-            "bought"
-        )
-    return plan / np.where(periods.repeated > 0, periods.repeated, 1.0), periods.start
-
-
 def _path(
-    posterior: Posterior, factor: np.ndarray, starts: np.ndarray, first: int, gone: int
+    posterior: Posterior, planned: Mapping[str, MediaPath], first: int, gone: int
 ) -> tuple[xr.DataArray, xr.DataArray | None]:
     """Recommended media, and their frequency where a channel has one, in the weeks gone by."""
-    data, paid = posterior.data, len(posterior.spec.paid)
-    weeks = slice(first, first + gone)
-    path = data["exposure"].isel(media_week=weeks, channel=slice(0, paid)).copy(deep=True)
-    often = None
-    if "frequency" in data:
-        often = data["frequency"].isel(media_week=weeks, channel=slice(0, paid)).copy(deep=True)
-    for i, start in enumerate(map(int, starts)):
-        then = {"media_week": slice(start, start + gone), "channel": i}
-        path[{"channel": i}] = factor[i] * data["exposure"].isel(then).to_numpy()
-        if often is not None:
-            often[{"channel": i}] = data["frequency"].isel(then).to_numpy()
+    data, paid = posterior.data, posterior.spec.paid
+    then = {"media_week": slice(first, first + gone), "channel": slice(0, len(paid))}
+    path = data["exposure"].isel(then).copy(deep=True)
+    often = data["frequency"].isel(then).copy(deep=True) if "frequency" in data else None
+    for i, channel in enumerate(paid):
+        media, frequency = planned[channel].media[:, :gone], planned[channel].frequency
+        path[{"channel": i}] = media
+        if often is not None and frequency is not None:
+            often[{"channel": i}] = np.where(media > 0, frequency[:, :gone], np.nan)
     return path, often
 
 

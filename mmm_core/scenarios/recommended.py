@@ -13,13 +13,12 @@ import numpy as np
 
 from mmm_core.budget.allocation import allocate
 from mmm_core.budget.decide import decide
-from mmm_core.budget.flighting import shares
 from mmm_core.budget.question import Question
 from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
-from mmm_core.scenarios.media import MediaPath, dearer, repeat, scaled, weekly
+from mmm_core.scenarios.cells import path_of_cells, scaled_to
+from mmm_core.scenarios.media import MediaPath, repeat
 from mmm_core.scenarios.plan import Planner, ScenarioPlan
-from mmm_core.scenarios.repeated import Repeated
 from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.scenarios_spec import RECOMMENDED
 
@@ -68,7 +67,7 @@ def recommended_plan(
 def of_channels(planner: Planner, spend: Mapping[str, float], budget: Budget) -> dict[str, MediaPath]:
     """Paths of paid channels that spend so much over the horizon, with the flighting that comes again."""
     return {
-        channel: _scaled(
+        channel: scaled_to(
             planner.repeated()[channel],
             np.array([float(spend[channel])]),
             budget.price_rise.get(channel, 0.0),
@@ -104,13 +103,6 @@ def _refuse_new(budget: Budget, spend: Mapping[str, float]) -> None:
         )
 
 
-def _scaled(channel: Repeated, spend: np.ndarray, rise: float) -> MediaPath:
-    """A channel that spends so much, of all geos together (1,) or by geo (geo,)."""
-    now = channel.as_spend.sum(axis=1) if len(spend) > 1 else channel.as_spend.sum(keepdims=True)[0]
-    factor = np.where(now > 0, spend / np.where(now > 0, now, 1.0), 0.0)
-    return scaled(channel, factor, rise)
-
-
 def of_cells(planner: Planner, question: Question, plan: np.ndarray) -> dict[str, MediaPath]:
     """Paths of the paid channels of a plan (cell,), whatever it decides.
 
@@ -122,18 +114,11 @@ def of_cells(planner: Planner, question: Question, plan: np.ndarray) -> dict[str
     out = {}
     for channel in planner.posterior.spec.paid:
         of_channel = [i for i, cell in enumerate(question.cells) if cell.channel == channel]
-        spend = plan[of_channel]
-        repeated, rise = planner.repeated()[channel], budget.price_rise.get(channel, 0.0)
-        if budget.by == "geo":
-            out[channel] = _scaled(repeated, spend, rise)
-        elif budget.by == "week":
-            out[channel] = weekly(repeated, spend, "recommended")
-        else:
-            chosen = int(np.argmax(spend))
-            pattern, total = question.cells[of_channel[chosen]].pattern, float(spend[chosen])
-            if pattern in ("", "past"):
-                out[channel] = _scaled(repeated, np.array([total]), rise)
-                continue
-            path = weekly(repeated, shares(pattern, weeks) * total, "recommended")
-            out[channel] = dearer(repeated, path, rise)
+        out[channel] = path_of_cells(
+            planner.repeated()[channel],
+            [question.cells[i] for i in of_channel],
+            plan[of_channel],
+            weeks,
+            budget.price_rise.get(channel, 0.0),
+        )
     return out

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 
 from mmm_core.effects.curves import Periods
 from mmm_core.errors import InputError
@@ -47,11 +48,21 @@ def repeated_channels(posterior: Posterior, horizon: Horizon, like: str) -> dict
     Raises:
         InputError: the data do not hold the same weeks of last year.
     """
-    data, spec = posterior.data, posterior.spec
+    return repeated_before(posterior, posterior.data.sizes["media_week"], horizon.weeks, like)
+
+
+def repeated_before(
+    posterior: Posterior, length: int, weeks: int, like: str = LAST_PERIOD
+) -> dict[str, Repeated]:
+    """The same as it stood when the data held their first `length` weeks of media and no more.
+
+    Args:
+        length: media weeks that were known. weeks: that come again.
+    """
+    data, spec = posterior.data.isel(media_week=slice(0, length)), posterior.spec
     exposure = data["exposure"].to_numpy()
     paid = len(spec.paid)
     spend = np.concatenate([data["spend"].to_numpy(), exposure[..., paid:]], axis=-1)
-    length, weeks = exposure.shape[1], horizon.weeks
     start, words = length - weeks, f"the last {weeks} weeks"
     if like == LAST_YEAR:
         _refuse_years(posterior, weeks, length)
@@ -62,7 +73,7 @@ def repeated_channels(posterior: Posterior, horizon: Horizon, like: str) -> dict
     for i, channel in enumerate(spec.channels):
         running = spend[:, again, i].sum() > 0
         source = again if running else slice(int(periods.start[i]), int(periods.start[i]) + weeks)
-        frequency, usual = _frequency(posterior, i, source)
+        frequency, usual = _frequency(posterior, data, i, source)
         out[channel] = Repeated(
             channel=channel,
             spend=spend[:, again, i],
@@ -88,11 +99,13 @@ def _refuse_years(posterior: Posterior, weeks: int, length: int) -> None:
         )
 
 
-def _frequency(posterior: Posterior, channel: int, weeks: slice) -> tuple[np.ndarray | None, float]:
-    data = posterior.data
+def _frequency(
+    posterior: Posterior, data: xr.Dataset, channel: int, weeks: slice
+) -> tuple[np.ndarray | None, float]:
     if not posterior.spec.channel_specs[channel].frequency:
         return None, 0.0
     frequency, reach = (data[name].to_numpy()[..., channel] for name in ("frequency", "exposure"))
     reached = reach > 0
-    usual = float((frequency[reached] * reach[reached]).sum() / reach[reached].sum())
+    people = float(reach[reached].sum())
+    usual = float((frequency[reached] * reach[reached]).sum() / people) if people > 0 else 0.0
     return np.where(reached, frequency, np.nan)[:, weeks], usual

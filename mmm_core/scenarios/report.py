@@ -20,8 +20,9 @@ from mmm_core.errors import InputError, nearest
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled, outcome_name
 from mmm_core.scenarios.evaluate import Evaluated, Evaluator
-from mmm_core.scenarios.followed import Followed, Recommendation, spent_against_recommended
+from mmm_core.scenarios.followed import Followed, spent_against_recommended
 from mmm_core.scenarios.plan import Planner
+from mmm_core.scenarios.recommendation import Recommendation
 from mmm_core.scenarios.recommended import recommended_plan
 from mmm_core.scenarios.sweep import Frontier, sweep_budgets
 from mmm_core.spec.budget_spec import Budget
@@ -405,18 +406,8 @@ def evaluate_scenarios(
     followed = []
     for made in earlier:
         try:
-            made.refuse_laid_out()
             followed.append(
-                spent_against_recommended(
-                    posterior,
-                    made.spend,
-                    made.after,
-                    made.weeks,
-                    before=made.before,
-                    margin=margin,
-                    budget=budget,
-                    long_term=long_term,
-                )
+                spent_against_recommended(posterior, made, margin=margin, budget=budget, long_term=long_term)
             )
         except InputError as error:
             if not tolerant:

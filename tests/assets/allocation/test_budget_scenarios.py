@@ -18,6 +18,10 @@ pytestmark = pytest.mark.slow
 PLANS = {"bolder": {"spend": {"search": "+20%"}}, "late": {"spend": {"tv": {"9": "off"}}}}
 
 
+BY_WEEK = [(1, 400.0), (2, 100.0), (3, 50.0), (4, 30.0), (5, 20.0), (6, 0.0)]
+"""What either channel is to spend in each week, 600 in all."""
+
+
 def published_earlier(stages, week, channels=("tv", "search"), cells=None):
     """A budget that a vintage of an earlier week published, with the weeks that it decided."""
     vintage = Vintage(VINTAGE.model, week)
@@ -69,16 +73,22 @@ def test_plans_stand_beside_the_published_budget_and_what_was_spent_since_earlie
 
 
 def test_a_budget_of_another_posterior_is_refused_and_one_of_other_channels_left_out(stages):
-    published_earlier(
-        stages, "2025-02-24", cells={"channel": ["tv"], "week": [1], "recommended_spend": [600.0]}
-    )
+    by_week = [(channel, "", week, "", spend) for channel in ("tv", "search") for week, spend in BY_WEEK]
+    names = ["channel", "geo", "week", "pattern", "recommended_spend"]
+    published_earlier(stages, "2025-02-24", cells=pd.DataFrame(by_week, columns=names).to_dict("list"))
     published_earlier(stages, "2025-03-10", ("tv", "radio"))
     assert stages.materialize(budget_allocation).success
     result = stages.materialize(budget_scenarios, budget_allocation)
     assert result.success
     left = checks(result)["every_plan_is_evaluated"].description
     assert "no spend is stated for search" in left
-    assert "recommended after 2025-02-24: that plan decided weeks, geos or flightings" in left
+    assert "2025-02-24" not in left
+    table = stages.results.read("budget_scenarios", VINTAGE)
+    followed = table[(table["kind"] == "followed") & (table["channel"] == "")]
+    assert len(followed) == 1  # what its weeks have had of it since, not their share of the sums
+    planned = (followed["spend"] - followed["spend_change"]).iloc[0]
+    assert planned == pytest.approx(2 * (400 + 100 + 50))  # three weeks have gone by
+    assert "in the week of " in followed["description"].iloc[0]
     plan = stages.results.read("budget_allocation", VINTAGE).assign(posterior_version="another")
     stages.results.versions("budget_allocation").point(
         VINTAGE, stages.results.keep("budget_allocation", VINTAGE, plan)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from mmm_core.budget.question import Cell
 from mmm_core.cli.scenario import _earlier, _said
 from mmm_core.errors import InputError
 from tests.mmm_core.cli.command import mmm, read_json
@@ -28,6 +29,10 @@ def test_plans_of_a_model_and_of_options_are_held_against_each_other(folder, tmp
     ]
     earlier = tmp_path / "earlier.json"
     earlier.write_text(json.dumps({"weeks": 6, "data_until": "2025-02-24", "channels": made}))
+    by_week = {"tv": (200, 100, 100, 100, 100, 100), "search": (0, 100, 100, 100, 100, 100)}
+    cells = [(name, week, spend) for name, weeks in by_week.items() for week, spend in enumerate(weeks, 1)]
+    of_cells = pd.DataFrame(cells, columns=["channel", "week", "recommended_spend"])
+    of_cells.assign(geo="", pattern="", current_spend=0.0).to_csv(tmp_path / "budget_cells.csv", index=False)
     said = mmm(
         "scenario", "--posterior", folder / "posterior.nc", "--model", model, "--out", tmp_path / "out",
         "--recommended", earlier,
@@ -51,6 +56,9 @@ def test_plans_of_a_model_and_of_options_are_held_against_each_other(folder, tmp
     assert len(pd.read_csv(out / "scenario_channels.csv")) == (4 + 7) * 2
     assert (out / "scenarios.png").stat().st_size > 10_000
     assert list(pd.read_csv(out / "spent_against_recommended.csv")["channel"]) == ["tv", "search"]
+    held = pd.read_csv(out / "spent_against_recommended_cells.csv")
+    assert list(held["recommended_spend"]) == pytest.approx([200, 100, 100, 0, 100, 100])
+    assert list(held["week"]) == ["2025-03-03", "2025-03-10", "2025-03-17"] * 2
     assert any(words.startswith("recommended after 2025-02-24, 3 of 6 weeks") for words in facts["words"])
     assert "The best plan at each budget" in said.stdout
     assert len(pd.read_csv(out / "budget_sweep.csv")) == 7
@@ -94,14 +102,19 @@ def test_a_file_that_is_no_recommendation_is_refused(tmp_path, content, says):
         _earlier(tmp_path / "earlier.json", None)
 
 
-def test_a_recommendation_by_week_or_geo_is_no_sum_by_channel(tmp_path):
-    channels = '[{"channel": "tv", "current_spend": 1, "recommended_spend": 2}]'
+def test_a_recommendation_by_week_or_geo_is_read_with_its_cells(tmp_path):
+    channels = '[{"channel": "tv", "current_spend": 1, "recommended_spend": 5}]'
     file = tmp_path / "budget_allocation.json"
-    file.write_text(f'{{"weeks": 6, "data_until": "2025-02-24", "channels": {channels}}}')
-    _earlier(file, None).refuse_laid_out()
-    (tmp_path / "budget_cells.csv").write_text("channel,week,recommended_spend\ntv,1,2\n")
-    with pytest.raises(InputError, match="after 2025-02-24: that plan decided weeks, geos or flightings"):
-        _earlier(file, None).refuse_laid_out()
+    file.write_text(f'{{"weeks": 2, "data_until": "2025-02-24", "channels": {channels}}}')
+    assert _earlier(file, None).cells is None
+    cells = tmp_path / "budget_cells.csv"
+    cells.write_text("channel,geo,week,pattern,current_spend,recommended_spend\ntv,,1,,0,2\ntv,,2,,1,3\n")
+    assert _earlier(file, None).cells == {Cell("tv", week=0): 2.0, Cell("tv", week=1): 3.0}
+    cells.write_text("channel,geo,week,pattern,current_spend,recommended_spend\ntv,NA,,,0,2\ntv,s,,,1,3\n")
+    assert _earlier(file, None).cells == {Cell("tv", "NA"): 2.0, Cell("tv", "s"): 3.0}
+    cells.write_text("channel,geo,week,pattern,current_spend,recommended_spend\ntv,,1,,0,2\n")
+    with pytest.raises(InputError, match=r"budget_cells\.csv: another plan than that of budget_allocation"):
+        _earlier(file, None)
 
 
 def test_options_are_read_as_the_yaml_is():

@@ -18,6 +18,7 @@ from mmm_core.report.manifest import schema, table_version
 from mmm_core.report.moves import right_moves
 from mmm_core.report.texts import texts
 from mmm_core.scenarios.followed import spent_against_recommended
+from mmm_core.scenarios.recommendation import Recommendation
 from mmm_core.scenarios.report import evaluate_scenarios
 from tests.mmm_core.posteriors import SPEC, posterior
 
@@ -117,4 +118,5 @@ def test_page_gates_and_scenarios_count_by_one_margin_wherever_it_is_stated(keys
     assert "profit (margin 0.3)" in gates["profit"]
     assert subject_of(one).margin == 0.3
     assert evaluate_scenarios(one, published=plan).margin == 0.3
-    assert spent_against_recommended(one, plan, one.data["week"].to_numpy()[-2], 3).margin == 0.3
+    made = Recommendation(plan, {}, one.data["week"].to_numpy()[-2], 3)
+    assert spent_against_recommended(one, made).margin == 0.3

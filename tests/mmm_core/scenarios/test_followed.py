@@ -1,9 +1,12 @@
 """What was spent against what was recommended: the difference that the two plans' own evaluation gives."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from mmm_core.budget.question import Cell
 from mmm_core.effects.curves import Periods
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
@@ -11,6 +14,7 @@ from mmm_core.scenarios.evaluate import Evaluator
 from mmm_core.scenarios.followed import spent_against_recommended
 from mmm_core.scenarios.media import MediaPath
 from mmm_core.scenarios.plan import Planner
+from mmm_core.scenarios.recommendation import Recommendation
 from mmm_core.scenarios.recommended import of_channels
 from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.model_spec import parse_spec
@@ -31,6 +35,28 @@ def week_before(tree, weeks):
     return pd.Timestamp(tree["constant_data"]["media_week"].to_numpy()[-weeks - 1])
 
 
+def held(tree, plan, after, weeks=None, before=None, cells=None, **options):
+    """What was spent since a recommendation, made of its parts, against it."""
+    made = Recommendation(plan, before or {}, pd.Timestamp(after), weeks, cells)
+    return spent_against_recommended(tree, made, **options)
+
+
+def evaluated(tree, paths):
+    """What was spent in the last weeks, and paths of paid channels in their place, each evaluated before them."""
+    before = cut(tree, WEEKS)
+    planner, evaluator = Planner(before, WEEKS), Evaluator(before, WEEKS)
+    later = tree["constant_data"].isel(media_week=slice(-WEEKS, None))
+    newsletter = MediaPath(*[later["exposure"].to_numpy()[..., 2]] * 2, None)
+    spent = {
+        name: MediaPath(later["spend"].to_numpy()[..., i], later["exposure"].to_numpy()[..., i], None)
+        for i, name in enumerate(["tv", "search"])
+    }
+    return (
+        evaluator.evaluate(planner.plan(name, {**media, "newsletter": newsletter}, {}))
+        for name, media in (("spent", spent), ("recommended", paths))
+    )
+
+
 NONE_AFTER = {**SPEC["budget"], "after": "none"}
 
 
@@ -39,20 +65,9 @@ NONE_AFTER = {**SPEC["budget"], "after": "none"}
 )
 def test_it_is_the_difference_of_the_two_plans_evaluated_where_they_were_made(spec):
     tree = whole(spec)
-    found = spent_against_recommended(tree, PLAN, week_before(tree, WEEKS))
+    found = held(tree, PLAN, week_before(tree, WEEKS))
     before = cut(tree, WEEKS)
-    planner, evaluator = Planner(before, WEEKS), Evaluator(before, WEEKS)
-    data, others = tree["constant_data"], of_channels(planner, PLAN, before.spec.budget)
-    later = data.isel(media_week=slice(-WEEKS, None))
-    newsletter = MediaPath(*[later["exposure"].to_numpy()[..., 2]] * 2, None)
-    spent = {
-        name: MediaPath(later["spend"].to_numpy()[..., i], later["exposure"].to_numpy()[..., i], None)
-        for i, name in enumerate(["tv", "search"])
-    }
-    was, planned = (
-        evaluator.evaluate(planner.plan(name, {**media, "newsletter": newsletter}, {}))
-        for name, media in (("spent", spent), ("recommended", others))
-    )
+    was, planned = evaluated(tree, of_channels(Planner(before, WEEKS), PLAN, before.spec.budget))
     difference = was.draws["incremental"] - planned.draws["incremental"]
     np.testing.assert_allclose(found.difference, difference, rtol=1e-9)
     np.testing.assert_allclose(
@@ -62,19 +77,125 @@ def test_it_is_the_difference_of_the_two_plans_evaluated_where_they_were_made(sp
     np.testing.assert_allclose(found.spent, was.plan.by_channel())
 
 
+def as_before(spec):
+    """A posterior in whose last weeks the weeks before them came again, and what each channel spent in those."""
+    table = weekly_table(64, geos=("n", "s"))
+    columns = ["tv_spend", "search_spend", "search_clicks"]
+    for _, rows in table.groupby("geo").groups.items():
+        table.loc[rows[-WEEKS:], columns] = table.loc[rows[-2 * WEEKS : -WEEKS], columns].to_numpy()
+    tree = posterior(spec=parse_spec(spec), table=table)
+    data = tree["constant_data"].isel(media_week=slice(-WEEKS, None), channel=slice(0, 2))
+    return tree, data["spend"].to_numpy()[..., :2], data["exposure"].to_numpy()[..., :2]
+
+
+def elsewhere(by, spend, media):
+    """The same money of each channel in other geos or weeks: a plan's cells, and by hand its spend and media.
+
+    By geo each gets what the other had; by week each what the one that mirrors it had; or every week the same.
+    """
+    cells, planned, bought = {}, np.zeros_like(spend), np.zeros_like(media)
+    for i, channel in enumerate(["tv", "search"]):
+        total = spend[..., i].sum()
+        if by == "geo":
+            had = spend[..., i].sum(axis=1)
+            factor = (had[::-1] / had)[:, None]
+            planned[..., i], bought[..., i] = spend[..., i] * factor, media[..., i] * factor
+            cells |= {Cell(channel, geo): money for geo, money in zip("ns", had[::-1], strict=True)}
+            continue
+        money = np.full(WEEKS, total / WEEKS) if by == "flighting" else spend[..., i].sum(axis=0)[::-1]
+        for week in range(WEEKS):
+            then = spend[:, week, i].sum()  # nothing was bought then: at the price of the period
+            of_then = slice(week, week + 1) if then > 0 else slice(None)
+            times = money[week] / (then if then > 0 else total)
+            planned[:, week, i] = spend[:, of_then, i].sum(axis=1) * times
+            bought[:, week, i] = media[:, of_then, i].sum(axis=1) * times
+        if by == "week":
+            cells |= {Cell(channel, week=week): amount for week, amount in enumerate(money)}
+        else:
+            cells |= {Cell(channel, pattern="past"): 0.0, Cell(channel, pattern="even"): total}
+    return cells, planned, bought
+
+
+@pytest.mark.parametrize("by", ["geo", "week", "flighting"])
+def test_the_same_money_of_each_channel_in_other_geos_or_weeks_is_another_plan(by):
+    tree, spend, media = as_before(panel_spec(budget=NONE_AFTER))
+    cells, planned, bought = elsewhere(by, spend, media)
+    plan = dict(zip(["tv", "search"], spend.sum(axis=(0, 1)), strict=True))
+    after = week_before(tree, WEEKS)
+    assert not held(tree, plan, after, WEEKS).difference.any()  # by sums nothing was done otherwise
+    found = held(tree, plan, after, WEEKS, cells=cells)
+    paths = {channel: MediaPath(planned[..., i], bought[..., i], None) for i, channel in enumerate(plan)}
+    was, other = evaluated(tree, paths)
+    difference = was.draws["incremental"] - other.draws["incremental"]
+    assert abs(float(difference.mean())) > 10
+    np.testing.assert_allclose(found.difference, difference, rtol=1e-9)
+    np.testing.assert_allclose(
+        found.by_channel, was.draws["by_channel"] - other.draws["by_channel"], rtol=1e-7, atol=1e-9
+    )
+    np.testing.assert_allclose(found.recommended, list(plan.values()))
+    np.testing.assert_allclose(found.spent, list(plan.values()))
+    axis = 1 if by == "geo" else 0
+    for name, values in (("spent", spend), ("recommended_spend", planned)):
+        np.testing.assert_allclose(found.cells[name], values.sum(axis=axis).T.ravel())
+    where = r"\((tv|search) in (n|s) " if by == "geo" else r"\((tv|search) in the week of 2025-"
+    assert re.search(where, found.words[0])
+
+
+def test_of_cells_whose_horizon_is_not_over_the_weeks_gone_by_count():
+    tree, after = whole(), pd.Timestamp("2025-03-03")
+    cells = {Cell(channel, week=week): 100.0 * week for channel in ("tv", "search") for week in range(WEEKS)}
+    found = held(tree, {"tv": 1500.0, "search": 1500.0}, after, cells=cells)
+    assert (found.weeks, found.horizon) == (2, WEEKS)
+    np.testing.assert_allclose(found.recommended, [100, 100])  # 0 and 100
+    np.testing.assert_allclose(
+        found.cells["spent"], tree["constant_data"]["spend"].to_numpy()[0, -2:].T.ravel()
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "says"),
+    [
+        (
+            {Cell("tv", "n"): 400.0, Cell("tv", "s"): 100.0},
+            r"another plan: search \(0 in its cells for 700\)",
+        ),
+        ({Cell("tv", "n"): 500.0, Cell("search", "n"): 700.0}, "not in the recommendation: tv s"),
+        (
+            {Cell("tv", "n"): 500.0, Cell("tv", "s"): 0.0, Cell("search", "w"): 700.0},
+            "not in the model: search w; not in the recommendation: search n, search s",
+        ),
+        ({Cell("tv", week=0): 500.0, Cell("search", week=1): 700.0}, "not in the recommendation: tv week 2"),
+        ({Cell("tv", "n"): -1.0, Cell("search", "n"): 700.0}, "spend of tv n is no number of 0 or more"),
+    ],
+)
+def test_cells_that_are_not_the_models_are_refused_by_name(cells, says):
+    tree = whole(panel_spec())
+    with pytest.raises(InputError, match=says):
+        held(tree, PLAN, week_before(tree, WEEKS), cells=cells)
+
+
+def test_money_in_a_geo_where_a_channel_never_had_any_is_refused():
+    table = weekly_table(64, geos=("n", "s"))
+    table.loc[(table["geo"] == "s") & (table["week_start"] < "2025-02-10"), "tv_spend"] = 0.0
+    tree = posterior(spec=parse_spec(panel_spec()), table=table)
+    cells = {Cell(channel, geo): 300.0 for channel in PLAN for geo in "ns"}
+    with pytest.raises(InputError, match="tv s never had any spend before it"):
+        held(tree, dict.fromkeys(PLAN, 600.0), week_before(tree, WEEKS), cells=cells)
+
+
 def test_media_that_go_on_after_the_data_count_as_if_they_were_in_it():
     longer = posterior(table=going_on(weekly_table(68), 4, WEEKS))
     now = cut(longer, 4)
     after = pd.Timestamp(now.data["media_week"].to_numpy()[-WEEKS - 1])
-    found, later = (spent_against_recommended(tree, PLAN, after) for tree in (now, longer))
+    found, later = (held(tree, PLAN, after) for tree in (now, longer))
     np.testing.assert_allclose(found.difference, later.difference, rtol=1e-9)
-    silent = spent_against_recommended(now, PLAN, after, budget=Budget(weeks=WEEKS, after="none"))
+    silent = held(now, PLAN, after, budget=Budget(weeks=WEEKS, after="none"))
     assert (np.abs(silent.difference - later.difference) > 1e-3 * np.abs(later.difference)).all()
 
 
 def test_of_a_recommendation_that_is_not_over_the_weeks_gone_by_count():
     tree = whole()
-    found = spent_against_recommended(tree, PLAN, week_before(tree, 2), margin=0.5)
+    found = held(tree, PLAN, week_before(tree, 2), margin=0.5)
     spend = tree["constant_data"]["spend"].to_numpy()[0]
     then, since = spend[-WEEKS - 2 : -2], spend[-2:]
     np.testing.assert_allclose(found.recommended, then[:2].sum(axis=0) / then.sum(axis=0) * [500, 700])
@@ -91,7 +212,7 @@ def test_of_a_recommendation_that_is_not_over_the_weeks_gone_by_count():
 def test_a_recommendation_would_have_bought_at_prices_that_rise():
     tree = whole()
     half, less = (
-        spent_against_recommended(
+        held(
             tree,
             {"tv": 4000.0, "search": 100.0},
             week_before(tree, WEEKS),
@@ -111,10 +232,8 @@ def test_what_either_brings_by_way_of_the_brand_counts_where_the_budget_asks():
     tree = whole(draws=5)
     budget = Budget(weeks=WEEKS, horizon="long", price_rise={"tv": 1.0})
     plan, week = {"tv": 4000.0, "search": 100.0}, week_before(tree, WEEKS)
-    short = spent_against_recommended(tree, plan, week, budget=budget.model_copy(update={"horizon": "short"}))
-    long = spent_against_recommended(
-        tree, plan, week, budget=budget, long_term=long_term_of(tree, {"tv": 2.0})
-    )
+    short = held(tree, plan, week, budget=budget.model_copy(update={"horizon": "short"}))
+    long = held(tree, plan, week, budget=budget, long_term=long_term_of(tree, {"tv": 2.0}))
     tv, was = (
         long.channels.index("tv"),
         tree["constant_data"]["spend"].to_numpy()[0, -2 * WEEKS : -WEEKS, 0].sum(),
@@ -136,7 +255,7 @@ def test_what_was_recommended_was_spent():
     tree = posterior(table=table)
     spent = table[["tv_spend", "search_spend"]].tail(WEEKS).sum()
     plan = {"tv": spent["tv_spend"], "search": spent["search_spend"]}
-    found = spent_against_recommended(tree, plan, week_before(tree, WEEKS))
+    found = held(tree, plan, week_before(tree, WEEKS))
     assert not found.difference.any()
     assert found.words == (
         "recommended after 2025-02-03, 6 of 6 weeks gone by: what was recommended was spent",
@@ -147,8 +266,8 @@ def test_the_horizon_is_that_whose_spend_the_recommendation_states():
     tree = whole()
     spend = tree["constant_data"]["spend"].to_numpy()[0][:-3]
     states = dict(zip(["tv", "search"], spend[-9:].sum(axis=0), strict=True))
-    assert spent_against_recommended(tree, PLAN, week_before(tree, 3), before=states).horizon == 9
-    restated = spent_against_recommended(tree, PLAN, week_before(tree, 3), before={"tv": 1.0, "search": 1.0})
+    assert held(tree, PLAN, week_before(tree, 3), before=states).horizon == 9
+    restated = held(tree, PLAN, week_before(tree, 3), before={"tv": 1.0, "search": 1.0})
     assert restated.horizon == 6
     assert "has been restated since" in restated.words[-1]
 
@@ -158,7 +277,7 @@ def test_reach_and_frequency_are_those_of_the_repeated_weeks():
     spend = tree["constant_data"]["spend"].to_numpy()[0]
     periods = Periods.of(spend[:-WEEKS], WEEKS)
     plan = dict(zip(["tv", "search", "video"], periods.repeated, strict=True))
-    found = spent_against_recommended(tree, plan, week_before(tree, WEEKS))
+    found = held(tree, plan, week_before(tree, WEEKS))
     before = Posterior.of(cut(tree, WEEKS))
     assert np.isfinite(found.difference).all()
     assert found.recommended == pytest.approx(Planner(before, WEEKS).current().by_channel())
@@ -178,4 +297,4 @@ def test_reach_and_frequency_are_those_of_the_repeated_weeks():
 def test_what_cannot_be_held_against_anything_is_refused(keys, says):
     options = {"recommended": PLAN, "after": "2025-02-03", **keys}
     with pytest.raises(InputError, match=says):
-        spent_against_recommended(whole(), **options)
+        held(whole(), options["recommended"], options["after"])

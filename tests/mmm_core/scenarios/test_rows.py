@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mmm_core.posterior.handle import Posterior
-from mmm_core.scenarios.followed import Recommendation
+from mmm_core.scenarios.recommendation import Recommendation
 from mmm_core.scenarios.report import evaluate_scenarios
 from mmm_core.scenarios.rows import ROWS, rows_of
 from mmm_core.spec.scenarios_spec import Scenarios
