@@ -42,7 +42,9 @@ DESCRIPTIONS = {
     "saturated": "response as a share of the channel's ceiling",
     "geo": "geo, or all in a national model",
     "revenue": "revenue of the week",
-    "mroi": "of the next unit of spend: outcome; with a goal, outcome less its cost; else probability",
+    "mroi": "of the next unit of spend, in marginal_in",
+    "marginal_in": "what mroi is counted in: outcome, net (of what spend costs) or probability",
+    "held_back_by": "what holds the plan back and what a little more room would bring; the same on every row",
     "gap": "how far the optimum's certificate leaves the plan from the best one",
     "note": "what to know of a channel that was off; empty of the others",
     "last_week": "last week of the period that a multiplier of 1 repeats: the latest, or of a channel that was off its "

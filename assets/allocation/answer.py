@@ -38,7 +38,8 @@ def keep_answer(results: ResultStore, vintage: Vintage, found: "Allocation", tab
 
     facts = {name: getattr(found, name) for name in FACTS}
     cells = "" if found.cells is None else dumps(found.cells.to_dict("list"))
-    row = {**facts, "words": "\n".join(found.words), "cells": cells, "budget_version": fingerprint(table)}
+    told = {"words": "\n".join(found.words), "prices": "\n".join(found.prices)}
+    row = {**facts, **told, "cells": cells, "budget_version": fingerprint(table)}
     results.versions(ANSWER).point(vintage, results.keep(ANSWER, vintage, pd.DataFrame([row])))
 
 
@@ -72,5 +73,6 @@ def read_answer(results: ResultStore, vintage: Vintage, table: "pd.DataFrame") -
         horizon=facts["horizon"],
         marginal_in=facts.get("marginal_in", "outcome"),  # an answer of before kept none
         words=tuple(filter(None, facts["words"].split("\n"))),
+        prices=tuple(filter(None, facts.get("prices", "").split("\n"))),
         cells=pd.DataFrame(json.loads(facts["cells"])) if facts.get("cells") else None,
     )

@@ -68,7 +68,11 @@ def budget_allocation(
     with stage(context, tracking, posteriors) as run, TemporaryDirectory() as folder:
         long_term = long_term_of(vintage, budget, long_terms)
         allocation = allocate(mmm_posterior, budget, long_term=long_term)
-        table = allocation.channels.assign(horizon=allocation.horizon)
+        table = allocation.channels.assign(
+            horizon=allocation.horizon,
+            marginal_in=allocation.marginal_in,
+            held_back_by="; ".join(allocation.prices),
+        )
         spend, slack = table["recommended_spend"], 1e-6 * allocation.total
         within = spend.between(table["lower"] - slack, table["upper"] + slack).all()
         figures = {name: float(getattr(allocation, name)) for name in FIGURES}
@@ -104,7 +108,9 @@ def budget_allocation(
                 "outcome": allocation.outcome,
                 "horizon": allocation.horizon,
                 "approximate": allocation.approximate,
-                "answer": dg.MetadataValue.md("\n".join(f"* {line}" for line in allocation.words) or PLAIN),
+                "answer": dg.MetadataValue.md(
+                    "\n".join(f"* {line}" for line in allocation.words or (PLAIN, *allocation.prices))
+                ),
                 "budget_version": version,
                 **rounded(figures),
             },

@@ -64,6 +64,8 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "gap": "DOUBLE",
         "note": "VARCHAR",
         "horizon": "VARCHAR",
+        "marginal_in": "VARCHAR",
+        "held_back_by": "VARCHAR",
     },
     "budget_scenarios": {
         **_KEYS,
@@ -445,7 +447,7 @@ MOVES = ("stability", "belief_moves")
 ADDED_LATER: dict[str, tuple[str, ...]] = {
     "contributions_weekly": ("first_day",),
     "response_curves": ("last_week",),
-    "budget_allocation": ("note", "horizon"),
+    "budget_allocation": ("note", "horizon", "marginal_in", "held_back_by"),
     "budget_scenarios": ("long_term", "horizon"),
     "experiment_plan": ("horizon",),
     "provenance": ("data_until",),

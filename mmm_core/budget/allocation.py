@@ -22,8 +22,10 @@ import xarray as xr
 from jax.tree_util import Partial
 
 from mmm_core.budget.bounds import notes, refuse_infeasible, spend_bounds
+from mmm_core.budget.constraints import Constraints, Limit
 from mmm_core.budget.envelope import Cells
 from mmm_core.budget.optimum import Certificate, maximise
+from mmm_core.budget.shadow_prices import shadow_prices
 from mmm_core.effects.curves import ResponseArrays, SpendResponse, draws_at, spend_response
 from mmm_core.effects.slopes import cell_bounds
 from mmm_core.posterior.handle import Posterior
@@ -64,6 +66,8 @@ class Allocation:
             recommended_spend; None where channels are all there is.
         horizon: short: every figure is of what media bring within their carryover; long: by way of the brand too.
         marginal_in: what `mroi` is counted in for a unit of spend: outcome, net (of what spend costs) or probability.
+        prices: what holds the plan back and what a little more room would bring, sentences, the highest price first;
+            of a question beyond the plain one they are among `words` too.
     """
 
     channels: pd.DataFrame
@@ -86,6 +90,7 @@ class Allocation:
     horizon: str = "short"
     cells: pd.DataFrame | None = None
     marginal_in: str = "outcome"
+    prices: tuple[str, ...] = ()
 
 
 def allocate(
@@ -154,6 +159,7 @@ def allocate(
         outcome=response.outcome,
         gain_in=response.outcome,
         approximate=approximation(tree),
+        prices=asked.prices(plan, certificate),
     )
 
 
@@ -198,6 +204,7 @@ def _of_decision(
         horizon=found.horizon,
         cells=found.cells if len(found.cells) > len(found.channels) else None,
         marginal_in=found.marginal_in,
+        prices=tuple(binding.words for binding in certificate.binding),
     )
 
 
@@ -228,6 +235,13 @@ class Question:
         return maximise(
             expected, self.lower, self.upper, self.total, self.response.current, enclose, progress
         )
+
+    def prices(self, plan: np.ndarray, certificate: Certificate) -> tuple[str, ...]:
+        """What holds a plan (channel,) back: the total and bounds that bind, each with what room would bring."""
+        channels = self.response.channels
+        total = Limit(f"the total of {self.total:,.0f}", np.ones(len(channels)), self.total, self.total)
+        within = Constraints(channels, self.lower, self.upper, (total,))
+        return tuple(found.words for found in shadow_prices(certificate.marginal, plan, within, "outcome")[0])
 
 
 def posed(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> Question:

@@ -1,7 +1,9 @@
 """What holds a plan back: multipliers of the constraints that bind, and how far the plan is from stationary.
 
 At an optimum the slope of what is maximised is a sum of binding constraints' gradients, each times its shadow price:
-what one more unit of room would add. The prices are the least-squares solution over the cells that are free to move;
+what one more unit of room would add. A plan that just reaches a target is the best one at a price of spend: its slopes
+are less that price, and what room adds is told as what the goal asks for, spend that is saved, or outcome at the same
+return. The prices are the least-squares solution over the cells that are free to move;
 what is left of the slopes is the residual.
 """
 
@@ -14,7 +16,7 @@ from scipy.optimize import lsq_linear
 
 from mmm_core.budget.constraints import Constraints, of_key
 from mmm_core.budget.marginal_unit import MarginalUnit, marginal_unit
-from mmm_core.budget.problem import Binding
+from mmm_core.budget.problem import Binding, Goal
 
 MOST_WORDS = 12
 """Binding constraints that are said in words."""
@@ -22,14 +24,48 @@ NEAR = 1e-6
 """Share of a bound within which a plan lies on it."""
 
 
+@dataclass(frozen=True)
+class TargetPrice:
+    """The price of spend at which a plan that just reaches a target is the best one.
+
+    Attributes:
+        charge: (cell,) that slopes are less of. saves: whether the least spend is asked for, not the most outcome.
+        worth: of the target, for one unit of what slopes are of: spend saved, or outcome at the same return.
+    """
+
+    charge: np.ndarray
+    saves: bool
+    worth: float
+
+    @classmethod
+    def of(cls, charge: np.ndarray, goal: Goal) -> TargetPrice | None:
+        """Of a goal; None where its target does not hold the plan back, or nothing else does.
+
+        Args:
+            charge: (cell,) of a unit of spend, at which the plan is the best one.
+        """
+        each = goal.price if len(goal.price) else np.ones(len(charge))
+        price = float((charge / each)[0])
+        saves = goal.kind == "least_spend"
+        if price <= 0 or (not saves and price >= goal.target):
+            return None
+        # the most V of those with V >= r x spend: V + l (V - r x spend) is (1 + l) (V - r l / (1 + l) x spend)
+        return cls(charge, saves, 1.0 / price if saves else 1.0 / (1.0 - price / goal.target))
+
+
 def shadow_prices(
-    slopes: np.ndarray, spend: np.ndarray, constraints: Constraints, what: str
+    slopes: np.ndarray,
+    spend: np.ndarray,
+    constraints: Constraints,
+    what: str,
+    target: TargetPrice | None = None,
 ) -> tuple[tuple[Binding, ...], float]:
     """Constraints that bind at a plan, those of the highest price first, and the relative KKT residual.
 
     Args:
         slopes: (cell,) of what is maximised. what: its name, for the words (`mmm_core.budget.marginal_unit`).
         constraints: with every switch set.
+        target: of a plan that just reaches one, whose slopes are less its charge.
     """
     at = _Bindings.of(slopes, spend, constraints)
     left, at_lower, at_upper = at.left, at.at_lower, at.at_upper
@@ -38,14 +74,16 @@ def shadow_prices(
         fixed, 0.0, np.where(at_upper, np.minimum(left, 0), np.where(at_lower, np.maximum(left, 0), left))
     )
     steepest = max(float(np.abs(slopes).max(initial=0.0)), 1e-300)
-    unit = marginal_unit(what, slopes)
+    whole = slopes if target is None else slopes + target.charge
+    unit, worth = marginal_unit(what, whole), 1.0 if target is None else target.worth
     found = []
     for i, price in enumerate(at.prices):
         if abs(price) <= 1e-9 * steepest:
             continue
         limit, at_least = constraints.limits[i], bool(at.low_binds[i] and not at.high_binds[i])
         name = f"{limit.name}{of_key(limit.low_key if price < 0 else limit.high_key)}"
-        found.append(Binding(limit.name, float(price), _of_limit(name, float(price), at_least, unit)))
+        price *= worth
+        found.append(Binding(limit.name, float(price), _of_limit(name, float(price), at_least, unit, target)))
     for cell in np.flatnonzero(
         (at_lower | at_upper) & (constraints.upper > 0) & (np.abs(left) > 1e-6 * steepest)
     ):
@@ -57,8 +95,8 @@ def shadow_prices(
         found.append(
             Binding(
                 f"{key or 'bounds'} of {name}",
-                gain,
-                _of_bound(name, float(slopes[cell]), gain, f"{bound:,.0f}{of_key(key)}", unit),
+                gain * worth,
+                _of_bound(name, float(whole[cell]), gain, f"{bound:,.0f}{of_key(key)}", unit, target),
             )
         )
     found.sort(key=lambda binding: -abs(binding.price))
@@ -149,20 +187,33 @@ def _prices(
     return np.asarray(found.x[: len(rows)] * scale)
 
 
-def _of_limit(name: str, price: float, at_least: bool, unit: MarginalUnit) -> str:
+def _of_limit(name: str, price: float, at_least: bool, unit: MarginalUnit, target: TargetPrice | None) -> str:
     more = f"would return {unit.figure(abs(price))} more {unit.name}"
+    if target is not None:
+        more = _reached(abs(price), unit, target)
     if at_least and price < 0:
         return f"{name} binds from below: asking for {unit.less} {more}"
     return f"{name} binds: {unit.more if price >= 0 else unit.less} {more}"
 
 
-def _of_bound(name: str, slope: float, gain: float, bound: str, unit: MarginalUnit) -> str:
+def _reached(gain: float, unit: MarginalUnit, target: TargetPrice) -> str:
+    """What so much more room brings of what the goal asks for."""
+    if target.saves:
+        return f"would reach the target with {unit.per * gain:,.3g} less spend"
+    return f"would bring {unit.figure(gain)} more {unit.name} at the same return"
+
+
+def _of_bound(
+    name: str, slope: float, gain: float, bound: str, unit: MarginalUnit, target: TargetPrice | None
+) -> str:
+    room = "" if target is None else f", and room for it {_reached(abs(gain) * target.worth, unit, target)}"
     if gain > 0:
         return (
             f"{unit.more} on {name} would return {unit.figure(slope)} {unit.name}, {unit.figure(gain)} more than where "
-            f"it is spent: its upper bound of {bound} binds"
+            f"it is spent: its upper bound of {bound} binds{room}"
         )
+    room = room.replace("room for it", "without it the plan")
     return (
         f"{unit.last} on {name} returns {unit.figure(slope)} {unit.name}, {unit.figure(-gain)} less than elsewhere: "
-        f"its lower bound of {bound} binds"
+        f"its lower bound of {bound} binds{room}"
     )

@@ -25,7 +25,7 @@ from mmm_core.budget.problem import Answer, Goal, PlanCertificate, Problem, Prog
 from mmm_core.budget.projection import feasible, scales
 from mmm_core.budget.relaxation import Pieces, relaxed
 from mmm_core.budget.response import Curves, cell_outcomes, cell_slopes
-from mmm_core.budget.shadow_prices import shadow_prices
+from mmm_core.budget.shadow_prices import TargetPrice, shadow_prices
 from mmm_core.errors import InputError
 
 PROVED = 1e-4
@@ -286,8 +286,11 @@ def certified(
     gap = max(short, 0.0) / size
     slopes = problem.slopes(_inside(spend, problem))
     given = problem.constraints.given(spend > 0)
+    target = None
+    if slopes_of is not None:
+        target = TargetPrice.of(slopes_of.goal.price, problem.goal)
     binding, residual = shadow_prices(
-        stationary.slopes(_inside(spend, problem)), spend, given, maximised(problem)
+        stationary.slopes(_inside(spend, problem)), spend, given, maximised(problem), target
     )
     return Answer(
         spend,

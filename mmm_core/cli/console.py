@@ -232,7 +232,7 @@ def allocation(found: Allocation) -> RenderableType:
         f"more than {amount(found.bound)}; this one is within {within} of that",
     ]
     notes = [Text(note, style="yellow") for note in found.channels["note"] if note]
-    return Group(table, *notes, *(_marked_up(line) for line in lines))
+    return Group(table, *notes, *(_marked_up(line) for line in lines), *(Text(line) for line in found.prices))
 
 
 def verdicts(found: Iterable[CheckResult]) -> RenderableType:

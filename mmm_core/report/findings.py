@@ -58,6 +58,7 @@ class Recommendation:
         horizon: short: figures are of what media bring within their carryover; long: by way of the brand too.
         marginal_in: what `mroi` of the channels is counted in, as `Allocation.marginal_in`.
         cells: of a plan by geo, week or flighting, as `mmm_core.budget.allocation.Allocation.cells`; else None.
+        prices: what holds the plan back, as `mmm_core.budget.allocation.Allocation.prices`.
     """
 
     channels: pd.DataFrame
@@ -73,6 +74,7 @@ class Recommendation:
     horizon: str = "short"
     marginal_in: str = "outcome"
     cells: pd.DataFrame | None = None
+    prices: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, found: Allocation) -> Recommendation:
@@ -91,6 +93,7 @@ class Recommendation:
             horizon=found.horizon,
             marginal_in=found.marginal_in,
             cells=found.cells,
+            prices=found.prices,
         )
 
     @property

@@ -13,6 +13,8 @@ from mmm_core.report.moves import STILL
 from mmm_core.report.page import Block, Items, Section, Table
 from mmm_core.report.words import NONE, change_of, counted, figure, money, probability, share
 
+MOST_PRICES = 3
+"""Sentences of what holds a plan back: the highest prices; the page is two."""
 BOUND = 1e-6
 """How near to a bound a spend is at it, as a share of the bound."""
 
@@ -50,8 +52,8 @@ def moves_section(found: Findings) -> Section:
     blocks: list[Block] = [
         Table("Recommended moves", columns, tuple(rows), frozenset({0, 6}), total=True),
     ]
-    if plan.words:
-        blocks.append(Items(tuple(("", line) for line in plan.words)))
+    if plan.words or plan.prices:  # words of a question beyond the plain one say its prices as well
+        blocks.append(Items(tuple(("", line) for line in plan.words or plan.prices[:MOST_PRICES])))
     return Section("moves", "Recommended moves", tuple(blocks))
 
 

@@ -46,10 +46,12 @@ select
     results.recommended_revenue_q95,
     results.recommended_revenue - results.current_revenue as revenue_change,
     results.mroi,
+    results.marginal_in,
     results.gap,
     nullif(results.note, '') as note,
     -- what budgets of earlier releases counted
     coalesce(results.horizon, 'short') as horizon,
+    nullif(results.held_back_by, '') as held_back_by,
     readiness.is_ready,
     readiness.not_ready_because,
     results.model_version,

@@ -1,10 +1,13 @@
 """`budget_allocation` with `horizon: long`: what it reads, says and refuses, and what its registered model answers."""
 
+import re
+
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 
+from assets.allocation.answer import read_answer
 from assets.allocation.budget_allocation import budget_allocation
 from assets.allocation.budget_scenarios import budget_scenarios
 from assets.models import load_model
@@ -70,6 +73,12 @@ def test_a_budget_that_counts_the_long_term_needs_one_and_says_what_it_counts(st
     stages.write_spec(budget={"weeks": 6})  # the same files, and a question that does not ask
     told = metadata(stages.materialize(budget_allocation), "budget_allocation")
     assert told["horizon"] == "short"
+    assert "* the total of " in told["answer"]
+    kept = stages.results.read("budget_allocation", VINTAGE)
+    (held,) = set(kept["held_back_by"])
+    assert re.search(r"the total of \S+ binds: one more unit of spend would return \S+ more outcome", held)
+    assert read_answer(stages.results, VINTAGE, kept).prices == tuple(held.split("; "))
+    assert set(kept["marginal_in"]) == {"outcome"}
     assert set(stages.results.read("budget_allocation", VINTAGE)["horizon"]) == {"short"}
 
 

@@ -1,5 +1,7 @@
 """Budgets from posteriors: against brute force, their constraints, and the certificate's word."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,25 @@ def test_two_channels_match_brute_force_on_the_curves(slope):
     assert result.recommended_revenue == pytest.approx(brute[allowed].max(), rel=1e-4)
     assert result.recommended_revenue >= brute[allowed].max() * (1 - 1e-6)
     assert result.bound >= brute[allowed].max()
+
+
+def test_what_holds_the_plain_plan_back_is_priced_in_words(tree):
+    def asked(total=1500.0, most=1.1):
+        return allocate(tree, Budget(weeks=6, total=total, bounds={"default": (0.2, 5.0), "tv": (0.9, most)}))
+
+    found = asked()
+    tv = float(found.channels["current_spend"].iloc[0])
+    assert len(found.prices) == 2
+    total, bound = (next(words for words in found.prices if part in words) for part in ("total", "on tv"))
+    gained = (asked(1510.0).recommended_revenue - asked(1490.0).recommended_revenue) / 20.0
+    returned = re.fullmatch(
+        r"the total of 1,500 binds: one more unit of spend would return (\S+) more outcome", total
+    )
+    assert float(returned.group(1)) == pytest.approx(gained, rel=0.02)
+    gained = (asked(most=1.11).recommended_revenue - asked(most=1.09).recommended_revenue) / (0.02 * tv)
+    more = re.search(r"on tv would return \S+ outcome, (\S+) more than where it is spent: its upper", bound)
+    assert float(more.group(1)) == pytest.approx(gained, rel=0.02)
+    assert found.words == ()
 
 
 def test_the_plan_keeps_its_constraints(tree):

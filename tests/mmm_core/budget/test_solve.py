@@ -206,6 +206,39 @@ def test_the_least_spend_for_an_outcome(response):
     assert found.certificate.value == pytest.approx(found.spend.sum())
 
 
+@pytest.mark.parametrize(
+    ("goal", "of", "says"),
+    [
+        (Goal("least_spend", target=250.0), lambda spend, draws: -spend.sum(), "would reach the target with"),
+        (Goal("return", target=2.6), lambda spend, draws: draws.mean(), "would bring"),
+    ],
+    ids=["least_spend", "return"],
+)
+def test_a_bound_of_a_plan_that_just_reaches_a_target_is_priced_in_what_the_goal_asks(goal, of, says):
+    def held(upper=20.0, lower=45.0):
+        return replace(
+            constraints(None), lower=np.array([0.0, lower, 0.0]), upper=np.array([upper, 90.0, 90.0])
+        )
+
+    def reached(within):
+        plan = solve(asked(CONCAVE, within, goal=goal))
+        return of(plan.spend, plan.draws)
+
+    found = solve(asked(CONCAVE, held(), goal=goal))
+    slopes = np.asarray(jax.grad(lambda x: CONCAVE.outcome(x).mean())(jnp.asarray(found.spend)))
+    more = {
+        "bounds of tv": reached(held(upper=20.5)) - reached(held(upper=19.5)),
+        "bounds of search": reached(held(lower=44.5)) - reached(held(lower=45.5)),
+    }
+    binding = {item.name: item for item in found.certificate.binding}
+    assert set(binding) == set(more)
+    for name, gained in more.items():
+        assert abs(binding[name].price) == pytest.approx(gained, rel=0.01)
+        words, slope = binding[name].words, slopes[NAMES.index(name.split()[-1])]
+        assert f"{slope:.3g} outcome" in words  # what the unit brings itself, not what is left of it
+        assert says in words
+
+
 def test_a_target_that_no_plan_reaches_is_named_with_the_nearest():
     with pytest.raises(Unreachable, match=r"no plan within the constraints reaches 9,000") as refused:
         solve(asked(CONCAVE, constraints(None), goal=Goal("least_spend", target=9000.0)))

@@ -1,5 +1,6 @@
 """The page: what it says of made-up findings, and that it is one file that anybody can read."""
 
+import dataclasses
 import re
 from functools import cache
 from html.parser import HTMLParser
@@ -13,6 +14,8 @@ from mmm_core.report import returns
 from mmm_core.report.checks import figures_off
 from mmm_core.report.contents import page
 from mmm_core.report.layout import SHEET, sheets
+from mmm_core.report.moves_section import moves_section
+from mmm_core.report.page import Items
 from mmm_core.report.scenarios import scenarios_section
 from mmm_core.report.texts import texts
 from tests.mmm_core.report import made_up
@@ -74,6 +77,19 @@ def test_figures_are_those_of_the_tables():
     assert "(90% interval −$17.0k to +$378k)" in written
     assert "has probability 94%" in written
     assert "| linkedin | $500k | $520k | +4% | +$19.0k | 75% |" in written
+
+
+def test_the_moves_of_a_plain_plan_say_what_holds_it_back_and_what_room_would_bring():
+    found = made_up.findings(20)
+    (items,) = [block for block in moves_section(found).blocks if isinstance(block, Items)]
+    assert [text for _, text in items.items] == list(found.recommendation.prices[:3])
+    asked = dataclasses.replace(found.recommendation, words=("maximised: profit",))
+    (items,) = [
+        block
+        for block in moves_section(dataclasses.replace(found, recommendation=asked)).blocks
+        if isinstance(block, Items)
+    ]
+    assert [text for _, text in items.items] == ["maximised: profit"]  # its prices are among its words
 
 
 def test_the_answer_says_ready_or_why_not():
@@ -307,7 +323,8 @@ def by_week(found, weeks=13):
             rows.append((row["channel"], "", week, "", row["current_spend"] / weeks, planned))
     columns = ["channel", "geo", "week", "pattern", "current_spend", "recommended_spend"]
     cells = pd.DataFrame(rows, columns=columns)
-    return replace(found, recommendation=replace(found.recommendation, cells=cells))
+    # the prices of a plan by week are among its words
+    return replace(found, recommendation=replace(found.recommendation, cells=cells, prices=()))
 
 
 def test_a_plan_by_week_shows_its_weeks_and_what_moves_when():
