@@ -196,26 +196,31 @@ def question(
 
 
 def channel_curves(
-    posterior: Posterior, budget: Budget, long_term: LongTerm | None = None
+    posterior: Posterior, budget: Budget, long_term: LongTerm | None = None, new: bool = False
 ) -> tuple[SpendResponse, Curves]:
     """What spend of each channel with a history brings as a budget counts it, flighted as the last period was.
 
     Prices rise with spend, later outcome counts less and the brand's part is added where the budget says so. Call
     inside `jax.enable_x64(True)`.
 
+    Args:
+        new: whether the budget's channels without history are there too, as their beliefs have them.
+
     Returns:
-        The response, whose channels are the curves' cells, and the curves.
+        The response, whose channels are the curves' cells, those without history after them, and the curves.
 
     Raises:
         InputError: as `question` of horizon and long term.
     """
     response = spend_response(posterior, budget=budget)
-    channels = tuple(response.channels)
+    known = tuple(response.channels)
+    channels = (*known, *(budget.new_channels if new else ()))
     rise = rises(budget.price_rise, channels)
-    curves = Curves(response.arrays, jnp.asarray(response.unit), jnp.asarray(rise))
+    asked = budget if new else budget.model_copy(update={"new_channels": {}})
+    curves = _curves(asked, response, rise, posterior.spec.fit.seed)
     if budget.horizon == "long":
-        long = long_effect(long_term, posterior, budget, channels, response.positions)
-        curves = _with_long_effect(curves, long, tuple(Cell(channel) for channel in channels), channels)
+        long = long_effect(long_term, posterior, budget, known, response.positions)
+        curves = _with_long_effect(curves, long, tuple(Cell(channel) for channel in channels), known)
     return response, curves
 
 

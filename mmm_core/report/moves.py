@@ -37,18 +37,20 @@ def probability_right(
     """By channel whose spend moves, the posterior probability that the move is right.
 
     Args:
-        channels: current_spend and recommended_spend of each channel; those without history are passed over.
+        channels: current_spend and recommended_spend of each channel; one without history, that the budget plans all
+            the same, brings what is believed of it (`mmm_core.budget.new_channel`).
         budget: that the plan answers.
         margin: money that a unit of the outcome leaves before media; None for units that nobody prices.
         long_term: of this posterior, for a budget with `horizon: long`.
     """
     spend = channels.set_index("channel")
     with jax.enable_x64(True):
-        response, curves = channel_curves(posterior, budget, long_term)
-        known = [name for name in response.channels if name in spend.index]
-        place = [response.channels.index(name) for name in known]
-        current = response.current.copy()
-        planned = response.current.copy()
+        response, curves = channel_curves(posterior, budget, long_term, new=True)
+        names = (*response.channels, *budget.new_channels)
+        known = [name for name in names if name in spend.index]
+        place = [names.index(name) for name in known]
+        current = np.concatenate([response.current, np.zeros(len(budget.new_channels))])
+        planned = current.copy()
         planned[place] = spend.loc[known, "recommended_spend"].to_numpy(dtype=float)
         both = np.asarray(cell_outcomes(curves, jnp.asarray(np.stack([current, planned]))))
     floor = 0.0 if margin is None else 1.0 / margin
