@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from mmm_core.cli.asked import LongTermFile, long_term_as_asked, spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
+from mmm_core.cli.scenario import earlier_recommendation
 from mmm_core.cli.terminal import (
     PosteriorFile,
     a_folder,
@@ -43,6 +45,21 @@ def report(
             "--previous", help="the posterior of the last report, to say what changed since and why"
         ),
     ] = None,
+    earlier: Annotated[
+        Path | None,
+        typer.Option(
+            "--earlier",
+            help="budget_allocation.json of an earlier week, to say what was spent since beside it",
+        ),
+    ] = None,
+    after: Annotated[
+        datetime | None,
+        typer.Option(
+            "--after",
+            formats=["%Y-%m-%d"],
+            help="last week of the data that it was made on, where it does not say",
+        ),
+    ] = None,
     long_term: LongTermFile = None,
 ) -> None:
     """Write the weekly report: HTML that prints on two pages, Markdown, and a manifest of all versions."""
@@ -69,6 +86,7 @@ def report(
             name=str(posterior),
             source=str(table),
             long_term=long,
+            earlier=[earlier_recommendation(earlier, after)] if earlier else (),
         )
         files = texts(found)
     label(read.approximate, found.subject.not_converged)

@@ -94,7 +94,7 @@ def scenario(
             spec.margin if margin is None else margin,
             folder=(scenarios or model or Path("model.yaml")).parent,
             seed=seed,
-            earlier=[_earlier(recommended, after)] if recommended else (),
+            earlier=[earlier_recommendation(recommended, after)] if recommended else (),
             progress=progress,
             long_term=long_term_as_asked(long_term, spec.budget),
         )
@@ -167,7 +167,7 @@ def facts_of(found: ScenarioReport) -> dict[str, Any]:
     }
 
 
-def _earlier(path: Path, after: datetime | None) -> Recommendation:
+def earlier_recommendation(path: Path, after: datetime | None) -> Recommendation:
     """A recommendation that `mmm allocate` wrote.
 
     Raises:

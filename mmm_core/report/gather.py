@@ -16,6 +16,7 @@ from mmm_core.diagnostics.convergence import unconverged
 from mmm_core.diagnostics.identifiability import identify
 from mmm_core.effects.curves import response_curves
 from mmm_core.effects.roi import roi_table
+from mmm_core.errors import InputError
 from mmm_core.inference.version import version_of
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import outcome_name
@@ -28,7 +29,7 @@ from mmm_core.report.findings import Backing, Findings, Recommendation, Subject
 from mmm_core.report.manifest import manifest
 from mmm_core.report.moves import probability_right
 from mmm_core.review import review
-from mmm_core.scenarios.report import evaluate_scenarios
+from mmm_core.scenarios.report import SINCE, evaluate_scenarios
 from mmm_core.scenarios.rows import rows_of
 from mmm_core.source import source_hash
 from mmm_core.spec.model_spec import ModelSpec
@@ -36,6 +37,7 @@ from mmm_core.spec.model_spec import ModelSpec
 if TYPE_CHECKING:
     from mmm_core.inference.hmc.state import Progress
     from mmm_core.long_term.stage import LongTerm
+    from mmm_core.scenarios.recommendation import Recommendation as Earlier
 
 
 def findings_of(
@@ -48,6 +50,7 @@ def findings_of(
     name: str = "the posterior",
     source: str = "table",
     long_term: LongTerm | None = None,
+    earlier: Sequence[Earlier] = (),
 ) -> Findings:
     """Everything that a posterior alone tells.
 
@@ -58,10 +61,11 @@ def findings_of(
         previous: the posterior of the last report.
         name, source: what to call the posterior and the table in messages.
         long_term: of this posterior, for a budget with `horizon: long`.
+        earlier: recommendations that what was spent since is held against.
 
     Raises:
-        InputError: the table was refused or is another than the posterior's, a budget that no plan meets, or a
-            previous posterior of another model.
+        InputError: the table was refused or is another than the posterior's, a budget that no plan meets, a previous
+            posterior of another model, or an earlier recommendation that nothing can be held against.
     """
     posterior = Posterior.of(tree)
     spec = spec or posterior.spec
@@ -86,7 +90,7 @@ def findings_of(
         roi_table(posterior),
         response_curves(posterior, budget=spec.budget),
     )
-    plans = scenarios_of(posterior, spec, folder, recommendation, long_term)
+    plans = scenarios_of(posterior, spec, folder, recommendation, long_term, earlier)
     tables: dict[str, pd.DataFrame | None] = {
         "roi": returns,
         "curves": curves,
@@ -154,13 +158,20 @@ def scenarios_of(
     folder: Path | None,
     recommendation: Recommendation,
     long_term: LongTerm | None = None,
+    earlier: Sequence[Earlier] = (),
 ) -> pd.DataFrame | None:
-    """The plans of a YAML's `scenarios:` beside the current and the recommended one; None where it has none.
+    """Plans and sweep of a YAML's `scenarios:` beside the current and the recommended plan, and what was spent since.
+
+    None where there is none of them.
 
     Args:
         long_term: of this posterior, for a budget with `horizon: long`.
+        earlier: recommendations that what was spent since is held against.
+
+    Raises:
+        InputError: an earlier recommendation that nothing can be held against.
     """
-    if not spec.scenarios.plans:
+    if not (spec.scenarios.plans or spec.scenarios.sweep or earlier):
         return None
     plan = recommendation.channels
     found = evaluate_scenarios(
@@ -170,9 +181,12 @@ def scenarios_of(
         spec.margin,
         folder=folder,
         published=dict(zip(plan["channel"], plan["recommended_spend"], strict=True)),
+        earlier=earlier,
         tolerant=True,
         long_term=long_term,
     )
+    if len(found.followed) < len(earlier):  # who names a file is told why nothing is said of it
+        raise InputError("; ".join(why for name, why in found.left_out.items() if name.startswith(SINCE)))
     return rows_of(found)
 
 

@@ -62,6 +62,8 @@ COLUMNS = {
 }
 """Columns of the table of scenarios."""
 
+SINCE = "what was spent since"
+"""How an earlier recommendation is called where it is left out."""
 WORST = 0.2
 """Share of the draws that a CVaR is the mean of."""
 
@@ -412,7 +414,7 @@ def evaluate_scenarios(
         except InputError as error:
             if not tolerant:
                 raise
-            left_out[f"what was spent since {made.after}"] = str(error)
+            left_out[f"{SINCE} {made.after}"] = str(error)
     against = asked.against
     if against not in [each.plan.name for each in found]:
         why = left_out.get(against) or nearest(against, [each.plan.name for each in found])

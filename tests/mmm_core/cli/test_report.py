@@ -1,5 +1,7 @@
 """`mmm report` as a user runs it."""
 
+import json
+
 import pytest
 
 from tests.mmm_core.cli.command import mmm, read_json
@@ -7,7 +9,12 @@ from tests.mmm_core.cli.command import mmm, read_json
 
 @pytest.mark.slow
 def test_report_writes_page_markdown_and_manifest(folder, tmp_path):
-    done = mmm("report", "--posterior", folder / "posterior.nc", "--out", tmp_path / "out")
+    made = [{"channel": name, "current_spend": 1.0, "recommended_spend": 600.0} for name in ("tv", "search")]
+    earlier = tmp_path / "budget_allocation.json"
+    earlier.write_text(json.dumps({"weeks": 6, "data_until": "2025-02-24", "channels": made}))
+    done = mmm(
+        "report", "--posterior", folder / "posterior.nc", "--earlier", earlier, "--out", tmp_path / "out"
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Not fit for use:" in done.stdout
     assert "not converged" in done.stdout
@@ -16,6 +23,7 @@ def test_report_writes_page_markdown_and_manifest(folder, tmp_path):
     markdown = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert markdown.startswith("# Draft, not fit for use: small")
     assert read_json(tmp_path / "out" / "report.json")["model"] == "small"
+    assert read_json(tmp_path / "out" / "report.json")["scenarios"]  # there for what was spent since alone
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from mmm_core.budget.question import Cell
-from mmm_core.cli.scenario import _earlier, _said
+from mmm_core.cli.scenario import _said, earlier_recommendation
 from mmm_core.errors import InputError
 from tests.mmm_core.cli.command import mmm, read_json
 from tests.mmm_core.posteriors import SPEC, weekly_table
@@ -99,22 +99,22 @@ def test_a_plan_that_cannot_be_is_one_message(folder, tmp_path):
 def test_a_file_that_is_no_recommendation_is_refused(tmp_path, content, says):
     (tmp_path / "earlier.json").write_text(content)
     with pytest.raises(InputError, match=says):
-        _earlier(tmp_path / "earlier.json", None)
+        earlier_recommendation(tmp_path / "earlier.json", None)
 
 
 def test_a_recommendation_by_week_or_geo_is_read_with_its_cells(tmp_path):
     channels = '[{"channel": "tv", "current_spend": 1, "recommended_spend": 5}]'
     file = tmp_path / "budget_allocation.json"
     file.write_text(f'{{"weeks": 2, "data_until": "2025-02-24", "channels": {channels}}}')
-    assert _earlier(file, None).cells is None
+    assert earlier_recommendation(file, None).cells is None
     cells = tmp_path / "budget_cells.csv"
     cells.write_text("channel,geo,week,pattern,current_spend,recommended_spend\ntv,,1,,0,2\ntv,,2,,1,3\n")
-    assert _earlier(file, None).cells == {Cell("tv", week=0): 2.0, Cell("tv", week=1): 3.0}
+    assert earlier_recommendation(file, None).cells == {Cell("tv", week=0): 2.0, Cell("tv", week=1): 3.0}
     cells.write_text("channel,geo,week,pattern,current_spend,recommended_spend\ntv,NA,,,0,2\ntv,s,,,1,3\n")
-    assert _earlier(file, None).cells == {Cell("tv", "NA"): 2.0, Cell("tv", "s"): 3.0}
+    assert earlier_recommendation(file, None).cells == {Cell("tv", "NA"): 2.0, Cell("tv", "s"): 3.0}
     cells.write_text("channel,geo,week,pattern,current_spend,recommended_spend\ntv,,1,,0,2\n")
     with pytest.raises(InputError, match=r"budget_cells\.csv: another plan than that of budget_allocation"):
-        _earlier(file, None)
+        earlier_recommendation(file, None)
 
 
 def test_options_are_read_as_the_yaml_is():

@@ -6,20 +6,25 @@ from datetime import date
 
 import jsonschema
 import numpy as np
+import pandas as pd
 import pytest
 
 from mmm_core.budget.allocation import allocate
 from mmm_core.effects.roi import roi_table
+from mmm_core.errors import InputError
 from mmm_core.inference.version import posterior_version, version_of
 from mmm_core.posterior.handle import Posterior
 from mmm_core.readiness.report import readiness
-from mmm_core.report.gather import findings_of, subject_of
+from mmm_core.report.findings import Recommendation as Plan
+from mmm_core.report.gather import findings_of, scenarios_of, subject_of
 from mmm_core.report.manifest import schema, table_version
-from mmm_core.report.moves import right_moves
+from mmm_core.report.moves import probability_right, right_moves
 from mmm_core.report.texts import texts
 from mmm_core.scenarios.followed import spent_against_recommended
 from mmm_core.scenarios.recommendation import Recommendation
 from mmm_core.scenarios.report import evaluate_scenarios
+from mmm_core.spec.budget_spec import Budget
+from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, posterior
 
 AS_OF = date(2025, 3, 24)
@@ -100,6 +105,42 @@ def test_money_from_the_purse_must_bring_what_pays_for_it():
     more = np.array([[20.0, 0.0], [5.0, 0.0]])
     assert right_moves(more, np.array([10.0, 0.0]), np.array([50.0, 50.0]), 1.0) == {0: 0.5}
     assert right_moves(more, np.array([10.0, 0.0]), np.array([50.0, 50.0]), 2.5) == {0: 0.0}
+
+
+def test_money_that_goes_to_a_channel_without_history_has_a_chance_of_its_own():
+    one, belief = Posterior.of(posterior(draws=200)), {"half_saturation": 1.0, "slope": 1.0}
+    now = dict(zip(one.spec.paid, one.data["spend"].to_numpy()[0, -6:].sum(axis=0), strict=True))
+    moved = pd.DataFrame(
+        {
+            "channel": [*now, "podcast"],
+            "current_spend": [*now.values(), 0.0],
+            "recommended_spend": [now["tv"] - 100.0, now["search"], 100.0],
+        }
+    )
+
+    def right(roi):
+        rule = {"podcast": {"spend": 100.0, "roi": roi, "bounds": {"spend": [0, 200]}, **belief}}
+        return probability_right(one, moved, Budget.model_validate({"weeks": 6, "new_channels": rule}), None)
+
+    poor, fair, rich = (right(roi) for roi in (0.001, 0.4, 1000.0))
+    assert set(fair) == {"tv", "podcast"}
+    assert (poor["podcast"], rich["podcast"]) == (0.0, 1.0)
+    for found in (poor, fair, rich):  # what is right for the one is right for the other
+        assert found["tv"] == found["podcast"]
+
+
+def test_a_sweep_or_an_earlier_recommendation_is_told_where_no_plan_is_named():
+    one = Posterior.of(posterior(draws=5))
+    plan = Plan.of(allocate(one))
+    assert scenarios_of(one, one.spec, None, plan) is None
+    swept = parse_spec({**SPEC, "margin": 0.5, "scenarios": {"sweep": {"totals": [0.9, 1.1]}}})
+    assert set(scenarios_of(one, swept, None, plan)["kind"]) == {"plan", "sweep"}
+    week = one.data["week"].to_numpy()[-2]
+    made = Recommendation(dict.fromkeys(one.spec.paid, 100.0), {}, week, 3)
+    since = scenarios_of(one, one.spec, None, plan, earlier=[made])
+    assert set(since["kind"]) == {"plan", "followed"}
+    with pytest.raises(InputError, match="no paid channel is called radio"):
+        scenarios_of(one, one.spec, None, plan, earlier=[replace(made, spend={**made.spend, "radio": 1.0})])
 
 
 @pytest.mark.parametrize(
