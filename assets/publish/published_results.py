@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.allocation.cells import cells_of
 from assets.code import code_version
 from assets.models import Vintage, load_model, vintage_of
 from assets.publish.provenance import provenance_of
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 
 LONG_TERM = ("long_term_roi", "total_roi", "impulse_responses", LONG_TERM_STATES)
-MAY_BE_EMPTY = ("calibration_report", *LONG_TERM)
-"""Of a model that no lift test calibrates, and of one without brand metrics."""
+MAY_BE_EMPTY = ("calibration_report", "budget_cells", *LONG_TERM)
+"""Of a model that no lift test calibrates, of a budget that decides channels alone, and of a model without brand metrics."""
 
 
 @model_asset(
@@ -81,6 +82,7 @@ def published_results(
         LONG_TERM_STATES: results.stored(ASSET_OF_TABLE[LONG_TERM_STATES], vintage),
     }
     with stage(context, tracking, posteriors) as run:
+        tables["budget_cells"] = run.labelled(cells_of(results, vintage, budget_allocation))
         tables["provenance"] = run.labelled(provenance_of(mmm_posterior, vintage, vintages))
         refuse_unpromoted(tracking, vintage, run.model_version)
         stale = sorted(

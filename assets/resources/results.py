@@ -67,6 +67,15 @@ RESULT_TABLES: dict[str, dict[str, str]] = {
         "marginal_in": "VARCHAR",
         "held_back_by": "VARCHAR",
     },
+    "budget_cells": {
+        **_KEYS,
+        "channel": "VARCHAR",
+        "geo": "VARCHAR",
+        "week": "BIGINT",
+        "pattern": "VARCHAR",
+        "current_spend": "DOUBLE",
+        "recommended_spend": "DOUBLE",
+    },
     "budget_scenarios": {
         **_KEYS,
         "kind": "VARCHAR",
@@ -428,6 +437,7 @@ ASSET_OF_TABLE = {
     "contributions_weekly": "contributions",
     "response_curves": "response_curves",
     "budget_allocation": "budget_allocation",
+    "budget_cells": "budget_cells",
     "budget_scenarios": "budget_scenarios",
     "budget_readiness": "budget_readiness",
     "model_review": "model_review",
@@ -439,7 +449,7 @@ ASSET_OF_TABLE = {
     "provenance": "provenance",
 }
 """The asset that computes each table of a posterior, under whose name its rows are kept as files too; where a posterior
-comes from, which `published_results` says itself, is kept under its own."""
+comes from and the cells of its budget, which `published_results` says itself, are kept under their own."""
 
 MOVES = ("stability", "belief_moves")
 """Tables that are made of two publications each: see `assets.publish.moves`."""

@@ -64,6 +64,7 @@ def tables(posterior: str, mean: float) -> dict[str, pd.DataFrame]:
     plan = rows["budget_scenarios"].assign(kind="plan", horizon="short")
     rows["budget_scenarios"] = pd.concat([plan.assign(channel=""), plan], ignore_index=True)
     rows["budget_allocation"] = rows["budget_allocation"].assign(horizon="short", marginal_in="outcome")
+    rows["budget_cells"] = rows["budget_cells"].assign(pattern=None)
     rows["budget_readiness"] = rows["budget_readiness"].assign(gate="history")
     rows["channel_roi"] = pd.concat(
         [rows["channel_roi"].assign(metric=metric) for metric in ("roi", "mroi", "spend")], ignore_index=True
