@@ -26,7 +26,7 @@ def cells_of(results: ResultStore, vintage: Vintage, table: "pd.DataFrame") -> "
     import pandas as pd
 
     words = ["channel", "geo", "pattern"]
-    columns = {name: "object" for name in words} | {
+    columns = dict.fromkeys(words, "object") | {
         "week": "Int64",
         "current_spend": "float64",
         "recommended_spend": "float64",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LONG_TERM = ("long_term_roi", "total_roi", "impulse_responses", LONG_TERM_STATES)
 MAY_BE_EMPTY = ("calibration_report", "budget_cells", *LONG_TERM)
-"""Of a model that no lift test calibrates, of a budget that decides channels alone, and of a model without brand metrics."""
+"""Of a model that no lift test calibrates, a budget that decides channels alone, and a model without brand metrics."""
 
 
 @model_asset(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 
 from mmm_core.report.answer import answer, tiles, verdict
+from mmm_core.report.cells_section import cells_section
 from mmm_core.report.change_section import change_section
 from mmm_core.report.findings import Findings
 from mmm_core.report.flighting_section import flighting_section
@@ -78,6 +79,7 @@ def _sections(made: Made, setting: Setting, weeks_first: bool) -> list[Section |
         made(flighting_section, setting.flightings) if weeks_first else None,
         made(moves_section),
         None if weeks_first else made(flighting_section, setting.flightings),
+        made(cells_section, setting.scenarios),
         made(scenarios_section, setting.scenarios),
         made(caveats_section, setting.checks),
         made(health_section, setting.checks),

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import shutil
 
+import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
@@ -227,6 +228,13 @@ def test_a_warehouse_made_again_publishes_every_vintage_or_nothing(built_warehou
     assert said.count("as of") == 7
     assert rows(published) == before
     version = published.resolve().parent.name
+
+    with platform.warehouse.connect() as connection:
+        connection.execute("update results.budget_cells set recommended_spend = 1.5 * recommended_spend")
+    cells = dg.AssetSelection.keys(["reporting", "rpt_budget_cells"])
+    unequal = platform.run(dbt_reporting, selection=cells)
+    assert not unequal.success
+    assert "budget_cells_add_up" in failure(unequal)
 
     # The files are lost as well: the last publication stays, and the message says of what, and what to do.
     shutil.copyfile(built_warehouse.warehouse.path, platform.warehouse.path)

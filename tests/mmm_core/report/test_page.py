@@ -5,6 +5,7 @@ import re
 from functools import cache
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -337,6 +338,48 @@ def test_a_plan_by_week_shows_its_weeks_and_what_moves_when():
     assert 'class="flighting"' in written["report.html"]
     plain = texts(made_up.findings(6))["report.md"]
     assert "by week" not in plain
+
+
+def divided(found, key, names):
+    """The findings with a plan that decides geos or patterns: all that moves goes into the last of the names."""
+    from dataclasses import replace
+
+    rows = []
+    for row in found.recommendation.channels.to_dict("records"):
+        for k, name in enumerate(names):
+            last = k == len(names) - 1
+            now, then = row["current_spend"], row["recommended_spend"]
+            if key == "geo":
+                spend = (now / len(names), now / len(names) + (then - now) * last)
+                rows.append((row["channel"], name, np.nan, "", *spend))
+            else:
+                rows.append((row["channel"], "", np.nan, name, now * (k == 0), then * last))
+    columns = ["channel", "geo", "week", "pattern", "current_spend", "recommended_spend"]
+    cells = pd.DataFrame(rows, columns=columns)
+    return replace(found, recommendation=replace(found.recommendation, cells=cells))
+
+
+def test_a_plan_by_geo_or_pattern_shows_where_it_moves_and_where_all_cells_are():
+    geos = texts(divided(made_up.findings(6), "geo", ["north", "mid", "south"]))["report.md"].replace(
+        "\\", ""
+    )
+    assert "## Recommended spend by geo" in geos
+    assert "6 cells of 18 move." in geos
+    assert "| south | meta |" in geos
+    assert "| north |" not in geos
+    many = texts(divided(made_up.findings(12), "geo", ["north", "south"]))["report.md"].replace("\\", "")
+    assert "largest moves are below, reporting.rpt_budget_cells has all of them." in many
+    patterns = texts(divided(made_up.findings(6), "pattern", ["past", "front_loaded"]))["report.md"]
+    patterns = patterns.replace("\\", "")
+    assert "6 channels of 6 in another pattern than in the past." in patterns
+    assert "| meta | front loaded |" in patterns
+    assert "Recommended spend by" not in texts(made_up.findings(6))["report.md"]
+
+
+@pytest.mark.parametrize("count", [1, 6, 12])
+@pytest.mark.parametrize("key", ["geo", "pattern"])
+def test_a_page_with_geos_or_patterns_is_estimated_to_fit_on_two_sheets(count, key):
+    assert max(sheets(page(divided(full(count), key, ["past", "even", "pulsed"])))) <= SHEET + 12
 
 
 @pytest.mark.parametrize("count", [1, 6, 12])
