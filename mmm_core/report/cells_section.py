@@ -72,7 +72,7 @@ def _towards(cells: pd.DataFrame, currency: str) -> str:
         ]
         if told:
             parts.append(f"{word} in {enumeration(told, NAMED)}")
-    text = "; ".join(parts) or "every geo's spend is as in the last period"
+    text = "; ".join(parts) or "every geo's total is as in the last period"
     return f"{text[0].upper()}{text[1:]}."
 
 
