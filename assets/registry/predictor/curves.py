@@ -30,6 +30,9 @@ class ResponseCurves(PythonModel):
             self.channels = [str(name) for name in kept["channel"]]
             self.points = kept["spend"]  # (channel, point), ascending
             self.draws = kept["outcome"]  # (channel, point, draw)
+        # the first question of a process pays for what numpy and pandas set up once: asked here, nobody waits for it
+        for answer in ANSWERS:
+            self.predict(None, pd.DataFrame({"channel": self.channels[:1], "spend": 0.0}), {"answer": answer})
 
     def predict(self, context, model_input: pd.DataFrame, params=None) -> pd.DataFrame:
         answer = (params or {}).get("answer", "each")
