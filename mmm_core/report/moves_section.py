@@ -14,7 +14,7 @@ from mmm_core.report.page import Block, Items, Section, Table
 from mmm_core.report.words import NONE, change_of, counted, figure, money, probability, share
 
 MOST_PRICES = 3
-"""Sentences of what holds a plan back: the highest prices; the page is two."""
+"""Sentences of what holds a plan back: the highest prices; the page is two, and cells of the plan take one's place."""
 BOUND = 1e-6
 """How near to a bound a spend is at it, as a share of the bound."""
 
@@ -53,7 +53,8 @@ def moves_section(found: Findings) -> Section:
         Table("Recommended moves", columns, tuple(rows), frozenset({0, 6}), total=True),
     ]
     if plan.words or plan.prices:  # words of a question beyond the plain one say its prices as well
-        blocks.append(Items(tuple(("", line) for line in plan.words or plan.prices[:MOST_PRICES])))
+        prices = plan.prices[: MOST_PRICES - (plan.cells is not None)]
+        blocks.append(Items(tuple(("", line) for line in plan.words or prices)))
     return Section("moves", "Recommended moves", tuple(blocks))
 
 
