@@ -179,6 +179,10 @@ def _forecast(
         ratio = float(row["ratio"])
         compared = f'{row["variable"]}: error {ratio:.2f} times that of "as before" over {row["forecasts"]} forecasts'
         worse = ": its lags tell nothing of the weeks to come; take fewer, or look for what is missing"
+        if not row["forecasts"]:
+            compared = (
+                f"{row['variable']}: no forecasts were compared: the weeks forecast measured nothing of it"
+            )
         passed = not ratio > MOST_RATIO
         rows.append(
             (

@@ -93,15 +93,27 @@ def portmanteau(draws: xr.Dataset, lags: int = LAGS) -> Portmanteau:
     """The test of a fit; of variables known as draws, of each draw of them.
 
     Args:
-        draws: of `fit_bvar`. lags: H, more than the model has.
+        draws: of `fit_bvar` or `fit_tracked_bvar`. lags: H, more than the model has.
+
+    Least squares takes some of the shocks' correlation away: n^2 (H - p) degrees are left of its residuals. Those
+    of states, at each draw's own coefficients, are distributed as the shocks themselves: n^2 H.
     """
-    return portmanteau_of(residuals(draws), int(draws.attrs["lags"]), lags)
+    order = int(draws.attrs["lags"])
+    _refuse_few(order, lags)
+    return portmanteau_of(residuals(draws), 0 if draws.attrs.get("states") else order, lags)
+
+
+def _refuse_few(order: int, lags: int) -> None:
+    if lags <= order:
+        raise InputError(f"the test needs more lags than the model has ({order}), got {lags}")
 
 
 def portmanteau_of(left: np.ndarray, order: int, lags: int) -> Portmanteau:
-    """The test of residuals (draw, row, variable) of a model with `order` lags; nan of no more rows than lags."""
-    if lags <= order:
-        raise InputError(f"the test needs more lags than the model has ({order}), got {lags}")
+    """The test of residuals (draw, row, variable) of a model with `order` lags, 0 where they are the shocks.
+
+    nan of no more rows than lags.
+    """
+    _refuse_few(order, lags)
     left = left - left.mean(1, keepdims=True)
     rows, variables = left.shape[1:]
     degrees = variables**2 * (lags - order)

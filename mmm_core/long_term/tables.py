@@ -78,9 +78,9 @@ def responses(found: LongTerm) -> pd.DataFrame:
 
     Returns:
         A row a kind, cause, response and week. kind media: the channel's spend of an average week in which it ran;
-        shock: one sd of a variable's own, orthogonal in the order of the rule. Columns kind, cause (channel or
-        variable), size (that spend, or that sd: of a metric in points), response (a metric or base), weeks_after (0 to
-        the horizon), unit (points, or the KPI), median, q05, q95.
+        shock: one sd of what is a variable's own beside those before it in the order of the rule. Columns kind, cause
+        (channel or variable), size (that spend, or that sd: of a metric in points), response (a metric or base),
+        weeks_after (0 to the horizon), unit (points, or the KPI), median, q05, q95.
     """
     return responses_of(found.draws, found.rule.horizon, _units(found))
 
@@ -91,7 +91,10 @@ def responses_of(draws: xr.Dataset, horizon: int, units: Units) -> pd.DataFrame:
     Args:
         units: of each variable, and what its effects are multiplied with to be shown in them.
     """
-    size = np.sqrt(np.diagonal(draws["covariance"].to_numpy(), axis1=1, axis2=2)).mean(0)
+    # what of a variable's own shock those before it do not bring: the shock that is made, and its response at once
+    size = np.median(
+        np.diagonal(np.linalg.cholesky(draws["covariance"].to_numpy()), axis1=1, axis2=2), axis=0
+    )
     names = [str(name) for name in draws["variable"].to_numpy()]
     sizes = {name: float(value) * units[name][1] for name, value in zip(names, size, strict=True)}
     shocks = impulse_responses(draws, horizon)

@@ -144,6 +144,13 @@ def surveys_of(
     why = pd.Series("", index=table.index)
     why[table["start"] > end] = f"begins after the model's last week, which ends on {end:%Y-%m-%d}"
     why[table["end"] < weeks[0]] = f"ends before the model's first week, {weeks[0]:%Y-%m-%d}"
+    whole = (table["end"] - table["start"]).dt.days + 1
+    begins = table["start"].where(table["start"] > weeks[0], weeks[0])
+    seen = (table["end"].where(table["end"] < end, end) - begins).dt.days + 1
+    why[(why == "") & (2 * seen < whole)] = "has most of its days outside the model's weeks"
+    why[table["end"] > last] = (
+        f"ends after the as-of week, on whose last day, {last:%Y-%m-%d}, nobody knew of it"
+    )
     why[~(table["sample"] >= 1)] = "says of no respondents: its error cannot be known"
     read = table[why == ""]
     aside = table.assign(why=why)[why != ""]
@@ -153,7 +160,7 @@ def surveys_of(
     for name, part in parts.items():
         _check_metric(name, part, _set_aside(aside[aside["metric"] == name]))
     _refuse_copies(parts)
-    return Surveys(parts, aside.reset_index(drop=True), (*_set_aside(aside), *_missing(parts)))
+    return Surveys(parts, aside.reset_index(drop=True), (*_set_aside(aside), *_missing(parts, weeks[0], end)))
 
 
 def _check_metric(name: str, part: pd.DataFrame, aside: list[str]) -> None:
@@ -197,16 +204,23 @@ def _set_aside(aside: pd.DataFrame) -> list[str]:
     return found
 
 
-def _missing(parts: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Gaps between waves, in words."""
+def _missing(parts: Mapping[str, pd.DataFrame], first: pd.Timestamp, last: pd.Timestamp) -> list[str]:
+    """Gaps between waves, before the first of them and after the last, in words.
+
+    Args:
+        first, last: day of the model's weeks.
+    """
     found = []
     for name, part in parts.items():
         apart = np.diff(part["start"].to_numpy()) / np.timedelta64(1, "D")
-        wide = np.flatnonzero(apart > GAP * np.median(apart))
-        if len(wide):
+        usual = float(np.median(apart))
+        after = [first - DAY, *part["end"]]  # the last day before each gap
+        until = [*part["start"], last + DAY]
+        days = [(until[0] - first).days, *apart, (last - after[-1]).days]
+        wide = [place for place in range(len(after)) if days[place] > GAP * usual]
+        if wide:
             spans = listed(
-                f"{part['end'].iloc[place] + DAY:%Y-%m-%d} to {part['start'].iloc[place + 1] - DAY:%Y-%m-%d}"
-                for place in wide
+                f"{after[place] + DAY:%Y-%m-%d} to {until[place] - DAY:%Y-%m-%d}" for place in wide
             )
             found.append(
                 f"{name}: no wave in {spans}; its weeks there are uncertain, nothing is carried forward"

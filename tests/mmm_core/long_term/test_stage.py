@@ -112,6 +112,17 @@ def test_responses_are_of_an_average_week_of_spend_and_of_one_sd(found, tree):
     )
 
 
+def test_the_size_of_a_shock_is_what_it_moves_its_own_variable_by_at_once(found):
+    """Of the last variable too, part of whose sd is that of those before it."""
+    table = found.responses()
+    for name in (*METRICS, "base"):
+        own = table[(table["kind"] == "shock") & (table["cause"] == name) & (table["response"] == name)].iloc[
+            0
+        ]
+        assert own["weeks_after"] == 0
+        assert own["size"] == pytest.approx(own["median"], rel=1e-6)
+
+
 def test_points_of_a_metric_are_the_change_of_its_share(found):
     """A small shock to the logit of the last year's level, put through the logistic curve."""
     table = found.responses()

@@ -51,6 +51,32 @@ def test_a_wave_after_the_as_of_week_is_refused():
     assert surveys_of(table(), METRICS, WEEKS[:50], as_of=WEEKS[-1]).aside["start"].min() > WEEKS[49]
 
 
+def test_a_wave_that_is_not_over_in_the_as_of_week_is_set_aside():
+    made = table()
+    long = made.assign(end=made["end"].where(made["start"] < "2024-11-01", pd.Timestamp("2025-06-30")))
+    seen = surveys_of(long, METRICS, WEEKS)
+    assert list(seen.aside["start"].unique()) == [pd.Timestamp("2024-11-01")]
+    assert "ends after the as-of week, on whose last day, 2024-12-29, nobody knew of it" in seen.notes[0]
+
+
+def test_a_wave_with_most_of_its_days_outside_the_weeks_is_set_aside():
+    later = WEEKS[WEEKS >= "2023-03-20"]  # 12 of March's 31 days
+    seen = surveys_of(table(), METRICS, later)
+    assert (
+        "2023-03-01"
+        in seen.aside.query("why.str.startswith('has most')")["start"].dt.strftime("%Y-%m-%d").to_list()
+    )
+    assert seen.by_metric["awareness"]["start"].min() == pd.Timestamp("2023-04-01")
+
+
+def test_a_tracker_that_stopped_or_began_late_is_said():
+    asked = table()
+    stopped = surveys_of(asked[asked["start"] < "2024-01-01"], METRICS, WEEKS)
+    assert "awareness: no wave in 2024-01-01 to 2024-12-29" in stopped.notes[0]
+    late = surveys_of(asked[asked["start"] >= "2024-01-01"], METRICS, WEEKS)
+    assert "awareness: no wave in 2023-01-02 to 2023-12-31" in late.notes[0]
+
+
 def test_a_wave_of_nobody_is_set_aside():
     made = monthly(WEEKS)
     made.loc[3, "sample_size"] = 0
