@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 LongTermFile = Annotated[
     Path | None,
     typer.Option("--long-term", help="long_term.nc of `mmm bvar`, for `budget: {horizon: long}`"),
+]
+
+MadeAfter = Annotated[
+    datetime | None,
+    typer.Option(
+        "--after",
+        formats=["%Y-%m-%d"],
+        help="last week of the data that the earlier budget was made on, where it does not say",
+    ),
 ]
 
 

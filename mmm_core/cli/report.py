@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mmm_core.cli.asked import LongTermFile, long_term_as_asked, spec_as_asked
+from mmm_core.cli.asked import LongTermFile, MadeAfter, long_term_as_asked, spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
 from mmm_core.cli.scenario import earlier_recommendation
 from mmm_core.cli.terminal import (
@@ -52,14 +51,7 @@ def report(
             help="budget_allocation.json of an earlier week, to say what was spent since beside it",
         ),
     ] = None,
-    after: Annotated[
-        datetime | None,
-        typer.Option(
-            "--after",
-            formats=["%Y-%m-%d"],
-            help="last week of the data that it was made on, where it does not say",
-        ),
-    ] = None,
+    after: MadeAfter = None,
     long_term: LongTermFile = None,
 ) -> None:
     """Write the weekly report: HTML that prints on two pages, Markdown, and a manifest of all versions."""

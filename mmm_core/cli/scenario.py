@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmm_core.cli.asked import LongTermFile, long_term_as_asked, spec_as_asked
+from mmm_core.cli.asked import LongTermFile, MadeAfter, long_term_as_asked, spec_as_asked
 from mmm_core.cli.contents import keep, posterior_origin, refuse_another
 from mmm_core.cli.readiness import cells_beside
 from mmm_core.cli.terminal import Folder, PosteriorFile, label, read_posterior, reported, starts
@@ -65,14 +65,7 @@ def scenario(
             help="an earlier budget_allocation.json: what was spent since, and what that cost",
         ),
     ] = None,
-    after: Annotated[
-        datetime | None,
-        typer.Option(
-            "--after",
-            formats=["%Y-%m-%d"],
-            help="last week of the data that it was made on, where it does not say",
-        ),
-    ] = None,
+    after: MadeAfter = None,
     seed: Annotated[int, typer.Option(min=0, help="of the level's steps and the noise")] = 0,
     long_term: LongTermFile = None,
 ) -> None:

@@ -28,12 +28,12 @@ def page(found: Findings) -> Page:
     Of a model that its review refuses there is no recommendation: no moves, weeks, scenarios or gates of one, and the
     curves mark today's spend only. Its health comes first.
 
-    The weeks of a plan stand after its moves, or before them where the first sheet has more room.
+    The weeks, geos or patterns of a plan stand after its moves, or before them where the first sheet has more room.
     """
     made = _once(found)
     pages = [fitted(lambda crowding: _page(found, made, crowding))]
-    if found.recommendation.by_week and not found.refused:
-        pages.append(fitted(lambda crowding: _page(found, made, crowding, weeks_first=True)))
+    if found.recommendation.cells is not None and not found.refused:
+        pages.append(fitted(lambda crowding: _page(found, made, crowding, cells_first=True)))
     return min(pages, key=lambda each: (max(*sheets(each), SHEET), each.crowding))
 
 
@@ -49,9 +49,9 @@ def _once(found: Findings) -> Made:
     return made
 
 
-def _page(found: Findings, made: Made, crowding: int, weeks_first: bool = False) -> Page:
+def _page(found: Findings, made: Made, crowding: int, cells_first: bool = False) -> Page:
     subject, setting = found.subject, SETTINGS[crowding]
-    sections = _refused(made, setting) if found.refused else _sections(made, setting, weeks_first)
+    sections = _refused(made, setting) if found.refused else _sections(made, setting, cells_first)
     there = tuple(section for section in sections if section is not None and section.blocks)
     geos = f", {subject.geos} geos" if subject.geos > 1 else ""
     return Page(
@@ -71,15 +71,15 @@ def _page(found: Findings, made: Made, crowding: int, weeks_first: bool = False)
     )
 
 
-def _sections(made: Made, setting: Setting, weeks_first: bool) -> list[Section | None]:
+def _sections(made: Made, setting: Setting, cells_first: bool) -> list[Section | None]:
+    cells = (made(flighting_section, setting.flightings), made(cells_section, setting.scenarios))
     return [
         made(change_section, setting.changes),
         made(returns_section),
         made(curves_section, setting.curves),
-        made(flighting_section, setting.flightings) if weeks_first else None,
-        made(moves_section),
-        None if weeks_first else made(flighting_section, setting.flightings),
-        made(cells_section, setting.scenarios),
+        *(cells if cells_first else ()),
+        made(moves_section, setting.prices),
+        *(() if cells_first else cells),
         made(scenarios_section, setting.scenarios),
         made(caveats_section, setting.checks),
         made(health_section, setting.checks),

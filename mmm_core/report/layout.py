@@ -31,6 +31,7 @@ class Setting:
     Attributes:
         type: size of its type; row: room above and below a row of a table; both in pixels.
         changes, curves, flightings, tests, long_term, scenarios: rows or panels of each part that are shown at most.
+        prices: sentences of what holds the plan back that are shown at most.
         checks: whether checks of the review that were passed have a line each.
     """
 
@@ -42,6 +43,7 @@ class Setting:
     tests: int
     long_term: int
     scenarios: int
+    prices: int = 3
     checks: bool = True
 
     @property
@@ -59,8 +61,11 @@ SETTINGS = (
     Setting(9.8, 1.5, 8, 12, 12, 6, 12, 8),
     Setting(8.9, 0.7, 6, 12, 6, 4, 8, 6),
     Setting(8.1, 0.4, 5, 12, 6, 3, 6, 4, checks=False),
+    Setting(8.1, 0.4, 4, 12, 5, 2, 5, 3, prices=1, checks=False),
 )
-"""From the roomiest to the tightest; the page's class `crowded-<number>`."""
+"""From the roomiest to the tightest; the page's class `crowded-<number>`. The last has the type of the one before, and
+fewer rows.
+"""
 
 
 def fitted(built: Callable[[int], Page]) -> Page:

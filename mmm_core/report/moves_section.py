@@ -13,14 +13,16 @@ from mmm_core.report.moves import STILL
 from mmm_core.report.page import Block, Items, Section, Table
 from mmm_core.report.words import NONE, change_of, counted, figure, money, probability, share
 
-MOST_PRICES = 3
-"""Sentences of what holds a plan back: the highest prices; the page is two, and cells of the plan take one's place."""
 BOUND = 1e-6
 """How near to a bound a spend is at it, as a share of the bound."""
 
 
-def moves_section(found: Findings) -> Section:
-    """Spend now and recommended, what it is expected to change, how likely the move is right and why it is made."""
+def moves_section(found: Findings, most: int) -> Section:
+    """Spend now and recommended, what it is expected to change, how likely the move is right and why it is made.
+
+    Args:
+        most: sentences of what holds the plan back that are shown at most, those of the highest prices.
+    """
     plan, subject = found.recommendation, found.subject
     rows = [_row(found, row) for row in records(plan.channels)]
     sums = plan.channels[["current_revenue", "recommended_revenue"]].sum()
@@ -52,9 +54,11 @@ def moves_section(found: Findings) -> Section:
     blocks: list[Block] = [
         Table("Recommended moves", columns, tuple(rows), frozenset({0, 6}), total=True),
     ]
-    if plan.words or plan.prices:  # words of a question beyond the plain one say its prices as well
-        prices = plan.prices[: MOST_PRICES - (plan.cells is not None)]
-        blocks.append(Items(tuple(("", line) for line in plan.words or prices)))
+    asked = [
+        line for line in plan.words if line not in plan.prices
+    ]  # words of a question that is not plain say both
+    if lines := [*asked, *plan.prices[:most]]:
+        blocks.append(Items(tuple(("", line) for line in lines)))
     return Section("moves", "Recommended moves", tuple(blocks))
 
 

@@ -84,7 +84,7 @@ class Page:
         refused: whether the answer is that there is none, which is set in a frame.
         tiles: figures that stand out, below the first section, the answer; none where there is no answer.
         break_before: key of the section that the second sheet begins with.
-        crowding: 0 to 2, how much smaller than usual its type is so that all of it fits.
+        crowding: 0 to 4, how much smaller its type and shorter its tables are than usual, so that all of it fits.
     """
 
     title: str
