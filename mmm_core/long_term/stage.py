@@ -28,12 +28,11 @@ from mmm_core.json_text import dumps
 from mmm_core.long_term import tables
 from mmm_core.long_term.base import measured_base, plugged_in, with_metrics
 from mmm_core.long_term.checks import checks
-from mmm_core.long_term.fit import lag_order
+from mmm_core.long_term.lag_choice import tracked_lag_order
 from mmm_core.long_term.minnesota import GammaPrior, Minnesota
 from mmm_core.long_term.multipliers import long_run_multipliers
-from mmm_core.long_term.series import series
 from mmm_core.long_term.stored import FORMAT, as_dataset, as_table, check_long_term
-from mmm_core.long_term.tracked import fit_tracked_bvar
+from mmm_core.long_term.tracked import fit_tracked_bvar, task_of
 from mmm_core.long_term.variables import BASE
 from mmm_core.long_term.waves import Surveys, surveys_of, waves
 from mmm_core.posterior.handle import Posterior
@@ -45,8 +44,6 @@ PLUG_IN_DRAWS, PLUG_IN_STEPS = 400, 8
 """Of the fit that only says what propagation is worth."""
 WORTH_WEEKS = 52
 """Last weeks over which a unit of the KPI is priced."""
-CHOOSING_DRAWS, CHOOSING_STEPS = 200, 8
-"""Draws from which lags are chosen."""
 
 
 def skip_reason(spec: ModelSpec) -> str:
@@ -90,8 +87,11 @@ def fit_long_term(
     media = spend_of(read, rule)
     base = measured_base(read, rule.draws, rule.seed).assign_coords(week=weeks)
     settings = _settings(rule)
+    said = list(seen.notes)
     if len(rule.lags) > 1:
-        settings["lags"] = chosen_lags(base, seen, media, rule)
+        evidence = lag_evidence(base, seen, media, rule)
+        settings["lags"] = int(evidence.idxmax())
+        said.append(_lags_in_words(evidence))
     draws = fit_measured(base, seen, media, seed=rule.seed, **settings)
     plain = None
     if checked:
@@ -117,7 +117,7 @@ def fit_long_term(
         "rhat": draws.attrs["rhat"],
         "ess": draws.attrs["ess"],
         "stable_share": float((draws["largest_root"] < 1).mean()),
-        "notes": dumps([*seen.notes, *_fewer_draws(rule.draws, draws.sizes["draw"])]),
+        "notes": dumps([*said, *_fewer_draws(rule.draws, draws.sizes["draw"])]),
     }
     short = roi_draws(read)["roi"].isel(draw=draws["draw"].to_numpy()).sel(channel=draws["channel"])
     groups = {
@@ -306,20 +306,26 @@ def minnesota(rule: LongTermRule) -> Minnesota:
     )
 
 
-def chosen_lags(base: xr.Dataset, seen: Surveys, media: pd.DataFrame, rule: LongTermRule) -> int:
-    """Of the rule's lags those with the most evidence, given states that were drawn with the most lags of them."""
-    places = np.linspace(0, base.sizes["draw"] - 1, min(CHOOSING_DRAWS, base.sizes["draw"])).astype(int)
-    settings = {**_settings(rule), "lags": max(rule.lags)}
-    drawn = fit_measured(
-        base.isel(draw=places), seen, media, steps=CHOOSING_STEPS, seed=rule.seed, **settings
-    )
-    given = series(
-        drawn["observed"].rename(observed_week="week"),
+def lag_evidence(base: xr.Dataset, seen: Surveys, media: pd.DataFrame, rule: LongTermRule) -> pd.Series:
+    """log evidence of each of the rule's lags beside the fewest, base sales measured by the mean of their draws."""
+    measured, sd = (plugged_in(with_metrics(base[name], {})) for name in ("measured", "sd"))
+    task = task_of(
+        measured,
+        seen.by_metric,
         media,
+        noise=sd,
         differenced=_differenced(rule),
+        seed=rule.seed,
     )
-    evidence = lag_order(given, rule.lags, rule.media_lags, minnesota(rule), seed=rule.seed)
-    return int(evidence.index[int(np.argmax(evidence.to_numpy()))])
+    return tracked_lag_order(task, rule.lags, rule.media_lags, minnesota(rule), rule.seed)
+
+
+def _lags_in_words(evidence: pd.Series) -> str:
+    """Which number of lags was taken, and how much less the data speak for the others."""
+    best = int(evidence.idxmax())
+    odds = np.exp(evidence.drop(best) - evidence[best])
+    others = ", ".join(f"{lags} ({share:.2g})" for lags, share in odds.items())
+    return f"lags: {best}, which the data speak for most; beside it they are so many times as likely with {others}"
 
 
 def _differenced(rule: LongTermRule) -> tuple[str, ...]:

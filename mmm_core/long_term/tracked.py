@@ -36,7 +36,7 @@ from mmm_core.long_term.fit import Prepared, prepare
 from mmm_core.long_term.independent import Equations, Restrictions, restricted_step, restrictions, strengths
 from mmm_core.long_term.interweaving import believed, given_shocks
 from mmm_core.long_term.measured import BEGIN, WIDE, Known, begun, known_of, units_of
-from mmm_core.long_term.minnesota import Minnesota, centre, scales
+from mmm_core.long_term.minnesota import Minnesota, Scales, centre, scales
 from mmm_core.long_term.series import Layout, Series, series
 from mmm_core.long_term.states import (
     Start,
@@ -129,6 +129,45 @@ def fit_tracked_bvar(
         InputError: as `fit_bvar` and `weekly_states`; no survey, or a metric in `differenced`.
     """
     prior = Minnesota() if prior is None else prior
+    task = task_of(known, surveys, media, terms, noise=noise, differenced=differenced, seed=seed)
+    ready = prepare(task.given, lags, media_lags, prior, units=task.units)
+    rules = None
+    if enters or signs or cross != 1.0:
+        rules = _Rules(restrictions(task.given, ready.layout, enters or {}, signs or {}), cross)
+    table = task.table
+    kept = table.draws if table.draws > 1 else draws
+    found = sampled(task, ready, kept, chains=chains, steps=steps, warmup=warmup, seed=seed, rules=rules)
+    rhat, ess = _mixed(found.coefficients)
+    out = _labelled(found, kept, task.given, ready, len(task.latent))
+    out = out.assign_coords(draw=table.draw if table.draws > 1 else np.arange(kept))
+    return out.assign_attrs(chains=chains, rhat=rhat, ess=ess, seed=seed)
+
+
+class Task(NamedTuple):
+    """What is to be explained, whatever the number of lags."""
+
+    table: Known
+    seen: list[Observations]
+    given: Series  # as the chains begin
+    units: Scales
+
+    @property
+    def latent(self) -> np.ndarray:
+        """Positions of the variables that are states: metrics, and what is measured with an error."""
+        return np.arange(len(self.seen) + (0 if self.table.variance is None else len(self.table.names)))
+
+
+def task_of(
+    known: pd.DataFrame | xr.DataArray,
+    surveys: Mapping[str, pd.DataFrame],
+    media: pd.DataFrame | None = None,
+    terms: pd.DataFrame | None = None,
+    *,
+    noise: xr.DataArray | None = None,
+    differenced: tuple[str, ...] = (),
+    seed: int = 0,
+) -> Task:
+    """Check the series and state the units; arguments and errors of `fit_tracked_bvar`."""
     wrong = [name for name in differenced if name in surveys]
     if not surveys or wrong:
         raise InputError(
@@ -142,29 +181,40 @@ def fit_tracked_bvar(
     given = series(begun(table, seen, noises, seed), media, terms, differenced)
     units = scales(given)
     units = units._replace(variables=units_of(table, list(seen.values()), units.variables, noises))
-    ready = prepare(given, lags, media_lags, prior, units=units)
-    work = _in_units(given, ready, list(seen.values()), table)
-    kept = table.draws if table.draws > 1 else draws
-    rng = np.random.default_rng(seed)
+    return Task(table, list(seen.values()), given, units)
+
+
+def sampled(
+    task: Task,
+    ready: Prepared,
+    kept: int,
+    *,
+    chains: int = CHAINS,
+    steps: int = STEPS,
+    warmup: int = WARMUP,
+    seed: int = 0,
+    rules: _Rules | None = None,
+) -> Draws:
+    """Run the chains for so many draws of all together, or a few more.
+
+    Args:
+        ready: `prepare` of the task's series and units; its first row may be a later week than its lags ask for.
+    """
+    table, seen = task.table, task.seen
     rounds = -(-kept // chains)
     places = (np.arange(rounds * chains) % table.draws).reshape(rounds, chains)
-    begin = given.observed[np.arange(chains) % BEGIN] / ready.units.variables
-    rules = None
-    if enters or signs or cross != 1.0:
-        rules = _Rules(restrictions(given, ready.layout, enters or {}, signs or {}), cross)
-    of_known = ready.units.variables[len(seen) :]
+    begin = task.given.observed[np.arange(chains) % BEGIN] / task.units.variables
+    of_known = task.units.variables[len(seen) :]
     told = [
         _Round(table.values[which] / of_known, table.weekly(which, of_known, len(seen))) for which in places
     ]
-    found = _chains(work, begin, told, (steps, warmup), rng, rules)
-    rhat, ess = _mixed(found.coefficients)
-    out = _labelled(found, kept, given, ready, len(work.latent))
-    out = out.assign_coords(draw=table.draw if table.draws > 1 else np.arange(kept))
-    return out.assign_attrs(chains=chains, rhat=rhat, ess=ess, seed=seed)
+    work = _in_units(task, ready)
+    return _chains(work, begin, told, (steps, warmup), np.random.default_rng(seed), rules)
 
 
-def _in_units(given: Series, ready: Prepared, seen: list[Observations], table: Known) -> _Given:
-    units, metrics = ready.units, len(seen)
+def _in_units(task: Task, ready: Prepared) -> _Given:
+    table, seen, given, units = task
+    metrics = len(seen)
     measured = 0 if table.variance is None else len(table.names)
     scale = units.variables[: metrics + measured]
     nothing = [np.zeros((0, len(table.weeks)))] * measured, [np.zeros(0)] * measured
@@ -181,10 +231,10 @@ def _in_units(given: Series, ready: Prepared, seen: list[Observations], table: K
     of_known = table.values[..., :measured]
     middle = np.array([each.measured.mean() for each in seen] + list(of_known.mean((0, 1)))) / scale
     wide = np.array([START_SD] * metrics + list(WIDE * of_known.std((0, 1)))) / scale
-    return _Given(ready, scaled, waves, np.arange(metrics + measured), Start(middle, wide, START_STEP))
+    return _Given(ready, scaled, waves, task.latent, Start(middle, wide, START_STEP))
 
 
-def _changes(levels: np.ndarray, given: Series) -> np.ndarray:
+def changes(levels: np.ndarray, given: Series) -> np.ndarray:
     """Variables as modelled, the differenced ones' changes, (draw, week, n), of all variables' levels."""
     if not given.differenced:
         return levels
@@ -195,18 +245,20 @@ class _Rows:
     """The regression of every chain, of which only the outcome and its lags change from step to step.
 
     Attributes:
-        outcome: Y, (chain, row, n). regressors: X, (chain, row, K). fixed: their part of media and terms, (row, ...).
+        outcome: Y, (chain, row, n), of the last `count` weeks. regressors: X, (chain, row, K). fixed: their part of
+            media and terms, (row, ...).
     """
 
-    def __init__(self, levels: np.ndarray, given: Series, layout: Layout) -> None:
+    def __init__(self, levels: np.ndarray, given: Series, layout: Layout, count: int) -> None:
         self.given, self.layout = given, layout
-        rows = replace(given, modelled=_changes(levels, given)).regression(layout.lags, layout.media_lags)
+        drawn = replace(given, modelled=changes(levels, given))
+        rows = drawn.regression(layout.lags, layout.media_lags, len(given.weeks) - count)
         self.outcome, self.regressors, self.start = rows.outcome, rows.regressors, rows.start
         self.fixed = rows.regressors[0, :, layout.media.start :].copy()
 
     def now_of(self, levels: np.ndarray) -> None:
         """Take the outcome and its lags from all variables' levels, (chain, week, n)."""
-        modelled, count = _changes(levels, self.given), self.layout.variables
+        modelled, count = changes(levels, self.given), self.layout.variables
         weeks = modelled.shape[1]
         self.outcome = modelled[:, self.start :]
         for lag in range(1, self.layout.lags + 1):
@@ -222,7 +274,7 @@ class _Rules(NamedTuple):
     cross: float
 
 
-class _Chains(NamedTuple):
+class Draws(NamedTuple):
     """Kept draws in the prior's units, (round, chain, ...)."""
 
     coefficients: np.ndarray  # (round, chain, K, n)
@@ -238,7 +290,7 @@ def _chains(
     length: tuple[int, int],
     rng: np.random.Generator,
     rules: _Rules | None,
-) -> _Chains:
+) -> Draws:
     """All chains at once.
 
     Args:
@@ -254,7 +306,7 @@ def _chains(
     logs = np.tile(np.log(np.clip(optimum(problem, draws=1), 2e-3, 5e2)), (chains, 1))
     restricted: _Restricted | None = None
     rounds: list[tuple[np.ndarray, ...]] = []
-    rows = _Rows(levels, work.given, layout)
+    rows = _Rows(levels, work.given, layout, problem.known.rows)
     first = levels.shape[1] - rows.fixed.shape[0]
     for number, now in enumerate(told):
         levels[..., len(latent) :] = now.path[..., now.path.shape[-1] - (variables - len(latent)) :]
@@ -292,7 +344,7 @@ def _chains(
                 if restricted is not None:
                     restricted.inverse = np.linalg.inv(sigma)
         rounds.append((coefficients, sigma, levels.copy(), np.exp(logs)))
-    return _Chains(*(np.stack(part) for part in zip(*rounds, strict=True)))
+    return Draws(*(np.stack(part) for part in zip(*rounds, strict=True)))
 
 
 class _Restricted:
@@ -327,7 +379,7 @@ def _moved(problem: Hierarchy, logs: np.ndarray, about: Moments, rng: np.random.
     return np.where((np.log(rng.random(len(logs))) + before < after)[:, None], proposed, logs)
 
 
-def _labelled(found: _Chains, kept: int, given: Series, ready: Prepared, states: int) -> xr.Dataset:
+def _labelled(found: Draws, kept: int, given: Series, ready: Prepared, states: int) -> xr.Dataset:
     units, layout = ready.units, ready.layout
     coefficients, covariance, levels, tightness = (
         part.reshape(part.shape[0] * part.shape[1], *part.shape[2:])[:kept] for part in found
@@ -335,7 +387,7 @@ def _labelled(found: _Chains, kept: int, given: Series, ready: Prepared, states:
     coefficients = coefficients * units.variables / units.regressors(layout)[:, None]
     covariance = covariance * units.variables * units.variables[:, None]
     observed = levels * units.variables
-    modelled = _changes(observed, given)
+    modelled = changes(observed, given)
     drawn = replace(given, observed=observed, modelled=modelled)
     out = labelled(Coefficients.stacked(coefficients, covariance, layout, given.is_differenced), drawn)
     out["prior_scale"] = ("equation",), units.variables

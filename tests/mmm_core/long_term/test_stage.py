@@ -78,6 +78,15 @@ def test_a_posterior_of_fewer_draws_than_are_asked_for_is_told(tree, surveys):
     assert "long_term.draws asks for 500: the posterior has 120" in few.notes
 
 
+def test_of_several_lags_the_one_that_is_taken_is_said_with_the_odds_of_the_others(tree, surveys):
+    rule = LongTermRule.model_validate({**RULE, "lags": [2, 1]})
+    chosen = fit_long_term(tree, surveys, rule, checked=False)
+    (said,) = [note for note in chosen.notes if note.startswith("lags: ")]
+    odds = float(said.rsplit("(", 1)[1].rstrip(")"))
+    assert 0 < odds <= 1
+    assert said.startswith(f"lags: {chosen.draws.attrs['lags']}, which the data speak for most; beside it")
+
+
 def test_returns_add_up_and_are_those_of_the_draws(found):
     table = found.roi()
     whole = table[table["path"] == "all"].pivot(index="channel", columns="effect", values="mean")
