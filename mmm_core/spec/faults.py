@@ -19,7 +19,6 @@ _REMEDIES = {
     "tuple_type": "write a list: [one, another]",
     "dict_type": "write a mapping: {key: value}",
     "model_type": "write a mapping: {key: value}",
-    "string_type": "put it in quotes",
     "string_pattern_mismatch": "write lower case, digits and underscores",
     "date_type": "write YYYY-MM-DD",
     "date_parsing": "write YYYY-MM-DD",
@@ -150,10 +149,20 @@ def _explain(fault: Any, root: type[BaseModel], not_yet: dict[str, str]) -> str:
     message = f"{dotted}: {message[:1].lower()}{message[1:]}, got {fault['input']!r}"
     if fault["type"] == "literal_error":
         return f"{message}: {nearest(str(fault['input']), _literals(fault))}"
-    remedy = _REMEDIES.get(fault["type"])
+    remedy = _as_text(fault["input"]) if fault["type"] == "string_type" else _REMEDIES.get(fault["type"])
     if fault["type"] == "model_type" and (keys := _keys_at(where, root)):
         remedy = f"{remedy}, known keys: {', '.join(keys)}"
     return f"{message}: {remedy}" if remedy else message
+
+
+def _as_text(stands: Any) -> str:
+    """What to write where a text is wanted: quotes make one of a number, a date or a `no`, and of nothing else."""
+    if stands is None:
+        return "nothing stands there: write a text"
+    if isinstance(stands, dict | list):
+        kind = "mapping" if isinstance(stands, dict) else "list"
+        return f"write one text; a {kind} is not read here"
+    return "put it in quotes"
 
 
 def _literals(fault: Any) -> list[str]:
