@@ -254,7 +254,7 @@ def test_a_new_key_at_its_default_changes_no_hash():
         ),
         (["table"], ["a", "b"], "got ['a', 'b']: write one text; a list is not read here"),
         (["table"], None, "got None: nothing stands there: write a text"),
-        (["extensions"], [{"a": "b"}], "write one text; a mapping is not read here"),
+        (["controls"], [{"a": "b"}], "write one text; a mapping is not read here"),
         (["treatments"], {"promo": "column"}, "write a mapping: {key: value}"),
         (["fit", "chains"], 0, "fit.chains: write a whole number from 1 to 64, got 0"),
         (["fit", "chains"], None, "fit.chains: write a whole number from 1 to 64, got None"),
