@@ -35,6 +35,7 @@ class _Column(_Keys):
     maximum: float | None = None
     allowed: tuple[str, ...] = ()
     blank: str = ""
+    fills_from: str = ""
     over_days: Literal["sum", "same", "lost"] = "same"
 
     def of(self, name: str) -> Column:
@@ -128,7 +129,8 @@ def read_connector(source: str, keys: Any) -> Connector:
 def _contract(source: str, read: _Connector, name: str) -> Contract:
     table = read.tables[name]
     period = Period(**table.period.model_dump()) if table.period else None
-    named = [*table.grain, table.amount] + ([period.start, period.stop] if period else [])
+    named = [*table.grain, table.amount, *(column.fills_from for column in table.columns.values())]
+    named += [period.start, period.stop] if period else []
     if unknown := [column for column in named if column and column not in table.columns]:
         raise InputError(
             f"connector {source}: table {name} has no column {unknown[0]}: {nearest(unknown[0], table.columns)}"

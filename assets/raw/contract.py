@@ -48,6 +48,7 @@ class Column:
         allowed: the only values a text may have.
         spelling: how a text is written, so that one thing has one name whoever exported it: `id` (a platform's
             number), `lower` or `upper` case; "" keeps it as it is. See `assets.raw.spelling`.
+        fills_from: the pattern beside it whose brackets a text may ask for, as \\1.
         over_days: what becomes of the value in a row that covers several days: `sum` is spread over them, `same` holds
             on each, `lost` is unknown for a part of them.
     """
@@ -64,11 +65,17 @@ class Column:
     over_days: Literal["sum", "same", "lost"] = "same"
     also: tuple[str, ...] = ()
     blank: str = ""
+    fills_from: str = ""
 
     @property
     def names_things(self) -> bool:
         """Whether its cells are numbers or codes of accounts, orders, markets: nothing of a person."""
         return bool(self.spelling)
+
+    @property
+    def is_free_text(self) -> bool:
+        """Whether its cells are kept as somebody wrote them, so that there may be a person's address in one."""
+        return self.kind == "text" and not self.names_things and not self.allowed
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from assets.raw.brackets import bracket_faults
 from assets.raw.contract import Column, Contract
 from assets.raw.faults import Fault, rows_at_fault
 from assets.raw.folder import LandingFile
 from assets.raw.periods import period_faults
+from assets.raw.personal import with_hashed_emails
 from assets.raw.schema import typed
 from assets.raw.set_aside import SetAside, set_aside
 from mmm_core.errors import InputError, listed, nearest, shown
@@ -28,6 +30,7 @@ class Accepted:
 
     Attributes:
         extra_columns: the columns of it that were kept out.
+        hashed: by column, the cells in which a hash stands in place of an e-mail address.
         set_aside: the rows that break their contract, where the source has them quarantined.
     """
 
@@ -35,6 +38,7 @@ class Accepted:
     digest: str
     rows: "pd.DataFrame"
     extra_columns: tuple[str, ...] = ()
+    hashed: Mapping[str, int] = field(default_factory=dict)
     set_aside: SetAside | None = None
 
 
@@ -105,10 +109,12 @@ def check(file: LandingFile, contract: Contract, content: bytes, digest: str) ->
     columns = named(file, contract, tuple(cells))
     cells = cells.rename(columns={written: name for name, written in columns.written.items()})
     cells[list(columns.lacked)] = ""
+    changed = _hash_emails(contract, cells)
     rows, faults = typed(contract, cells)
+    faults += bracket_faults(contract, cells)
     faults += _faults_of_days(contract, rows, faults)
     if not faults:
-        return Accepted(file, digest, rows, columns.extra)
+        return Accepted(file, digest, rows, columns.extra, _counted(changed))
     if contract.bad_rows == "refuse" or not all(fault.rows for fault in faults):
         raise FileRefused(file.name, [*(fault.line for fault in faults), ROWS_AS_SHOWN])
     bad = rows.index.isin(rows_at_fault(faults))
@@ -116,7 +122,27 @@ def check(file: LandingFile, contract: Contract, content: bytes, digest: str) ->
         raise FileRefused(
             file.name, [*(fault.line for fault in faults), _too_many(bad, contract), ROWS_AS_SHOWN]
         )
-    return Accepted(file, digest, rows[~bad], columns.extra, set_aside(contract, cells, rows, faults))
+    aside = set_aside(contract, cells, rows, faults)
+    kept = {name: where[~bad] for name, where in changed.items()}
+    return Accepted(file, digest, rows[~bad], columns.extra, _counted(kept), aside)
+
+
+def _hash_emails(contract: Contract, cells: "pd.DataFrame") -> "dict[str, pd.Series]":
+    """Put a hash in place of each e-mail address in a free text; by column, where there was one."""
+    changed = {}
+    for column in contract.columns:
+        if column.is_free_text:
+            text = cells[column.name]
+            hashed = {cell: with_hashed_emails(cell) for cell in text.unique()}
+            other = {cell for cell, written in hashed.items() if written != cell}
+            if other:
+                changed[column.name] = text.isin(other)
+                cells[column.name] = text.map(hashed)
+    return changed
+
+
+def _counted(changed: "Mapping[str, pd.Series]") -> dict[str, int]:
+    return {name: int(where.sum()) for name, where in changed.items() if where.any()}
 
 
 def _faults_of_days(contract: Contract, rows: "pd.DataFrame", faults: list[Fault]) -> list[Fault]:

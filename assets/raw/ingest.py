@@ -144,8 +144,8 @@ def _rows_to_load(contract: Contract, accepted: Accepted, order: int, loaded_at:
 
 
 READERS = (
-    "contract", "faults", "files", "kinds", "periods", "personal", "plain", "schema", "set_aside", "spelling",
-    "weekly_tables",
+    "brackets", "contract", "daily_tables", "faults", "files", "kinds", "periods", "personal", "plain", "schema",
+    "set_aside", "spelling", "weekly_tables",
 )  # fmt: skip
 SHARED_READERS = ("names", "data/cells", "data/reader", "data/weeks")
 

@@ -37,6 +37,7 @@ class Taken:
         row_count: rows that were loaded.
         amount: the exact sum of the contract's amount in them; None where it has none.
         extra_columns: columns of the file that were kept out.
+        hashed: by column, the cells in which a hash stands in place of an e-mail address.
         quarantined_rows, quarantined_amount: the rows that were set aside, and what can be read of their amount.
         ended: nothing can be missing of its last row.
     """
@@ -46,6 +47,7 @@ class Taken:
     row_count: int
     amount: Decimal | None
     extra_columns: tuple[str, ...] = ()
+    hashed: Mapping[str, int] = field(default_factory=dict)
     quarantined_rows: int = 0
     quarantined_amount: Decimal = Decimal(0)
     ended: bool = True
@@ -100,6 +102,7 @@ class Landed:
                 amount=taken.amount,
                 quarantined_rows=taken.quarantined_rows,
                 quarantined_amount=taken.quarantined_amount,
+                hashed_cells=sum(taken.hashed.values()),
             )
         files = {file.name: file for file in self.files}
         return {

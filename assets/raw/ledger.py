@@ -50,6 +50,10 @@ COLUMNS = {
         "Rows of the file that break their contract and were set aside: landing_quarantine has them.",
     ),
     "quarantined_amount": ("DECIMAL(38, 6)", "Sum of the amount in these rows, as far as it can be read."),
+    "hashed_cells": (
+        "BIGINT",
+        "Cells of the loaded rows in which a hash stands in place of an e-mail address.",
+    ),
 }
 """Name, type and meaning of each column."""
 
@@ -72,6 +76,7 @@ class Entry:
     overruled_amount: Decimal | None = None
     quarantined_rows: int | None = None
     quarantined_amount: Decimal | None = None
+    hashed_cells: int | None = None
 
 
 assert [field.name for field in fields(Entry)] == list(COLUMNS)

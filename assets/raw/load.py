@@ -209,8 +209,9 @@ def _take_with_care(
     quarantine.insert(connection, contract, accepted, now)
     amount = total(accepted.rows, contract.amount) if contract.amount else None
     taken = Taken(
-        new.file, new.digest, len(accepted.rows), amount, accepted.extra_columns, ended=new.surface.ended
-    )
+        new.file, new.digest, len(accepted.rows), amount, accepted.extra_columns, accepted.hashed,
+        ended=new.surface.ended,
+    )  # fmt: skip
     if accepted.set_aside is None:
         return taken
     aside = accepted.set_aside

@@ -66,6 +66,7 @@ class _Source:
         kinds: the type of each in a Parquet file; "" of text.
         row: the expression of its number of the row.
         printable: no cell holds anything but letters, digits, signs and blanks of ASCII.
+        signs: its cells may hold an address.
         unclear_points: its numbers may have decimal commas, and points for thousands.
     """
 
@@ -76,6 +77,7 @@ class _Source:
     row: str
     parquet: bool = False
     printable: bool = False
+    signs: bool = True
     unclear_points: bool = False
 
 
@@ -141,7 +143,7 @@ def _text(file: LandingFile, contract: Contract, surface: Surface) -> _Source | 
     return _Source(
         relation, cells, {}, columns.extra, "row_number() over () + 1",
         printable=surface.printable and (not surface.tabs or (found.separator == "\t" and not surface.quotes)),
-        unclear_points=found.separator != ",",
+        signs=surface.signs, unclear_points=found.separator != ",",
     )  # fmt: skip
 
 
@@ -254,7 +256,7 @@ def _reading(column: Column, source: _Source) -> _Reading | None:
         plain = f"lower({text}) in {_TRUE} or lower({text}) in {_FALSE}"
         value = f"case when {text} <> '' then lower({text}) in {_TRUE} end"
         return _Reading(value, plain if column.required else f"{text} = '' or {plain}")
-    return _of_text(column, text, cell, source.printable)
+    return _of_text(column, text, cell, source)
 
 
 def _with_blanks(column: Column, text: str, value: str, plain: str) -> _Reading:
@@ -312,17 +314,17 @@ def _plain_day(text: str) -> str:
     )
 
 
-def _of_text(column: Column, text: str, cell: str, printable: bool) -> _Reading:
-    letters = "" if printable else f"{_plain_letters(cell, ascii_only=bool(column.spelling))} and "
+def _of_text(column: Column, text: str, cell: str, source: _Source) -> _Reading:
+    letters = "" if source.printable else f"{_plain_letters(cell, ascii_only=bool(column.spelling))} and "
     if column.spelling == "id":
         value = _identifier_value(text)
         plain = f"{letters}not contains({text}, '  ') and {value} is not null"
     else:
         value = f"nullif({text}, '')"
-        plain = f"{letters}true"
+        plain = f"{letters}{_no_address(column, text, source)}"
         if column.spelling:
             value = f"{column.spelling}({value})"
-            plain = f"{letters}not contains({text}, '  ') and not contains({text}, '@')"
+            plain = f"{plain} and not contains({text}, '  ')"
         if column.required:
             plain += f" and {text} <> ''"
     conditions = [plain]
@@ -336,6 +338,16 @@ def _of_text(column: Column, text: str, cell: str, printable: bool) -> _Reading:
     if column.blank:
         value = f"coalesce({value}, {_quoted(column.blank)})"
     return _Reading(value, joined if column.required else f"{cell} = '' or ({joined})")
+
+
+def _no_address(column: Column, text: str, source: _Source) -> str:
+    """No sign of an address, of which a hash would be kept, or for which a code would be refused."""
+    if not source.signs:
+        return "true"
+    sign = f"contains({text}, '@') or contains({text}, '%40')"
+    return (
+        f"not ({sign})" if column.spelling else f"not (({sign}) and regexp_matches({text}, '(@|%40).*[.]'))"
+    )
 
 
 def _one_of(value: str, allowed: Sequence[str]) -> str:

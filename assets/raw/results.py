@@ -135,6 +135,8 @@ def warnings(table: Loaded) -> Iterator[str]:
         yield "\n".join([*map(str, refused), f"  {_consequence(table)}"])
     if kept_out := _kept_out(table):
         yield f"{table.landed.contract.name}: columns kept out, as the contract does not name them: {kept_out}"
+    if hashed := _hashed(table):
+        yield f"{table.landed.contract.name}: e-mail addresses in texts, a hash stands in their place: {hashed}"
     if table.quarantined:
         yield f"{table.landed.contract.name}: {quarantine_check.in_words(table)}"
     if table.landed.takes_changes and table.landed.retracted:
@@ -254,6 +256,14 @@ def _kept_out(table: Loaded) -> str:
     )
 
 
+def _hashed(table: Loaded) -> str:
+    return "; ".join(
+        f"{taken.file.name}: {', '.join(f'{name} ({cells:,} cells)' for name, cells in taken.hashed.items())}"
+        for taken in table.landed.taken
+        if taken.hashed
+    )
+
+
 def _metadata(table: Loaded) -> dict[str, object]:
     landed = table.landed
     taken = landed.taken if landed.takes_changes else []
@@ -281,6 +291,8 @@ def _metadata(table: Loaded) -> dict[str, object]:
     }
     if kept_out := _kept_out(table):
         metadata["columns_kept_out"] = dg.MetadataValue.text(kept_out)
+    if cells := sum(entry.hashed_cells or 0 for entry in table.entries.values()):
+        metadata["addresses_hashed"] = cells
     return metadata
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from assets.raw.contract import Column, Contract
 from assets.raw.faults import Fault
 from assets.raw.kinds import CURRENCIES
-from assets.raw.personal import holds_email, without_addresses
+from assets.raw.personal import holds_email, with_hashed_emails, without_addresses
 from assets.raw.spelling import LOST_DIGITS, lost_digits, spelled
 from mmm_core.errors import listed, shown
 
@@ -35,6 +35,7 @@ _FLAGS = {
     "no": False,
 }
 BLANK = "is blank"
+_HOLDS_EMAIL = "holds an e-mail address"
 _AS_EXPORTED = "export the file again, or correct the value in it"
 
 _Faults = list[tuple[str, str, "pd.Series"]]  # fault, remedy, where
@@ -127,6 +128,13 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> _Fau
                 given & ~_each(text, _is_pattern),
             )
         )
+        faults.append(
+            (
+                _HOLDS_EMAIL,
+                "ask for what else the name holds: a hash stands in place of the address when rules are asked",
+                _each(text, lambda cell: with_hashed_emails(plain := cell.replace("\\", "")) != plain),
+            )
+        )
     if column.kind == "zone":
         known = _each(text, lambda cell: _is_taken("select timezone(?, now())", cell))
         faults.append(
@@ -143,7 +151,7 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> _Fau
     if column.names_things and not column.allowed:
         faults.append(
             (
-                "holds an e-mail address",
+                _HOLDS_EMAIL,
                 "export the number or the name of what it is, and no person's address",
                 _each(text, holds_email),
             )

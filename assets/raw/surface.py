@@ -35,6 +35,7 @@ class Surface:
         whole: whether `head` is all there is.
         printable: of the text no byte but letters, digits, signs and blanks of ASCII, line ends and tabs.
         quotes, tabs: whether there are any.
+        signs: whether any of @ and %, without which there is no address of e-mail; True of Parquet.
         ended: its last row ends with a line end or a closing quote, so that none of it can be missing; True of Parquet.
     """
 
@@ -48,6 +49,7 @@ class Surface:
     printable: bool = False
     quotes: bool = False
     tabs: bool = False
+    signs: bool = True
     ended: bool = True
 
 
@@ -82,7 +84,7 @@ class _Text:
     """What was seen of text so far."""
 
     def __init__(self) -> None:
-        self.good, self.printable, self.quotes, self.tabs = True, True, False, False
+        self.good, self.printable, self.quotes, self.tabs, self.signs = True, True, False, False, False
         self.ends = self.returns = self.pairs = self.size = 0
         self.head, self.last, self.tail = b"", b"", b""
         self.decoder = codecs.getincrementaldecoder("utf-8")()
@@ -99,6 +101,7 @@ class _Text:
         self.last, self.tail = block[-1:], (self.tail + block[-4:])[-4:]
         odd = block.translate(None, _PRINTABLE)
         self.quotes = self.quotes or b'"' in block
+        self.signs = self.signs or b"@" in block or b"%" in block
         if odd:
             self.tabs = self.tabs or b"\t" in odd
             self.printable = self.printable and not odd.strip(b"\t")
@@ -122,6 +125,7 @@ class _Text:
             printable=self.printable,
             quotes=self.quotes,
             tabs=self.tabs,
+            signs=self.signs,
             ended=self.tail.rstrip(b"\0").endswith(_ENDS),  # of UTF-16, a line end and a NUL
         )
 

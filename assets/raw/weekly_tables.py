@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from assets.raw import daily_tables
 from assets.raw.files import ROWS_AS_SHOWN, Accepted, FileRefused, read_cells
 from assets.raw.folder import LandingFile
-from assets.raw.personal import without_addresses
+from assets.raw.personal import holds_email, without_addresses
 from mmm_core.errors import listed, shown
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def check_weekly_table(file: LandingFile, content: bytes, digest: str) -> Accept
     """The table in long form: table_name, week_start, geo, column_name, value. A blank cell is a missing value.
 
     Raises:
-        FileRefused: no week in the first column, a column that is not numeric or named like the week, a week and geo
-            given twice, weeks that are left out or not seven days apart; of rows of days, which have to say what each
-            column becomes in a week, the same of days.
+        FileRefused: an e-mail address in a name, no week in the first column, a column that is not numeric or named
+            like the week, a week and geo given twice, weeks that are left out or not seven days apart; of rows of days,
+            which have to say what each column becomes in a week, the same of days.
     """
     import pandas as pd
 
@@ -40,6 +40,15 @@ def check_weekly_table(file: LandingFile, content: bytes, digest: str) -> Accept
             file.name,
             [
                 f"the first column is {shown(week_column)}: it must be the week, named {' or '.join(WEEK_COLUMNS)}"
+            ],
+        )
+    kept = [*cells.columns, *(cells[GEO_COLUMN].unique() if GEO_COLUMN in cells else ())]
+    if addressed := [without_addresses(name) for name in kept if holds_email(name)]:
+        raise FileRefused(
+            file.name,
+            [
+                f"{listed(map(shown, addressed), 3)}: the name of a column or geo holds an e-mail address: call it "
+                "after what it is"
             ],
         )
     rules, cells = daily_tables.stated_rules(cells)

@@ -53,7 +53,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
     Raises:
         UnreadableFile: no such file, no regular file, an unknown kind, encoding or separator, a name that is there
-            twice or missing, a row of another length than the header, a NUL, or nothing in it.
+            twice, in capitals or not, or missing, a row of another length than the header, a NUL, or nothing in it.
     """
     source = name_of(path)
     if not readable(path) and Path(path).is_file():
@@ -106,7 +106,7 @@ def layout(head: bytes, source: str, whole: bool) -> Layout | None:
     separator = _separator(text, source)
     header_row, header = next(_records(text, separator, source), (0, []))
     names = tuple(normal_name(name) for name in header)
-    plain = header_row == 1 and all(names) and len(set(names)) == len(names)
+    plain = header_row == 1 and all(names) and len({name.lower() for name in names}) == len(names)
     return Layout(separator, names) if plain and max(map(len, names)) <= MAX_NAME else None
 
 
@@ -270,11 +270,8 @@ def _table(
             "take it out",
         )
     named = [position for position, name in enumerate(names) if name]
-    twice = [name for name, count in Counter(names[position] for position in named).items() if count > 1]
-    if twice:
-        raise UnreadableFile(
-            source, f"column {listed(map(shown, twice))} is there twice: keep one, or rename the other"
-        )
+    if twice := _twice([names[position] for position in named]):
+        raise UnreadableFile(source, f"{'; '.join(twice)}: keep one, or rename the other")
     if not index:
         raise UnreadableFile(source, "the file has a header but no rows: export it again")
     return pd.DataFrame(
@@ -282,6 +279,22 @@ def _table(
         index=pd.Index(index, name=ROW),
         dtype=object,
     )
+
+
+def _twice(names: list[str]) -> list[str]:
+    """Names that are there twice, or differ in capitals alone: a warehouse takes those for one."""
+    exactly = [name for name, count in Counter(names).items() if count > 1]
+    alike: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        alike.setdefault(name.lower(), []).append(name)
+    return [
+        *([f"column {listed(map(shown, exactly))} is there twice"] if exactly else []),
+        *(
+            f"columns {listed(map(shown, several))} differ in capitals alone, which a warehouse takes for one name"
+            for several in alike.values()
+            if len(several) > 1
+        ),
+    ]
 
 
 def _from_parquet(content: bytes, source: str) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from assets.raw.folder import LandingFile
 from assets.raw.gone import RETIRED, STAMP, record, records
 from assets.raw.origins.origin import NotFetched, TableOrigin
 from assets.raw.origins.sql import Piece, Value
+from assets.raw.personal import without_addresses
 from assets.raw.plain import days_in_doubt, plain_file, repeats_a_row
 from assets.raw.surface import Surface
 from mmm_core.errors import listed
@@ -116,7 +117,7 @@ class LandedRows:
             "order by all limit 3"
         ).fetchall()
         if rows:
-            which = listed("/".join(map(str, row[:-1])) for row in rows)
+            which = listed(without_addresses("/".join(map(str, row[:-1]))) for row in rows)
             raise NotFetched(
                 f"{self.table.place}: rows share the same {', '.join(columns)} ({which}): leave one of each, in a view "
                 "if need be"

@@ -1,5 +1,6 @@
 """Files are held against the contract of their table: every fault is named with its column and rows."""
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -10,6 +11,7 @@ from assets.raw.contract import Contract
 from assets.raw.contracts import CONTRACTS
 from assets.raw.files import FileRefused, check, read_bytes
 from assets.raw.folder import LandingFile, scan
+from assets.raw.personal import with_hashed_emails
 from assets.raw.plain import days_in_doubt, plain_file, repeats_a_row
 from assets.raw.surface import surface
 from mmm_core.inputs import UnreadableFile
@@ -106,6 +108,11 @@ def second_row(old: str, new: str) -> str:
             GOOD.replace("clicks", "impressions"), "'impressions' is there twice", id="column twice"
         ),
         pytest.param(
+            GOOD.replace("campaign_name", "Clicks"),
+            "columns 'Clicks', 'clicks' differ in capitals alone, .*: keep one, or rename the other",
+            id="column twice but for its capitals",
+        ),
+        pytest.param(
             second_row("1000000", "n/a"), r"column cost_micros: 'n/a' is not a number \(row 3\)", id="text"
         ),
         pytest.param(second_row("1000000", "inf"), "'inf' is not a number", id="infinite"),
@@ -197,6 +204,67 @@ def test_an_address_in_place_of_a_number_or_a_code_is_refused_and_not_repeated(t
         read(tmp_path / "bad", text)
     cells[position] = "@home"
     assert len(read(tmp_path / "good", GOOD.replace(GOOD.splitlines()[2], ",".join(cells))).rows) == 4
+
+
+def test_a_hash_stands_in_a_name_in_place_of_an_address(tmp_path):
+    """One that is the same wherever the address is, and leaves the rest of the name: rules read it as before."""
+    names = {
+        "Spring, jo@example.com": "Spring, HASH",
+        "(JO@Example.com)": "(HASH)",
+        "jo%40example.com|brand": "HASH|brand",
+        "us_all_meta_jo@example.com": "us_all_meta_HASH",
+        "bid@1.20": "bid@1.20",
+        "@home v1.2 50%": "@home v1.2 50%",
+    }
+    rows = [
+        ROW.format(day=day).replace("us_all_search_brand", f'"{name}"') for day, name in enumerate(names, 1)
+    ]
+    accepted = read(tmp_path, "\n".join([HEADER, *rows]))
+    read_names = accepted.rows["campaign_name"].tolist()
+    (hashed,) = {word for word in read_names[0].split() if word.startswith("email")}
+    assert re.fullmatch("email[0-9]{13}", hashed)
+    assert [name.replace(hashed, "HASH") for name in read_names] == list(names.values())
+    assert accepted.hashed == {"campaign_name": 4}
+
+
+def test_names_that_differ_in_an_address_alone_stay_two(tmp_path):
+    contract = CONTRACTS["meta_ads__campaign_insights"]
+    names = ["us_all_meta_jo_li@example.com", "us_all_meta_jo_ma@example.com", "jo_li@example.com"]
+    texts = [with_hashed_emails(name) for name in names]
+    assert texts[0] == f"us_all_meta_{texts[2]}" != texts[1]
+    assert not any("jo" in text or "li" in text for text in texts)
+    assert next(column for column in contract.columns if column.name == "campaign_name").is_free_text
+
+
+RULES = "rule,source,account,campaign,campaign_type,network,market,geo,channel"
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        pytest.param(
+            r"7,google_ads,,brand \((us|uk)\),,,\2,all,search",
+            r"column market: '\\2' asks for brackets that campaign 'brand \\\(\(us\|uk\)\\\)' does not have "
+            r"\(rule 7, row 3\): put brackets around",
+            id="more than there are",
+        ),
+        pytest.param(r"7,google_ads,,,,,us,all,\1", r"column channel: '\\1' asks .*rule 7", id="none at all"),
+        pytest.param(
+            r"7,google_ads,,(?:us)_x,,,\1,all,search", r"column market: '\\1' asks .*rule 7", id="brackets of none"
+        ),
+        pytest.param(
+            r"7,google_ads,,jo@example\.com,,,us,all,search",
+            r"column campaign: '\(left out\)' holds an e-mail address \(row 3\): ask for what else",
+            id="an address",
+        ),
+    ],
+)  # fmt: skip
+def test_a_rule_that_could_map_nothing_is_refused_by_its_number(tmp_path, rule, message):
+    good = r"1,,,^(us|uk)_(all)_.*\w@\d,,,\1,\2,search"
+    contract = CONTRACTS["reference__mapping_rules"]
+    assert len(read(tmp_path / "good", f"{RULES}\n{good}", contract).rows) == 1
+    with pytest.raises(FileRefused, match=message):
+        read(tmp_path / "bad", f"{RULES}\n{good}\n{rule}", contract)
 
 
 def test_all_faults_are_named_at_once(tmp_path):

@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import os
+import re
 import subprocess
 import sys
 
@@ -224,6 +225,33 @@ def test_columns_kept_out_are_told(landed):
         == "macro/weekly/2024.csv: note"
     )
     assert checks(result)["keeps_contract"].passed
+
+
+def test_no_address_of_a_text_is_in_the_warehouse_and_it_is_said_how_many_were(landed):
+    """Two exports of a campaign that is called after a person still are one campaign, and the later counts."""
+    names = ["us_all_meta_jo@example.com", '"Sale, JO@Example.com"', "us_all_meta_plain"]
+    for file, spend in (("a", 10), ("b", 20)):
+        rows = [f"act_1,USD,2024-12-02,2024-12-02,{i},{name},420,9,1,{spend}" for i, name in enumerate(names)]
+        landed.land(f"meta_ads/campaign_insights/{file}.csv", "\n".join([SPENT, *rows]))
+    key = raw_key("meta_ads__campaign_insights")
+    result = landed.run(landing_tables, selection=[key, LEDGER])
+    assert result.success
+    metadata = materializations(result)["raw/meta_ads__campaign_insights"].metadata
+    assert metadata["addresses_hashed"].value == 4
+    held = landed.query("select file, hashed_cells from raw.landing_files order by file")
+    assert held["hashed_cells"].tolist() == [2, 2]
+    assert (
+        "3 of 3 rows in both differ"
+        in evaluation(result, "exports_agree", "meta_ads__campaign_insights").description
+    )
+    kept = landed.query("select distinct campaign_name from raw.meta_ads__campaign_insights")[
+        "campaign_name"
+    ].tolist()
+    (person,) = {re.search("email[0-9]{13}", name)[0] for name in kept if "plain" not in name}
+    assert set(kept) == {f"us_all_meta_{person}", f"Sale, {person}", "us_all_meta_plain"}
+
+    again = landed.run(landing_tables, selection=[key, LEDGER])
+    assert materializations(again)["raw/meta_ads__campaign_insights"].metadata["addresses_hashed"].value == 4
 
 
 def test_a_contract_that_asks_for_more_reads_files_again(landed, monkeypatch):

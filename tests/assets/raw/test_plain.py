@@ -70,7 +70,8 @@ CELLS = {
     'name': [
         'us_all_search', '\xfcmlaut', 'u\u0308mlaut', ' padded ', 'two  blanks', 'no\xa0break',
         'zero\u200bwidth', 'a,b', 'a;b', 'say "x"', '=1+1', '12,5', '1.234', '\u65e5\u672c\u8a9e', 'tab\tin',
-        'null', 'NA', '', "'", '\\', '\x01', 'line\nbreak', '\xe9', '\u0130', '\x85x'
+        'null', 'NA', '', "'", '\\', '\x01', 'line\nbreak',
+        'to jo@example.com', 'jo%40example.com', 'bid@1.20', '20%', '\xe9', '\u0130', '\x85x'
     ],
     'code': [
         'us', 'US', ' uk ', 'two  blanks', '\u0130', '\xc9', '', 'NA', 'a\xa0b'
@@ -195,7 +196,7 @@ layouts = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(few_odd, min_size=1, max_size=4), layouts)
 def test_what_is_taken_quickly_is_what_the_careful_reader_takes(tmp_path, odd, layout):
     content = written([row_of_cells(cells, i) for i, cells in enumerate(odd)], **layout)
@@ -206,7 +207,7 @@ odd_text = st.text(alphabet="ab\",;\n\r\t |\\'1.2é\u00a0", max_size=8)
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(odd_text, min_size=1, max_size=3), st.sampled_from([",", ";", "\t"]))
 def test_quotes_wherever_they_stand_are_read_alike_or_left_to_the_careful_reader(tmp_path, texts, separator):
     """The text stands in the file as it is, so that it may end its cell, its row, or the file."""
@@ -244,7 +245,7 @@ columns_of_parquet = {
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.fixed_dictionaries({}, optional={n: st.sampled_from(v) for n, v in columns_of_parquet.items()}),
     st.sampled_from(["snappy", "none"]),
@@ -291,6 +292,10 @@ MIDST, LATE = "2024-01-05", "2024-01-09"
         pytest.param(gzip.compress(written(ROWS))[:-6], False, id="gzip cut short"),
         pytest.param(written(ROWS)[:-20], False, id="cut short"),
         pytest.param(written(ROWS).decode().encode("utf-16"), False, id="UTF-16"),
+        pytest.param(written([{**ROWS[0], "name": "50% @home"}]), True, id="signs that are of no address"),
+        pytest.param(written([{**ROWS[0], "name": "us jo@example.com"}]), False, id="an address in a name"),
+        pytest.param(written([{**ROWS[0], "name": "us jo%40example.com"}]), False, id="one as a link has it"),
+        pytest.param(written([{**ROWS[0], "note": "jo@example.com"}]), True, id="one in a column that nobody reads"),
         pytest.param(written(ROWS, end="\n\n"), False, id="blank lines"),
         pytest.param(written([ROWS[0], ROWS[0]]), False, id="a row twice"),
         pytest.param(written([{**ROWS[0], "until": LATE}, {**ROWS[0], "day": MIDST, "until": MIDST}]),

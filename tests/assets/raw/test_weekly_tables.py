@@ -49,6 +49,21 @@ def test_geos_are_keys(tmp_path):
             id="address",
         ),
         pytest.param(
+            "date,jo@example.com\n2024-01-01,1\n",
+            r"^.*\n  '\(left out\)': the name of a column or geo holds an e-mail address: call it after what it is$",
+            id="address for a column",
+        ),
+        pytest.param(
+            "date,geo,a\n2024-01-01,jo@example.com,1\n",
+            r"'\(left out\)': the name of a column or geo holds",
+            id="address for a geo",
+        ),
+        pytest.param(
+            "date,Sales,sales\n2024-01-01,1,2\n",
+            "columns 'Sales', 'sales' differ in capitals alone",
+            id="columns alike",
+        ),
+        pytest.param(
             "date,a\njo@example.com,1\n", r"column date: '\(left out\)' is not a day", id="address for a week"
         ),
         pytest.param(
