@@ -10,6 +10,7 @@ import datetime as dt
 import os
 import shutil
 
+import dagster as dg
 import pandas as pd
 import pytest
 
@@ -191,6 +192,18 @@ def test_reach_is_known_where_one_row_holds_the_week(build):
     assert table["search_frequency"].tolist()[:5] == [2.5] * 5
     assert table[["search_reach", "search_frequency"]].iloc[5].isna().all()
     assert "meta_reach" not in table
+
+
+def test_a_channel_that_lost_the_reach_its_exports_state_is_named_and_why(build):
+    """Not the row of 42 days, which nobody exported for the reach of a week."""
+    found = checks(build[1])["reach_by_week_is_known"]
+    assert not found.passed
+    assert found.severity == dg.AssetCheckSeverity.WARN
+    assert found.metadata["failing_rows"].value.splitlines()[2:] == [
+        "| us | all | meta | its rows run over the edge of a week | 5 | 2024-12-02 | 2024-12-30 | 1 |",
+        "| uk | all | search | several campaigns or accounts are in it | 1 | 2025-01-06 | 2025-01-06 | 2 |",
+    ]
+    assert "give each a channel of its own by a mapping rule" in found.description
 
 
 def test_a_campaign_renamed_half_way_is_one_campaign(build):

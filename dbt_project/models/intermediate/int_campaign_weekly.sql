@@ -24,14 +24,7 @@ with media as (
 
 daily as (
     select
-        source,
-        cast(account_id as varchar) as account,
-        cast(booking as varchar) as booking,
-        cast(campaign_type as varchar) as campaign_type,
-        cast(network as varchar) as network,
-        cast(market as varchar) as stated_market,
-        cast(geo as varchar) as stated_geo,
-        cast(channel as varchar) as stated_channel,
+        {{ campaign_columns() }},
         cast(activity_date as date) as activity_date,
         cast(currency as varchar) as currency,
         sum(cast(spend as decimal(18, 6))) as spend_local,
