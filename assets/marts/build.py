@@ -9,6 +9,7 @@ import dagster as dg
 
 from assets.marts.failures import found_by_failed, with_failing_rows
 from assets.marts.invoke import target_dir
+from assets.marts.left_over import in_words, left_over
 from assets.marts.relations import Relations
 from assets.marts.runner import DbtBuild, DbtFailed, build
 from assets.resources.warehouse import Warehouse
@@ -33,6 +34,8 @@ def dbt_build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterat
         else:
             yield event
     relations.keep_lineage()
+    if left := left_over(relations.manifest, relations.kinds):
+        context.log.warning(in_words(left, relations.kinds))
     _clear(built.target_path, failure)
     if isinstance(failure, DbtFailed):  # terminal and alert have its words alone
         failure = DbtFailed("\n".join([str(failure), *found_by_failed(tested)]))

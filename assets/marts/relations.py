@@ -32,6 +32,9 @@ class Relations:
     Args:
         built: dbt's build, which has ended: the manifest, and the SQL it compiled.
         kept: where lineage is kept from one build to the next.
+
+    Attributes:
+        kinds: `table` or `view` of each, by schema and name.
     """
 
     def __init__(self, warehouse: Warehouse, built: DbtBuild, kept: Path):
@@ -41,6 +44,7 @@ class Relations:
         with warehouse.connect(read_only=True) as connection:
             self._columns = _columns(connection)
             self._rows = _rows(connection)
+            self.kinds = _kinds(connection)
 
     def metadata(self, unique_id: str) -> dict[str, Any]:
         """Row count (of a table), columns with the project's descriptions, and lineage of a model or seed."""
@@ -142,6 +146,14 @@ def _columns(connection: Any) -> dict[tuple[str, str], Columns]:
     ).fetchall():
         found.setdefault((schema, table), {})[column] = kind
     return found
+
+
+def _kinds(connection: Any) -> dict[tuple[str, str], str]:
+    rows = connection.execute(
+        "select schema_name, table_name, 'table' from duckdb_tables() where not internal "
+        "union all select schema_name, view_name, 'view' from duckdb_views() where not internal"
+    ).fetchall()
+    return {(schema, name): kind for schema, name, kind in rows}
 
 
 def _rows(connection: Any) -> dict[tuple[str, str], int]:

@@ -282,8 +282,13 @@ def test_a_project_is_parsed_again_with_other_macros_of_dbts_own(monkeypatch, pa
 
 @pytest.mark.slow
 def test_the_log_of_a_step_tells_what_dbt_builds_and_tests(built_warehouse, tmp_path, capfd):
-    """A line each, without what dbt thinks meanwhile, which dbt does not put into words either."""
+    """A line each, without what dbt thinks meanwhile, which dbt does not put into words either.
+
+    And what no model makes any more: it is named with the statement that drops it, and stays.
+    """
     platform = built_warehouse.copy_to(tmp_path)
+    execute(platform, "create view intermediate.int_media_daily as select 1 as one")
+    execute(platform, "create table raw.of_nobody as select 1 as one")
     worded = []
     write_line = _TextLogger.create_line
     with pytest.MonkeyPatch.context() as patch:
@@ -291,11 +296,15 @@ def test_the_log_of_a_step_tells_what_dbt_builds_and_tests(built_warehouse, tmp_
         result = platform.run(dbt_reporting)
     assert result.success, failure(result)
     assert not worded
-    lines = capfd.readouterr().out.splitlines()
+    out, err = capfd.readouterr()
+    lines = out.splitlines()
     ended = [line for line in lines if re.match(r"\d\d:\d\d:\d\d  \d+ of \d+ (PASS|OK created)", line)]
     assert len(ended) == len(checks(result)) + len(materializations(result))
     assert any(line.endswith("Completed successfully") for line in lines)
     assert not [line for line in lines if "Began running node" in line]
+    dropped = [line.strip() for line in err.splitlines() if line.strip().startswith("drop ")]
+    assert dropped == ['drop view intermediate."int_media_daily";']
+    assert platform.query("select one from intermediate.int_media_daily")["one"].tolist() == [1]
 
 
 def test_what_dbt_thinks_is_made_no_message_of(tmp_path):
