@@ -21,6 +21,12 @@ NULL_SPEND = (
     "(`silence: zero`, see docs/connectors.md, weeks without rows), and where an exchange rate is missing."
 )
 
+NULL_REACH = (
+    "In a mart the reach of a week is known where one row of the exports holds all of its channel: the check "
+    "reach_by_week_is_known of intermediate/int_media_reach names the channels and weeks that lost theirs, and why "
+    "(see docs/connectors.md, reach and frequency)."
+)
+
 
 def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.DataFrame":
     """The rows of the model's mart up to the as-of week, and the columns and rows its YAML asks for.
@@ -65,7 +71,8 @@ def _every_week(warehouse: Warehouse, spec: "ModelSpec") -> "pd.DataFrame":
     missing = [column for column in spec.columns if column not in table.columns]
     if missing:
         faults = "; ".join(f"'{column}': {nearest(column, map(str, table.columns))}" for column in missing)
-        raise InputError(f"{_source(spec)}: columns that the model's YAML names are not there: {faults}")
+        why = f"\n{NULL_REACH}" if set(missing) & _reaches(spec) else ""
+        raise InputError(f"{_source(spec)}: columns that the model's YAML names are not there: {faults}{why}")
     for column, value in spec.filter.items():
         table = matching(table, column, value, _source(spec))
     return table.assign(**{spec.time.column: table[spec.time.column].astype("datetime64[ns]")})
@@ -96,7 +103,7 @@ def checked_table(table: "pd.DataFrame", spec: "ModelSpec") -> "pd.DataFrame":
     """The table as the fit reads it.
 
     Raises:
-        InputError: as `mmm_core.data.table.check_table`; where spend of a mart is null, with why that may be.
+        InputError: as `mmm_core.data.table.check_table`; where spend or reach of a mart is null, with why that may be.
     """
     from mmm_core.data.contract import MISSING
     from mmm_core.data.table import check_table
@@ -105,10 +112,28 @@ def checked_table(table: "pd.DataFrame", spec: "ModelSpec") -> "pd.DataFrame":
         return check_table(table, spec, source=mart_name(spec))
     except InputError as error:
         spend = [getattr(channel, "spend", channel.media_column) for channel in spec.channel_specs]
-        of_marts = not spec.table.startswith(WEEKLY_TABLES)
-        if of_marts and any(f"column {column}: {MISSING}" in str(error) for column in spend):
-            raise InputError(f"{error}\n{NULL_SPEND}") from None
+        null = [
+            words
+            for words, columns in ((NULL_SPEND, spend), (NULL_REACH, _reaches(spec)))
+            if any(f"column {column}: {MISSING}" in str(error) for column in columns)
+        ]
+        if null and _is_of_marts(spec):
+            raise InputError("\n".join([str(error), *null])) from None
         raise
+
+
+def _is_of_marts(spec: "ModelSpec") -> bool:
+    return not spec.table.startswith(WEEKLY_TABLES)
+
+
+def _reaches(spec: "ModelSpec") -> set[str]:
+    """The columns of reach and frequency that a model takes from the marts."""
+    if not _is_of_marts(spec):
+        return set()
+    named = [
+        getattr(channel, kind, None) for channel in spec.channel_specs for kind in ("reach", "frequency")
+    ]
+    return {column for column in named if column}
 
 
 def _mart(warehouse: Warehouse, spec: "ModelSpec") -> "pd.DataFrame":

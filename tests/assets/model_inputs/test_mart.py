@@ -70,6 +70,27 @@ def test_spend_that_is_null_is_refused_with_what_sources_yaml_may_say_of_it():
         assert "silence" not in str(refused.value)
 
 
+def test_reach_that_is_not_known_is_refused_with_the_check_that_says_why(warehouse):
+    """Of no week, so that there is no column, and of some."""
+    channel = {"spend": "tv_spend", "reach": "tv_reach", "frequency": "tv_frequency"}
+    spec = parse_spec({**SPEC, "media": {"channels": {"tv": channel}}})
+    weeks = pd.date_range("2024-01-01", periods=60, freq="7D")
+    table = pd.DataFrame({"market": "us", "week_start": weeks, "revenue": range(60), "tv_spend": 1.0})
+    table = table.assign(tv_reach=5.0, tv_frequency=2.0)
+    table.loc[2, "tv_reach"] = None
+    with pytest.raises(
+        InputError, match=r"(?s)tv_reach: missing in weeks 2024-01-15.*\n.*reach_by_week_is_known"
+    ):
+        checked_table(table, spec)
+    with pytest.raises(
+        InputError, match=r"(?s)'tv_reach': .*reach_by_week_is_known of intermediate/int_media_reach"
+    ):
+        read_mart(warehouse, spec, AS_OF)
+    with pytest.raises(InputError) as refused:
+        read(warehouse, media={"channels": {"tv": {"spend": "tv_spnd"}}})
+    assert "reach" not in str(refused.value)
+
+
 def test_a_weekly_table_is_made_wide_and_its_week_named_as_the_yaml_does(warehouse):
     table = read(warehouse, table="weekly_tables/shop", filter={}, time={"column": "wk"})
     assert list(table.columns) == ["wk", "revenue", "tv_spend"]
