@@ -65,7 +65,7 @@ def test_what_libraries_hand_over_becomes_what_it_holds():
 leaves = st.none() | st.booleans() | st.integers() | st.text() | st.floats()
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=200)
+@settings(derandomize=True, database=None, max_examples=200)
 @given(st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))
 def test_any_value_is_read_back_by_a_strict_parser(value):
     def expected(value):

@@ -4,7 +4,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -73,7 +73,6 @@ def test_a_result_that_agrees_tells_as_much_as_under_the_normal_error_that_was_r
     assert np.sum(score**2 * np.exp(density)) * step == pytest.approx(1.0, abs=1e-4)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40), st.floats(0, 1))
 def test_equal_weights_give_numpys_quantiles(values, probability):
     values = np.array(values)

@@ -57,7 +57,7 @@ def brute_force(evidence, point):
     return value - 0.5 * (((phi - evidence.scales.mean) / evidence.scales.sd) ** 2).sum()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @example(geos=2, step=0.0, point=[-1.875, 0.0, -1.25, -1.25])
 @given(
     geos=st.integers(1, 3),

@@ -186,7 +186,7 @@ def test_tests_by_themselves_are_pooled_by_their_precision():
     assert of_tests([]) is None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.floats(-5, 5), st.floats(1e-3, 100), st.sampled_from([None, 4.0]), st.integers(0, 2**32 - 1)
 )  # fmt: skip

@@ -135,7 +135,7 @@ PLACES = [
 ]  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.sampled_from(PLACES), JUNK)
 def test_junk_anywhere_is_read_or_refused_in_words(place, junk):
     spec = yaml.safe_load(yaml.safe_dump(MINIMAL))
