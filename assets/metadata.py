@@ -43,7 +43,7 @@ DESCRIPTIONS = {
     "geo": "geo, or all in a national model",
     "revenue": "revenue of the week",
     "mroi": "of the next unit of spend, in marginal_in",
-    "marginal_in": "what mroi is counted in: outcome, net (of what spend costs) or probability",
+    "marginal_in": "what mroi is counted in: outcome, risk_adjusted, net (of what spend costs) or probability",
     "held_back_by": "what holds the plan back and what a little more room would bring; the same on every row",
     "gap": "how far the optimum's certificate leaves the plan from the best one",
     "note": "what to know of a channel that was off; empty of the others",

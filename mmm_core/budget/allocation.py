@@ -65,7 +65,8 @@ class Allocation:
         cells: of a plan by geo, week or pattern, a row each: channel, geo, week (from 1), pattern, current_spend,
             recommended_spend; None where channels are all there is.
         horizon: short: every figure is of what media bring within their carryover; long: by way of the brand too.
-        marginal_in: what `mroi` is counted in for a unit of spend: outcome, net (of what spend costs) or probability.
+        marginal_in: what `mroi` is counted in for a unit of spend: outcome, risk_adjusted (of a risk objective), net
+            (of what spend costs) or probability.
         prices: what holds the plan back and what a little more room would bring, sentences, the highest price first;
             of a question beyond the plain one they are among `words` too.
     """

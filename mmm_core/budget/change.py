@@ -11,6 +11,16 @@ def amount(value: float) -> str:
     return f"{value:,.0f}" if abs(value) < MOST_DIGITS else f"{value:.3g}"
 
 
+def figure(value: float) -> str:
+    """Money or units: whole ones from a hundred on, three digits below; never a power of ten."""
+    return amount(value) if abs(value) >= 100 or value == 0 else f"{value:,.3g}"
+
+
+def percent(share: float) -> str:
+    """A probability, which draws never make quite sure."""
+    return "over 99 %" if share >= 0.995 else f"{share:.0%}".replace("%", " %")
+
+
 def change_in_words(current: float, recommended: float) -> str:
     """The change in per cent; in words where nothing was spent, of which nothing is a share."""
     if current > 0:

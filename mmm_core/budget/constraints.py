@@ -167,7 +167,12 @@ def extreme(constraints: Constraints, cost: np.ndarray) -> np.ndarray | None:
 
 
 def conflict(constraints: Constraints) -> list[str]:
-    """Names of constraints that no plan meets together, none of which can be left out; empty where a plan does.
+    """Names of constraints that no plan meets together, none of which can be left out; empty where a plan does."""
+    return [named(constraints, part) for part in conflicting(constraints)]
+
+
+def conflicting(constraints: Constraints) -> list[Part]:
+    """The constraints of `conflict`.
 
     Constraints are left out one after the other, the smallest first, and stay out where the rest still conflicts: what
     is left is irreducible, and made of the largest.
@@ -186,7 +191,7 @@ def conflict(constraints: Constraints) -> list[str]:
             else:
                 position += step
         step //= 2
-    return [_named(constraints, parts[i]) for i in kept]
+    return [parts[i] for i in kept]
 
 
 Part = tuple[str, int, float]
@@ -245,7 +250,8 @@ def _plenty(constraints: Constraints) -> float:
     return 10.0 * float(np.abs(figures[np.isfinite(figures)]).max(initial=1.0))
 
 
-def _named(constraints: Constraints, part: Part) -> str:
+def named(constraints: Constraints, part: Part) -> str:
+    """A constraint in words, with its figure."""
     kind, i, _ = part
     if kind in ("lower", "upper"):
         is_lower = kind == "lower"

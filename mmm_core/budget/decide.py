@@ -19,10 +19,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.budget.change import figure
+from mmm_core.budget.constraints import Constraints
 from mmm_core.budget.flighting import Flight
 from mmm_core.budget.problem import Answer, PlanCertificate, Progress
 from mmm_core.budget.question import Question, question
 from mmm_core.budget.response import cell_outcomes
+from mmm_core.budget.shadow_prices import NEAR
 from mmm_core.budget.solve import maximised, solve
 from mmm_core.budget.solve_weeks import solve_weeks
 from mmm_core.posterior.handle import Posterior
@@ -42,8 +45,8 @@ class Decision:
         question: what was asked. answer: the plan by cell, its draws, its certificate.
         channels: a row a channel: channel, current_spend, recommended_spend, lower, upper, current_outcome,
             recommended_outcome (expected), recommended_outcome_q05, recommended_outcome_q95, marginal (what one more
-            unit of spend adds to what is maximised; of the cell of the channel where it adds the most), pattern (of its
-            flighting, "" where none was chosen), note.
+            unit of spend adds to what is maximised; of the cell of the channel with room for it where it adds the
+            most), pattern (of its flighting, "" where none was chosen), note.
         cells: a row a cell: channel, geo, week (from 1; nan where weeks are not decided), pattern, current_spend,
             recommended_spend.
         total, current_total: spend.
@@ -53,7 +56,7 @@ class Decision:
         certificate: of the plan.
         words: what was asked and what holds the plan back, sentences.
         horizon: short, or long where effects by way of the brand count as well.
-        marginal_in: what `marginal` is counted in: outcome, net or probability.
+        marginal_in: what `marginal` is counted in: outcome, risk_adjusted, net or probability.
     """
 
     question: Question
@@ -145,6 +148,7 @@ def _channel_table(
     asked: Question, answer: Answer, current: np.ndarray, recommended: np.ndarray
 ) -> pd.DataFrame:
     constraints, names = asked.problem.constraints, [cell.channel for cell in asked.cells]
+    given = asked.problem.constraints.given(answer.spend > 0)
     rows = []
     spent, planned = asked.by_channel(asked.current), asked.by_channel(answer.spend)
     low, high = np.quantile(recommended, [0.05, 0.95], axis=0)
@@ -166,12 +170,30 @@ def _channel_table(
                 "recommended_outcome": float(recommended[:, i].mean()),
                 "recommended_outcome_q05": float(low[i]),
                 "recommended_outcome_q95": float(high[i]),
-                "marginal": float(answer.certificate.marginal[cells].max()) if upper > 0 else np.nan,
+                "marginal": _marginal(answer, given, cells) if upper > 0 else np.nan,
                 "pattern": chosen[0] if chosen else "",
                 "note": asked.notes[i],
             }
         )
     return pd.DataFrame(rows)
+
+
+def _marginal(answer: Answer, given: Constraints, cells: list[int]) -> float:
+    """What a channel's next unit adds: in the cell with room for it that adds the most.
+
+    A cell at its upper bound cannot have it, nor one of a flighting that was not chosen. Where none has room it is told
+    of those with spend, and of a channel without any of all its cells.
+
+    Args:
+        given: the constraints at the switches of the plan. cells: the channel's.
+    """
+    marginal, spend = answer.certificate.marginal[cells], answer.spend[cells]
+    upper = given.upper[cells]
+    room = spend < upper - NEAR * np.maximum(upper, 1e-12)
+    for those in (room, spend > 0):
+        if those.any():
+            return float(marginal[those].max())
+    return float(marginal.max())
 
 
 def _cell_table(asked: Question, answer: Answer) -> pd.DataFrame:
@@ -187,18 +209,26 @@ def _cell_table(asked: Question, answer: Answer) -> pd.DataFrame:
     )
 
 
+def _net_words(asked: Question) -> str:
+    """What a goal maximises that takes spend off at a price: profit, or outcome up to a marginal return."""
+    words, rule = asked.problem.objective.words, asked.budget.goal
+    if rule is not None and rule.mroi is not None:
+        return f"maximised: {words}, less {rule.mroi:g} for each unit of spend, which is what the last one is to return"
+    return f"maximised: profit, {words} x {asked.problem.scale:g} less spend"
+
+
 def _words(asked: Question, answer: Answer) -> list[str]:
     problem, certificate = asked.problem, answer.certificate
     goal = {
         "outcome": f"maximised: {problem.objective.words}",
-        "net": f"maximised: {problem.objective.words} x {problem.scale:g}, less the price of spend",
+        "net": _net_words(asked),
         "return": f"maximised: {problem.objective.words}, with a return of {problem.goal.target:g} at least",
-        "least_spend": f"minimised: spend, with {problem.objective.words} of {problem.goal.target:,.6g} at least",
+        "least_spend": f"minimised: spend, with {problem.objective.words} of {figure(problem.goal.target)} at least",
     }[problem.goal.kind]
     better = "needs less spend" if problem.goal.kind == "least_spend" else "does better"
     small = problem.objective.kind == "probability"
     value, bound = (
-        f"{figure:.3f}" if small else f"{figure:,.0f}" for figure in (certificate.value, certificate.bound)
+        f"{told:.3f}" if small else figure(told) for told in (certificate.value, certificate.bound)
     )
     out = [
         goal,

@@ -1,4 +1,5 @@
-"""In what a marginal figure is told: outcome for one more unit of spend, or percentage points of a probability.
+"""In what a marginal figure is told: outcome for one more unit of spend, as it is or less its risk or price, or
+percentage points of a probability.
 
 A dollar moves a probability by millionths of a point, so that its marginal figures are told for the power of ten of
 spend that moves it by at least a hundredth of a point where it moves it most.
@@ -11,8 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmm_core.budget.change import figure
+
 PROBABILITY = "probability"
+RISK_ADJUSTED = "risk_adjusted"
+"""Outcome of the worst draws, or less its risk."""
+NET = "net"
+"""Of what a unit of spend is priced at."""
 POINTS = "percentage points of probability"
+NAMES = {RISK_ADJUSTED: "risk-adjusted outcome"}
 LEAST_POINTS = 0.01
 MOST_SPEND = 1e6
 
@@ -31,7 +39,7 @@ class MarginalUnit:
 
     def figure(self, slope: float) -> str:
         """A slope per unit of spend, as it is told."""
-        return f"{self.scale * self.per * slope:.3g}"
+        return figure(self.scale * self.per * slope)
 
     @property
     def more(self) -> str:
@@ -52,7 +60,7 @@ class MarginalUnit:
 def marginal_unit(name: str, slopes: np.ndarray) -> MarginalUnit:
     """The unit of slopes per unit of spend; `name` is what is maximised, `PROBABILITY` where that is one."""
     if name != PROBABILITY:
-        return MarginalUnit(name)
+        return MarginalUnit(NAMES.get(name, name))
     known = np.abs(slopes[np.isfinite(slopes)])
     steepest = 100 * float(known.max(initial=0.0))
     if steepest <= 0:

@@ -21,6 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import lsq_linear
 
+from mmm_core.budget.change import figure
+
 HALVINGS = 64
 """Of the interval in which the last of the worst draws lies: to the rounding of a number."""
 
@@ -83,9 +85,11 @@ class Objective:
         if self.kind == "cvar":
             return f"mean outcome of the worst {1 - self.level:.0%} of draws (CVaR at {self.level:g})"
         if self.kind == "mean_risk":
-            risk = "standard deviation" if self.risk == "sd" else f"mean less CVaR at {self.level:g}"
+            worst = f"how far the mean of the worst {1 - self.level:.0%} of draws lies below it"
+            risk = "standard deviation" if self.risk == "sd" else worst
             return f"mean outcome less {self.weight:g} x {risk}"
-        return "probability of exceeding the reference"
+        reference = "the current plan" if np.ndim(self.reference) else figure(float(self.reference))
+        return f"probability of bringing more than {reference}"
 
     def value(self, draws: np.ndarray) -> float:
         """Of draws (draw,)."""

@@ -7,6 +7,7 @@ currency of the table.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -289,7 +290,9 @@ def _channel_bounds(budget: Budget, response: SpendResponse, model: str) -> Chan
                 if amount > lower[i]:
                     lower[i], lower_keys[i] = amount, key
         if max(lower[i], floor[i]) > upper[i] * (1 + 1e-12):
-            raise InputError(_conflict_of(budget, channel, lower[i], floor[i], upper[i], model))
+            keys = lower_keys[i], upper_keys[i]
+            why = _conflict_of(budget, channel, lower[i], floor[i], upper[i], keys, current)
+            raise InputError(f"model {model}: budget: {why}")
     return ChannelBounds(lower, np.maximum(upper, lower), floor, tuple(lower_keys), tuple(upper_keys))
 
 
@@ -313,16 +316,36 @@ def _refuse_lock(
         )
 
 
-def _conflict_of(budget: Budget, name: str, lower: float, floor: float, upper: float, model: str) -> str:
+def _conflict_of(
+    budget: Budget,
+    name: str,
+    lower: float,
+    floor: float,
+    upper: float,
+    keys: tuple[str, str],
+    current: float | None,
+) -> str:
+    """Why a channel's least spend is above its most, with the nearest figure that is not.
+
+    Args:
+        keys: of the budget that state its lower and upper bound; "" is `bounds`. current: the last period's spend.
+    """
+    most = f"{upper:,.0f}{f' (`change_limit` {budget.change_limit:g})' if keys[1] == 'change_limit' else ''}"
+    if keys[0] == "change_limit" and floor <= upper:
+        assert current is not None  # a channel without history has no change
+        least = math.ceil(1000 * (1 - upper / current)) / 1000
+        return (
+            f"`change_limit` {budget.change_limit:g} keeps {name} at {lower:,.0f} at least, above the most that its "
+            f"`bounds` allow, {most}: the nearest feasible figure of these is {lower:,.0f}, or a `change_limit` of "
+            f"{least:g}"
+        )
     reasons = [
         f"`all_or_nothing` {floor:,.0f}" if floor > upper else "",
         f"`commitments` {budget.commitments[name]:,.0f}" if budget.commitments.get(name, 0.0) > upper else "",
     ]
     low = " and ".join(reason for reason in reasons if reason) or f"its lower bound of {lower:,.0f}"
-    of_change = f" (`change_limit` {budget.change_limit:g})" if budget.change_limit is not None else ""
     return (
-        f"model {model}: budget: {low} of {name} is above the most it may have, {upper:,.0f}{of_change}: the nearest "
-        f"feasible figure is {upper:,.0f}"
+        f"{low} of {name} is above the most it may have, {most}: the nearest feasible figure is {upper:,.0f}"
     )
 
 

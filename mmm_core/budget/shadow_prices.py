@@ -5,6 +5,9 @@ what one more unit of room would add. A plan that just reaches a target is the b
 are less that price, and what room adds is told as what the goal asks for, spend that is saved, or outcome at the same
 return. The prices are the least-squares solution over the cells that are free to move;
 what is left of the slopes is the residual.
+
+A limit that the bounds of its own cells imply holds nothing back: loosening it alone adds nothing. Its room is theirs,
+so that the price is told of them.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import numpy as np
 from scipy.optimize import lsq_linear
 
 from mmm_core.budget.constraints import Constraints, of_key
-from mmm_core.budget.marginal_unit import MarginalUnit, marginal_unit
+from mmm_core.budget.marginal_unit import NET, MarginalUnit, marginal_unit
 from mmm_core.budget.problem import Binding, Goal
 
 MOST_WORDS = 12
@@ -82,6 +85,8 @@ def shadow_prices(
             continue
         limit, at_least = constraints.limits[i], bool(at.low_binds[i] and not at.high_binds[i])
         name = f"{limit.name}{of_key(limit.low_key if price < 0 else limit.high_key)}"
+        if limit.is_equality and (at.full[i] if price > 0 else at.empty[i]):
+            continue  # no plan has more of it, or less
         price *= worth
         found.append(Binding(limit.name, float(price), _of_limit(name, float(price), at_least, unit, target)))
     for cell in np.flatnonzero(
@@ -92,13 +97,14 @@ def shadow_prices(
             continue
         bound = constraints.upper[cell] if gain > 0 else constraints.lower[cell]
         key = (constraints.upper_keys if gain > 0 else constraints.lower_keys)[cell]
-        found.append(
-            Binding(
-                f"{key or 'bounds'} of {name}",
-                gain * worth,
-                _of_bound(name, float(whole[cell]), gain, f"{bound:,.0f}{of_key(key)}", unit, target),
-            )
+        told = f"{bound:,.0f}{of_key(key)}"
+        priced = target is not None or bool(np.any(at.prices * constraints.matrix[:, cell]))
+        words = (
+            _of_bound(name, float(whole[cell]), gain, told, unit, target)
+            if priced
+            else _alone(name, gain, told, unit, what)
         )
+        found.append(Binding(f"{key or 'bounds'} of {name}", gain * worth, words))
     found.sort(key=lambda binding: -abs(binding.price))
     return tuple(found[:MOST_WORDS]), float(np.abs(residual).max(initial=0.0) / steepest)
 
@@ -127,6 +133,7 @@ class _Bindings:
 
     Attributes:
         at_lower, at_upper: (cell,) whether it lies on the bound. low_binds, high_binds: (limit,).
+        full, empty: (limit,) whether its cells' own bounds allow no more of it, no less.
         prices: (limit,) multiplier, 0 where it does not bind. left: (cell,) slope beyond what limits price it at.
     """
 
@@ -134,6 +141,8 @@ class _Bindings:
     at_upper: np.ndarray
     low_binds: np.ndarray
     high_binds: np.ndarray
+    full: np.ndarray
+    empty: np.ndarray
     prices: np.ndarray
     left: np.ndarray
 
@@ -146,12 +155,20 @@ class _Bindings:
         size = np.maximum(np.abs(constraints.matrix) @ np.maximum(np.abs(spend), 1e-12), 1e-12)
         low_binds = constraints.low >= sums - NEAR * size
         high_binds = constraints.high <= sums + NEAR * size
+        # a sum that holds cells which all lie on a bound is as far as those let it go
+        more, less = constraints.matrix > 0, constraints.matrix < 0
+        full = ~((more & ~at_upper) | (less & ~at_lower)).any(axis=1)
+        empty = ~((more & ~at_lower) | (less & ~at_upper)).any(axis=1)
+        stated = np.array([limit.is_equality for limit in constraints.limits], dtype=bool)
+        high_binds &= stated | ~full
+        low_binds &= stated | ~empty
         binds = np.flatnonzero(low_binds | high_binds)
         prices = np.zeros(len(sums))
         prices[binds] = _prices(
             slopes, at_lower, at_upper, constraints.matrix[binds], low_binds[binds], high_binds[binds]
         )
-        return cls(at_lower, at_upper, low_binds, high_binds, prices, slopes - prices @ constraints.matrix)
+        left = slopes - prices @ constraints.matrix
+        return cls(at_lower, at_upper, low_binds, high_binds, full, empty, prices, left)
 
 
 def _prices(
@@ -166,8 +183,11 @@ def _prices(
     if not len(rows):
         return np.zeros(0)
     free = ~at_lower & ~at_upper
-    least = np.where(low_binds, -np.inf, 0.0)
-    most = np.where(high_binds, np.inf, 0.0)
+    held = rows[0] > 0
+    if len(rows) == 1 and held.any() and not (free & held).any():
+        price = _of_a_corner(slopes[held] / rows[0][held], at_lower[held], at_upper[held])
+        return np.clip([price], *_signs(low_binds, high_binds))
+    least, most = _signs(low_binds, high_binds)
     bounded = np.flatnonzero((at_lower | at_upper) & ~(at_lower & at_upper))
     # unknowns: a price of each limit, and how far the slope of each cell on a bound lies beyond it
     matrix = np.zeros((len(slopes), len(rows) + len(bounded)))
@@ -185,6 +205,21 @@ def _prices(
     bounds = np.concatenate([least - 1e-12, beyond[0]]), np.concatenate([most + 1e-12, beyond[1]])
     found = lsq_linear(matrix[kept], slopes[kept] / scale, bounds=bounds)
     return np.asarray(found.x[: len(rows)] * scale)
+
+
+def _signs(low_binds: np.ndarray, high_binds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the highest price that a limit may have: room above is never worth less than nothing."""
+    return np.where(low_binds, -np.inf, 0.0), np.where(high_binds, np.inf, 0.0)
+
+
+def _of_a_corner(slopes: np.ndarray, at_lower: np.ndarray, at_upper: np.ndarray) -> float:
+    """The price of a sum whose cells all lie on a bound: what the one brings that has room for one more unit.
+
+    Where none has, what the unit brings that could be given up the soonest.
+    """
+    if not at_upper.all():
+        return float(slopes[~at_upper].max())
+    return float(slopes[~at_lower].min() if not at_lower.all() else slopes.min())
 
 
 def _of_limit(name: str, price: float, at_least: bool, unit: MarginalUnit, target: TargetPrice | None) -> str:
@@ -217,3 +252,14 @@ def _of_bound(
         f"{unit.last} on {name} returns {unit.figure(slope)} {unit.name}, {unit.figure(-gain)} less than elsewhere: "
         f"its lower bound of {bound} binds{room}"
     )
+
+
+def _alone(name: str, gain: float, bound: str, unit: MarginalUnit, what: str) -> str:
+    """Of a cell whose spend no limit holds back: what room for it brings, beside not spending it."""
+    which, side = (unit.more, "upper") if gain > 0 else (unit.last, "lower")
+    returns = "would return" if gain > 0 else "returns"
+    if what == NET:
+        told = f"{unit.figure(abs(gain))} {'more' if gain > 0 else 'less'} than its price"
+    else:
+        told = f"{unit.figure(gain)} {unit.name}"
+    return f"{which} on {name} {returns} {told}: its {side} bound of {bound} binds"

@@ -12,14 +12,15 @@ met, found by bisection.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import jax.numpy as jnp
 import numpy as np
 
 from mmm_core.budget.climb import climb
-from mmm_core.budget.constraints import conflict, extreme
-from mmm_core.budget.marginal_unit import PROBABILITY
+from mmm_core.budget.constraints import Constraints, Limit, Part, conflicting, extreme, least_and_most, named
+from mmm_core.budget.marginal_unit import NET, PROBABILITY, RISK_ADJUSTED
 from mmm_core.budget.objective import Cut, stationary_cut
 from mmm_core.budget.problem import Answer, Goal, PlanCertificate, Problem, Progress
 from mmm_core.budget.projection import feasible, scales
@@ -99,25 +100,45 @@ def solve(problem: Problem, seconds: float = 60.0, progress: Progress | None = N
 
 def refuse_conflict(problem: Problem) -> None:
     """Raise Unreachable with constraints that conflict, none of which can be left out, before anything is solved."""
-    found = conflict(problem.constraints)
-    if found:
-        words = "; ".join(dict.fromkeys(found))
-        raise Unreachable(f"no plan meets all of: {words}{_nearest(problem)}")
-
-
-def _nearest(problem: Problem) -> str:
-    """What the first limit whose absence leaves a plan could be, were it the only thing to give."""
     constraints = problem.constraints
-    for i, limit in enumerate(constraints.limits):
-        others = replace(constraints, limits=constraints.limits[:i] + constraints.limits[i + 1 :])
-        row = limit.coefficients
-        ends = [extreme(others, sign * row) for sign in (1.0, -1.0)]
-        if ends[0] is None or ends[1] is None:
-            continue
-        low, high = float(row @ ends[0]), float(row @ ends[1])
-        nearest = low if limit.high < low else high
-        return f"; without {limit.name}, the others allow {low:,.0f} to {high:,.0f}: the nearest is {nearest:,.0f}"
+    found = conflicting(constraints)
+    if found:
+        words = "; ".join(dict.fromkeys(named(constraints, part) for part in found))
+        raise Unreachable(f"no plan meets all of: {words}{_nearest(constraints, found)}")
+
+
+def _nearest(constraints: Constraints, found: Sequence[Part]) -> str:
+    """What the first of some limits whose absence leaves a plan could be, were it the only thing to give.
+
+    Where others conflict too, so that no plan is left, what the bounds of its cells alone would let it be.
+    """
+    stated = sorted({i for kind, i, _ in found if kind in ("low", "high")})
+    for alone in (False, True):
+        for i in stated:
+            limit = constraints.limits[i]
+            limits = () if alone else constraints.limits[:i] + constraints.limits[i + 1 :]
+            others = replace(constraints, limits=limits)
+            low, high = least_and_most(others, limit.coefficients)
+            if np.isnan(low) or (nearest := _closest(others, limit)) is None:
+                continue
+            which = "the bounds" if alone else f"without {limit.name}, the others"
+            also = "; other limits conflict too" if alone else ""
+            return f"; {which} allow {low:,.0f} to {high:,.0f}: the nearest is {nearest:,.0f}{also}"
     return ""
+
+
+def _closest(others: Constraints, limit: Limit) -> float | None:
+    """The sum of a plan within other constraints that lies closest to what a limit asks; None where one meets it."""
+    row, sums = limit.coefficients, []
+    if extreme(replace(others, limits=(*others.limits, limit)), np.zeros(others.cells)) is not None:
+        return None
+    for sign, side in ((-1.0, Limit("", row, high=limit.low)), (1.0, Limit("", row, low=limit.high))):
+        if not np.isfinite([side.low, side.high]).any():
+            continue
+        plan = extreme(replace(others, limits=(*others.limits, side)), sign * row)
+        if plan is not None:
+            sums.append(float(row @ plan))
+    return min(sums, key=lambda each: max(limit.low - each, each - limit.high), default=None)
 
 
 class Search:
@@ -213,7 +234,7 @@ class Search:
             if not self.refine(found.plan, found.value):
                 break
         if not self.proved() and self.bound < np.inf and not self.early and time.monotonic() > self.until:
-            self.early = "the search for a lower bound ended with its time"
+            self.early = "the search for a closer bound ended with its time"
 
     def proved(self) -> bool:
         """Whether bound and plan meet."""
@@ -307,10 +328,12 @@ def _inside(spend: np.ndarray, problem: Problem) -> np.ndarray:
 
 
 def maximised(problem: Problem) -> str:
-    """What marginal figures are counted in: outcome, net or probability."""
+    """What marginal figures are counted in: outcome, risk_adjusted, net or probability."""
     if problem.objective.kind == PROBABILITY:
         return PROBABILITY
-    return "net" if problem.goal.kind == "net" else "outcome"
+    if problem.goal.kind == NET:
+        return NET
+    return "outcome" if problem.objective.is_mean else RISK_ADJUSTED
 
 
 __all__ = [

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mmm_core.budget.change import figure
 from mmm_core.budget.climb import climb
 from mmm_core.budget.constraints import Limit
 from mmm_core.budget.problem import Answer, Goal, Problem, Progress
@@ -206,8 +207,8 @@ class _Target:
     def _refuse_value(self, most: np.ndarray, bound: float) -> None:
         value = self.value(most)
         raise Unreachable(
-            f"no plan within the constraints reaches {self.goal.target:,.6g} ({self.problem.objective.words}): the "
-            f"most is {value:,.6g}, at a spend of {most.sum():,.0f} (no plan exceeds {bound:,.6g})",
+            f"no plan within the constraints reaches {figure(self.goal.target)} ({self.problem.objective.words}): the "
+            f"most is {figure(value)}, at a spend of {most.sum():,.0f} (no plan exceeds {figure(bound)})",
             value,
         )
 

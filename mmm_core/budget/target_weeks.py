@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mmm_core.budget.change import figure
 from mmm_core.budget.climb import climb
 from mmm_core.budget.constraints import Limit, extreme
 from mmm_core.budget.problem import Answer, Goal, Problem, Progress
@@ -135,8 +136,8 @@ def reach_weeks(problem: Problem, progress: Progress | None = None) -> Answer:
     if target.of_outcome and target.excess(everything) < 0:
         value = target.value(everything)
         raise Unreachable(
-            f"no plan within the constraints reaches {problem.goal.target:,.6g} ({problem.objective.words}): the most "
-            f"that was found is {value:,.6g}, at a spend of {everything.sum():,.0f}",
+            f"no plan within the constraints reaches {figure(problem.goal.target)} ({problem.objective.words}): the "
+            f"most that was found is {figure(value)}, at a spend of {everything.sum():,.0f}",
             value,
         )
     if not target.of_outcome and target.excess(everything) >= 0:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mmm_core.budget.change import amount, change_in_words
-from mmm_core.budget.marginal_unit import POINTS, marginal_unit
+from mmm_core.budget.marginal_unit import NET, POINTS, RISK_ADJUSTED, marginal_unit
 from mmm_core.data.weeks import week_heading
 
 if TYPE_CHECKING:
@@ -190,12 +190,16 @@ def curves(table: pd.DataFrame) -> RenderableType:
     return Group(out, *(Text(note, style="yellow") for note in table.attrs.get("off", {}).values()))
 
 
+HEADINGS = {NET: "mROI, net", RISK_ADJUSTED: "risk-adj. mROI"}
+"""Of the marginal return, where it is none of plain outcome."""
+
+
 def allocation(found: Allocation) -> RenderableType:
     """A recommended budget and its certificate."""
     unit = marginal_unit(found.marginal_in, found.channels["mroi"].to_numpy(dtype=float))
     form = ".2f" if found.outcome == "revenue" and unit.name != POINTS else ".3g"
     heading = (
-        f"% points per {amount(unit.per)}" if unit.name == POINTS else "marginal" if found.words else "mROI"
+        f"% points per {amount(unit.per)}" if unit.name == POINTS else HEADINGS.get(found.marginal_in, "mROI")
     )
     table = _Figures(
         f"Budget for the next {found.weeks} weeks", "channel", "current", "recommended", "change",
@@ -207,7 +211,7 @@ def allocation(found: Allocation) -> RenderableType:
         table.add_row(
             escape(row["channel"]), amount(current), amount(recommended), change_in_words(current, recommended),
             amount(row["recommended_revenue"]), f"{amount(low)} to {amount(high)}",
-            f"{unit.scale * unit.per * row['mroi']:{form}}" if row["mroi"] == row["mroi"] else "",
+            _marginal(unit.scale * unit.per * row["mroi"], form),
         )  # fmt: skip
     table.add_section()
     table.add_row(
@@ -233,6 +237,12 @@ def allocation(found: Allocation) -> RenderableType:
     ]
     notes = [Text(note, style="yellow") for note in found.channels["note"] if note]
     return Group(table, *notes, *(_marked_up(line) for line in lines), *(Text(line) for line in found.prices))
+
+
+def _marginal(value: float, form: str) -> str:
+    """A marginal figure; nothing has no sign, and what is not known no figure."""
+    text = "" if value != value else f"{value:{form}}"
+    return text if any(letter in "123456789" for letter in text) else text.lstrip("-")
 
 
 def verdicts(found: Iterable[CheckResult]) -> RenderableType:

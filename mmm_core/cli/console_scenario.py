@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from mmm_core.budget.change import amount
+from mmm_core.budget import change
 from mmm_core.cli.console import INTERVAL, _Figures
 
 if TYPE_CHECKING:
@@ -73,4 +73,4 @@ def figure(value: float) -> str:
     """Money or units without needless digits."""
     if value != value:
         return ""
-    return amount(value) if abs(value) >= 100 or value == 0 else f"{value:,.3g}"
+    return change.figure(value)

@@ -9,6 +9,7 @@ from mmm_core.report.findings import Findings, records
 from mmm_core.report.moves import STILL
 from mmm_core.report.page import Items, Paragraph, Section, Tile
 from mmm_core.report.words import (
+    MONEY,
     between,
     change_of,
     counted,
@@ -134,15 +135,18 @@ def _moves(found: Findings) -> str:
 def _gain(found: Findings) -> str:
     plan, currency = found.recommendation, found.subject.currency
     first, last = plan.period(found.subject.ends)
-    gain, low, high = (
-        counted(value, plan.gain_in, currency, signed=index > 0)
-        for index, value in enumerate((plan.gain, plan.gain_q05, plan.gain_q95))
-    )
+    gain = counted(abs(plan.gain), plan.gain_in, currency)
+    low, high = (counted(end, plan.gain_in, currency, signed=True) for end in (plan.gain_q05, plan.gain_q95))
+    more = "more" if plan.gain >= 0 else "less"
     brand = ", what comes by way of the brand after that included," if plan.horizon == "long" else ""
-    what = f" {plan.gain_in}" if plan.gain_in in ("revenue", "profit") else ""
+    what = f" {plan.gain_in}" if plan.gain_in in MONEY else ""
+    change, at = plan.total - plan.current_total, ""
+    if plan.words and not plan.same_total and plan.gain_in != "profit":  # profit has the spend in it
+        at = f", at {money(abs(change), currency)} {'more' if change > 0 else 'less'} spend"
     return (
-        f"From {day(first)} to {day(last)}{brand} this is expected to bring {gain} more{what} than {plan.against} "
-        f"(90% interval {low} to {high}); that it brings more at all has probability {probability(plan.probability)}."
+        f"From {day(first)} to {day(last)}{brand} this is expected to bring {gain} {more}{what} than {plan.against}"
+        f"{at} (90% interval {low} to {high}); that it brings more at all has probability "
+        f"{probability(plan.probability)}."
     )
 
 

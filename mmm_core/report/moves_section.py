@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mmm_core.budget.marginal_unit import POINTS, PROBABILITY, MarginalUnit, marginal_unit
+from mmm_core.budget.marginal_unit import NET, POINTS, MarginalUnit, marginal_unit
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.moves import STILL
 from mmm_core.report.page import Block, Items, Section, Table
@@ -15,6 +15,9 @@ from mmm_core.report.words import NONE, change_of, counted, figure, money, proba
 
 BOUND = 1e-6
 """How near to a bound a spend is at it, as a share of the bound."""
+
+EVEN = 0.005
+"""Return net of its price that two decimals do not tell from none."""
 
 
 def moves_section(found: Findings, most: int) -> Section:
@@ -78,23 +81,17 @@ def _row(found: Findings, row: dict[str, Any]) -> tuple[str, ...]:
             signed=True,
         ),
         probability(right) if right == right else NONE,
-        reason(row, found.recommendation.channels, subject.outcome, subject.currency, _marginal_in(found)),
+        reason(
+            row, found.recommendation.channels, subject.outcome, subject.currency, found.recommendation.marginal_in
+        ),
     )  # fmt: skip
-
-
-def _marginal_in(found: Findings) -> str:
-    """What `mroi` is of: outcome, a probability, or something else that is maximised."""
-    plan = found.recommendation
-    if plan.marginal_in == PROBABILITY:
-        return PROBABILITY
-    return "maximised" if plan.words else "outcome"
 
 
 def reason(row: dict[str, Any], table: pd.DataFrame, outcome: str, currency: str, marginal_in: str) -> str:
     """Why a channel's spend is what it is, from what its next unit brings and the bound that it meets.
 
     Args:
-        marginal_in: what `mroi` is of for a unit of spend: outcome, probability, or whatever else is maximised.
+        marginal_in: what `mroi` is of for a unit of spend, as `Allocation.marginal_in`.
     """
     current, planned = float(row["current_spend"]), float(row["recommended_spend"])
     lower, upper, marginal = float(row["lower"]), float(row["upper"]), float(row["mroi"])
@@ -108,7 +105,8 @@ def reason(row: dict[str, Any], table: pd.DataFrame, outcome: str, currency: str
     elif planned >= upper - slack:
         words = f"{brings}; held back by its limit{_of(upper, current)}"
     elif planned <= lower + slack:
-        words = f"{brings}, less than elsewhere; kept up by its limit{_of(lower, current)}"
+        than = "" if told.name == NET else ", less than elsewhere"
+        words = f"{brings}{than}; kept up by its limit{_of(lower, current)}"
     else:
         level = "balanced" if _free(table).sum() > 1 else "at its best spend"
         moved = abs(planned - current) > STILL * max(current, planned)
@@ -122,11 +120,17 @@ def _marginal(value: float, outcome: str, currency: str, told: MarginalUnit) -> 
         return "nothing that is known"
     if told.name == POINTS:
         return f"{told.figure(value)} {POINTS}"
-    plain = told.name == "outcome"
-    if outcome == "revenue" and currency and plain:
-        text = money(value, currency)
-        return f"{text.replace(figure(value), f'{value:.2f}')}" if abs(value) < 100 else text
-    return f"{figure(value)} {outcome}" if plain else f"{figure(value)} of what is maximised"
+    if told.name == NET and abs(value) < EVEN:
+        return "just its price"
+    size = abs(value) if told.name == NET else value
+    if outcome == "revenue" and currency:
+        text = money(size, currency)
+        text = f"{text.replace(figure(size), f'{size:.2f}')}" if abs(size) < 100 else text
+    else:
+        text = f"{figure(size)} {outcome}"
+    if told.name == NET:
+        return f"{text} {'more' if value > 0 else 'less'} than its price"
+    return text if told.name == "outcome" else f"{text}, risk counted"
 
 
 def _of(bound: float, current: float) -> str:

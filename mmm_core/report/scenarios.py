@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pandas as pd
 
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.page import Block, Paragraph, Section, Table
-from mmm_core.report.words import between, counted, money, plain, plural, probability
+from mmm_core.report.words import MONEY, between, counted, money, plain, plural, probability
 from mmm_core.scenarios.rows import FOLLOWED, PLAN, SWEEP
 
 WRITTEN = 3
@@ -33,8 +36,24 @@ def scenarios_section(found: Findings, most: int = 8) -> Section | None:
         spend = money(row["spend"], found.subject.currency)
         blocks.append(Paragraph(f"Of the budgets tried, {spend} brings the most expected profit.", "Sweep:"))
     for row in records(followed.sort_values("last_week", kind="stable").tail(1)):
-        blocks.append(Paragraph(plain(row["description"]), "Spent against recommended:"))
+        blocks.append(Paragraph(_since(row, found.subject.currency), "Spent against recommended:"))
     return Section("scenarios", "Scenarios", tuple(blocks)) if blocks else None
+
+
+def _since(row: dict[str, Any], currency: str) -> str:
+    """What was spent in place of what was recommended, and what that brought."""
+    told, gain, gain_in = plain(row["description"]), float(row["gain"]), str(row["gain_in"])
+    if not math.isfinite(row["probability_better"]):
+        return f"{told}."  # what was recommended was spent
+    more = "more" if gain >= 0 else "less"
+    size = counted(abs(gain), gain_in, currency)
+    brought = f"{size} {more} {gain_in}" if gain_in in MONEY else f"{size} {more}"
+    ends = between(*(counted(row[end], gain_in, currency, signed=True) for end in ("gain_q05", "gain_q95")))
+    sure = row["probability_better"] if gain >= 0 else 1 - row["probability_better"]
+    return (
+        f"{told}. That brought {brought} than the recommended plan would have (90% interval {ends}); that it brought "
+        f"{more} at all has probability {probability(sure)}."
+    )
 
 
 def _plans(found: Findings, plans: pd.DataFrame, most: int) -> list[Block]:

@@ -13,6 +13,8 @@ SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
 """Of currencies that are written before the figure; any other by its code."""
 
 MINUS = "\u2212"
+MONEY = ("revenue", "profit")
+"""Outcomes that are told as money."""
 NONE = "\u2013"
 """Of a figure that there is none of."""
 
@@ -24,7 +26,7 @@ def money(value: float, currency: str, signed: bool = False) -> str:
 
 def counted(value: float, outcome: str, currency: str, signed: bool = False) -> str:
     """Outcome: money where it is revenue or profit, else units of the KPI."""
-    if outcome in ("revenue", "profit"):
+    if outcome in MONEY:
         return money(value, currency, signed)
     return _amount(value, lambda size: f"{_short(size)}\u00a0{outcome}", signed)
 

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.budget.change import figure, percent
 from mmm_core.budget.long_effect import long_effect
 from mmm_core.effects.curves import response_positions
 from mmm_core.effects.incremental import incremental
@@ -121,8 +122,8 @@ class Followed:
         sure = float((gain > 0).mean()) if mean >= 0 else float((gain < 0).mean())
         return (
             f"{of_weeks}: {spent:,.0f} was spent where {planned:,.0f} was recommended ({self._farthest()})",
-            f"that brought {abs(mean):,.4g} {direction} {self.gain_in} than the recommended plan would have (90 % "
-            f"interval {low:,.4g} to {high:,.4g}; {sure:.0%} sure that it is {direction})",
+            f"that brought {figure(abs(mean))} {direction} {self.gain_in} than the recommended plan would have (90 % "
+            f"interval {figure(low)} to {figure(high)}; {percent(sure)} sure that it is {direction})",
             *self.notes,
         )
 
@@ -136,7 +137,7 @@ class Followed:
             return f"of each {'channel' if self.cells is None else 'cell'} the same, in other weeks or at other prices"
         farthest = where.loc[order[:MOST]]
         return listed(
-            f"{_name(row)} {row['spent']:,.0f} for {row['recommended_spend']:,.0f}"
+            f"{_name(row)}: {row['spent']:,.0f} in place of {row['recommended_spend']:,.0f}"
             for row in farthest.to_dict("records")
         )
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.budget.change import amount
+from mmm_core.budget.change import figure, percent
 from mmm_core.data.weeks import with_first_day
 from mmm_core.effects.roi import summarise
 from mmm_core.errors import InputError, nearest
@@ -303,7 +303,7 @@ class ScenarioReport:
             end = " (the end of the sweep: look farther)" if best in (0, len(table) - 1) else ""
             out.append(
                 f"the most profit of these budgets: {row['multiple']:.0%} of the last period's spend, "
-                f"{_money(row['spend'])}{end}"
+                f"{figure(row['spend'])}{end}"
             )
         beyond = [point for point in self.frontier.points if point.evaluated.plan.beyond]
         if beyond:
@@ -324,18 +324,18 @@ class ScenarioReport:
         more = (
             "the same spend"
             if abs(spend) < 0.5
-            else f"{_money(abs(spend))} {'more' if spend > 0 else 'less'} spend"
+            else f"{figure(abs(spend))} {'more' if spend > 0 else 'less'} spend"
         )
-        interval = f"90 % interval {_money(row['gain_q05'])} to {_money(row['gain_q95'])}"
+        interval = f"90 % interval {figure(row['gain_q05'])} to {figure(row['gain_q95'])}"
         if 0.4 < row["probability_better"] < 0.6:
             return (
                 f"{name}: nobody can tell whether it brings more {self.gain_in} at {more}: {interval}, more with a "
-                f"probability of {_percent(row['probability_better'])}"
+                f"probability of {percent(row['probability_better'])}"
             )
         direction = "more" if gain >= 0 else "less"
         likely = row["probability_better"] if gain >= 0 else 1 - row["probability_better"]
         sentence = (
-            f"{name}: {_money(abs(gain))} {direction} {self.gain_in} at {more} ({interval}); {_percent(likely)} "
+            f"{name}: {figure(abs(gain))} {direction} {self.gain_in} at {more} ({interval}); {percent(likely)} "
             f"sure that it is {direction}"
         )
         of_spend = not (self.of(name).plan.changes_controls or self.of(self.against).plan.changes_controls)
@@ -450,13 +450,3 @@ def _worst(draws: np.ndarray) -> float:
     """Mean of the worst fifth of some draws."""
     worst = np.sort(draws)[: max(1, round(WORST * len(draws)))]
     return float(worst.mean())
-
-
-def _money(value: float) -> str:
-    return amount(value) if abs(value) >= 100 else f"{value:,.3g}"
-
-
-def _percent(share: float) -> str:
-    if share >= 0.995:
-        return "over 99 %"
-    return f"{share:.0%}".replace("%", " %")

@@ -171,9 +171,12 @@ def _literals(fault: Any) -> list[str]:
 
 def _number(fault: Any, where: list[str], root: type[BaseModel]) -> str:
     """What number to write: whole or not, and its range where the specification states one."""
-    if where[-1].isdigit():  # an entry of a list: what an entry is, and how many there are is no limit of it
-        field = _fields_at(where[:-2], root).get(where[-2])
-        entry = next(iter(get_args(field.annotation)), None) if field is not None else None
+    above = _fields_at(where[:-2], root).get(where[-2]) if len(where) > 1 else None
+    of_mapping = above is not None and get_origin(above.annotation) is dict
+    if where[-1].isdigit() or (of_mapping and where[-1] not in _fields_at(where[:-1], root)):
+        # an entry of a list, or of a mapping by name: what it is, and how many there are is no limit of it
+        forms = get_args(above.annotation) if above is not None else ()
+        entry = next(reversed(forms) if of_mapping else iter(forms), None)
         kinds: tuple[Any, ...] = (entry, *get_args(entry))
         stated: tuple[Any, ...] = tuple(_inner_limits((entry,)))
     else:
@@ -185,7 +188,7 @@ def _number(fault: Any, where: list[str], root: type[BaseModel]) -> str:
     told = {name: f"{bound:g}" if abs(bound) >= 1e6 else str(bound) for name, bound in bounds.items()}
     words = " and ".join(f"{_RANGE[name]} {bound}" for name, bound in told.items())
     if set(bounds) == {"ge", "le"}:
-        words = f"from {bounds['ge']} to {bounds['le']}"
+        words = f"from {told['ge']} to {told['le']}"
     return f"a {'whole ' if whole else ''}number {words}".rstrip()
 
 

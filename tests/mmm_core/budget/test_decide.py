@@ -141,6 +141,9 @@ def test_a_free_flighting_is_no_worse_than_the_best_pattern_and_that_than_the_pa
     assert set(pattern.channels["pattern"]) <= {"even", "past", "pulsed", "front_loaded"}
     on = pattern.cells[pattern.cells["recommended_spend"] > 0]
     assert on.groupby("channel").size().eq(1).all()
+    # the next unit goes into the flighting that was chosen, not into one that is not bought
+    marginal = pattern.answer.certificate.marginal[on.index]
+    np.testing.assert_allclose(pattern.channels["marginal"], marginal)
 
 
 def test_shares_of_patterns_add_up():
@@ -157,6 +160,12 @@ def test_geos_move_money_between_them_and_keep_their_limits(geo_tree):
     now, then = south["current_spend"].sum(), south["recommended_spend"].sum()
     assert 0.9 * now - 1e-6 <= then <= now + 1e-6
     free = decide(geo_tree, asked(by="geo", change_limit=0.4))
+    within = free.question.problem.constraints
+    room = free.answer.spend < within.upper * (1 - 1e-6)
+    for channel, marginal in zip(free.channels["channel"], free.channels["marginal"], strict=True):
+        cells = (free.cells["channel"] == channel).to_numpy()
+        open_cells = cells & room if (cells & room).any() else cells
+        assert marginal == free.answer.certificate.marginal[open_cells].max(), channel
     assert free.recommended_outcome >= together.recommended_outcome * (1 - 1e-6)
     assert free.certificate.gap < 2e-3
     for channel, rows in free.cells.groupby("channel"):
@@ -273,6 +282,15 @@ def test_a_new_channel_enters_with_the_curve_that_is_believed(tree):
     ("keys", "words"),
     [
         ({"commitments": {"tv": 5e6}}, "`commitments` 5,000,000 of tv is above the most it may have"),
+        (
+            {"change_limit": 0.1, "bounds": {"tv": {"spend": [0, 100]}}},
+            r"`change_limit` 0.1 keeps tv at [\d,]+ at least, above the most that its `bounds` allow, 100: .* or a "
+            r"`change_limit` of 0\.\d",
+        ),
+        (
+            {"change_limit": 0.1, "bounds": {"tv": [1.5, 2]}},
+            r"its lower bound of [\d,]+ of tv is above the most it may have, [\d,]+ \(`change_limit` 0.1\)",
+        ),
         ({"total": 10.0}, "without the total of 10, the others allow .*: the nearest is"),
         ({"groups": {"all": {"channels": ["tv", "search"], "spend": [0, 5]}}}, "group all, at most 5"),
         ({"groups": {"g": {"channels": ["tv"], "relative": [1.6, 2]}}}, "without group g, .*: the nearest is"),
@@ -353,7 +371,35 @@ def test_what_a_probability_gains_is_told_in_percentage_points(tree):
     row = found.channels.to_dict("records")[0]
     told = reason(row, found.channels, "revenue", "USD", found.marginal_in)
     assert "percentage points of probability" in told or "no choice" in told
-    assert allocate(tree, asked(goal={"profit": {"margin": 0.2}})).marginal_in == "net"
+    assert found.words[0] == "maximised: probability of bringing more than the current plan"
+
+
+def test_what_is_maximised_and_what_marginal_figures_are_of_is_said(tree):
+    profit = allocate(tree, asked(goal={"profit": {"margin": 0.2}}))
+    assert (profit.marginal_in, profit.words[0]) == (
+        "net",
+        "maximised: profit, expected outcome x 0.2 less spend",
+    )
+    last = allocate(tree, asked(goal={"mroi": 1.5}, bounds={"default": (0.0, 3.0)}))
+    assert last.words[0].startswith("maximised: expected outcome, less 1.5 for each unit of spend")
+    risk = allocate(tree, asked(objective={"mean_risk": {"risk": "shortfall"}}))
+    assert risk.marginal_in == "risk_adjusted"
+    assert "how far the mean of the worst 20% of draws lies below it" in risk.words[0]
+    assert any("risk-adjusted outcome" in line for line in risk.prices)
+    told = {
+        found.marginal_in: reason(
+            {"current_spend": 2.0, "recommended_spend": 1.0, "lower": 1.0, "upper": 3.0, "mroi": slope},
+            found.channels, "revenue", "USD", found.marginal_in,
+        )
+        for found, slope in ((profit, -0.3), (risk, 0.4), (allocate(tree, asked(by="week")), 0.4))
+    }  # fmt: skip
+    assert told == {
+        "net": "the next $1 brings $0.30 less than its price; kept up by its limit of \u221250%",
+        "risk_adjusted": (
+            "the next $1 brings $0.40, risk counted, less than elsewhere; kept up by its limit of \u221250%"
+        ),
+        "outcome": "the next $1 brings $0.40, less than elsewhere; kept up by its limit of \u221250%",
+    }
 
 
 def test_a_probability_is_bounded_by_one_and_a_sure_plan_is_proved():

@@ -1,9 +1,11 @@
 """In what a marginal figure is told, and amounts of any size."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mmm_core.budget.change import amount, change_in_words
+from mmm_core.budget.change import amount, change_in_words, figure
 from mmm_core.budget.constraints import Constraints, Limit
 from mmm_core.budget.marginal_unit import POINTS, marginal_unit
 from mmm_core.budget.shadow_prices import shadow_prices
@@ -11,6 +13,8 @@ from mmm_core.budget.shadow_prices import shadow_prices
 WITHIN = Constraints(
     ("tv", "search"), np.zeros(2), np.array([90.0, 60.0]), (Limit("the total of 100", np.ones(2), 100.0, 100.0),)
 )  # fmt: skip
+
+SLOPES = np.array([1.8, 2.5])
 
 
 def test_outcome_is_told_for_one_more_unit_of_spend():
@@ -20,6 +24,20 @@ def test_outcome_is_told_for_one_more_unit_of_spend():
         "of 60 binds"
     )
     assert total == "the total of 100 binds: one more unit of spend would return 1.8 more outcome"
+
+
+def test_a_total_that_every_bound_is_full_of_has_no_price_and_bounds_are_priced_by_what_gives_way():
+    full = replace(WITHIN, limits=(Limit("the total of 150", np.ones(2), 150.0, 150.0),))
+    (bound,), residual = shadow_prices(np.array([1.8, 2.5]), np.array([90.0, 60.0]), full, "outcome")
+    assert bound.price == pytest.approx(0.7)
+    assert "search would return 2.5 outcome, 0.7 more than where it is spent" in bound.words
+    assert residual == 0
+    # of a corner with room in one channel the next unit of the total goes there
+    low = replace(WITHIN, lower=np.array([40.0, 0.0]))
+    found = {
+        each.name: each.price for each in shadow_prices(SLOPES, np.array([40.0, 60.0]), low, "outcome")[0]
+    }
+    assert found == {"the total of 100": pytest.approx(1.8), "bounds of search": pytest.approx(0.7)}
 
 
 def test_a_probability_is_told_in_percentage_points_for_as_much_spend_as_moves_it():
@@ -57,3 +75,15 @@ def test_an_amount_is_never_wider_than_a_table(value, words):
 def test_a_change_by_more_than_a_hundredfold_is_told_in_multiples():
     assert change_in_words(100.0, 130.0) == "+30%"
     assert change_in_words(1.0, 1e300) == "1e+300 times"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(842_972.4, "842,972"), (7e6, "7,000,000"), (-1234.5, "-1,234"), (0.59375, "0.594"), (0.0, "0")],
+)
+def test_a_figure_is_written_out_whatever_its_size(value, words):
+    assert figure(value) == words
+    assert (
+        prices([value, value], "outcome") == []
+        or f" {figure(abs(value))} " in prices([value, value], "outcome")[0]
+    )

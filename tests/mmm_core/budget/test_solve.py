@@ -133,6 +133,28 @@ def test_a_group_limit_holds_and_is_priced():
     assert found.certificate.gap < 1e-3
 
 
+def test_a_sum_as_far_as_the_bounds_of_its_cells_let_it_go_leaves_the_whole_price_to_them():
+    # as a plan by geo has it: each cell of tv at its bound, and the sum of tv that the same bounds allow
+    def held(upper, sums):
+        within = replace(constraints(), upper=np.array([upper, 90.0, 90.0]))
+        return replace(within, limits=(*within.limits, Limit("spend of tv", np.eye(3)[0], 0.0, sums)))
+
+    found = solve(asked(CONCAVE, held(20.0, 20.0)))
+    value = found.certificate.value
+    loosened = solve(asked(CONCAVE, held(20.0, 21.0))).certificate.value
+    assert loosened == pytest.approx(value, rel=1e-5)  # the sum alone has no room to give
+    price = (solve(asked(CONCAVE, held(20.5, 20.5))).certificate.value - value) / 0.5
+    binding = {item.name: item for item in found.certificate.binding}
+    assert "spend of tv" not in binding
+    assert binding["bounds of tv"].price == pytest.approx(price, rel=0.05)
+    slope, total = found.certificate.marginal[0], binding["the total"].price
+    assert binding["bounds of tv"].price == pytest.approx(slope - total)
+    assert (
+        f"{slope:.3g} outcome, {slope - total:.3g} more than where it is spent"
+        in binding["bounds of tv"].words
+    )
+
+
 @pytest.mark.parametrize(("floor", "total"), [(30.0, 100.0), (60.0, 120.0)])
 def test_all_or_nothing_against_a_grid(floor, total):
     within = constraints(total, floor=np.full(3, floor))
@@ -178,6 +200,19 @@ def test_profit_spends_until_the_margin_is_eaten():
     assert inside.any()
     np.testing.assert_allclose(margin * slopes[inside], 1.0, rtol=1e-3)
     assert found.certificate.gap < 1e-3
+
+
+def test_without_a_limit_a_bound_is_priced_beside_not_spending():
+    within = replace(constraints(None), lower=np.array([0.0, 85.0, 0.0]), upper=np.array([5.0, 90.0, 90.0]))
+    found = solve(asked(CONCAVE, within, goal=Goal("net", scale=0.2, price=np.ones(3))))
+    words = {item.name: item.words for item in found.certificate.binding}
+    tv, search, _ = np.abs(found.certificate.marginal)
+    assert words["bounds of tv"] == (
+        f"one more unit of spend on tv would return {tv:.3g} more than its price: its upper bound of 5 binds"
+    )
+    assert words["bounds of search"] == (
+        f"the last unit of spend on search returns {search:.3g} less than its price: its lower bound of 85 binds"
+    )
 
 
 @pytest.mark.parametrize("response", [CONCAVE, S_SHAPED], ids=["concave", "s_shaped"])
@@ -244,6 +279,10 @@ def test_a_target_that_no_plan_reaches_is_named_with_the_nearest():
         solve(asked(CONCAVE, constraints(None), goal=Goal("least_spend", target=9000.0)))
     most = float(CONCAVE.outcome(jnp.full(3, 90.0)).mean())
     assert refused.value.nearest == pytest.approx(most, rel=1e-6)
+    large = replace(CONCAVE, arrays=replace(CONCAVE.arrays, ceiling=1e6 * CONCAVE.arrays.ceiling))
+    with pytest.raises(Unreachable, match=r"reaches 9,000,000,000 .*: the most is [\d,]+, at") as refused:
+        solve(asked(large, constraints(None), goal=Goal("least_spend", target=9e9)))
+    assert "e+" not in str(refused.value)
     problem = asked(CONCAVE, constraints(None, lower=5.0), goal=Goal("return", target=50.0))
     with pytest.raises(Unreachable, match=r"returns 50 per unit of spend: the highest is") as refused:
         solve(problem)
@@ -284,6 +323,22 @@ def test_conflicts_are_irreducible_and_named_before_anything_is_solved():
     # the total, and the two largest commitments; without any of them there is a plan
     assert conflict(replace(within, lower=np.array([0.0, 2.0, 30.0]))) == []
     assert conflict(replace(within, limits=())) == []
+
+
+def test_the_nearest_figure_is_one_that_a_plan_has():
+    # each of three is off or spends 60 to 90: 100 lies in the hole between 90 and 120
+    with pytest.raises(Unreachable, match=r"the others allow 0 to 270: the nearest is 90$"):
+        solve(asked(CONCAVE, constraints(100.0, floor=np.full(3, 60.0))))
+    with pytest.raises(Unreachable, match=r"the others allow 0 to 270: the nearest is 120$"):
+        solve(asked(CONCAVE, constraints(110.0, floor=np.full(3, 60.0))))
+
+
+def test_where_limits_conflict_by_themselves_the_nearest_of_the_first_is_that_of_the_bounds():
+    groups = tuple(Limit(f"group {name}", row, 0.0, 10.0) for name, row in zip(NAMES, np.eye(3), strict=True))
+    within = replace(constraints(None, lower=20.0), limits=groups[:2])
+    with pytest.raises(Unreachable, match=r"at most 10; the bounds allow 20 to 90: the nearest") as no:
+        solve(asked(CONCAVE, within))
+    assert str(no.value).endswith("the nearest is 20; other limits conflict too")
 
 
 @derandomized

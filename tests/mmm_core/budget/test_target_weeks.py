@@ -114,7 +114,7 @@ def test_a_return_that_everything_has_holds_nothing_back(tree):
     ("goal", "words"),
     [
         ({"roi": 99.0}, "returns 99 per unit of spend: the highest is"),
-        ({"outcome": 1e9}, r"reaches 1e.09 .*: the most"),
+        ({"outcome": 1e9}, r"reaches 1,000,000,000 .*: the most"),
     ],
 )
 def test_what_no_flighting_reaches_is_named_with_the_nearest(tree, goal, words):

@@ -107,6 +107,22 @@ def test_the_answer_says_ready_or_why_not():
 REFUSED = FULL | {"review": made_up.review(failed=("rhat", "ess_bulk"), warned=("mape",))}
 
 
+def test_a_plan_that_brings_less_for_less_says_both():
+    found = made_up.findings(6)
+    plan = found.recommendation
+    told = ("minimised: spend",)
+    fewer = dataclasses.replace(
+        plan, gain=-4e5, gain_q05=-6e5, gain_q95=-2e5, total=plan.total - 1e6, words=told
+    )
+    written = texts(dataclasses.replace(found, recommendation=fewer))["report.md"].replace("\\", "")
+    assert "expected to bring $400k less revenue than spending as in the last 13 weeks, at $" in written
+    assert " less spend (90% interval \u2212$600k to \u2212$200k)" in written
+    of_profit = texts(
+        dataclasses.replace(found, recommendation=dataclasses.replace(fewer, gain_in="profit"))
+    )["report.md"]
+    assert "$400k less profit than spending as in the last 13 weeks (90%" in of_profit.replace("\\", "")
+
+
 def test_a_model_that_failed_its_review_says_so_on_top_and_recommends_nothing():
     names = made_up.names_of(6)
     found = by_week(
@@ -164,22 +180,33 @@ def test_the_current_and_the_recommended_plan_alone_are_no_section_of_scenarios(
 def test_the_best_budget_of_a_sweep_and_what_was_spent_since_are_sentences():
     plans = made_up.scenarios(2)
     sweep = plans.assign(kind="sweep", is_best=[False, True], spend=3.1e6)
+    of_gain = {
+        "gain": -4e4,
+        "gain_q05": -6e4,
+        "gain_q95": -1e4,
+        "probability_better": 0.06,
+        "gain_in": "revenue",
+    }
     spent = plans.head(1).assign(
-        kind="followed", description="Spent was $2.6M; the plan would have gained $40k"
+        kind="followed", description="2.6M was spent where 2.4M was recommended", **of_gain
     )
     channels = plans.assign(channel="tv", description="of one channel")
     found = made_up.findings(6, scenarios=pd.concat([plans, sweep, spent, channels], ignore_index=True))
     written = texts(found)["report.md"].replace("\\", "")
     assert "**Sweep:** Of the budgets tried, $3.10M brings the most expected profit." in written
-    assert "**Spent against recommended:** Spent was $2.6M" in written
+    assert (
+        "**Spent against recommended:** 2.6M was spent where 2.4M was recommended. That brought $40.0k less revenue "
+        "than the recommended plan would have (90% interval \u2212$60.0k to \u2212$10.0k); that it brought less at all "
+        "has probability 94%."
+    ) in written
     assert "of one channel" not in written
 
 
 def test_a_plan_for_the_long_term_says_so():
-    from dataclasses import replace
-
     found = made_up.findings(6, long_term=made_up.long_term(["tv"]))
-    long = replace(found, recommendation=replace(found.recommendation, horizon="long"), right={})
+    long = dataclasses.replace(
+        found, recommendation=dataclasses.replace(found.recommendation, horizon="long"), right={}
+    )
     assert "by way of the brand after that included" not in texts(found)["report.md"]
     assert "The recommendation counts the short term only" in texts(found)["report.md"]
     assert "by way of the brand after that included" in texts(long)["report.md"]

@@ -1,6 +1,7 @@
 """What was spent against what was recommended: the difference that the two plans' own evaluation gives."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -137,7 +138,7 @@ def test_the_same_money_of_each_channel_in_other_geos_or_weeks_is_another_plan(b
     axis = 1 if by == "geo" else 0
     for name, values in (("spent", spend), ("recommended_spend", planned)):
         np.testing.assert_allclose(found.cells[name], values.sum(axis=axis).T.ravel())
-    where = r"\((tv|search) in (n|s) " if by == "geo" else r"\((tv|search) in the week of 2025-"
+    where = r"\((tv|search) in (n|s): " if by == "geo" else r"\((tv|search) in the week of 2025-"
     assert re.search(where, found.words[0])
 
 
@@ -206,6 +207,10 @@ def test_of_a_recommendation_that_is_not_over_the_weeks_gone_by_count():
     )
     assert found.words[0].startswith("recommended after 2025-03-03, 2 of 6 weeks gone by: ")
     assert " profit than the recommended plan would have" in found.words[1]
+    large = replace(found, difference=1e6 + found.difference)  # told in whole units, however many
+    (told,) = (line for line in large.words if line.startswith("that brought"))
+    assert f"that brought {large.gain.mean():,.0f} more profit" in told
+    assert "over 99 % sure" in told
     assert list(found.table["difference"]) == pytest.approx(list(found.by_channel.mean(axis=0)))
 
 

@@ -34,6 +34,8 @@ def test_bounds_are_relative_or_in_money():
             {"by": "geo", "all_or_nothing": {"tv": 10.0}},
             "all_or_nothing: it is about a channel's whole spend",
         ),
+        ({"price_rise": {"tv": -2}}, "price_rise.tv: write a number from 0 to 1e.15, got -2"),
+        ({"commitments": {"tv": "much"}}, "commitments.tv: write a number from 0 to .*, got 'much'"),
         ({"patterns": ["even", "pulsed"]}, "patterns: name `past` too, which plans are held against"),
         (
             {"objective": {"probability": {}}, "goal": {"mroi": 1}},
