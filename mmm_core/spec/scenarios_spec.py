@@ -194,10 +194,9 @@ def _media_entry(value: Any) -> Any:
                 f"`{part.change.form}` is for controls: `like: last_year` of the plan repeats last year's media"
             )
         if part.change.value < 0 and part.change.form == "amount":
-            raise ValueError(
-                f"{part.change.value:,.6g} is negative: the least is 0; write {part.change.value:g}% for "
-                f"{-part.change.value:g} % less"
-            )
+            amount = part.change.value
+            meant = f"; write {amount:g}% for {-amount:g} % less" if amount >= -100 else ""
+            raise ValueError(f"{amount:,.6g} is negative: the least is 0{meant}")
     return value
 
 

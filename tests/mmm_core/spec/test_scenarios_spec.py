@@ -85,6 +85,7 @@ def plan(**keys):
     [
         (plan(spend={"tv": "20%"}), r"plans.x.spend.tv: '20%': write \+20% for 20 % more, -30% for 30 % less"),
         (plan(spend={"tv": -30}), "-30 is negative: the least is 0; write -30% for 30 % less"),
+        (plan(spend={"tv": -5000}), "-5,000 is negative: the least is 0$"),
         (plan(spend={"tv": 1e300}), r"1e\+300 is no amount to plan with: the nearest feasible figure is 1e\+15"),
         (plan(spend={"tv": "+99999999%"}), r"the most is \+1000000%"),
         (plan(spend={"tv": "-130%"}), "takes away more than there is: -100% or `off` is the most"),
