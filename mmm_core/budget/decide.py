@@ -230,11 +230,12 @@ def _words(asked: Question, answer: Answer) -> list[str]:
     value, bound = (
         f"{told:.3f}" if small else figure(told) for told in (certificate.value, certificate.bound)
     )
+    gap = f"of {certificate.gap:.2%}" if certificate.gap >= 1e-4 else "below 0.01%"
     out = [
         goal,
         *([asked.counted] if asked.counted else []),
-        f"certificate: no plan within the constraints {better} than {bound}; this one has {value}, a gap of "
-        f"{certificate.gap:.2%}. It rests on {certificate.rests_on}",
+        f"certificate: no plan within the constraints {better} than {bound}; this one has {value}, a gap "
+        f"{gap}. It rests on {certificate.rests_on}",
     ]
     if certificate.stopped_early:
         out.append(f"stopped early: {certificate.stopped_early}; the certificate holds for the plan as it is")

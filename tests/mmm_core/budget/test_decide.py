@@ -359,6 +359,8 @@ def test_allocate_answers_what_else_is_asked_and_says_it(tree):
     same = decide(tree, asked(objective={"cvar": {"level": 0.8}}))
     np.testing.assert_allclose(found.channels["recommended_spend"], same.channels["recommended_spend"])
     assert found.words[0] == "maximised: mean outcome of the worst 20% of draws (CVaR at 0.8)"
+    told = f"of {same.certificate.gap:.2%}." if same.certificate.gap >= 1e-4 else "below 0.01%."
+    assert f", a gap {told} It rests on" in found.words[1]
     assert allocate(tree, asked()).words == ()
 
 
