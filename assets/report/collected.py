@@ -7,10 +7,10 @@ import dagster as dg
 
 from assets.allocation.answer import read_answer
 from assets.allocation.long_term_of import long_term_of
-from assets.models import load_model
+from assets.models import ANSWERS, LONG_TERM, load_model
 from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import ResultStore
-from assets.resources.tracking import registered_name
+from assets.resources.tracking import Tracking, registered_name
 from assets.stage import Stage
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def findings(
     results: ResultStore,
     long_terms: LongTermStore,
     changed: "Change | None",
+    tracking: Tracking,
 ) -> "Findings":
     """The findings of a vintage.
 
@@ -74,9 +75,20 @@ def findings(
             page_source(),
             reported,
             previous=compared(changed),
-            registered={"name": registered_name(run.vintage.model), "version": run.model_version},
+            registered=_registered(run, tracking),
         ),
     )
+
+
+def _registered(run: Stage, tracking: Tracking) -> dict[str, Any]:
+    """Name and version of the registered posterior, and of what answers from it."""
+    model = run.vintage.model
+    found = {
+        name: tracking.version_with(name, {"posterior_version": run.posterior_version})
+        for name in (registered_name(model, kind) for kind in (*ANSWERS, LONG_TERM))
+    }
+    answers = {name: version for name, version in found.items() if version is not None}
+    return {"name": registered_name(model), "version": run.model_version, "answers": answers}
 
 
 def _of_one_posterior(version: str, tables: "Mapping[str, pd.DataFrame]") -> None:

@@ -76,7 +76,7 @@ def weekly_report(
         "long_term": total_roi,
     }
     with stage(context, tracking, posteriors) as run:
-        found = findings(run, mmm_posterior, tables, results, long_terms, since)
+        found = findings(run, mmm_posterior, tables, results, long_terms, since, tracking)
         written = texts(found)
         version = reports.save(vintage, written)
         keep_change(run, results, mmm_posterior, since)

@@ -127,7 +127,11 @@ def versions_in_words(found: Findings) -> str:
         ),
     ]
     if body.get("registered"):
-        parts.append(f"registered as version {body['registered']['version']} of {body['registered']['name']}")
+        held = body["registered"]
+        names = {held["name"]: held["version"], **held.get("answers", {})}
+        parts.append(
+            "registered as " + ", ".join(f"version {number} of {name}" for name, number in names.items())
+        )
     if body.get("previous"):
         parts.append(f"compared with posterior {body['previous']['version']}")
     code = body["code"]

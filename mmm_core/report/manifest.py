@@ -45,7 +45,7 @@ def manifest(
     tables: Mapping[str, pd.DataFrame | None],
     *,
     previous: Mapping[str, Any] | None = None,
-    registered: Mapping[str, str] | None = None,
+    registered: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A manifest's body, without the files that are yet to be written.
 
@@ -55,7 +55,8 @@ def manifest(
         tables: curves, allocation, readiness, review, evidence, long_term, scenarios, as they are reported; None of
             those that there are none of.
         previous: `version` and `as_of` of the posterior it is compared with, and `changed`: what differs.
-        registered: `name` and `version` in a model registry, where it is in one.
+        registered: `name` and `version` in a model registry, where it is in one, and `answers`: versions by name of
+            the curves, budget and long term that it holds of this posterior.
     """
     evidence = calibrated_by(posterior)
     weeks = pd.DatetimeIndex(posterior.data["week"].to_numpy())

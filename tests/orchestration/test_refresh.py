@@ -203,7 +203,9 @@ def reported(house, result, version):
     manifest = json.loads(page.with_suffix(".json").read_bytes())
     jsonschema.validate(manifest, schema())
     assert manifest["posterior"]["version"] == version
-    assert manifest["registered"] == {"name": f"mmm_{MODEL}", "version": "1"}
+    answers = {f"mmm_{MODEL}_{kind}": "1" for kind in ("curves", "budget", "long_term")}
+    assert manifest["registered"] == {"name": f"mmm_{MODEL}", "version": "1", "answers": answers}
+    assert f"version 1 of mmm_{MODEL}_budget" in html
     assert manifest["files"]["report.html"] == sha256(html.encode()).hexdigest()
     run = found["mlflow_run"].rsplit("/", 1)[-1]
     client = house.tracking.client()
