@@ -100,10 +100,26 @@ class Observations(NamedTuple):
 def observations(waves: pd.DataFrame, weeks: pd.DatetimeIndex) -> Observations:
     """Waves as observations of logits; arguments and errors of `weekly_states`."""
     waves = _checked(waves, weeks)
-    yes = waves["share"].to_numpy(float) * waves["sample"].to_numpy(float)
-    no = waves["sample"].to_numpy(float) - yes
+    people = waves["sample"].to_numpy(float) / asked_at_once(waves)
+    yes = waves["share"].to_numpy(float) * people
+    no = people - yes
     measured = np.log((yes + 0.5) / (no + 0.5))
     return Observations(days_in_weeks(waves, weeks), measured, 1 / (yes + 0.5) + 1 / (no + 0.5))
+
+
+def asked_at_once(waves: pd.DataFrame) -> np.ndarray:
+    """How many waves are in the field on a wave's days, itself among them, on average, (wave,): 1 without overlap.
+
+    Averages of the last four weeks that are given every week hold each answer four times. A wave then counts for its
+    people divided by this, so that all of them together count each answer once.
+    """
+    first = waves["start"].to_numpy().astype("datetime64[D]").astype(int)
+    last = waves["end"].to_numpy().astype("datetime64[D]").astype(int)
+    days = np.zeros(last.max() - first.min() + 2)
+    np.add.at(days, first - first.min(), 1)
+    np.add.at(days, last - first.min() + 1, -1)
+    so_far = np.concatenate([[0.0], np.cumsum(np.cumsum(days))])
+    return np.asarray((so_far[last - first.min() + 1] - so_far[first - first.min()]) / (last - first + 1))
 
 
 def weekly_noise(seen: Observations) -> float:

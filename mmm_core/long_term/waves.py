@@ -28,6 +28,8 @@ MONTHLY = {"month_start": "start", "value": "share", "sample_size": "sample"}
 DAY = pd.Timedelta(days=1)
 GAP = 1.6
 """Times the usual distance between two waves from which a wave is missing."""
+OVERLAP = 1.2
+"""Waves in the field on a day, on average, from which they are said to overlap."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,8 @@ def surveys_of(
     for name, part in parts.items():
         _check_metric(name, part, _set_aside(aside[aside["metric"] == name]))
     _refuse_copies(parts)
-    return Surveys(parts, aside.reset_index(drop=True), (*_set_aside(aside), *_missing(parts, weeks[0], end)))
+    notes = (*_set_aside(aside), *_missing(parts, weeks[0], end), *_overlapping(parts))
+    return Surveys(parts, aside.reset_index(drop=True), notes)
 
 
 def _check_metric(name: str, part: pd.DataFrame, aside: list[str]) -> None:
@@ -224,6 +227,21 @@ def _missing(parts: Mapping[str, pd.DataFrame], first: pd.Timestamp, last: pd.Ti
             )
             found.append(
                 f"{name}: no wave in {spans}; its weeks there are uncertain, nothing is carried forward"
+            )
+    return found
+
+
+def _overlapping(parts: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Metrics whose waves hold the same answers several times, in words."""
+    from mmm_core.long_term.survey import asked_at_once
+
+    found = []
+    for name, part in parts.items():
+        often = float(asked_at_once(part).mean())
+        if often >= OVERLAP:
+            found.append(
+                f"{name}: its waves overlap, a day is in {often:.1f} of them on average, as of averages of the last "
+                f"weeks: each counts as if {1 / often:.0%} of its respondents had been asked for it alone"
             )
     return found
 

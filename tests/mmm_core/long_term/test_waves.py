@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from mmm_core.errors import InputError
+from mmm_core.long_term.survey import asked_at_once, observations
 from mmm_core.long_term.waves import read_waves, surveys_of, waves
 from tests.mmm_core.long_term.surveyed import monthly
 
@@ -138,3 +139,34 @@ def test_two_metrics_that_are_copies_are_refused():
         InputError, match="'awareness' and 'fame' are copies of one another in their 22 common waves"
     ):
         surveys_of(waves(copied), ("awareness", "fame"), WEEKS)
+
+
+def test_waves_that_hold_each_answer_four_times_count_it_once():
+    """Averages of the last four weeks, given every week: together they say as much as the four weeks' own waves."""
+    weeks = pd.date_range("2024-01-01", periods=40, freq="7D")
+    alone = pd.DataFrame({"start": weeks, "end": weeks + pd.Timedelta(days=6), "share": 0.3, "sample": 250.0})
+    alone["share"] += 0.02 * np.sin(np.arange(40))
+    rolling = pd.DataFrame(
+        {
+            "start": weeks[:-3],
+            "end": weeks[3:] + pd.Timedelta(days=6),
+            "share": alone["share"].rolling(4).mean().dropna().to_numpy(),
+            "sample": 1000.0,
+        }
+    )
+    assert np.allclose(asked_at_once(alone), 1.0)
+    often = asked_at_once(rolling)
+    assert often[10:-10] == pytest.approx(4.0)
+    assert often[0] == pytest.approx((1 + 2 + 3 + 4) / 4)
+    own, of_averages = (observations(table, weeks) for table in (alone, rolling))
+    # what all waves together say of the mean of the weeks in the middle
+    said = [(each.days / each.variance[:, None]).sum(0)[15:25].sum() for each in (own, of_averages)]
+    assert said[1] == pytest.approx(said[0], rel=0.03)
+
+    table = pd.concat(
+        [rolling.assign(metric="awareness"), alone.assign(metric="consideration", share=alone["share"] ** 2)]
+    )
+    notes = surveys_of(waves(table), ["awareness", "consideration"], weeks).notes
+    (told,) = [note for note in notes if "overlap" in note]
+    assert told.startswith("awareness: its waves overlap, a day is in 3.9 of them on average")
+    assert "as if 26% of its respondents" in told
