@@ -27,6 +27,9 @@ INTERCEPT = "intercept"
 ALIKE = 1 - 1e-9
 """Two series whose correlation is above are copies of one another."""
 
+FEWEST_ZEROS, FEWEST_ALIKE = 2, 4
+"""First weeks of 0, or of another number, from which a past looks filled in."""
+
 
 class Layout(NamedTuple):
     """Sizes of a vector autoregression, and where its regressors stand."""
@@ -263,16 +266,36 @@ def _check_values(values: np.ndarray, names: tuple[str, ...], weeks: pd.Datetime
 
 
 def _check_start(values: np.ndarray, names: tuple[str, ...]) -> None:
-    """Refuse zeros before a series that is never zero afterwards."""
+    """Refuse a past that was made up: a number that stands still before a series that never does so afterwards."""
     flat = values.reshape(-1, *values.shape[-2:])
-    zero = (flat == 0).all(axis=0)
     for position, name in enumerate(names):
-        filled = int(np.argmin(zero[:, position]))
-        if filled and not zero[filled:, position].any():
-            raise InputError(
-                f"variable '{name}' is 0 in its first {filled} weeks and never again: zeros in the place of an unknown "
-                f"past are fitted as a recovery. Start the table after them"
+        same = (flat[:, 1:, position] == flat[:, :-1, position]).all(axis=0)
+        filled = 1 + int(np.argmin(same)) if not same.all() else 1
+        zeros = bool((flat[:, 0, position] == 0).all())
+        if filled < (FEWEST_ZEROS if zeros else FEWEST_ALIKE):
+            continue
+        later = (
+            (flat[:, filled:, position] == 0).all(axis=0).any()
+            if zeros
+            else _longest(same[filled:]) + 1 >= filled
+        )
+        if not later:
+            what = "0" if zeros else f"{flat[0, 0, position]:g}"
+            why = (
+                "zeros in the place of an unknown past are fitted as a recovery"
+                if zeros
+                else "a number in the place of an unknown past is fitted as one that stood still"
             )
+            raise InputError(
+                f"variable '{name}' is {what} in its first {filled} weeks and never again: {why}. Start the table "
+                "after them"
+            )
+
+
+def _longest(true: np.ndarray) -> int:
+    """Length of the longest run of True."""
+    ends = np.flatnonzero(~np.concatenate([[False], true, [False]]))
+    return int(np.diff(ends).max(initial=1)) - 1
 
 
 def _aligned(

@@ -98,6 +98,21 @@ def test_more_coefficients_than_weeks_are_refused():
         series(VARIABLES).regression(lags=0)
 
 
+def test_a_first_value_carried_back_is_refused_and_one_zero_or_a_price_that_stands_still_is_not():
+    carried = MADE.variables.copy()
+    carried.iloc[:6, 2] = carried.iloc[5, 2]
+    with pytest.raises(InputError, match=r"'base' is [0-9.]+ in its first 6 weeks and never again"):
+        series(carried)
+    begun = MADE.variables.copy()
+    begun.iloc[0, 2] = 0.0  # a launch
+    assert len(series(begun).weeks) == len(begun)
+    priced = MADE.variables.copy()
+    priced["base"] = np.repeat(priced["base"].to_numpy()[::6], 6)[
+        : len(priced)
+    ]  # one that stands still every now and then
+    assert len(series(priced).weeks) == len(priced)
+
+
 def test_what_zeros_in_the_place_of_an_unknown_past_would_do():
     """A brand moves about 5 with a persistence of 0.5; with zeros before it, it seems to keep nearly everything."""
     rng = np.random.default_rng(0)
