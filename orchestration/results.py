@@ -127,7 +127,7 @@ def long_term_table(long: pd.DataFrame, total: pd.DataFrame) -> Table:
     weeks, discount = int(long["horizon_weeks"].iloc[0]), float(long["discount"].iloc[0])
     discounted = f", discounted by {discount:.0%} a year" if discount else ""
     table = Table(
-        title=f"ROI by way of the brand, within {weeks} weeks of the spend{discounted}, with 90 % intervals",
+        title=f"ROI by way of the brand, within {weeks} weeks of the spend{discounted}, medians with 90 % intervals",
         title_justify="left",
         box=SIMPLE_HEAD,
     )
@@ -138,10 +138,10 @@ def long_term_table(long: pd.DataFrame, total: pd.DataFrame) -> Table:
         both = total.loc[channel]
         table.add_row(
             str(channel),
-            f"{row['mean']:.2f}",
+            f"{row['median']:.2f}",
             f"{row['q05']:.2f} to {row['q95']:.2f}",
             f"{row['positive']:.0%}",
-            f"{both['mean']:.2f}",
+            f"{both['median']:.2f}",
             f"{both['q05']:.2f} to {both['q95']:.2f}",
         )
     unsure = [str(channel) for channel, row in long.iterrows() if 1 - SURE < row["positive"] < SURE]

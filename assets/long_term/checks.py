@@ -78,6 +78,8 @@ def _result(name: str, known: OneCheck, rows: "pd.DataFrame") -> dg.AssetCheckRe
     passed = rows["passed"].astype(bool)
     lines: Sequence[str] = [*rows.loc[~passed, "words"], *rows.loc[passed, "words"]]
     words = "\n".join(map(str, lines)) or "not asked"
-    severe = bool((rows.loc[~passed, "value"] < known.severe_below).any())
+    values = rows.loc[~passed, "value"]
+    # a figure that could not be worked out is as bad as any
+    severe = known.severe_below > -math.inf and bool((~(values >= known.severe_below)).any())
     severity = dg.AssetCheckSeverity.ERROR if severe else dg.AssetCheckSeverity.WARN
     return check(name, bool(passed.all()), words, severity=severity)

@@ -10,7 +10,7 @@ from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
 
-EFFECTS = ("long", "long_run")
+EFFECTS = ("long", "long_run", "permanent")
 LONG_RUN = "long_run_exists"
 SHOWN = ["channel", "effect", "path", "horizon_weeks", "mean", "median", "q05", "q95", "positive"]
 
@@ -21,9 +21,10 @@ SHOWN = ["channel", "effect", "path", "horizon_weeks", "mean", "median", "q05", 
     deps=["registered_model"],
     description=(
         "Revenue per unit of spend that each channel brings by way of the brand: within the YAML's horizon, and of "
-        "that by each metric it enters base sales by, and over all weeks to come where the draws have a long run "
-        "(`mmm_core.long_term.stage.LongTerm.roi`). Empty for a model without brand metrics.\n\n"
-        "Grain: one row a channel, effect (long, long_run) and path."
+        "that by each metric it enters base sales by, and over all weeks to come where the draws have a long run, or "
+        "what stays for good where base sales are a unit root (`mmm_core.long_term.stage.LongTerm.roi`). Empty for a "
+        "model without brand metrics.\n\n"
+        "Grain: one row a channel, effect (long, long_run or permanent) and path."
     ),
     kinds={"numpy", "parquet"},
     code_version=code_version(__name__, "long_term.stage", "plots.long_term"),
@@ -46,7 +47,7 @@ def long_term_roi(
         table = bvar_posterior.roi()
         long = table[table["effect"].isin(EFFECTS)].reset_index(drop=True)
         whole = long[(long["path"] == "all") & (long["effect"] == "long")]
-        run.run.log({f"long_term_roi/{row.channel}": row.mean for row in whole.itertuples()})
+        run.run.log({f"long_term_roi/{row.channel}": row.median for row in whole.itertuples()})
         refused = bvar_posterior.long_run_refused
         share = f"{bvar_posterior.stable_share:.0%} of the draws are stable"
         return read_from(

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 ABOUT = {
     "channel": "media channel",
-    "effect": "short: within the model's carryover; long: by way of the brand; total: both; long_run: without end",
+    "effect": "short: within the model's carryover; long: by way of the brand; total: both; long_run: without end; "
+    "permanent: each week, for good",
     "path": "where a long-term effect enters base sales: a brand metric, directly, or all of them",
     "horizon_weeks": "weeks after the spend that are counted",
     "discount": "a year's rate, 0.1 is 10 %",
     "mean": "posterior mean of the revenue per unit of spend",
-    "positive": "share of draws above 0",
+    "positive": "share of draws above 0; empty where over 5 % of them have no such figure",
+    "returns": "what a return is",
     "kind": "media: spend of an average week; shock: one standard deviation of a variable's own",
     "cause": "channel or variable",
     "size": "that spend, or that standard deviation",

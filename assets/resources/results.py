@@ -21,6 +21,7 @@ _RETURNS = {
     "q05": "DOUBLE",
     "q95": "DOUBLE",
     "positive": "DOUBLE",
+    "returns": "VARCHAR",
 }
 
 RESULT_TABLES: dict[str, dict[str, str]] = {
@@ -460,6 +461,8 @@ ADDED_LATER: dict[str, tuple[str, ...]] = {
     "budget_allocation": ("note", "horizon", "marginal_in", "held_back_by"),
     "budget_scenarios": ("long_term", "horizon"),
     "experiment_plan": ("horizon",),
+    "long_term_roi": ("returns",),
+    "total_roi": ("returns",),
     "provenance": ("data_until",),
 }
 """Columns that results of earlier versions lack: null there."""

@@ -1,7 +1,9 @@
 """What spend brings by way of the brand, for a budget with `horizon: long`: an outcome per unit of spend, draw by draw.
 
 The long-term model is linear in spend: a unit of a channel brings the same whenever and on top of whatever it is
-spent. Its return within `long_term: horizon` weeks is therefore added to each draw of the short-term response. Draws of
+spent. Its return within `long_term: horizon` weeks is therefore added to each draw of the short-term response, priced
+as base sales were in the weeks that the curves repeat. With a discount the effect counts less for the weeks after its
+spend, and that for the weeks of the plan before it, as if spent evenly over them. Draws of
 the two belong together: the long term was fitted to draws of the very posterior that the curves are of, and where the
 curves are of other draws of it, the nearest in its chains stands in.
 """
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import xarray as xr
 
 from mmm_core.effects.roi import roi_draws
 from mmm_core.errors import InputError
@@ -51,8 +54,10 @@ def long_effect(
     Raises:
         InputError: there is no long term, it is of another posterior, or effects do not die out in enough draws.
     """
-    from mmm_core.long_term.multipliers import FEWEST_STABLE
+    from mmm_core.effects.curves import discounted
+    from mmm_core.long_term.multipliers import LEAST_STABLE
     from mmm_core.long_term.returns import long_term_roi
+    from mmm_core.long_term.worth import worth_of_base
 
     model = posterior.spec.model
     if long_term is None:
@@ -62,22 +67,25 @@ def long_effect(
             "`mmm allocate --long-term FILE` reads it), or plan by `horizon: short`"
         )
     _refuse_another(long_term, posterior)
-    if long_term.stable_share < FEWEST_STABLE:
+    if long_term.stable_share < LEAST_STABLE:
         raise InputError(
             f"model {model}: `budget: {{horizon: long}}`: effects die out in {long_term.stable_share:.0%} of the "
-            "long-term draws only, and explode in the others: no money is planned by them. See the check `stable "
+            "long-term draws only, and explode in the others, which carry every mean: no money is planned by fewer "
+            f"than {LEAST_STABLE:.0%}. See the check `stable "
             "draws` of the long term for what to do, or plan by `horizon: short`"
         )
     rule = long_term.rule
     discount = budget.discount or rule.discount
+    every = long_term.draws["draw"].to_numpy()
+    worth = worth_of_base(posterior, every, budget.weeks) * discounted(budget.discount, budget.weeks).mean()
     returns = long_term_roi(
         long_term.draws,
-        revenue_per_kpi=float(long_term.attrs["revenue_per_kpi"]),
+        revenue_per_kpi=xr.DataArray(worth, dims="draw", coords={"draw": every}),
         horizon=rule.horizon,
         discount=discount,
     ).transpose("draw", "channel")
     known = [str(name) for name in returns["channel"].to_numpy()]
-    places = _nearest(positions, long_term.draws["draw"].to_numpy())
+    places = _nearest(positions, every)
     per_spend = np.zeros((len(positions), len(channels)))
     for i, channel in enumerate(channels):
         if channel in known:

@@ -25,14 +25,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.effects.contributions import baseline_groups
 from mmm_core.errors import InputError, listed
 from mmm_core.long_term.variables import BASE
+from mmm_core.long_term.worth import base_by_geo
 from mmm_core.model.prepare import scaled_kpi
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.heavy_tails import noise_weights
 from mmm_core.posterior.predictor import Predictor
-from mmm_core.spec.baseline_spec import BASELINE
 
 
 def base_draws(tree: xr.DataTree | Posterior, draws: int = 2000) -> xr.DataArray:
@@ -49,12 +48,9 @@ def base_draws(tree: xr.DataTree | Posterior, draws: int = 2000) -> xr.DataArray
     posterior = Posterior.of(tree)
     positions = posterior.thinned(draws)
     predictor = posterior.predictor(positions)
-    terms = baseline_groups([str(term) for term in posterior.data["term"].to_numpy()], posterior.spec)[
-        BASELINE
-    ]
     out = np.empty((len(positions), predictor.weeks))
     for which in predictor.chunks():
-        out[which] = predictor.expected(predictor.baseline_terms(which, terms), which).sum(axis=1)
+        out[which] = base_by_geo(posterior, predictor, which).sum(axis=1)
     return xr.DataArray(
         out,
         dims=("draw", "week"),
@@ -110,11 +106,7 @@ def _slope(posterior: Posterior, predictor: Predictor, which: slice) -> np.ndarr
     unit = posterior.media.unit
     if not predictor.log:
         return np.full((len(predictor.sigma[which]), predictor.weeks), unit.sum())
-    terms = baseline_groups([str(term) for term in posterior.data["term"].to_numpy()], posterior.spec)[
-        BASELINE
-    ]
-    by_geo = predictor.expected(predictor.baseline_terms(which, terms), which)
-    return np.asarray((by_geo * unit[:, None]).sum(1))
+    return np.asarray((base_by_geo(posterior, predictor, which) * unit[:, None]).sum(1))
 
 
 def with_metrics(base: xr.DataArray, metrics: Mapping[str, xr.DataArray]) -> xr.DataArray:

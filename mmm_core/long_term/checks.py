@@ -17,12 +17,14 @@ from mmm_core.errors import InputError
 from mmm_core.long_term.base import variance_ratio
 from mmm_core.long_term.identification import NONE, contractions, stability_words
 from mmm_core.long_term.minnesota import Minnesota
+from mmm_core.long_term.multipliers import LEAST_STABLE
 from mmm_core.long_term.residuals import LAGS, portmanteau
 from mmm_core.long_term.returns import long_term_roi
 from mmm_core.long_term.sensitivity import prior_sensitivity
-from mmm_core.long_term.stationarity import stationarity
+from mmm_core.long_term.stationarity import Stationarity, stationarity
 from mmm_core.long_term.tracker_forecast import tracker_against_random_walk
 from mmm_core.long_term.variables import BASE
+from mmm_core.spec.long_term_spec import TREND
 
 if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 SEVERE = ("stable draws", "sampler")
 """Checks without which no figure may be read."""
 MOST_RHAT, LEAST_ESS = 1.1, 100.0
-LEAST_STABLE = 0.95
 LEAST_P = 0.05
 MOST_RATIO = 1.1
 """A forecast's error in that of "as before" from which it is worse by more than these few origins leave to chance."""
@@ -47,14 +48,15 @@ def checks(
     base: xr.Dataset | None = None,
     seen: Surveys | None = None,
     media: pd.DataFrame | None = None,
+    terms: pd.DataFrame | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """All of them.
 
     Args:
         plain: draws of a fit to the mean of base sales, for what propagation is worth; left out without.
-        base, seen, media, settings: what the model was fitted on and how, for forecasts from past weeks; left out
-            without.
+        base, seen, media, terms, settings: what the model was fitted on and how, for forecasts from past weeks; left
+            out without.
 
     Returns:
         check, subject (a variable, channel, "channel on variable" or ""), value, bound, passed, words.
@@ -68,7 +70,7 @@ def checks(
     if plain is not None:
         rows += _propagated(found, plain)
     if base is not None and seen is not None and media is not None:
-        rows += _forecast(base, seen, media, settings or {}, found.rule.seed)
+        rows += _forecast(base, seen, media, terms, settings or {}, found.rule.seed)
     return pd.DataFrame(rows, columns=["check", "subject", "value", "bound", "passed", "words"])
 
 
@@ -98,38 +100,57 @@ def _residuals(found: LongTerm) -> Row:
 
 
 def _stationary(found: LongTerm) -> list[Row]:
+    """Of what the rule's terms leave: about a line where it has one, without its steps."""
     observed = found.draws["observed"]
     places = np.linspace(0, observed.sizes["draw"] - 1, TESTED).astype(int)
     names = [str(name) for name in observed["variable"].to_numpy()]
-    p_values = np.array([
-        [(one.adf_p, one.kpss_p) for one in stationarity(
-            pd.DataFrame(observed.isel(draw=place).transpose("observed_week", "variable").to_numpy(), columns=names)
-        )] for place in places
-    ])  # fmt: skip
-    rows: list[Row] = []
-    for name, (adf, kpss) in zip(names, np.median(p_values, axis=0), strict=True):
-        wanders, still = kpss < LEAST_P <= adf, adf < LEAST_P <= kpss
-        verdict = (
-            "stationary"
-            if still
-            else "unit root"
-            if wanders
-            else "trend or step"
-            if adf < LEAST_P
-            else "unclear"
+    rule = found.rule
+    trend = TREND in found.draws["deterministic_term"].to_numpy()
+    about = "ct" if trend else "c"
+    steps = found.draws["deterministic"].sel(deterministic_term=list(rule.steps)).to_numpy()
+
+    tested = [
+        stationarity(
+            pd.DataFrame(
+                _without_steps(
+                    observed.isel(draw=place).transpose("observed_week", "variable").to_numpy(),
+                    steps,
+                    trend,
+                ),
+                columns=names,
+            ),
+            about,
         )
+        for place in places
+    ]
+    rows: list[Row] = []
+    for name, of_draws in zip(names, zip(*tested, strict=True), strict=True):
+        adf, kpss = (float(np.median([getattr(one, p) for one in of_draws])) for p in ("adf_p", "kpss_p"))
+        about_a_line = np.mean([one.still_about_a_line for one in of_draws]) > 0.5
+        verdict = Stationarity(name, adf, kpss, bool(about_a_line)).verdict
         known = f"ADF p = {adf:.2f}, KPSS p = {kpss:.2f}"
-        fine = not wanders or (name == BASE and found.rule.unit_root)
+        fine = verdict in ("stationary", "unclear") or (name == BASE and rule.unit_root)
+        more = "a step" if trend else "long_term.trend: true, or a step"
         advice = {
             "stationary": "effects die out",
             "unit root": "effects may be permanent: compare a fit with long_term.unit_root: true",
             "unclear": "too short to tell",
-            "trend or step": "a trend or a step is in it, which no lag explains",
+            "trend or step": "it moves for a reason of its own that no lag explains, and spend that rose or fell with "
+            f"it is credited with that: compare a fit with {more} under long_term.steps",
         }[verdict]
-        rows.append(
-            ("stationarity", name, float(adf), LEAST_P, fine, f"{name}: {verdict} ({known}); {advice}")
-        )
+        rows.append(("stationarity", name, adf, LEAST_P, fine, f"{name}: {verdict} ({known}); {advice}"))
     return rows
+
+
+def _without_steps(values: np.ndarray, steps: np.ndarray, trend: bool) -> np.ndarray:
+    """Variables (week, variable) without what steps (week, step) explain of them, least squares."""
+    if not steps.shape[1]:
+        return values
+    count = len(steps)
+    line = [np.arange(count)[:, None] / count] if trend else []
+    both = np.concatenate([steps, np.ones((count, 1)), *line], axis=1)
+    slopes = np.linalg.lstsq(both, values[-count:], rcond=None)[0]
+    return np.asarray(values[-count:] - steps @ slopes[: steps.shape[1]])
 
 
 def _identified(found: LongTerm, prior: Minnesota) -> list[Row]:
@@ -143,7 +164,7 @@ def _identified(found: LongTerm, prior: Minnesota) -> list[Row]:
 
 
 def _moved_by_the_prior(found: LongTerm, prior: Minnesota) -> list[Row]:
-    long = _long_roi(found.draws, found)
+    long = _long_roi(found.draws, found, found.worth_of_base)
     cross = found.rule.cross if found.rule.restricted else None
     rows: list[Row] = []
     for channel in (str(name) for name in long["channel"].to_numpy()):
@@ -158,32 +179,45 @@ def _moved_by_the_prior(found: LongTerm, prior: Minnesota) -> list[Row]:
 
 def _propagated(found: LongTerm, plain: xr.Dataset) -> list[Row]:
     """What it is worth that base sales are known as draws: never a failure."""
-    ratios = variance_ratio(_long_roi(found.draws, found), _long_roi(plain, found))
+    worth = found.worth_of_base
+    ratios = variance_ratio(
+        _long_roi(found.draws, found, worth), _long_roi(plain, found, float(worth.mean()))
+    )
     rows: list[Row] = []
     for channel in (str(name) for name in ratios["channel"].to_numpy()):
         ratio = float(ratios.sel(channel=channel))
-        words = f"{channel}: the variance of its long-term ROI is {ratio:.2f} times that with the base taken for known"
+        words = (
+            f"{channel}: the interval of its long-term ROI is {np.sqrt(ratio):.2f} times as wide as with the base "
+            f"taken for known (squared, {ratio:.2f})"
+        )
         rows.append(("propagation", channel, ratio, np.nan, True, words))
     return rows
 
 
 def _forecast(
-    base: xr.Dataset, seen: Surveys, media: pd.DataFrame, settings: Mapping[str, Any], seed: int
+    base: xr.Dataset,
+    seen: Surveys,
+    media: pd.DataFrame,
+    terms: pd.DataFrame | None,
+    settings: Mapping[str, Any],
+    seed: int,
 ) -> list[Row]:
+    """A variable of which nothing could be compared has not passed: nobody knows."""
     try:
-        table = tracker_against_random_walk(base, seen.by_metric, media, seed=seed, **settings)
+        table = tracker_against_random_walk(base, seen.by_metric, media, terms, seed=seed, **settings)
     except InputError as error:
-        return [("forecast", "", np.nan, MOST_RATIO, True, f"no forecasts were compared: {error}")]
+        return [("forecast", "", np.nan, MOST_RATIO, False, f"no forecasts were compared: {error}")]
     rows: list[Row] = []
     for row in table.to_dict("records"):
         ratio = float(row["ratio"])
         compared = f'{row["variable"]}: error {ratio:.2f} times that of "as before" over {row["forecasts"]} forecasts'
         worse = ": its lags tell nothing of the weeks to come; take fewer, or look for what is missing"
         if not row["forecasts"]:
-            compared = (
-                f"{row['variable']}: no forecasts were compared: the weeks forecast measured nothing of it"
+            compared, worse = (
+                f"{row['variable']}: no forecasts were compared",
+                ": the weeks forecast measured nothing of it",
             )
-        passed = not ratio > MOST_RATIO
+        passed = ratio <= MOST_RATIO
         rows.append(
             (
                 "forecast",
@@ -197,10 +231,10 @@ def _forecast(
     return rows
 
 
-def _long_roi(draws: xr.Dataset, found: LongTerm) -> xr.DataArray:
+def _long_roi(draws: xr.Dataset, found: LongTerm, worth: float | xr.DataArray) -> xr.DataArray:
     return long_term_roi(
         draws,
         horizon=found.rule.horizon,
         discount=found.rule.discount,
-        revenue_per_kpi=float(found.attrs["revenue_per_kpi"]),
+        revenue_per_kpi=worth,
     )

@@ -4,7 +4,9 @@ In units in which the residual of each variable's own first-order autoregression
 
     variance of the coefficient of lag l, any variable    Sigma_ii lambda^2 / l^decay
     variance of the coefficient of media l weeks back     Sigma_ii lambda_x^2 / (1 + l)^media_decay, media in their sd
-    variance of the intercept and further terms           Sigma_ii 10^7
+    variance of the intercept                             Sigma_ii 10^7
+    variance of a further term, such as a trend           Sigma_ii terms^2, the term in its sd; as the intercept's
+                                                          unless stated, and then no evidence tells it from none
     mean                                                   1 (a random walk) for a variable's own first lag, else 0
     Sigma ~ IW(I, n + 2), whose mean is I
 
@@ -96,6 +98,7 @@ class Minnesota:
     Attributes:
         lags, media, sum_of_coefficients, initial_observation: tightness, see the module; None (of the latter two) is
             none.
+        terms: prior sd of terms beside the intercept; None is the intercept's.
         decay: power by which lags of the variables matter less. media_decay: the same of media.
         centre: prior mean of a variable's own first lag, for all or by name; 0 for differenced variables unless
             named.
@@ -105,6 +108,7 @@ class Minnesota:
     media: Belief = field(default_factory=lambda: GammaPrior(0.2, 0.4))
     sum_of_coefficients: Belief | None = field(default_factory=lambda: GammaPrior(1.0, 1.0))
     initial_observation: Belief | None = field(default_factory=lambda: GammaPrior(1.0, 1.0))
+    terms: float | None = None
     decay: float = 2.0
     media_decay: float = 1.0
     centre: float | Mapping[str, float] = 1.0
@@ -196,12 +200,15 @@ def precision(prior: Minnesota, layout: Layout, tightness: Tightness) -> np.ndar
     """k, (..., K): one over the prior variance of each coefficient, in units of Sigma_ii."""
     lead = np.shape(tightness.lags)
     of_lags = np.repeat(np.arange(1, layout.lags + 1.0) ** prior.decay, layout.variables)
+    of_terms = np.full(layout.terms, 1 / DIFFUSE)
+    if prior.terms is not None:
+        of_terms[1:] = 1 / prior.terms**2
     of_media = np.repeat(np.arange(1, layout.media_lags + 2.0) ** prior.media_decay, layout.channels)
     return np.concatenate(
         [
             of_lags / np.asarray(tightness.lags)[..., None] ** 2,
             of_media / np.asarray(tightness.media)[..., None] ** 2,
-            np.full((*lead, layout.terms), 1 / DIFFUSE),
+            np.broadcast_to(of_terms, (*lead, layout.terms)),
         ],
         axis=-1,
     )

@@ -27,6 +27,8 @@ from mmm_core.long_term.variables import UNIT_ROOT
 from mmm_core.threads import one_blas_thread
 
 HORIZONS = (24, 52)
+LEAST_STABLE = 0.95
+"""Share of draws that must be stable before a mean over them may be acted on: a few that explode carry it."""
 FEWEST_STABLE = 0.5
 """Share of stable draws below which there are no long-run figures."""
 DIRECT = "direct"

@@ -24,7 +24,7 @@ def long_term_roi(
     spend: pd.DataFrame | None = None,
     *,
     response: str = BASE,
-    revenue_per_kpi: float = 1.0,
+    revenue_per_kpi: float | xr.DataArray = 1.0,
     horizon: int | None = WEEKS,
     discount: float = 0.0,
 ) -> xr.DataArray:
@@ -35,7 +35,8 @@ def long_term_roi(
         spend: what the media cost, a column a channel, indexed by week: of weeks that the media cover. None where
             media are in spend themselves.
         response: the variable that is the base.
-        revenue_per_kpi: mean revenue of one unit of the KPI over the weeks that the effects come in.
+        revenue_per_kpi: mean revenue of one more unit of the base over the weeks that the effects come in; a figure a
+            draw, (draw,), where it is one (`mmm_core.long_term.worth`).
         horizon: weeks after the spend whose effects count; None for all to come, without discount.
         discount: a year's rate.
 
@@ -57,7 +58,9 @@ def long_term_roi(
         brought = cumulative_multipliers(draws, (horizon,), discount).isel(horizon=0, drop=True)
     found = brought.sel(response=response, drop=True) * _media_per_spend(draws, spend) * revenue_per_kpi
     return found.rename("long_term_roi").assign_attrs(
-        horizon="long run" if horizon is None else horizon, discount=discount, revenue_per_kpi=revenue_per_kpi
+        horizon="long run" if horizon is None else horizon,
+        discount=discount,
+        revenue_per_kpi=float(np.mean(revenue_per_kpi)),
     )
 
 

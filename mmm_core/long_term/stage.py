@@ -15,7 +15,7 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -28,22 +28,24 @@ from mmm_core.json_text import dumps
 from mmm_core.long_term import tables
 from mmm_core.long_term.base import measured_base, plugged_in, with_metrics
 from mmm_core.long_term.checks import checks
-from mmm_core.long_term.lag_choice import tracked_lag_order
+from mmm_core.long_term.choice import tracked_evidence
 from mmm_core.long_term.minnesota import GammaPrior, Minnesota
 from mmm_core.long_term.multipliers import long_run_multipliers
 from mmm_core.long_term.stored import FORMAT, as_dataset, as_table, check_long_term
-from mmm_core.long_term.tracked import fit_tracked_bvar, task_of
+from mmm_core.long_term.terms import terms_of
+from mmm_core.long_term.tracked import Task, fit_tracked_bvar, task_of
 from mmm_core.long_term.variables import BASE
 from mmm_core.long_term.waves import Surveys, surveys_of, waves
+from mmm_core.long_term.worth import worth_of_base
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import return_name
 from mmm_core.spec.long_term_spec import DEFAULT, Belief, LongTermRule
 from mmm_core.spec.model_spec import ModelSpec
 
+TERMS_SD = 1.0
+"""Prior sd of a trend or step: that of a week's noise, for a change of one sd of the term."""
 PLUG_IN_DRAWS, PLUG_IN_STEPS = 400, 8
 """Of the fit that only says what propagation is worth."""
-WORTH_WEEKS = 52
-"""Last weeks over which a unit of the KPI is priced."""
 
 
 def skip_reason(spec: ModelSpec) -> str:
@@ -88,11 +90,13 @@ def fit_long_term(
     base = measured_base(read, rule.draws, rule.seed).assign_coords(week=weeks)
     settings = _settings(rule)
     said = list(seen.notes)
-    if len(rule.lags) > 1:
-        evidence = lag_evidence(base, seen, media, rule)
-        settings["lags"] = int(evidence.idxmax())
-        said.append(_lags_in_words(evidence))
-    draws = fit_measured(base, seen, media, seed=rule.seed, **settings)
+    form, *others = forms_of(rule)
+    if others:
+        evidence = evidence_of_forms(base, seen, media, weeks, rule)
+        form = max(evidence, key=lambda each: evidence[each])
+        said += _in_words(evidence, form)
+    settings["lags"], terms = form.lags, terms_of(rule, weeks, form.trend)
+    draws = fit_measured(base, seen, media, terms, seed=rule.seed, **settings)
     plain = None
     if checked:
         mean = plugged_in(with_metrics(base["base"], {}))
@@ -100,6 +104,7 @@ def fit_long_term(
             mean,
             seen.by_metric,
             media,
+            terms,
             draws=min(PLUG_IN_DRAWS, rule.draws),
             steps=PLUG_IN_STEPS,
             seed=rule.seed,
@@ -113,22 +118,27 @@ def fit_long_term(
         "origin": origin,
         "kpi": read.spec.kpi.column,
         "returns": return_name(read.spec),
-        "revenue_per_kpi": revenue_per_kpi(read),
         "rhat": draws.attrs["rhat"],
         "ess": draws.attrs["ess"],
         "stable_share": float((draws["largest_root"] < 1).mean()),
         "notes": dumps([*said, *_fewer_draws(rule.draws, draws.sizes["draw"])]),
     }
     short = roi_draws(read)["roi"].isel(draw=draws["draw"].to_numpy()).sel(channel=draws["channel"])
+    worth = worth_of_base(read, draws["draw"].to_numpy())
     groups = {
         "/": xr.Dataset(attrs=attrs),
         "/bvar": draws,
-        "/short": xr.Dataset({"roi": short.assign_coords(draw=draws["draw"])}),
+        "/short": xr.Dataset(
+            {
+                "roi": short.assign_coords(draw=draws["draw"]),
+                "worth_of_base": (("draw",), worth),
+            }
+        ),
         "/surveys": as_dataset(seen.table),
     }
     half = LongTerm(xr.DataTree.from_dict({**groups, "/checks": xr.Dataset()}))
     groups["/checks"] = as_dataset(
-        checks(half, plain, base, seen, media, settings) if checked else checks(half)
+        checks(half, plain, base, seen, media, terms, settings) if checked else checks(half)
     )
     return LongTerm(xr.DataTree.from_dict(groups))
 
@@ -138,10 +148,16 @@ def _fewer_draws(asked: int, there: int) -> list[str]:
     return [f"long_term.draws asks for {asked}: the posterior has {there}"] if there < asked else []
 
 
-def fit_measured(base: xr.Dataset, surveys: Surveys, media: pd.DataFrame, **settings: Any) -> xr.Dataset:
+def fit_measured(
+    base: xr.Dataset,
+    surveys: Surveys,
+    media: pd.DataFrame,
+    terms: pd.DataFrame | None = None,
+    **settings: Any,
+) -> xr.Dataset:
     """Draws of the autoregression of the surveys' metrics and of a base as `measured_base` gives it."""
     measured, sd = (with_metrics(base[name], {}) for name in ("measured", "sd"))
-    return fit_tracked_bvar(measured, surveys.by_metric, media, noise=sd, **settings)
+    return fit_tracked_bvar(measured, surveys.by_metric, media, terms, noise=sd, **settings)
 
 
 class LongTerm:
@@ -180,6 +196,11 @@ class LongTerm:
     def short_roi(self) -> xr.DataArray:
         """Short-term ROI of the same draws, (draw, channel)."""
         return self.tree["short"].to_dataset()["roi"]
+
+    @property
+    def worth_of_base(self) -> xr.DataArray:
+        """Outcome that one more unit of base sales brings in the modelled weeks, (draw,)."""
+        return self.tree["short"].to_dataset()["worth_of_base"]
 
     @property
     def stable_share(self) -> float:
@@ -272,13 +293,6 @@ def spend_of(posterior: Posterior, rule: LongTermRule) -> pd.DataFrame:
     )
 
 
-def revenue_per_kpi(posterior: Posterior) -> float:
-    """What one unit of the KPI was worth in the last year, on average; 1 where the KPI is the outcome itself."""
-    worth = posterior.data["revenue_per_kpi"].to_numpy()[:, -WORTH_WEEKS:]
-    units = np.nan_to_num(posterior.data["kpi"].to_numpy()[:, -WORTH_WEEKS:])
-    return float((worth * units).sum() / units.sum()) if units.sum() > 0 else float(worth.mean())
-
-
 def minnesota(rule: LongTermRule) -> Minnesota:
     """The rule's prior."""
     stated = rule.tightness
@@ -300,32 +314,76 @@ def minnesota(rule: LongTermRule) -> Minnesota:
         initial_observation=belief(stated.initial_observation)
         if "initial_observation" in stated.dummies
         else None,
+        terms=TERMS_SD,
         decay=stated.decay,
         media_decay=stated.media_decay,
         centre=of_all,
     )
 
 
-def lag_evidence(base: xr.Dataset, seen: Surveys, media: pd.DataFrame, rule: LongTermRule) -> pd.Series:
-    """log evidence of each of the rule's lags beside the fewest, base sales measured by the mean of their draws."""
+class Form(NamedTuple):
+    """What an autoregression is made of beside its variables and media."""
+
+    lags: int
+    trend: bool
+
+
+def evidence_of_forms(
+    base: xr.Dataset, seen: Surveys, media: pd.DataFrame, weeks: pd.DatetimeIndex, rule: LongTermRule
+) -> dict[Form, float]:
+    """log evidence of each form that the rule leaves open, base sales measured by the mean of their draws."""
     measured, sd = (plugged_in(with_metrics(base[name], {})) for name in ("measured", "sd"))
-    task = task_of(
-        measured,
-        seen.by_metric,
-        media,
-        noise=sd,
-        differenced=_differenced(rule),
-        seed=rule.seed,
+
+    def task(trend: bool) -> Task:
+        return task_of(
+            measured,
+            seen.by_metric,
+            media,
+            terms_of(rule, weeks, trend),
+            noise=sd,
+            differenced=_differenced(rule),
+            seed=rule.seed,
+        )
+
+    forms = forms_of(rule)
+    tasks = {trend: task(trend) for trend in {form.trend for form in forms}}
+    evidence = tracked_evidence(
+        [(tasks[form.trend], form.lags) for form in forms], rule.media_lags, minnesota(rule), rule.seed
     )
-    return tracked_lag_order(task, rule.lags, rule.media_lags, minnesota(rule), rule.seed)
+    return dict(zip(forms, evidence.tolist(), strict=True))
 
 
-def _lags_in_words(evidence: pd.Series) -> str:
-    """Which number of lags was taken, and how much less the data speak for the others."""
-    best = int(evidence.idxmax())
-    odds = np.exp(evidence.drop(best) - evidence[best])
-    others = ", ".join(f"{lags} ({share:.2g})" for lags, share in odds.items())
-    return f"lags: {best}, which the data speak for most; beside it they are so many times as likely with {others}"
+def forms_of(rule: LongTermRule) -> list[Form]:
+    """The forms that a rule leaves open: each differs from the one before it in one thing."""
+    trends = [rule.trend is True] if rule.unit_root or rule.trend != "auto" else [False, True]
+    out: list[Form] = []
+    for number, lags in enumerate(sorted(rule.lags)):
+        out += [Form(lags, trend) for trend in trends[:: -1 if number % 2 else 1]]
+    return out
+
+
+def _in_words(evidence: Mapping[Form, float], best: Form) -> list[str]:
+    """Which form was taken, and how much less the data speak for the others."""
+    said = []
+    others = {
+        form.lags: value - evidence[best] for form, value in evidence.items() if form.trend == best.trend
+    }
+    others.pop(best.lags)
+    if others:
+        odds = ", ".join(f"{lags} ({np.exp(value):.2g})" for lags, value in others.items())
+        said.append(
+            f"lags: {best.lags}, which the data speak for most; beside it they are so many times as likely with {odds}"
+        )
+    other = Form(best.lags, not best.trend)
+    if other in evidence:
+        odds = f"{np.exp(evidence[other] - evidence[best]):.2g}"
+        said.append(
+            f"trend: a straight line is in every variable: without one the data are {odds} times as likely; an effect "
+            "is read off what departs from it"
+            if best.trend
+            else f"trend: none; with a straight line in every variable the data are {odds} times as likely"
+        )
+    return said
 
 
 def _differenced(rule: LongTermRule) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """A long-term posterior as one labelled DataTree, and its file.
 
 Groups: `bvar`, the draws and what they were fitted on (`mmm_core.long_term.coefficients.labelled`); `short`, the
-short-term ROI of the same draws; `surveys`, the waves that were read; `checks`, of `mmm_core.long_term.checks`.
-Root attributes hold the model's name, the rule as JSON, which short-term posterior the draws belong to, the as-of week,
-what a unit of the KPI is worth, and the notes in words, so that a file is enough for every table.
+short-term ROI of the same draws and what a unit of base sales brings; `surveys`, the waves that were read; `checks`, of
+`mmm_core.long_term.checks`. Root attributes hold the model's name, the rule as JSON, which short-term posterior the
+draws belong to, the as-of week and the notes in words, so that a file is enough for every table.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import xarray as xr
 from mmm_core.errors import DamagedFile, InputError
 from mmm_core.files import write_whole
 
-FORMAT = 1
+FORMAT = 2
 """Raised when an older reader, or a newer one, would misread a file."""
 GROUPS = ("bvar", "short", "surveys", "checks")
-ATTRIBUTES = ("model", "rule", "as_of", "origin", "kpi", "returns", "revenue_per_kpi", "notes")
+ATTRIBUTES = ("model", "rule", "as_of", "origin", "kpi", "returns", "notes")
 
 
 def save_long_term(tree: xr.DataTree, path: str | Path) -> Path:

@@ -15,6 +15,7 @@ import xarray as xr
 from scipy.special import expit
 
 from mmm_core.long_term.multipliers import (
+    FEWEST_STABLE,
     cumulative_multipliers,
     discounted,
     dynamic_multipliers,
@@ -23,15 +24,18 @@ from mmm_core.long_term.multipliers import (
 )
 from mmm_core.long_term.responses import impulse_responses, variance_decomposition
 from mmm_core.long_term.returns import long_term_roi, total_roi
-from mmm_core.long_term.survey import observations, weekly_states
+from mmm_core.long_term.survey import days_in_weeks, weekly_states
 from mmm_core.long_term.variables import BASE
 
 if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
 
 ALL = "all"
+PERMANENT = "permanent"
 POINTS = "points"
 LAST_YEAR = 52
+FEWEST_FINITE = 0.95
+"""Share of the draws that must have a figure before the others' side of 0 is told."""
 Units = Mapping[str, tuple[str, float]]
 RESPONSES = ("kind", "cause", "size", "response", "weeks_after", "unit", "median", "q05", "q95")
 QUANTILES = {"median": 0.5, "q05": 0.05, "q95": 0.95}
@@ -42,13 +46,15 @@ def roi(found: LongTerm) -> pd.DataFrame:
 
     Returns:
         A row a channel, effect and path. effect: short; long, within horizon_weeks after the spend, discounted; total,
-        their sum; long_run, over all weeks to come (only where it exists, and not discounted). path: all; of the long
-        term also direct and every metric, by where the effect enters base sales: their means add up. Columns channel,
-        effect, path, horizon_weeks (missing for short and long_run), discount, mean, median, sd, q05, q95, positive
-        (share of draws above 0). In revenue per unit of spend, or units of the KPI where it has no price. mean and sd
-        are nan of long_run, which has no moments.
+        their sum; long_run, over all weeks to come (only where it exists, and not discounted); permanent, of a model
+        with a unit root: what a unit of spend adds to each week for good. path: all; of the long term also direct and
+        every metric, by where the effect enters base sales: their means add up. Columns channel,
+        effect, path, horizon_weeks (missing where the effect has none), discount, mean, median, sd, q05, q95, positive
+        (share of draws above 0; nan where over 5 % of the draws have no such figure: those that have are too sure) and
+        returns, what a return is: revenue per unit of spend, or units of the KPI where it has no price. mean and sd are
+        nan of long_run and permanent, which have no moments; a few draws that explode carry any mean: read the median.
     """
-    rule, worth = found.rule, float(found.attrs["revenue_per_kpi"])
+    rule, worth = found.rule, found.worth_of_base
     long = long_term_roi(found.draws, revenue_per_kpi=worth, horizon=rule.horizon, discount=rule.discount)
     parts = total_roi(found.short_roi, long)
     by_path = multipliers_by_path(found.draws, BASE, rule.horizon) * worth
@@ -65,12 +71,20 @@ def roi(found: LongTerm) -> pd.DataFrame:
             of_channel = draws.sel(channel=channel).to_numpy()
             row = {"channel": str(channel), "effect": effect, "path": path}
             rows.append({**row, **known, **_figures(of_channel, True)})
-    if not found.long_run_refused:
-        forever = long_term_roi(found.draws, revenue_per_kpi=worth, horizon=None)
+    for effect, forever in _forever(found).items():
         for channel in forever["channel"].to_numpy():
-            row = {"channel": str(channel), "effect": "long_run", "path": ALL}
+            row = {"channel": str(channel), "effect": effect, "path": ALL}
             rows.append({**row, **unbounded, **_figures(forever.sel(channel=channel).to_numpy(), False)})
-    return pd.DataFrame(rows).astype({"horizon_weeks": "Int64"})
+    return pd.DataFrame(rows).astype({"horizon_weeks": "Int64"}).assign(returns=str(found.attrs["returns"]))
+
+
+def _forever(found: LongTerm) -> dict[str, xr.DataArray]:
+    """What has no horizon, (draw, channel), by effect; nothing where most draws explode."""
+    if found.stable_share < FEWEST_STABLE:
+        return {}
+    sums = long_run_multipliers(found.draws).sel(response=BASE, drop=True)
+    effect, name = (PERMANENT, PERMANENT) if found.rule.unit_root else ("long_run", "long_run")
+    return {effect: sums[name].transpose("draw", "channel") * found.worth_of_base}
 
 
 def responses(found: LongTerm) -> pd.DataFrame:
@@ -205,9 +219,8 @@ def _by_metric(
     parts = []
     for name, shares in states.items():
         waves = by_metric[name]
-        waves = waves[(waves["end"] >= weeks[0])]
-        touched = observations(waves, weeks).days > 0
-        waves = waves.sort_values("start")
+        waves = waves[waves["end"] >= weeks[0]]  # of a base whose change is modelled the first week is gone
+        touched = days_in_weeks(waves, weeks) > 0
         sample = waves["sample"].to_numpy(float)
         people = touched.T @ sample
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -256,7 +269,7 @@ def _figures(values: np.ndarray, moments: bool) -> dict[str, float]:
         "sd": sd,
         "q05": spread["q05"],
         "q95": spread["q95"],
-        "positive": float((finite > 0).mean()),
+        "positive": float((finite > 0).mean()) if len(finite) >= FEWEST_FINITE * len(values) else np.nan,
     }
 
 

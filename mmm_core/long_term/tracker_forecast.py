@@ -21,6 +21,7 @@ from mmm_core.errors import InputError
 from mmm_core.long_term.base import with_metrics
 from mmm_core.long_term.forecast import expected_path, forecast
 from mmm_core.long_term.survey import FEWEST_WAVES, days_in_weeks
+from mmm_core.long_term.terms import moving
 from mmm_core.long_term.tracked import fit_tracked_bvar
 from mmm_core.long_term.variables import BASE
 
@@ -32,6 +33,7 @@ def tracker_against_random_walk(
     base: xr.Dataset,
     surveys: Mapping[str, pd.DataFrame],
     media: pd.DataFrame,
+    terms: pd.DataFrame | None = None,
     *,
     origins: int = ORIGINS,
     weeks: int = WEEKS,
@@ -41,8 +43,8 @@ def tracker_against_random_walk(
     """Errors of forecasts from several past weeks, beside those of the last value.
 
     Args:
-        base: of `mmm_core.long_term.base.measured_base`. surveys, media, settings: as of `fit_tracked_bvar`; media of
-            the weeks forecast are those that came.
+        base: of `mmm_core.long_term.base.measured_base`. surveys, media, terms, settings: as of `fit_tracked_bvar`;
+            media of the weeks forecast are those that came, and so is a step that had begun by the origin.
         origins: how many, spread over the last third of the weeks. weeks: how far ahead.
 
     Returns:
@@ -69,15 +71,17 @@ def tracker_against_random_walk(
         measured, sd = (
             with_metrics(some[name].isel(week=slice(0, origin)), {}) for name in ("measured", "sd")
         )
+        more = moving(terms, known)
+        ahead_terms = None if more is None else more.loc[ahead]
         fitted = fit_tracked_bvar(
-            measured, past, media.loc[: known[-1]], noise=sd,
+            measured, past, media.loc[: known[-1]], None if more is None else more.loc[: known[-1]], noise=sd,
             chains=CHAINS, steps=STEPS, warmup=WARMUP, seed=seed + number, **settings,
         )  # fmt: skip
-        paths = forecast(fitted, weeks, media.loc[ahead], seed=seed + number)
+        paths = forecast(fitted, weeks, media.loc[ahead], ahead_terms, seed=seed + number)
         came = some["base"].transpose("draw", "week").to_numpy()[:, origin : origin + weeks]
         last = fitted["observed"].sel(variable=BASE).transpose("draw", "observed_week").to_numpy()[:, -1:]
         # of all draws together: a single draw's state of the origin's week is off by chance
-        expected = np.median(expected_path(fitted, weeks, media.loc[ahead])[..., -1], axis=0)
+        expected = np.median(expected_path(fitted, weeks, media.loc[ahead], ahead_terms)[..., -1], axis=0)
         errors[BASE].append((came.mean(0) - expected).ravel())
         naive[BASE].append((came.mean(0) - last.mean()).ravel())
         for name, part in surveys.items():

@@ -163,7 +163,7 @@ class Findings:
         right: by channel whose spend moves, the probability that the move is right (`mmm_core.report.moves`).
         gates: `ReadinessReport.table()`. review: check_name, severity, passed, figure, threshold, message.
         tests: columns of `mmm_core.evidence.scorecard.TABLE`, and `calibrates`.
-        long_term: rows of a channel and effect, short or total: mean, q05, q95, horizon_weeks.
+        long_term: rows of a channel and effect, short or total: mean, median, q05, q95, horizon_weeks.
         scenarios: `mmm_core.scenarios.rows.rows_of`.
         change: against the previous version.
         manifest: the run manifest's body, before the files are known (`mmm_core.report.manifest`).

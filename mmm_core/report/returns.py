@@ -195,7 +195,7 @@ def long_term_section(found: Findings, most: int = 12) -> Section | None:
     if "path" in table:
         table = table[table["path"].fillna("all") == "all"]
     rows = []
-    totals = table[table["effect"] == "total"].sort_values("mean", ascending=False, kind="stable")
+    totals = table[table["effect"] == "total"].sort_values("median", ascending=False, kind="stable")
     chosen = set(totals["channel"].head(most))
     rest = len(totals) - len(chosen)
     for channel in [name for name in dict.fromkeys(table["channel"]) if name in chosen]:
@@ -206,14 +206,14 @@ def long_term_section(found: Findings, most: int = 12) -> Section | None:
                 str(channel),
                 figure(short["mean"]),
                 between(figure(short["q05"]), figure(short["q95"])),
-                figure(total["mean"]),
+                figure(total["median"]),
                 between(figure(total["q05"]), figure(total["q95"])),
             )
         )
     weeks = int(table.loc[table["effect"] == "total", "horizon_weeks"].max())
     columns = ("Channel", "Short-term ROI", "90% interval", "Total ROI", "90% interval")
     words = (
-        f"Total: with what comes by way of the brand within {weeks} weeks."
+        f"Total: the median, with what comes by way of the brand within {weeks} weeks."
         + ("" if found.refused else f" The recommendation counts {_counts(found)}.")
         + (f" {rest} more channels have less." if rest > 0 else "")
     )

@@ -22,7 +22,7 @@ from pydantic_core import CoreSchema
 from mmm_core.errors import nearest
 from mmm_core.json_text import dumps
 from mmm_core.spec.media_spec import Strict
-from mmm_core.spec.names import Component, refuse_names_alike
+from mmm_core.spec.names import Component, Day, refuse_names_alike
 
 BASE = "base"
 """Base sales, as a variable beside the metrics."""
@@ -30,6 +30,9 @@ DEFAULT = "default"
 """The key of `long_term.centre` for every variable that it does not name."""
 RESERVED = (BASE, DEFAULT, "all", "direct")
 """Words that mean something else wherever a metric's name may stand."""
+TREND = "trend"
+TERMS = ("intercept", TREND)
+"""Terms that every equation may have beside `long_term.steps`."""
 
 Horizon = Annotated[int, Field(ge=1, le=520)]
 Dummies = Literal["sum_of_coefficients", "initial_observation"]
@@ -141,6 +144,14 @@ class LongTermRule(Strict):
         default=False,
         description="base sales wander: their change is modelled, an effect on it stays for good",
     )
+    trend: bool | Literal["auto"] = Field(
+        default="auto",
+        description="a straight line in every variable, of what grows or fades for a reason of its own; auto: where "
+        "the data speak for one. Base sales that wander (`unit_root`) have their drift instead",
+    )
+    steps: dict[Component, Day] = Field(
+        default={}, description="named changes of every variable's level that stay, from a date on"
+    )
     centre: Centre = Field(
         default={DEFAULT: 1.0},
         description="prior mean of a variable's own first lag, for all or by name (`base`: base sales)",
@@ -187,6 +198,18 @@ class LongTermRule(Strict):
         if len(set(values)) < len(values):
             raise ValueError("a value is there twice: name each once")
         return values
+
+    @model_validator(mode="after")
+    def _terms(self) -> LongTermRule:
+        for name in self.steps:
+            if name.lower() in TERMS:
+                raise ValueError(f"steps: '{name}' is a term already: give the step another name")
+        if self.unit_root and (self.trend is True or self.steps):
+            raise ValueError(
+                "unit_root: true models the change of base sales, which may drift as it is: take trend and steps out, "
+                "or model its level with unit_root: false"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names(self) -> LongTermRule:

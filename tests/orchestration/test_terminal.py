@@ -152,8 +152,8 @@ def results(tmp_path, monkeypatch):
         "model_review": review,
         "calibration_report": moved,
         "no tests": moved[:0],
-        "long_term_roi": returns.assign(effect="long", mean=0.44),
-        "total_roi": returns.assign(effect="total", mean=1.66),
+        "long_term_roi": returns.assign(effect="long", median=0.44),
+        "total_roi": returns.assign(effect="total", median=1.66),
     }
 
     def write(version: str, *names: str) -> None:

@@ -26,8 +26,8 @@ select
     returns.path,
     returns.horizon_weeks,
     returns.discount,
-    returns.mean as roi,
-    returns.median as roi_median,
+    returns.median as roi,
+    returns.mean as roi_mean,
     returns.sd as roi_sd,
     returns.q05 as roi_q05,
     returns.q95 as roi_q95,
@@ -38,6 +38,7 @@ select
         when returns.positive <= 0.05 then 'below zero'
         when returns.positive is not null then 'not identified'
     end as reading,
+    returns.returns,
     returns.long_term_version,
     returns.model_version,
     returns.posterior_version

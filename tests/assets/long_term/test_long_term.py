@@ -6,12 +6,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from assets.curves.roi import roi
 from assets.long_term import checks as asset_checks
 from assets.long_term.brand_state import brand_state
 from assets.long_term.bvar_posterior import bvar_posterior
-from assets.long_term.impulse_responses import impulse_responses
+from assets.long_term.impulse_responses import impulse_responses, media_reach
 from assets.long_term.long_term_roi import long_term_roi
-from assets.long_term.total_roi import total_roi
+from assets.long_term.total_roi import short_of_the_model, total_roi
 from assets.models import load_model
 from mmm_core.data.table import check_table, fingerprint
 from mmm_core.long_term.stage import LongTerm
@@ -22,7 +23,14 @@ from tests.mmm_core.posteriors import weekly_table
 
 pytestmark = pytest.mark.slow
 
-RULE = {"metrics": ["awareness", "consideration"], "draws": 100, "lags": 1, "horizon": 13, "horizons": [8]}
+RULE = {
+    "metrics": ["awareness", "consideration"],
+    "draws": 100,
+    "lags": 1,
+    "horizon": 13,
+    "horizons": [8],
+    "trend": False,
+}
 KEPT = {"filter": {"market": "us"}}
 READ = (impulse_responses, long_term_roi, total_roi)
 WEEKS = pd.DatetimeIndex(weekly_table()["week_start"])
@@ -37,7 +45,7 @@ def tracker(**changes):
 
 
 def materialize(stages, asset):
-    return stages.materialize(asset, brand_state, bvar_posterior)
+    return stages.materialize(asset, brand_state, bvar_posterior, roi)
 
 
 def write_tracker(stages, table):
@@ -69,8 +77,10 @@ def model(tmp_path_factory, mlflow_database):
 
 @pytest.fixture(scope="module")
 def fitted(model):
-    """The results of all five assets."""
-    found = {asset.key.path[-1]: materialize(model, asset) for asset in (brand_state, bvar_posterior, *READ)}
+    """The results of all five assets, and of the returns that one of them compares with."""
+    found = {
+        asset.key.path[-1]: materialize(model, asset) for asset in (roi, brand_state, bvar_posterior, *READ)
+    }
     assert all(result.success for result in found.values())
     return found
 
@@ -172,6 +182,37 @@ def test_the_checks_fail_where_their_rows_do():
     assert all(result.passed for result in asset_checks.results(table[table["passed"]]))
 
 
+def test_a_figure_that_could_not_be_worked_out_is_an_error_where_a_bad_one_is():
+    rows = [
+        (known.rows, "", float("nan"), 1.1, False, "nobody knows") for known in asset_checks.CHECKS.values()
+    ]
+    table = pd.DataFrame(rows, columns=["check", "subject", "value", "bound", "passed", "words"])
+    severity = {result.check_name: result.severity.value for result in asset_checks.results(table)}
+    assert severity["chains_have_mixed"] == severity["draws_are_stable"] == "ERROR"
+    assert severity["forecasts_beat_a_random_walk"] == "WARN"
+
+
+def test_returns_of_another_posterior_fail_their_check(fitted, model):
+    assert checks(fitted["total_roi"])["short_is_that_of_roi"].passed
+    both = model.results.stored("total_roi", VINTAGE)
+    theirs = model.results.stored("roi", VINTAGE)
+    other = theirs.assign(mean=theirs["mean"] + 0.5 * theirs["sd"])
+    found = short_of_the_model(both, other)
+    assert not found.passed
+    assert "tv is -0." in found.description
+    assert not short_of_the_model(both, theirs[theirs["channel"] != "tv"]).passed
+
+
+@pytest.mark.parametrize(
+    ("positive", "told"), [([0.7, 0.97], True), ([0.5, 0.04], True), ([0.9, 0.2], False)]
+)
+def test_media_reach_base_sales_where_the_data_tell_so_of_any_channel(positive, told):
+    table = pd.DataFrame({"channel": ["tv", "search"], "effect": "long", "path": "all", "positive": positive})
+    found = media_reach(table)
+    assert found.passed == told
+    assert ("told from none" in found.description) != told
+
+
 def explosive(found):
     """The same draws, their lags five times as strong."""
     draws = found.draws.copy(deep=True)
@@ -259,6 +300,7 @@ def test_a_fit_that_is_refused_is_a_failed_check_and_what_follows_is_empty(fitte
 
 
 def test_a_model_without_brand_metrics_skips_the_stage_and_says_so(stages):
+    assert materialize(stages, roi).success
     for asset in (brand_state, bvar_posterior, *READ):
         result = materialize(stages, asset)
         assert result.success

@@ -36,9 +36,10 @@ def long_term_of(tree, per_spend, kept=0.0, every=1, stable=True):
     rule = LongTermRule(metrics=("awareness",), channels=tuple(channels), horizon=10)
     attrs = {
         "format": FORMAT, "model": read.model, "rule": dumps(rule.model_dump(mode="json")), "as_of": "2025-01-06",
-        "origin": "", "kpi": read.spec.kpi.column, "returns": "roi", "revenue_per_kpi": 1.0, "rhat": 1.0, "ess": 1e3,
+        "origin": "", "kpi": read.spec.kpi.column, "returns": "roi", "rhat": 1.0, "ess": 1e3,
         "stable_share": float((draws["largest_root"] < 1).mean()), "notes": "[]",
     }  # fmt: skip
     short = roi.isel(draw=places).sel(channel=channels).assign_coords(draw=places)
-    groups = {"/": xr.Dataset(attrs=attrs), "/bvar": draws, "/short": xr.Dataset({"roi": short})}
+    short_of = xr.Dataset({"roi": short, "worth_of_base": (("draw",), np.ones(count))})
+    groups = {"/": xr.Dataset(attrs=attrs), "/bvar": draws, "/short": short_of}
     return LongTerm(xr.DataTree.from_dict({**groups, "/surveys": xr.Dataset(), "/checks": xr.Dataset()}))

@@ -8,9 +8,11 @@ import pytest
 
 from mmm_core.budget.allocation import allocate
 from mmm_core.budget.decide import decide
+from mmm_core.budget.long_effect import long_effect
 from mmm_core.budget.question import channel_curves, question
 from mmm_core.budget.response import cell_outcomes, enclose
 from mmm_core.errors import InputError, SpecError
+from mmm_core.long_term.stage import LongTerm
 from mmm_core.posterior.handle import Posterior
 from mmm_core.report.moves import probability_right
 from mmm_core.spec.budget_spec import Budget
@@ -44,6 +46,23 @@ def test_each_draw_gains_its_own_long_term_return_on_each_unit_of_spend(tree):
     assert np.allclose(more, per_spend * PERIOD * of_search)
     assert (short.horizon, found.horizon) == ("short", "long")
     assert "within 10 weeks (search 1.10); of tv the short term only" in found.counted
+
+
+def test_a_unit_of_base_is_priced_by_the_weeks_of_the_curves_and_counts_less_the_later_it_is_spent():
+    """Orders that were worth 30 are worth 60 in the weeks that the budget repeats."""
+    table = weekly_table(weeks=64)
+    table["order_value"] = np.where(table["week_start"] >= table["week_start"].iloc[-6], 60.0, 30.0)
+    spec = {**SPEC, "kpi": {"column": "orders", "revenue_per_unit": "order_value"}}
+    priced = posterior(spec, table, draws=5)
+    long = long_term_of(priced, {"tv": 0.1})
+    positions = np.arange(10)
+    now, later = (
+        long_effect(long, Posterior.of(priced), asked(discount=rate), ("tv", "search"), positions)
+        for rate in (0.0, 0.3)
+    )
+    assert np.allclose(now.per_spend[:, 0], 60 * 0.1)
+    # `kept` is 0: all of it comes in the week of the spend, which is each of six in turn
+    assert np.allclose(later.per_spend[:, 0], 6.0 * np.mean(1.3 ** (-np.arange(6) / 52)))
 
 
 @pytest.mark.slow
@@ -146,6 +165,10 @@ def test_without_a_long_term_that_can_be_planned_by_it_is_refused_by_name(tree):
         InputError, match=r"horizon: long.* there is no long-term posterior: name brand metrics"
     ):
         allocate(tree, asked())
+    some = long_term_of(tree, {"tv": 1.0})
+    some.tree.attrs["stable_share"] = 0.9
+    with pytest.raises(InputError, match=r"no money is planned by fewer than 95%"):
+        allocate(tree, asked(), long_term=LongTerm.of(some.tree))
     explosive = long_term_of(tree, {"tv": 1.0}, stable=False)
     with pytest.raises(InputError, match=r"effects die out in 0% of the long-term draws only"):
         allocate(tree, asked(), long_term=explosive)

@@ -234,7 +234,8 @@ def test_worth_and_cost_count_what_the_budget_counts(national, found):
         before, _ = named(found, channel, change=-1.0, share=0.25)
         after, row = named(other, channel, change=-1.0, share=0.25)
         np.testing.assert_allclose(after.result, before.result)  # what is measured is of the short term
-        by_brand = more * row["incremental_spend"]
+        spent_later = np.mean(1.3 ** (-np.arange(budget.weeks) / 52))  # than the first of the budget's weeks
+        by_brand = more * row["incremental_spend"] * spent_later
         kept = (after.carried - by_brand) / before.carried
         assert (
             (kept > 1.3 ** (-12 / 52)) & (kept < 1)

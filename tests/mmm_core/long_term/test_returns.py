@@ -7,13 +7,13 @@ import xarray as xr
 
 from mmm_core.effects.roi import roi_draws
 from mmm_core.errors import InputError
-from mmm_core.long_term.base import base_draws, with_metrics
+from mmm_core.long_term.base import base_draws, measured_base, with_metrics
 from mmm_core.long_term.fit import fit_bvar
 from mmm_core.long_term.multipliers import cumulative_multipliers, effect_of_media, long_run_multipliers
 from mmm_core.long_term.returns import long_term_roi, total_roi
-from mmm_core.simulate.truth import adstock, hill
+from mmm_core.posterior.handle import Posterior
 from tests.mmm_core.long_term.worlds import CHANNELS, known, path, world
-from tests.mmm_core.posteriors import posterior, weekly_table
+from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
 
 MADE = world(100)
 TRUTH = known(MADE)
@@ -36,35 +36,62 @@ def test_media_in_other_units_than_spend():
     assert np.allclose(found * [3.0, 0.5], long_term_roi(TRUTH))
 
 
-def test_the_total_effect_is_the_counterfactual_of_the_simulator():
-    """Sales are what media bring at once plus a base that media feed through the brand: without a channel both go.
+def test_the_total_effect_is_the_counterfactual_and_nothing_is_in_both():
+    """Sales are what media bring at once plus a base that media feed through a brand: without a channel both go.
 
-    The same noise with and without it, and every parameter known: short and long add up to what is lost, week by week.
+    The short-term model's parameters are known and the rest is worked out as a user would: the base from its posterior,
+    the autoregression from the base. Short and long together are then what the sales lose, but for the error of 600
+    weeks. An autoregression of sales themselves would count the short-term effect twice.
     """
-    rng = np.random.default_rng(0)
-    weeks = 90
-    spend = rng.gamma(2, 1, (weeks, 2))
-    shocks = rng.multivariate_normal(np.zeros(3), MADE.covariance, weeks)
-    noise = rng.normal(size=weeks)
+    weeks, spec = (
+        600,
+        {**SPEC, "controls": [], "baseline": {"level": "constant", "seasonality": {"order": 0}}},
+    )
+    spec["media"] = {**SPEC["media"], "organic": {}}
+    table = weekly_table(weeks=604)
+    fixed = {"alpha": 0.5, "half_saturation": 1.0, "slope": 1.0, "level": 0.0}
+    first = Posterior.of(posterior(spec, table, draws=2, chains=1, coefficient=[[1.0, 0.6]], **fixed))
+    at_once = first.predictor().media_terms(slice(0, 1))[0, 0]  # (week, channel), in sales
 
-    def short(media):
-        carried = np.column_stack([adstock(media[:, c], [0.3, 0.6][c]) for c in range(2)])
-        return np.column_stack([[4.0, 2.0][c] * hill(carried[:, c], 1.5, 1.2) for c in range(2)])
+    weeks = len(at_once)  # media of the first weeks are what carries over into them
+    rng = np.random.default_rng(5)
+    spend = first.data["spend"].sum("geo").to_numpy()[-weeks:] / 100  # (week, channel)
+    shocks = rng.multivariate_normal(np.zeros(3), 0.2 * MADE.covariance, weeks)
 
-    def sales(media):
-        base = path(MADE.lags, MADE.media, MADE.intercept, media, shocks, np.ones((2, 3)))[:, 2]
-        return base + short(media).sum(1) + noise
+    def base_of(media):
+        return path(MADE.lags, MADE.media, MADE.intercept, media, shocks, np.full((2, 3), 9.0))
 
-    labelled = xr.DataArray(spend, dims=("week", "channel"), coords={"channel": list(CHANNELS)})
-    long = effect_of_media(TRUTH, labelled).sel(response="base").isel(draw=0)
-    for channel, name in enumerate(CHANNELS):
+    states = base_of(spend)
+    scale = 30.0  # of a unit of the world's base, in sales
+    sales = 500 + scale * states[:, 2] + at_once.sum(1)
+    made = table.assign(revenue=np.r_[sales[:4], sales])
+    unit = Posterior.of(posterior(spec, made, draws=2, chains=1)).media.unit
+    known_media = (np.array([[1.0, 0.6]]) * first.media.unit / unit).tolist()
+    tree = posterior(spec, made, draws=2, chains=1, coefficient=known_media, **fixed)
+    measured = measured_base(tree, 2)["measured"].isel(draw=0).to_numpy()
+    assert np.allclose(measured, 500 + scale * states[:, 2], atol=1e-6 * sales.mean())
+
+    index = pd.DatetimeIndex(tree["constant_data/week"].to_numpy())
+    media = pd.DataFrame(spend * 100, index=index, columns=["tv", "search"])
+    short = roi_draws(tree)["contribution"].isel(draw=0)
+    totals = {}
+    for name, values in (("base", measured), ("sales", sales)):
+        variables = pd.DataFrame(
+            {"awareness": states[:, 0], "consideration": states[:, 1], "base": values}, index=index
+        )
+        fitted = fit_bvar(variables, media, lags=2, media_lags=1, draws=200, seed=1)
+        whole = xr.DataArray(media.to_numpy(), dims=("week", "channel"), coords={"channel": ["tv", "search"]})
+        long = effect_of_media(fitted, whole).sel(response="base").sum("week_of_effect").median("draw")
+        totals[name] = {
+            channel: float(short.sel(channel=channel) + long.sel(channel=channel)) for channel in media
+        }
+    for place, channel in enumerate(media):
         without = spend.copy()
-        without[:, channel] = 0
-        lost = sales(spend) - sales(without)
-        total = short(spend)[:, channel] + long.sel(channel=name).to_numpy()
-        assert np.allclose(total, lost, atol=1e-9)
-        # the base without short-term media holds the long term alone: nothing is in both
-        assert not np.allclose(lost, short(spend)[:, channel])
+        without[:, place] = 0
+        lost = (scale * (states - base_of(without))[:, 2] + at_once[:, place]).sum()
+        assert totals["base"][channel] == pytest.approx(lost, rel=0.12), channel
+        twice = totals["sales"][channel] - totals["base"][channel]
+        assert twice > 0.5 * float(short.sel(channel=channel)), channel
 
 
 def test_all_spend_with_its_full_horizon_returns_the_roi():

@@ -1,26 +1,33 @@
 """The long-term stage: from a posterior and a brand tracker to its tables, and what it refuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
 
+from mmm_core.effects.contributions import baseline_groups
 from mmm_core.effects.roi import roi_draws
 from mmm_core.errors import DamagedFile, InputError
 from mmm_core.long_term import checks as checking
+from mmm_core.long_term import tables
 from mmm_core.long_term.base import measured_base
+from mmm_core.long_term.multipliers import long_run_multipliers
 from mmm_core.long_term.returns import long_term_roi
 from mmm_core.long_term.stage import (
     LongTerm,
     brand_states,
     fit_long_term,
     minnesota,
-    revenue_per_kpi,
     skip_reason,
     spend_of,
 )
 from mmm_core.long_term.stored import load_long_term, save_long_term
+from mmm_core.long_term.waves import surveys_of, waves
+from mmm_core.long_term.worth import worth_of_base
 from mmm_core.posterior.handle import Posterior
+from mmm_core.spec.baseline_spec import BASELINE
 from mmm_core.spec.long_term_spec import LongTermRule
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.long_term.surveyed import monthly
@@ -28,7 +35,15 @@ from tests.mmm_core.posteriors import SPEC, panel_spec, posterior, weekly_table
 
 METRICS = ["awareness", "consideration"]
 LEFT_OUT = ["2025-01-01", "2025-02-01", "2025-03-01"]
-RULE = {"metrics": METRICS, "draws": 100, "lags": 1, "horizon": 26, "horizons": [13], "discount": 0.1}
+RULE = {
+    "metrics": METRICS,
+    "draws": 100,
+    "lags": 1,
+    "horizon": 26,
+    "horizons": [13],
+    "discount": 0.1,
+    "trend": False,
+}
 
 
 def weeks_of(tree):
@@ -79,12 +94,119 @@ def test_a_posterior_of_fewer_draws_than_are_asked_for_is_told(tree, surveys):
 
 
 def test_of_several_lags_the_one_that_is_taken_is_said_with_the_odds_of_the_others(tree, surveys):
-    rule = LongTermRule.model_validate({**RULE, "lags": [2, 1]})
+    rule = LongTermRule.model_validate({**RULE, "lags": [2, 1], "trend": "auto"})
     chosen = fit_long_term(tree, surveys, rule, checked=False)
+    (trend,) = [note for note in chosen.notes if note.startswith("trend: ")]
+    assert trend.startswith("trend: none; with a straight line") != (
+        "trend" in chosen.draws["term"].to_numpy()
+    )
     (said,) = [note for note in chosen.notes if note.startswith("lags: ")]
     odds = float(said.rsplit("(", 1)[1].rstrip(")"))
     assert 0 < odds <= 1
     assert said.startswith(f"lags: {chosen.draws.attrs['lags']}, which the data speak for most; beside it")
+
+
+def test_a_trend_and_steps_are_in_every_equation_and_the_checks_know_them(tree, surveys):
+    rule = LongTermRule.model_validate({**RULE, "trend": True, "steps": {"relaunch": "2024-09-04"}})
+    grown = fit_long_term(tree, surveys, rule)
+    assert list(grown.draws["term"].to_numpy()) == ["intercept", "trend", "relaunch"]
+    assert grown.draws["deterministic"].sel(deterministic_term="relaunch").sum() == 104 - 35
+    table = grown.checks()
+    forecasts = table[table["check"] == "forecast"]
+    assert set(forecasts["subject"]) == {*METRICS, "base"}
+    assert (forecasts["value"] > 0).all()
+    assert len(table[table["check"] == "stationarity"]) == 3
+
+
+def test_a_variable_that_grows_by_itself_fails_its_check_until_a_trend_is_in_the_model(found):
+    rng = np.random.default_rng(0)
+    draws = found.draws.copy(deep=True)
+    weeks = draws.sizes["observed_week"]
+    draws["observed"][:] = (
+        rng.standard_normal(draws["observed"].shape) + 0.1 * np.arange(weeks)[None, :, None]
+    )
+    tree = found.tree.copy()
+    tree["bvar"] = xr.DataTree(draws)
+    plain = LongTerm(tree)
+    rows = pd.DataFrame(
+        checking._stationary(plain), columns=["check", "subject", "value", "bound", "passed", "words"]
+    )
+    assert not rows["passed"].any()
+    assert rows["words"].str.contains("compare a fit with long_term.trend: true").all()
+    lined = draws.drop_dims("deterministic_term").assign(
+        deterministic=(("week", "deterministic_term"), np.arange(draws.sizes["week"])[:, None] / 52)
+    )
+    with_trend = tree.copy()
+    with_trend["bvar"] = xr.DataTree(lined.assign_coords(deterministic_term=["trend"]))
+    assert all(row[4] for row in checking._stationary(LongTerm(with_trend)))
+
+
+def test_what_nobody_could_compare_has_not_passed(found, tree, surveys, monkeypatch):
+    seen = surveys_of(waves(surveys), METRICS, weeks_of(tree))
+    base = measured_base(tree, 100).isel(week=slice(0, 25))
+    (row,) = checking._forecast(base, seen, spend_of(Posterior.of(tree), found.rule), None, {}, 0)
+    assert not row[4]
+    assert "no forecasts were compared: 25 weeks are too few" in row[5]
+
+
+def test_a_unit_of_base_is_worth_what_the_kpi_makes_of_it():
+    """By brute force: every week's base raised a little, of a KPI whose logarithm is modelled."""
+    spec = {**SPEC, "kpi": {"column": "orders", "scale": "log", "revenue_per_unit": "order_value"}}
+    read = Posterior.of(posterior(spec, weekly_table(weeks=60), draws=10))
+    predictor, price = read.predictor(), read.data["revenue_per_kpi"].to_numpy()
+
+    def outcome(level):
+        changed = replace(predictor, level=level)
+        which = slice(0, predictor.draws)
+        expected = changed.with_media(
+            changed.expected(changed.baseline_terms(which), which), changed.media_terms(which)
+        )
+        terms = changed.baseline_terms(
+            which, baseline_groups(list(read.data["term"].to_numpy()), read.spec)[BASELINE]
+        )
+        return (expected * price).sum((1, 2)), changed.expected(terms, which).sum((1, 2))
+
+    before, after = outcome(predictor.level), outcome(predictor.level + 1e-6)
+    brute = (after[0] - before[0]) / (after[1] - before[1])
+    found = worth_of_base(read, np.arange(20))
+    assert np.allclose(found, brute, rtol=1e-4)
+    assert np.ptp(found) > 0
+    assert not np.allclose(found, price.mean(), rtol=0.02)
+    levels = Posterior.of(posterior(parse_spec({**spec, "kpi": {**spec["kpi"], "scale": "level"}}), draws=10))
+    assert np.ptp(worth_of_base(levels, np.arange(20))) == 0
+
+
+def test_sides_of_zero_are_not_told_of_the_draws_that_have_a_figure_alone(found):
+    some = np.r_[np.ones(93), np.full(7, np.nan)]
+    assert np.isnan(tables._figures(some, False)["positive"])
+    assert tables._figures(np.r_[np.ones(96), np.full(4, np.nan)], False)["positive"] == 1.0
+
+
+def test_a_unit_root_has_what_stays_for_good_and_a_wave_of_the_first_week(tree):
+    """The first week is no row of a base whose change is modelled: a wave in it must not be missed afterwards."""
+    weeks = weeks_of(tree)
+    starts = weeks[[0, 40, 80]]
+    few = pd.concat(
+        pd.DataFrame(
+            {
+                "metric": name,
+                "start": starts,
+                "end": starts + pd.Timedelta(days=6),
+                "share": share,
+                "sample": 500,
+            }
+        )
+        for name, share in (("awareness", [0.3, 0.33, 0.31]), ("consideration", [0.2, 0.21, 0.25]))
+    )
+    rule = LongTermRule.model_validate({**RULE, "unit_root": True})
+    rooted = fit_long_term(tree, few, rule, checked=False)
+    assert rooted.brand()["surveyed"].notna().sum() == 4
+    table = rooted.roi()
+    forever = table[table["effect"] == "permanent"].set_index("channel")
+    assert "long_run" not in set(table["effect"])
+    ends = long_run_multipliers(rooted.draws)["permanent"].sel(response="base", channel="tv")
+    assert forever.loc["tv", "median"] == pytest.approx(float(ends.median()), rel=1e-6)
+    assert forever.loc["tv", "horizon_weeks"] is pd.NA
 
 
 def test_returns_add_up_and_are_those_of_the_draws(found):
@@ -254,4 +376,4 @@ def test_media_are_spend_of_all_geos_in_weeks_of_their_first_days_and_a_unit_is_
     assert np.allclose(spend["search"], table.groupby("week_start")["search_spend"].sum())
     rows = table[table["week_start"] >= made.data["week"].to_numpy()[0]]
     worth = (rows["orders"] * rows["order_value"]).sum() / rows["orders"].sum()
-    assert revenue_per_kpi(made) == pytest.approx(worth)
+    assert worth_of_base(made, np.arange(4)) == pytest.approx(worth)

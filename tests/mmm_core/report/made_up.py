@@ -158,11 +158,13 @@ def lift_tests(used=3, rest=2):
 
 def long_term(names):
     rows = [
-        (name, effect, "all", 104, value, 0.7 * value, 1.5 * value)
+        (name, effect, "all", 104, value, 0.95 * value, 0.7 * value, 1.5 * value)
         for name in names
         for effect, value in (("short", 1.1), ("total", 1.6))
     ]
-    return pd.DataFrame(rows, columns=["channel", "effect", "path", "horizon_weeks", "mean", "q05", "q95"])
+    return pd.DataFrame(
+        rows, columns=["channel", "effect", "path", "horizon_weeks", "mean", "median", "q05", "q95"]
+    )
 
 
 def scenarios(count=3, profit=False):

@@ -1,9 +1,9 @@
-"""How many lags, where variables are states behind measurements: the evidence of each order, the states integrated out.
+"""Which autoregression, where variables are states behind measurements: how many lags, with a trend or without.
 
-Given the weekly states s and the tightness theta, log p(s, theta | order) is known in closed form
-(`mmm_core.long_term.tightness`). States that were drawn under one order follow it, so that their evidence under it
-always looks best: it must not be compared as it stands. What is wanted is the evidence of the measurements,
-Z = int p(measurements | s) p(s, theta | order). Of two orders a and b, with
+Given the weekly states s and the tightness theta, log p(s, theta | alternative) is known in closed form
+(`mmm_core.long_term.tightness`). States that were drawn under one alternative follow it, so that their evidence under
+it always looks best: it must not be compared as it stands. What is wanted is the evidence of the measurements,
+Z = int p(measurements | s) p(s, theta | alternative). Of two alternatives a and b, with
 
     l = log p(s, theta | b) - log p(s, theta | a)
 
@@ -11,8 +11,8 @@ the ratio Z_b / Z_a solves a balance between states drawn under either (Bennett 
 
     sum over draws under a of 1 / (1 + (n_a / n_b) r e^-l) = sum over draws under b of 1 / (1 + (n_b / n_a) e^l / r),
 
-what measurements say of the states being the same in both. Neighbouring orders are compared, on the rows that all of
-them have.
+what measurements say of the states being the same in both. Each alternative is compared with the one before it, on the
+rows that all of them have.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import brentq
 from scipy.special import expit
 
@@ -32,46 +31,47 @@ from mmm_core.long_term.minnesota import Minnesota, centre
 from mmm_core.long_term.tracked import Draws, Task, changes, sampled
 from mmm_core.threads import one_blas_thread
 
-DRAWS, STEPS = 480, 6
-"""Of each order's chains, all together, and the sampler's steps between two of them."""
+DRAWS, STEPS, WARMUP = 320, 6, 160
+"""Of each alternative's chains, all together; the sampler's steps between two draws, and before the first."""
 
 
 @one_blas_thread
-def tracked_lag_order(
-    task: Task,
-    candidates: Sequence[int],
+def tracked_evidence(
+    alternatives: Sequence[tuple[Task, int]],
     media_lags: int = 0,
     prior: Minnesota | None = None,
     seed: int = 0,
     draws: int = DRAWS,
-) -> pd.Series:
-    """log p(measurements) of each lag order, beside that of the smallest: index lags, values log_evidence.
+) -> np.ndarray:
+    """log p(measurements) of each alternative beside the first, (alternative,).
 
     Args:
-        task: of `mmm_core.long_term.tracked.task_of`; what is known as draws counts as any of them.
-        candidates: orders, 1 or more. media_lags, prior, seed: as of `fit_tracked_bvar`.
+        alternatives: a task (`mmm_core.long_term.tracked.task_of`) and a number of lags each, of the same measurements
+            and units. What is known as draws counts as any of them. Neighbours should differ in one thing.
+        media_lags, prior, seed: as of `fit_tracked_bvar`.
     """
     prior = Minnesota() if prior is None else prior
-    orders = sorted(set(candidates))
-    first = task.given.first_row(max(orders), media_lags)
-    ready = {
-        order: prepare(task.given, order, media_lags, prior, first, units=task.units) for order in orders
-    }
-    drawn = {
-        order: sampled(task, each, draws, steps=STEPS, seed=seed + order) for order, each in ready.items()
-    }
-    found = {orders[0]: 0.0}
-    for few, many in pairwise(orders):
+    first = max(task.given.first_row(lags, media_lags) for task, lags in alternatives)
+    ready = [
+        prepare(task.given, lags, media_lags, prior, first, units=task.units) for task, lags in alternatives
+    ]
+    drawn = [
+        sampled(task, each, draws, steps=STEPS, warmup=WARMUP, seed=seed + place)
+        for place, ((task, _), each) in enumerate(zip(alternatives, ready, strict=True))
+    ]
+    found = [0.0]
+    for before, after in pairwise(range(len(alternatives))):
         ratios = [
-            log_evidence(task, ready[many], drawn[order]) - log_evidence(task, ready[few], drawn[order])
-            for order in (few, many)
+            log_evidence(alternatives[after][0], ready[after], drawn[place])
+            - log_evidence(alternatives[before][0], ready[before], drawn[place])
+            for place in (before, after)
         ]
-        found[many] = found[few] + bridged(*ratios)
-    return pd.Series(found, name="log_evidence").rename_axis("lags")
+        found.append(found[-1] + bridged(*ratios))
+    return np.array(found)
 
 
 def log_evidence(task: Task, ready: Prepared, drawn: Draws) -> np.ndarray:
-    """log p(s, theta) of states and tightness that were drawn under this or another order, (draw,)."""
+    """log p(s, theta) of states and tightness that were drawn under this or another alternative, (draw,)."""
     levels, tightness = (part.reshape(-1, *part.shape[2:]) for part in (drawn.levels, drawn.tightness))
     given, layout, problem = task.given, ready.layout, ready.problem
     scaled = replace(
