@@ -31,7 +31,7 @@ from mmm_core.long_term.minnesota import Minnesota, centre
 from mmm_core.long_term.tracked import Draws, Task, changes, sampled
 from mmm_core.threads import one_blas_thread
 
-DRAWS, STEPS, WARMUP = 320, 6, 160
+DRAWS, STEPS, WARMUP = 192, 5, 120
 """Of each alternative's chains, all together; the sampler's steps between two draws, and before the first."""
 
 
