@@ -233,7 +233,10 @@ def show_review(console: Console, review: pd.DataFrame, made: Mapping[str, Mappi
     failed = review[~review["passed"]]
     blocked = bool((failed["severity"] == "ERROR").any())
     verdict = Text("failed: not promoted, not published", "red") if blocked else _passed(made)
-    passed = (f" ({len(review) - len(failed)} of {len(review)} checks passed)", "dim")
+    unasked = int((review["passed"] & review["figure"].isna()).sum())
+    asked = len(review) - unasked
+    rest = f"; {unasked} had nothing to look at" if unasked else ""
+    passed = (f" ({asked - len(failed)} of {asked} checks passed{rest})", "dim")
     console.print(Text.assemble("Review ", verdict, passed))
     for row in failed.itertuples():
         colour = "red" if row.severity == "ERROR" else "yellow"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -246,14 +247,14 @@ def _marginal(value: float, form: str) -> str:
 
 
 def verdicts(found: Iterable[CheckResult]) -> RenderableType:
-    """A review, a line a check, the failed ones said at the end."""
+    """A review, a line a check, the failed ones said at the end; "none" where a check had nothing to look at."""
     found = tuple(found)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("", "check", "finding"):
         table.add_column(column, no_wrap=column != "finding")
     for result in found:
         if result.passed:
-            mark = "[green]pass[/]"
+            mark = "[dim]none[/]" if math.isnan(result.figure) else "[green]pass[/]"
         else:
             mark = "[bold red]fail[/]" if result.severity == "ERROR" else "[yellow]warn[/]"
         table.add_row(mark, result.name, escape(result.message))

@@ -12,7 +12,7 @@ from mmm_core.report.findings import Findings, records
 from mmm_core.report.page import Block, Items, Paragraph, Section, Table
 from mmm_core.report.words import NONE, counted, day, enumeration, plain, plural, share
 
-PASSED, WARNED, FAILED = "passed", "warning", "FAILED"
+PASSED, WARNED, FAILED, UNASKED = "passed", "warning", "FAILED", "nothing to look at"
 
 
 def caveats_section(found: Findings, findings: bool = True) -> Section:
@@ -92,7 +92,7 @@ def health_section(found: Findings, lines: bool = True) -> Section:
         (_mark(row), str(row["check_name"]).replace("_", " "), str(row["message"]))
         for row in records(found.review)
     ]
-    words = {PASSED: "passed", WARNED: "warned of", FAILED: "failed"}
+    words = {PASSED: "passed", WARNED: "warned of", FAILED: "failed", UNASKED: "had nothing to look at"}
     counts = Counter(mark for mark, _, _ in told)
     heading = (
         f"Model health: {', '.join(f'{counts[mark]} {word}' for mark, word in words.items() if counts[mark])}"
@@ -107,12 +107,17 @@ def health_section(found: Findings, lines: bool = True) -> Section:
         blocks.append(Items(fine, brief=True))
     elif fine:
         blocks.append(Paragraph(f"{', '.join(name for name, _ in fine)}.", "Passed:"))
+    unasked = [f"{name} ({message})" for mark, name, message in told if mark == UNASKED]
+    if unasked:
+        blocks.append(Paragraph(f"{'; '.join(unasked)}.", "Nothing to look at:"))
     return Section("health", heading, tuple(blocks))
 
 
 def _mark(row: dict[str, Any]) -> str:
-    if row["passed"]:
-        return PASSED
+    if row[
+        "passed"
+    ]:  # without a figure a check that does not apply, is turned off or lacks what it compares with
+        return UNASKED if pd.isna(row["figure"]) else PASSED
     return FAILED if row["severity"] == "ERROR" else WARNED
 
 

@@ -8,6 +8,7 @@ import sys
 
 import dagster as dg
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -96,7 +97,13 @@ def results(tmp_path, monkeypatch):
         }
     )
     review = pd.DataFrame(
-        {"check_name": ["rhat"], "severity": ["WARN"], "passed": [False], "message": ["R-hat of [tv] is 1.2"]}
+        {
+            "check_name": ["rhat", "holdout", "ess"],
+            "severity": ["WARN", "WARN", "ERROR"],
+            "passed": [False, True, True],
+            "figure": [1.2, np.nan, 900.0],
+            "message": ["R-hat of [tv] is 1.2", "turned off", "at least 900"],
+        }
     )
     moved = pd.DataFrame(
         {
@@ -186,6 +193,7 @@ def test_a_run_that_went_all_the_way_shows_all(results):
         "budget_scenarios",
     )  # fmt: skip
     text = shown(LIVE)
+    assert "(1 of 2 checks passed; 1 had nothing to look at)" in " ".join(text.split())
     (line,) = (line.split() for line in text.splitlines() if ") -> " in " ".join(line.split()))
     assert " ".join(line).startswith("search [brand] 2.00 (2.00 to 2.00) -> 2.00 (2.00 to 2.00) by test")
     for words in (

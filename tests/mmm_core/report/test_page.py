@@ -19,6 +19,7 @@ from mmm_core.report.moves_section import moves_section
 from mmm_core.report.page import Items
 from mmm_core.report.scenarios import scenarios_section
 from mmm_core.report.texts import texts
+from mmm_core.report.trust import health_section
 from tests.mmm_core.report import made_up
 from tests.mmm_core.report.browser import chromium, needs_chromium, printed_sheets
 
@@ -418,3 +419,14 @@ def test_a_page_with_geos_or_patterns_is_estimated_to_fit_on_two_sheets(count, k
 @pytest.mark.parametrize("count", [1, 6, 12])
 def test_a_page_with_weeks_is_estimated_to_fit_on_two_sheets(count):
     assert max(sheets(page(by_week(full(count))))) <= SHEET + 12
+
+
+def test_a_check_that_had_nothing_to_look_at_has_not_passed():
+    review = made_up.review(warned=("rhat",))
+    review.loc[review.index[-1], ["figure", "message"]] = [np.nan, "turned off"]
+    section = health_section(made_up.findings(3, review=review), lines=False)
+    count = len(review)
+    assert section.heading == f"Model health: {count - 2} passed, 1 warned of, 1 had nothing to look at"
+    said = [block for block in section.blocks if getattr(block, "lead", "") == "Nothing to look at:"]
+    name = review["check_name"].iloc[-1].replace("_", " ")
+    assert [block.text for block in said] == [f"{name} (turned off)."]
