@@ -176,8 +176,9 @@ def exported(query, source: str, *columns: str) -> pd.DataFrame:
 
 def test_everything_lands_and_agrees_with_the_files(built):
     assert "spend_reconciles_with_the_files" in built.checks
-    # some of the real exports end without a line end, the templates beside them do not
-    told = {"spend_is_mapped", "unmapped_spend_is_small", "every_file_has_its_end"}
+    # some of the real exports end without a line end, the templates beside them do not; several campaigns of a channel
+    # have a reach each, which nobody can add up
+    told = {"spend_is_mapped", "unmapped_spend_is_small", "every_file_has_its_end", "reach_by_week_is_known"}
     assert set(built.failed) == told, built.failed
     assert "spend_is_mapped" not in "".join(built.errors)
 
