@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 EFFECTS = ("short", "total")
 SHORT = "short_is_that_of_roi"
-MOST_APART = 0.25
-"""Sd by which the mean of some draws may differ from that of all: another posterior's differs by more."""
+MOST_APART = 5.0
+"""Standard errors by which the mean of some draws may differ from that of all."""
 SHOWN = ["channel", "effect", "horizon_weeks", "mean", "median", "sd", "q05", "q95", "positive"]
 
 
@@ -63,22 +63,22 @@ def total_roi(
             bvar_posterior,
             long_terms.current(vintage),
             both,
-            [short_of_the_model(both, roi)],
+            [short_of_the_model(both, roi, bvar_posterior.draws.sizes["draw"])],
             {"total_roi": drawn(table, vintage.model, bvar_posterior.attrs["returns"])},
             both[SHOWN],
         )
 
 
-def short_of_the_model(both: "pd.DataFrame", roi: "pd.DataFrame") -> dg.AssetCheckResult:
+def short_of_the_model(both: "pd.DataFrame", roi: "pd.DataFrame", draws: int) -> dg.AssetCheckResult:
     """Whether short-term returns are those that `roi` has of all draws of the posterior, but for the draws left out.
 
     Args:
-        both: rows of `LongTerm.roi()`. roi: the table of that asset.
+        both: rows of `LongTerm.roi()`. roi: the table of that asset. draws: how many the long term has.
     """
     theirs = roi[roi["metric"] == "roi"].set_index("channel")
     ours = both[both["effect"] == "short"].set_index("channel")["mean"]
     apart = (ours - theirs["mean"].reindex(ours.index)) / theirs["sd"].reindex(ours.index)
-    wrong = apart.index[~(apart.abs() <= MOST_APART)]
+    wrong = apart.index[~(apart.abs() <= MOST_APART / draws**0.5)]
     words = ", ".join(f"{name} is {apart[name]:.2g} sd off" for name in wrong)
     return check(
         SHORT, not len(wrong), words or f"{len(apart)} channels, at most {apart.abs().max():.2f} sd off"

@@ -3,9 +3,9 @@
 The long-term model is linear in spend: a unit of a channel brings the same whenever and on top of whatever it is
 spent. Its return within `long_term: horizon` weeks is therefore added to each draw of the short-term response, priced
 as base sales were in the weeks that the curves repeat. With a discount the effect counts less for the weeks after its
-spend, and that for the weeks of the plan before it, as if spent evenly over them. Draws of
-the two belong together: the long term was fitted to draws of the very posterior that the curves are of, and where the
-curves are of other draws of it, the nearest in its chains stands in.
+spend, and that for the weeks of the plan before it, as if spent evenly over them. Draws of the two belong together: the
+long term was fitted to draws of the very posterior that the curves are of, and where the curves are of other draws of
+it, the nearest in its chains stands in.
 """
 
 from __future__ import annotations

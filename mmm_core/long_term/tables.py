@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
 
 ALL = "all"
-PERMANENT = "permanent"
+LONG_RUN, PERMANENT = "long_run", "permanent"
 POINTS = "points"
 LAST_YEAR = 52
 FEWEST_FINITE = 0.95
@@ -71,20 +71,14 @@ def roi(found: LongTerm) -> pd.DataFrame:
             of_channel = draws.sel(channel=channel).to_numpy()
             row = {"channel": str(channel), "effect": effect, "path": path}
             rows.append({**row, **known, **_figures(of_channel, True)})
-    for effect, forever in _forever(found).items():
+    effect = PERMANENT if rule.unit_root else LONG_RUN
+    if found.stable_share >= FEWEST_STABLE:
+        sums = long_run_multipliers(found.draws).sel(response=BASE, drop=True)
+        forever = sums[effect].transpose("draw", "channel") * worth
         for channel in forever["channel"].to_numpy():
             row = {"channel": str(channel), "effect": effect, "path": ALL}
             rows.append({**row, **unbounded, **_figures(forever.sel(channel=channel).to_numpy(), False)})
     return pd.DataFrame(rows).astype({"horizon_weeks": "Int64"}).assign(returns=str(found.attrs["returns"]))
-
-
-def _forever(found: LongTerm) -> dict[str, xr.DataArray]:
-    """What has no horizon, (draw, channel), by effect; nothing where most draws explode."""
-    if found.stable_share < FEWEST_STABLE:
-        return {}
-    sums = long_run_multipliers(found.draws).sel(response=BASE, drop=True)
-    effect, name = (PERMANENT, PERMANENT) if found.rule.unit_root else ("long_run", "long_run")
-    return {effect: sums[name].transpose("draw", "channel") * found.worth_of_base}
 
 
 def responses(found: LongTerm) -> pd.DataFrame:

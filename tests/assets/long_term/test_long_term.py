@@ -196,11 +196,12 @@ def test_returns_of_another_posterior_fail_their_check(fitted, model):
     assert checks(fitted["total_roi"])["short_is_that_of_roi"].passed
     both = model.results.stored("total_roi", VINTAGE)
     theirs = model.results.stored("roi", VINTAGE)
-    other = theirs.assign(mean=theirs["mean"] + 0.5 * theirs["sd"])
-    found = short_of_the_model(both, other)
+    other = theirs.assign(mean=theirs["mean"] + 0.7 * theirs["sd"])
+    found = short_of_the_model(both, other, 100)
     assert not found.passed
     assert "tv is -0." in found.description
-    assert not short_of_the_model(both, theirs[theirs["channel"] != "tv"]).passed
+    assert not short_of_the_model(both, theirs[theirs["channel"] != "tv"], 100).passed
+    assert not short_of_the_model(both, theirs.assign(mean=theirs["mean"] + 0.3 * theirs["sd"]), 1000).passed
 
 
 @pytest.mark.parametrize(
