@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from mmm_core.budget.objective import Objective, worst_share
 
-derandomized = settings(derandomize=True, deadline=None, max_examples=60, database=None)
+derandomized = settings(derandomize=True, max_examples=60, database=None)
 draws_of = hnp.arrays(float, st.integers(2, 40), elements=st.floats(-1e3, 1e3, width=32))
 OBJECTIVES = [
     Objective(),

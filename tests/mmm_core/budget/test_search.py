@@ -25,7 +25,7 @@ UNITS = 160
 """Steps of the brute-force grid that the total has."""
 
 derandomized = settings(
-    derandomize=True, deadline=None, max_examples=50, database=None, suppress_health_check=list(HealthCheck)
+    derandomize=True, max_examples=50, database=None, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -19,7 +19,7 @@ from mmm_core.budget.target import highest_return
 
 NAMES = ("tv", "search", "radio")
 derandomized = settings(
-    derandomize=True, deadline=None, max_examples=8, database=None, suppress_health_check=list(HealthCheck)
+    derandomize=True, max_examples=8, database=None, suppress_health_check=list(HealthCheck)
 )
 
 

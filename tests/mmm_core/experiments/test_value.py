@@ -80,7 +80,7 @@ def test_a_test_of_what_nothing_depends_on_is_worth_nothing_though_there_are_man
     assert value.mean() < error.mean()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(0, 2**31),
     st.floats(0.05, 5.0),

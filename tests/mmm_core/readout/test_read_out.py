@@ -86,7 +86,7 @@ def test_the_p_value_and_the_interval_say_the_same():
 
 
 @given(scale=st.floats(0.01, 1000), seed=st.integers(0, 100))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_another_unit_changes_nothing_but_the_unit(scale, seed):
     values = treat(outcomes(seed=seed, geos=8), [0, 1], 25.0)
     one, other = reading(values)[0], reading(values * scale)[0]
@@ -99,7 +99,7 @@ def test_another_unit_changes_nothing_but_the_unit(scale, seed):
 
 
 @given(order=st.permutations(range(8)), ridge=st.booleans())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_the_order_and_the_names_of_geos_do_not_matter(order, ridge):
     values = treat(outcomes(geos=8), [0, 1], 25.0)
     augment = "ridge" if ridge else "none"

@@ -34,7 +34,7 @@ def test_weights_are_those_of_a_search_over_the_simplex(seed):
 
 
 @given(seed=st.integers(0, 10_000), donors=st.integers(2, 12), periods=st.integers(3, 30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_step_towards_a_corner_comes_closer(seed, donors, periods):
     """The condition of Karush, Kuhn and Tucker, which alone decides in a convex problem."""
     rng = np.random.default_rng(seed)
