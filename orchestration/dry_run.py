@@ -17,6 +17,7 @@ from assets.raw.origins.assets import FETCHED
 from assets.raw.would_load import TableNews, would_load
 from assets.resources.warehouse import Warehouse
 from mmm_core.errors import InputError, listed
+from mmm_core.plural import plural
 from orchestration import environments as env
 from orchestration import resources
 from orchestration.jobs import JOB_OF_ASSET, JOB_OF_GROUP
@@ -50,33 +51,38 @@ def _loads(listing: Listing, tables: Sequence[TableNews]) -> Iterator[str]:
         yield f"fetched first, and not asked now: {listed(FETCHED, SHOWN)}; what is new there comes on top of this."
     news = [table for table in tables if table.files or table.gone or table.refused]
     rows = sum(table.rows for table in news if table.changes)
-    yield f"would be loaded: {rows:,} rows into {sum(table.changes for table in news)} tables" + (
-        ":" if news else "."
-    )
+    into = sum(table.changes for table in news)
+    yield f"would be loaded: {plural(rows, 'row')} into {plural(into, 'table')}" + (":" if news else ".")
     for table in news:
         yield from _table(table)
     same = sum(table.unchanged for table in tables)
-    yield f"  {same:,} files are as they were loaded, and are not opened."
+    as_before = plural(same, "file is as it was loaded, and is", "files are as they were loaded, and are")
+    yield f"  {as_before} not opened."
     for name, why in list(listing.not_read.items())[:SHOWN]:
         yield f"  not read: {name}: {why}"
     if len(listing.not_read) > SHOWN:
-        yield f"  not read: and {len(listing.not_read) - SHOWN} more files"
+        yield f"  not read: and {plural(len(listing.not_read) - SHOWN, 'more file')}"
 
 
 def _table(table: TableNews) -> Iterator[str]:
     name = table.contract.name
     if table.stays:
-        yield f"  {name}: stays as it is, as a file would be refused; {len(table.files)} good files would wait"
+        waiting = plural(len(table.files), "good file")
+        yield f"  {name}: stays as it is, as a file would be refused; {waiting} would wait"
     else:
-        yield f"  {name}: {table.rows:,} rows"
+        yield f"  {name}: {plural(table.rows, 'row')}"
     for file in table.files[:SHOWN]:
-        was = "new" if file.had is None else f"changed, {file.had:,} rows are loaded of it now"
+        was = (
+            "new"
+            if file.had is None
+            else f"changed, {plural(file.had, 'row is', 'rows are')} loaded of it now"
+        )
         aside = f", {file.aside:,} set aside in quarantine" if file.aside else ""
-        yield f"    {file.name}: {file.rows:,} rows, {was}{aside}"
+        yield f"    {file.name}: {plural(file.rows, 'row')}, {was}{aside}"
     if len(table.files) > SHOWN:
-        yield f"    and {len(table.files) - SHOWN} more files"
+        yield f"    and {plural(len(table.files) - SHOWN, 'more file')}"
     for gone, rows in table.gone.items():
-        yield f"    {gone}: is gone, its {rows:,} rows would be taken away"
+        yield f"    {gone}: is gone, its {plural(rows, 'row')} would be taken away"
     for refusal in table.refused:
         yield from (
             f"    {line}" for line in str(refusal).replace("was refused", "would be refused").splitlines()
@@ -102,7 +108,7 @@ def _model(
     if not as_of:
         later = ", or a later week that the new rows bring" if changed else ""
         yield f"refresh_model: as of {vintages[-1].as_of_week}, the last week of the marts as they are{later}."
-    yield f"  {len(names)} assets each: {', '.join(names)}"
+    yield f"  {plural(len(names), 'asset')} each: {', '.join(names)}"
     for vintage in vintages:
         yield f"  {vintage.key}: {_fit(vintage, changed)}"
 

@@ -13,6 +13,7 @@ from assets.models import Vintage, load_model
 from assets.resources.stores import ResultStore
 from mmm_core.agreement.moves import channel_moves
 from mmm_core.budget.change import change_in_words
+from mmm_core.plural import plural
 from orchestration import environments as env
 
 SHOWN = {
@@ -127,7 +128,8 @@ def long_term_table(long: pd.DataFrame, total: pd.DataFrame) -> Table:
     weeks, discount = int(long["horizon_weeks"].iloc[0]), float(long["discount"].iloc[0])
     discounted = f", discounted by {discount:.0%} a year" if discount else ""
     table = Table(
-        title=f"ROI by way of the brand, within {weeks} weeks of the spend{discounted}, medians with 90 % intervals",
+        title=f"ROI by way of the brand, within {plural(weeks, 'week')} of the spend{discounted}, medians with 90 % "
+        "intervals",
         title_justify="left",
         box=SIMPLE_HEAD,
     )
@@ -169,7 +171,7 @@ def counts_long_term(table: pd.DataFrame) -> bool:
 def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
     counted = "; short and long term are counted" if counts_long_term(budget) else ""
     table = Table(
-        title=f"Recommended budget, next {weeks} weeks{counted}",
+        title=f"Recommended budget, next {plural(weeks, 'week')}{counted}",
         title_justify="left",
         show_footer=True,
         box=SIMPLE_HEAD,
@@ -219,7 +221,7 @@ def show_readiness(console: Console, gates: pd.DataFrame) -> None:
     """Whether the budget may be acted on, and every gate that says no or was let pass."""
     closed, overridden = gates[~gates["passed"] & ~gates["overridden"]], gates[gates["overridden"]]
     verdict = Text("not ready", "red") if len(closed) else Text("ready", "green")
-    passed = (f" ({int(gates['passed'].sum())} of {len(gates)} gates passed)", "dim")
+    passed = (f" ({int(gates['passed'].sum())} of {plural(len(gates), 'gate')} passed)", "dim")
     console.print(Text.assemble("Budget ", verdict, passed))
     for row in closed.itertuples():
         console.print(Text.assemble((f"  {row.gate}", "red"), f": {row.message}"))
@@ -236,7 +238,7 @@ def show_review(console: Console, review: pd.DataFrame, made: Mapping[str, Mappi
     unasked = int((review["passed"] & review["figure"].isna()).sum())
     asked = len(review) - unasked
     rest = f"; {unasked} had nothing to look at" if unasked else ""
-    passed = (f" ({asked - len(failed)} of {asked} checks passed{rest})", "dim")
+    passed = (f" ({asked - len(failed)} of {plural(asked, 'check')} passed{rest})", "dim")
     console.print(Text.assemble("Review ", verdict, passed))
     for row in failed.itertuples():
         colour = "red" if row.severity == "ERROR" else "yellow"

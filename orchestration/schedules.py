@@ -8,6 +8,7 @@ import dagster as dg
 from assets.models import MODELS, Vintage, load_model
 from assets.raw.origins import notes
 from assets.raw.origins.assets import FETCHED, origin_key
+from mmm_core.plural import plural
 from orchestration.environments import SCHEDULES_RUNNING, environment, paths
 from orchestration.jobs import ingest, refresh_model
 from orchestration.policies import EARLY_MORNING, MONDAY_MORNING, TIMEZONE
@@ -42,7 +43,7 @@ def weekly_refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequ
         due += 1
         yield dg.RunRequest(run_key=f"{model} {week}", partition_key=Vintage(model, str(week)).key, tags=tags)
     if not due:
-        yield dg.SkipReason(f"none of {len(models)} models says `schedule: weekly`")
+        yield dg.SkipReason(f"of {plural(len(models), 'model')} none says `schedule: weekly`")
 
 
 def last_complete_week(day: date) -> date:
@@ -64,7 +65,7 @@ def morning_fetch(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.S
     day = context.scheduled_execution_time.date()
     due = [name for name in FETCHED if not _fetched_on(name, day)]
     if not due:
-        return dg.SkipReason(f"all of {len(FETCHED)} tables were fetched on {day}")
+        return dg.SkipReason(f"all of {plural(len(FETCHED), 'table')} were fetched on {day}")
     return dg.RunRequest(
         run_key=f"{context.scheduled_execution_time:%Y-%m-%dT%H:%M}",
         asset_selection=[origin_key(name) for name in due],

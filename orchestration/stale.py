@@ -7,6 +7,7 @@ import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateRecord
 
 from mmm_core.json_text import dumps
+from mmm_core.plural import plural
 from orchestration.alerts import Alert, send
 from orchestration.environments import SCHEDULES_RUNNING, environment
 from orchestration.owners import DEFAULT_OWNER, address
@@ -44,7 +45,7 @@ def alert_of_stale_assets(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         send(alert)
     context.update_cursor(dumps(since))
     return dg.SkipReason(
-        f"{len(stale)} of {len(owners)} assets are not fresh, {len(news)} of them since the last look"
+        f"{len(stale)} of {plural(len(owners), 'asset')} not fresh, {len(news)} of them since the last look"
     )
 
 
@@ -70,5 +71,9 @@ def alerts_of(
             "Look whether the daemon and its schedules run, and for failed runs; then materialize what is stale."
         ]
         yield Alert(
-            owner, address(owner), f"{len(keys)} assets are not fresh", "\n".join(lines), runs[keys[-1]]
+            owner,
+            address(owner),
+            f"{plural(len(keys), 'asset is', 'assets are')} not fresh",
+            "\n".join(lines),
+            runs[keys[-1]],
         )

@@ -48,6 +48,7 @@ def budget_scenarios(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     from mmm_core.plots import scenarios as plots
+    from mmm_core.plural import plural
     from mmm_core.posterior.handle import Posterior
     from mmm_core.scenarios.report import evaluate_scenarios
     from mmm_core.scenarios.rows import ROWS, rows_of
@@ -85,7 +86,7 @@ def budget_scenarios(
                     "every_plan_is_evaluated",
                     not found.left_out,
                     "; ".join(f"{name}: {why}" for name, why in found.left_out.items())
-                    or f"{len(found.names)} plans",
+                    or plural(len(found.names), "plan"),
                     severity=dg.AssetCheckSeverity.WARN,
                 ),
                 check("recommended_brings_what_was_claimed", *_claim(found, budget_allocation, spec)),

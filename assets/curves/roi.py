@@ -36,6 +36,7 @@ def roi(
 
     from mmm_core.effects.roi import roi_table
     from mmm_core.plots import plots
+    from mmm_core.plural import plural
 
     with stage(context, tracking, posteriors) as run:
         table = roi_table(mmm_posterior)
@@ -58,7 +59,7 @@ def roi(
                 check(
                     "is_finite_and_ordered",
                     sound.all(),
-                    f"{int((~sound).sum())} of {len(table)} rows are not",
+                    f"{int((~sound).sum())} of {plural(len(table), 'row')} are not",
                 )
             ],
             {"roi": plots.roi(mmm_posterior)},

@@ -11,6 +11,7 @@ from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     from mmm_core.experiments.plan import ExperimentPlan
@@ -95,7 +96,9 @@ def _possible(found: "ExperimentPlan") -> dg.AssetCheckResult:
 
 
 def _testable(found: "ExperimentPlan") -> dg.AssetCheckResult:
-    words = "\n".join(found.passed_over) or f"{len(found.table)} experiments of {len(found.best)} channels"
+    words = "\n".join(found.passed_over) or (
+        f"{plural(len(found.table), 'experiment')} of {plural(len(found.best), 'channel')}"
+    )
     return check(
         "every_channel_can_be_tested", not found.passed_over, words, severity=dg.AssetCheckSeverity.WARN
     )

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mmm_core.plural import plural
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -43,7 +45,7 @@ class Loss:
             return f"{self.table} itself"
         first, last = self.weeks[0], self.weeks[-1]
         span = first if first == last else f"{first} to {last}"
-        return f"{self.table}: {len(self.weeks)} of {self.before} weeks of {self.group} ({span})"
+        return f"{self.table}: {len(self.weeks)} of {plural(self.before, 'week')} of {self.group} ({span})"
 
 
 def holdings(connection: "duckdb.DuckDBPyConnection", tables: Collection[str]) -> Holdings:
@@ -99,4 +101,5 @@ def counted(held: Holdings) -> str:
         for weeks in groups.values()
         for week in weeks
     }
-    return f"{len(models)} models in {len(vintages)} vintages, and marts of {len(weeks)} weeks"
+    of_marts = plural(len(weeks), "week")
+    return f"{plural(len(models), 'model')} in {plural(len(vintages), 'vintage')}, and marts of {of_marts}"

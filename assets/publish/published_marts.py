@@ -22,6 +22,7 @@ from assets.resources.retries import tried_again_when_locked
 from assets.resources.stores import ResultStore
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check
+from mmm_core.plural import plural
 
 WHOLE, KEEPS = "holds_every_row", "keeps_models_and_weeks"
 
@@ -102,7 +103,7 @@ def _materialized(publication: Publication, folder: Path) -> dg.MaterializeResul
             check(
                 WHOLE,
                 bool(found) and found == publication.rows and not faults,
-                f"not as they were written: {', '.join(faults)}" if faults else f"{len(found)} tables",
+                f"not as they were written: {', '.join(faults)}" if faults else plural(len(found), "table"),
                 tables=len(found),
             ),
             check(KEEPS, True, held + (f"; let go: {let_go}" if let_go else "")),

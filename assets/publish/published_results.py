@@ -16,6 +16,7 @@ from assets.resources.stores import PosteriorStore, ResultStore, VintageStore
 from assets.resources.tracking import Tracking, registered_name
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check, model_asset, stage
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,13 +118,17 @@ def published_results(
                 check(
                     "is_of_one_posterior",
                     not any(others.values()),
-                    ", ".join(f"{rows} rows of {name} are not" for name, rows in others.items() if rows)
+                    ", ".join(
+                        f"{plural(rows, f'row of {name} is', f'rows of {name} are')} not"
+                        for name, rows in others.items()
+                        if rows
+                    )
                     or f"posterior {run.posterior_version}",
                 ),
                 check(
                     "is_in_the_warehouse",
                     held == written,
-                    f"{sum(held.values())} of {sum(written.values())} rows",
+                    f"{sum(held.values()):,} of {plural(sum(written.values()), 'row')}",
                 ),
             ],
         )

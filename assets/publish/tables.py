@@ -41,7 +41,7 @@ def copy_tables(source: "duckdb.DuckDBPyConnection", tables: list[str], folder: 
     found = published_rows(folder / DATABASE)
     if found != rows:
         raise RuntimeError(
-            f"{folder / DATABASE}: holds {found} where {rows} rows were written: is the disk full?"
+            f"{folder / DATABASE}: holds rows {found} where {rows} were written: is the disk full?"
         )
     return rows
 

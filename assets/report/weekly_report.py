@@ -102,12 +102,15 @@ def weekly_report(
 
 
 def _checks(html: str, found: "Findings") -> list[dg.AssetCheckResult]:
+    from mmm_core.plural import plural
     from mmm_core.report.checks import figures_off, references, sheets_over
 
     off, fetched, over = figures_off(html, found), references(html), sheets_over(found)
     return [
         check(
-            FIGURES, not off, "; ".join(off[:5]) or f"{len(found.recommendation.channels)} channels compared"
+            FIGURES,
+            not off,
+            "; ".join(off[:5]) or f"{plural(len(found.recommendation.channels), 'channel')} compared",
         ),
         check(ALONE, not fetched, ", ".join(fetched[:5]) or f"{len(html) // 1024} kB that refer to nothing"),
         check(

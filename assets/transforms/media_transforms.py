@@ -31,6 +31,7 @@ def media_transforms(
 
     from mmm_core.effects.media_transforms import media_transforms
     from mmm_core.plots import plots
+    from mmm_core.plural import plural
     from mmm_core.posterior.handle import Posterior
 
     with stage(context, tracking, posteriors) as run:
@@ -45,7 +46,13 @@ def media_transforms(
             figures["multiplier"] = plots.multiplier(mmm_posterior)
         return run.result(
             run.labelled(table),
-            [check("is_finite_and_not_negative", wrong == 0, f"{wrong} of {len(table)} rows are not")],
+            [
+                check(
+                    "is_finite_and_not_negative",
+                    wrong == 0,
+                    f"{wrong} of {plural(len(table), 'row')} are not",
+                )
+            ],
             figures,
             shown=summary,
         )

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mmm_core.agreement.tables import ALL_TESTS
+from mmm_core.plural import plural
 
 NOTICED = 0.5
 """Posterior standard deviations from which on a test is said to have moved a channel that it did not test."""
@@ -97,7 +98,7 @@ def summary(tests: pd.DataFrame) -> str:
     if tests.empty:
         return "no lift test calibrates this model"
     count, inside = len(tests), int(tests["inside_90"].sum())
-    words = f"{inside} of {count} lift test{'s' * (count > 1)} within the 90 % predictive interval of the "
+    words = f"{inside} of {plural(count, 'lift test')} within the 90 % predictive interval of the "
     words += "calibrated model"
     refits = int((tests["unseen_method"] == "refit").sum())
     return words + (f"; {refits} left out by a refit" if refits else "")

@@ -6,6 +6,7 @@ import numpy as np
 
 from mmm_core.effects.curves import SpendResponse, was_off
 from mmm_core.errors import InputError, nearest
+from mmm_core.plural import plural
 from mmm_core.spec.budget_spec import DEFAULT, Budget
 
 LONGEST = 104
@@ -41,8 +42,8 @@ def _note(budget: Budget, response: SpendResponse, i: int, missing: float = 0.0)
     if form == "relative":
         of_default = "" if channel in budget.bounds else f" (`{DEFAULT}`)"
         return (
-            f"{channel} had no spend in the last {weeks} weeks: its bounds [{low:g}, {high:g}]{of_default} are "
-            f"relative to that and allow 0; {_remedy(response, i, missing)}"
+            f"{channel} had no spend in the last {plural(weeks, 'week')}: its bounds [{low:g}, {high:g}]{of_default} "
+            f"are relative to that and allow 0; {_remedy(response, i, missing)}"
         )
     return was_off(channel, weeks, response.last_week[i])
 
@@ -54,7 +55,7 @@ def _remedy(response: SpendResponse, i: int, missing: float) -> str:
     money = f"bound it in money, `bounds: {{{channel}: {{spend: [0, {example:.0f}]}}}}`"
     if missing or since > LONGEST or since > response.weeks_of_data:
         return money
-    return f"{money}, or plan {since} weeks or more (`budget: weeks`), which hold some of its spend"
+    return f"{money}, or plan {plural(since, 'week')} or more (`budget: weeks`), which hold some of its spend"
 
 
 def _round(spend: float) -> float:
@@ -70,13 +71,13 @@ def refuse_infeasible(
     spent = float(response.current.sum())
     if budget.total is None and spent <= 0:
         raise InputError(
-            f"model {model}: no paid channel has spend in the last {response.weeks} weeks: there is nothing to scale; "
-            "plan a longer period (`budget: weeks`), or state the total (`budget: total`) and bounds in money "
-            "(`bounds: {channel: {spend: [0, 1000]}}`)"
+            f"model {model}: no paid channel has spend in the last {plural(response.weeks, 'week')}: there is nothing "
+            "to scale; plan a longer period (`budget: weeks`), or state the total (`budget: total`) and bounds in "
+            "money (`bounds: {channel: {spend: [0, 1000]}}`)"
         )
     total = spent if budget.total is None else budget.total
     what = f"the total of {total:,.0f}" + (
-        f" (what the last {response.weeks} weeks cost; `budget: total` states another)"
+        f" (what the last {plural(response.weeks, 'week costs', 'weeks cost')}; `budget: total` states another)"
         if budget.total is None
         else ""
     )

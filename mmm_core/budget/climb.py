@@ -22,6 +22,7 @@ from mmm_core.budget.constraints import Constraints
 from mmm_core.budget.problem import Problem
 from mmm_core.budget.projection import feasible, project, scales
 from mmm_core.budget.response import Curves
+from mmm_core.plural import plural
 
 SMALL = 60
 """Cells up to which a quadratic programme of all of them is solved in each step."""
@@ -127,7 +128,7 @@ def _bounded(evaluate: Evaluate, start: np.ndarray, constraints: Constraints) ->
         bounds=[(0.0, most) for most in room],
         options={"maxiter": MOST_STEPS, "ftol": 1e-13, "gtol": 1e-9},
     )  # fmt: skip
-    words = "" if found.success else f"L-BFGS-B stopped after {found.nit} steps: {found.message}"
+    words = "" if found.success else f"L-BFGS-B stopped after {plural(found.nit, 'step')}: {found.message}"
     return np.clip(lower + found.x * scale, lower, constraints.upper), words
 
 
@@ -160,7 +161,7 @@ def _quadratic(
         constraints=_rows(constraints, moves, lower, scale, fixed),
         options={"maxiter": MOST_STEPS, "ftol": least},
     )
-    words = "" if found.success else f"SLSQP stopped after {found.nit} steps: {found.message}"
+    words = "" if found.success else f"SLSQP stopped after {plural(found.nit, 'step')}: {found.message}"
     if not np.isfinite(found.x).all():
         return start, "SLSQP left the numbers"
     return np.clip(whole(np.asarray(found.x)), constraints.lower, constraints.upper), words

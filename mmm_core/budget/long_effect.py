@@ -18,6 +18,7 @@ import xarray as xr
 
 from mmm_core.effects.roi import roi_draws
 from mmm_core.errors import InputError
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.budget_spec import Budget
 
@@ -96,7 +97,8 @@ def long_effect(
     others = [*(name for name in channels if name not in known), *budget.new_channels]
     less = f", at {discount:.0%} a year less" if discount else ""
     words = (
-        f"counted: short-term effects, and what a unit of spend brings by way of the brand within {rule.horizon} weeks"
+        f"counted: short-term effects, and what a unit of spend brings by way of the brand within "
+        f"{plural(rule.horizon, 'week')}"
         f"{less} ({counted})"
     )
     if others:

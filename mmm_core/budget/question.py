@@ -26,6 +26,7 @@ from mmm_core.budget.response import Curves
 from mmm_core.effects.curves import SpendResponse, spend_response
 from mmm_core.effects.price_rise import rises
 from mmm_core.errors import InputError, nearest
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import outcome_name
 from mmm_core.spec.budget_spec import Budget, ObjectiveRule
@@ -160,8 +161,8 @@ def question(
     total = budget.total if budget.total is not None else float(response.current.sum())
     if total <= 0:
         raise InputError(
-            f"model {spec.model}: no paid channel has spend in the last {response.weeks} weeks: there is nothing to "
-            "scale; state `budget: total` and bounds in money"
+            f"model {spec.model}: no paid channel has spend in the last {plural(response.weeks, 'week')}: there is "
+            "nothing to scale; state `budget: total` and bounds in money"
         )
     long = None
     if budget.horizon == "long":

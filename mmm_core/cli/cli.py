@@ -57,6 +57,7 @@ from mmm_core.cli.terminal import (
 )
 from mmm_core.cli.terminal import out as screen
 from mmm_core.json_text import dumps
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -118,7 +119,8 @@ def simulate(
             for market in world.markets
         ]
     screen.print(
-        f"{len(files)} raw files in {out / 'landing'}; what made them in {out / 'truth'}", markup=False
+        f"{plural(len(files), 'raw file')} in {out / 'landing'}; what made them in {out / 'truth'}",
+        markup=False,
     )
     wrote(tables)
 

@@ -17,6 +17,7 @@ from rich.text import Text
 from mmm_core.budget.change import amount, change_in_words
 from mmm_core.budget.marginal_unit import NET, POINTS, RISK_ADJUSTED, marginal_unit
 from mmm_core.data.weeks import week_heading
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,17 +117,18 @@ def _width(markup: str) -> int:
 
 def sampling(facts: dict[str, Any]) -> RenderableType:
     """How the fit went, from a summary; how the chains mixed where the engine has any."""
-    geos = f" x {facts['geos']} geos" if facts["geos"] > 1 else ""
+    geos = f" x {plural(facts['geos'], 'geo')}" if facts["geos"] > 1 else ""
     lines = [
-        f"[bold]{escape(facts['model'])}[/]: {facts['weeks']} weeks{geos}, "
-        f"{'one chain' if facts['chains'] == 1 else str(facts['chains']) + ' chains'} x {facts['draws']:,} draws",
+        f"[bold]{escape(facts['model'])}[/]: {plural(facts['weeks'], 'week')}{geos}, "
+        f"{'one chain' if facts['chains'] == 1 else plural(facts['chains'], 'chain')} x "
+        f"{plural(facts['draws'], 'draw')}",
         f"compilation {facts['compile_seconds']:.1f} s, sampling {facts['sampling_seconds']:.1f} s, "
         f"all {facts['total_seconds']:.1f} s",
     ]
     if not facts["approximate"]:  # without chains there is nothing to judge them by
         lines.append(
             f"R-hat {_figure(facts['rhat_max'], '.4f')}, bulk ESS {_figure(facts['ess_bulk_min'], ',.0f')}, "
-            f"tail ESS {_figure(facts['ess_tail_min'], ',.0f')}, {facts['divergences']} divergences"
+            f"tail ESS {_figure(facts['ess_tail_min'], ',.0f')}, {plural(facts['divergences'], 'divergence')}"
         )
     return Group(*(_marked_up(line) for line in lines))
 
@@ -203,7 +205,7 @@ def allocation(found: Allocation) -> RenderableType:
         f"% points per {amount(unit.per)}" if unit.name == POINTS else HEADINGS.get(found.marginal_in, "mROI")
     )
     table = _Figures(
-        f"Budget for the next {found.weeks} weeks", "channel", "current", "recommended", "change",
+        f"Budget for the next {plural(found.weeks, 'week')}", "channel", "current", "recommended", "change",
         escape(found.outcome), INTERVAL, heading,
     )  # fmt: skip
     for row in found.channels.to_dict("records"):
@@ -263,7 +265,7 @@ def verdicts(found: Iterable[CheckResult]) -> RenderableType:
     if errors:
         last = f"[bold red]not fit for use:[/] {', '.join(errors)}"
     else:
-        last = "[green]fit for use[/]" + (f", {warned} warning{'s' * (warned > 1)}" if warned else "")
+        last = "[green]fit for use[/]" + (f", {plural(warned, 'warning')}" if warned else "")
     return Group(table, _marked_up(last))
 
 
@@ -414,7 +416,7 @@ def engines(found: EngineComparison) -> RenderableType:
     fitted = list(dict.fromkeys(found.returns["engine"]))
     columns = [column for engine in fitted for column in (escape(engine), INTERVAL)]
     returns = _Figures(f"{found.model}: {found.returns_in}, by engine", "channel", *columns)
-    forecast = (f"CRPS of {found.holdout_weeks} weeks", "in 90 %") if found.holdout_weeks else ()
+    forecast = (f"CRPS of {plural(found.holdout_weeks, 'week')}", "in 90 %") if found.holdout_weeks else ()
     fits = _Figures(
         "\nFit, forecast and cost", "engine", "R2", "MAPE", *forecast, "seconds", "R-hat", "min ESS"
     )

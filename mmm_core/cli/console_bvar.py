@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mmm_core.cli.console import INTERVAL, _Figures
 from mmm_core.long_term.checks import SEVERE
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     from mmm_core.long_term.plain import Plain
@@ -22,8 +23,8 @@ def long_term(found: LongTerm) -> RenderableType:
     table, rule = found.roi(), found.rule
     discount = f", discounted by {rule.discount:.0%} a year" if rule.discount else ""
     title = (
-        f"\n{escape(str(found.attrs['model']))}: {found.attrs['returns']}; long term: {rule.horizon} weeks after the "
-        f"spend{discount}"
+        f"\n{escape(str(found.attrs['model']))}: {found.attrs['returns']}; long term: "
+        f"{plural(rule.horizon, 'week')} after the spend{discount}"
     )
     by_way = [*rule.metrics, "direct"]
     figures = _Figures(title, "channel", "short", INTERVAL, "long", INTERVAL, "total", INTERVAL, *by_way)
@@ -75,7 +76,7 @@ def _decomposition(table: pd.DataFrame) -> RenderableType:
     last = table[table["horizon_weeks"] == table["horizon_weeks"].max()]
     shocks = list(dict.fromkeys(last["shock"]))
     weeks = int(last["horizon_weeks"].iloc[0])
-    figures = _Figures(f"Share of each variable's forecast error {weeks} weeks ahead", "variable",
+    figures = _Figures(f"Share of each variable's forecast error {plural(weeks, 'week')} ahead", "variable",
                        *(f"by {escape(name)}" for name in shocks))  # fmt: skip
     for response, rows in last.groupby("response", sort=False):
         shares = rows.set_index("shock")["median"]

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mmm_core.cli.console import _Figures
 from mmm_core.experiments.candidate import change_of_spend
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +32,8 @@ def experiments(found: ExperimentPlan, every: bool = False) -> RenderableType:
         table.add_row(*_cells(row))
     certain, chance = f"{found.perfect.evsi:,.0f}", f"{found.perfect.standard_error:,.0f}"
     lines = [
-        f"EVSI: expected gain of the budget decisions of {found.horizon_weeks} weeks, knowing the result; knowing "
-        f"every response for certain would gain {certain} (± {chance})",
+        f"EVSI: expected gain of the budget decisions of {plural(found.horizon_weeks, 'week')}, knowing the result; "
+        f"knowing every response for certain would gain {certain} (± {chance})",
         f"cost: outcome lost against the plan, a unit of spend counted as {found.price:.2f}; below 0 the change is "
         "better than the plan whatever the experiment finds: see `mmm allocate`",
         f"detects: the ROI found with probability {percent(found.power)} at a two-sided size of "

@@ -10,6 +10,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mmm_core.plural import plural
+
 if TYPE_CHECKING:
     from mmm_core.readout.record import Readout
 
@@ -52,8 +54,8 @@ def _cell(found: Readout, donors: int) -> list[RenderableType]:
     return [
         Text(f"{name}{', '.join(found.geos)}", style="bold"),
         Text(
-            f"{found.start} to {found.end}{counted}: {found.measured} {found.unit}s, learned from {found.pre} before "
-            f"them and {donors} geos"
+            f"{found.start} to {found.end}{counted}: {plural(found.measured, found.unit)}, learned from {found.pre} "
+            f"before them and {plural(donors, 'geo')}"
         ),
         table,
         Text(

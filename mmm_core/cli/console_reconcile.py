@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from mmm_core.cli.console import INTERVAL, _Figures
+from mmm_core.plural import plural
 from mmm_core.reconciliation.reconcile import DISAGREE
 from mmm_core.reconciliation.tables import channel_table, source_table
 
@@ -30,7 +31,7 @@ COLUMNS = (
 def reconciliation(found: Reconciliation) -> RenderableType:
     """The sources of every channel, average and fusion."""
     table = channel_table(found)
-    weeks = "1 week" if found.weeks == 1 else f"{found.weeks} weeks"
+    weeks = plural(found.weeks, "week")
     title = (
         f"{escape(found.model)}: {found.returns}, {found.first.date()} to {found.last.date()} ({weeks}): "
         f"{found.words}"

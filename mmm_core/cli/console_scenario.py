@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mmm_core.budget import change
 from mmm_core.cli.console import INTERVAL, _Figures
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     from mmm_core.scenarios.report import ScenarioReport
@@ -19,8 +20,8 @@ def scenarios(found: ScenarioReport) -> RenderableType:
     """A row a plan, what each spends by channel below, and what it comes to in words."""
     priced = [] if found.margin is None else ["profit"]
     table = _Figures(
-        f"Plans for {found.weeks} weeks, {found.first_week.date()} to {found.last_week.date()}", "scenario", "spend",
-        escape(found.outcome), INTERVAL, "by media", *priced,
+        f"Plans for {plural(found.weeks, 'week')}, {found.first_week.date()} to {found.last_week.date()}", "scenario",
+        "spend", escape(found.outcome), INTERVAL, "by media", *priced,
         f"{escape(found.gain_in)} more", INTERVAL, "better",
     )  # fmt: skip
     for row in found.table.to_dict("records"):

@@ -13,6 +13,7 @@ from mmm_core.cli.contents import keep
 from mmm_core.cli.terminal import Folder, busy, reported
 from mmm_core.cli.terminal import out as screen
 from mmm_core.json_text import dumps
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,7 +157,7 @@ def parse_spends(texts: list[str], cells: int) -> list[dict[str, TestedSpend]]:
         return [dict(found)]
     if len(found) != cells:
         raise InputError(
-            f"--spend is there {len(found)} times for {cells} cells: once a cell, in their order"
+            f"--spend is there {plural(len(found), 'time')} for {plural(cells, 'cell')}: once a cell, in their order"
         )
     return [{channel: amounts} for channel, amounts in found]
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from mmm_core.files import why_not_written, write_whole
 from mmm_core.inputs import name_of
 from mmm_core.json_text import dumps
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -285,7 +286,7 @@ def note_of(progress: Progress) -> str:
     if progress.rhat == progress.rhat:
         words.append(f"R-hat {progress.rhat:.3f}")
     if progress.divergences:
-        words.append(f"{progress.divergences} divergences")
+        words.append(f"{plural(progress.divergences, 'divergence')}")
     if progress.message:
         words.append(progress.message)
     return ", ".join(words)

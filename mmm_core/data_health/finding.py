@@ -8,6 +8,8 @@ from typing import Literal
 
 import pandas as pd
 
+from mmm_core.plural import plural
+
 Verdict = Literal["ok", "warn", "fail"]
 
 FAMILIES: dict[str, str] = {
@@ -94,4 +96,4 @@ def day(week: pd.Timestamp) -> str:
 
 def weeks(count: int) -> str:
     """A number of weeks in words."""
-    return "1 week" if count == 1 else f"{count} weeks"
+    return plural(count, "week")

@@ -42,6 +42,7 @@ import xarray as xr
 from mmm_core.effects.price_rise import bought, rises
 from mmm_core.errors import InputError
 from mmm_core.model.media import MediaModel, lag_weights, lag_weights_of_draws
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled, outcome_name
 from mmm_core.posterior.predictor import Predictor
@@ -228,8 +229,9 @@ def spend_response(
     weeks = weeks or budget.weeks
     available = data.sizes["week"]
     if weeks > available:
+        span = plural(weeks, "week")
         raise InputError(
-            f"model {spec.model}: a horizon of {weeks} weeks repeats the last {weeks} weeks of the data, which hold "
+            f"model {spec.model}: a horizon of {span} repeats the last {span} of the data, which hold "
             f"{available}: shorten `budget: weeks`"
         )
     paid = len(spec.paid)
@@ -388,8 +390,8 @@ def _without_own_media(
 def was_off(channel: str, weeks: int, last_week: np.datetime64) -> str:
     """What the curve of a channel without spend in the last comparable period is of."""
     return (
-        f"{channel} had no spend in the last {weeks} weeks: its curve and cost are those of the {weeks} weeks to "
-        f"{pd.Timestamp(last_week):%Y-%m-%d}, its latest with spend"
+        f"{channel} had no spend in the last {plural(weeks, 'week')}: its curve and cost are those of the "
+        f"{plural(weeks, 'week')} to {pd.Timestamp(last_week):%Y-%m-%d}, its latest with spend"
     )
 
 

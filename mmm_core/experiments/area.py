@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mmm_core.plural import plural
+
 FEWEST_TO_COMPARE = 2
 OVERSHOOT = 0.25
 
@@ -49,7 +51,7 @@ class Area:
             return f"{self.share:.0%} of the market"
         if len(self.geos) <= 3:
             return ", ".join(self.geos)
-        return f"{len(self.geos)} geos ({self.share:.0%})"
+        return f"{plural(len(self.geos), 'geo')} ({self.share:.0%})"
 
 
 def areas(outcome: np.ndarray, names: tuple[str, ...], shares: tuple[float, ...]) -> tuple[Area, ...]:

@@ -34,6 +34,7 @@ from mmm_core.experiments.decision import Decision, by_brand, decision, distinct
 from mmm_core.experiments.noise import known_outcome, standard_error
 from mmm_core.experiments.power import detectable, power
 from mmm_core.experiments.value import Worth, evpi, evsi
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled, outcome_name
 from mmm_core.posterior.predictor import Predictor
@@ -114,7 +115,7 @@ class ExperimentPlan:
         if not self.worth_running:
             return "none is worth more than it costs: the decision is as good without a result"
         first = self.trials[0].candidate
-        where = f"{first.channel} {first.words}, {first.area.words}, {first.weeks} weeks from {first.start}"
+        where = f"{first.channel} {first.words}, {first.area.words}, {plural(first.weeks, 'week')} from {first.start}"
         many = f"{self.worth_running} of {len(self.table)} designs are worth more than they cost"
         return f"most worth running: {where}; {many}"
 
@@ -265,7 +266,7 @@ def _trials(
         error = errors[area, measured]
         if not error > 0:
             short[
-                f"{area.words}, {measured} weeks: the history is too short, or too smooth, for placebos"
+                f"{area.words}, {plural(measured, 'week')}: the history is too short, or too smooth, for placebos"
             ] = None
             continue
         lift, geos = found[candidate.weeks, candidate.change], list(area.positions)

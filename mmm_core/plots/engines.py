@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmm_core.plots.style import QUIET, colour, heading, legend, money, new_figure, styled, title
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +47,7 @@ def engine_comparison(found: EngineComparison) -> Figure:
         axes.barh(at, list(bars.values()), color=[hues.get(name, QUIET) for name in bars], height=0.6)
         axes.set_yticks(at, list(bars))
         money(axes.xaxis)
-        title(axes, f"CRPS of the last {found.holdout_weeks} weeks, lower is better")
+        title(axes, f"CRPS of the last {plural(found.holdout_weeks, 'week')}, lower is better")
     left_out = [name for name in found.table["engine"] if name not in engines]
     which = f" ({', '.join(left_out)} not fitted)" if left_out else ""
     heading(figure, f"{found.model}: {len(engines)} engines on one specification{which}")

@@ -9,6 +9,7 @@ import numpy as np
 from mmm_core.experiments.candidate import change_of_spend
 from mmm_core.experiments.power import power
 from mmm_core.plots.style import INK, QUIET, colour, heading, legend, money, new_figure, styled, title
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +53,7 @@ def _powers(axes: Axes, found: ExperimentPlan, hues: dict[str, str]) -> None:
             power(grid * spend, row["standard_error"], found.size),
             color=hue,
             lw=1.6,
-            label=f"{row['channel']} {change}, {row['weeks']} weeks",
+            label=f"{row['channel']} {change}, {plural(row['weeks'], 'week')}",
         )
         roi, sd = row["roi"], row["incremental_outcome_sd"] / spend
         if 0 <= roi <= grid[-1]:
@@ -92,7 +93,7 @@ def _values(axes: Axes, found: ExperimentPlan, hues: dict[str, str]) -> None:
         money(axis)
     axes.set_xlabel(f"cost, in {found.outcome}")
     outside = int(((table["cost"] < low) | (table["cost"] > high)).sum())
-    words = f"EVSI over {found.horizon_weeks} weeks, in {found.outcome}; shaded: worth more than it costs"
+    words = f"EVSI over {plural(found.horizon_weeks, 'week')}, in {found.outcome}; shaded: worth more than it costs"
     title(axes, "value against cost", words + (f"; {outside} farther out" if outside else ""))
 
 

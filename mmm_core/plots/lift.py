@@ -21,6 +21,7 @@ from mmm_core.plots.style import (
     styled,
     title,
 )
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,7 @@ def lift(readouts: Sequence[Readout]) -> Figure:
         above.plot(days, [period.observed for period in found.periods], color=INK, lw=1.4, label="observed")
         expected = [period.expected for period in found.periods]
         above.plot(days, expected, color=colour(1), lw=1.4, ls=(0, (4, 2)), label="expected without the test")
-        geos = ", ".join(found.geos) if len(found.geos) < 5 else f"{len(found.geos)} geos"
+        geos = ", ".join(found.geos) if len(found.geos) < 5 else plural(len(found.geos), "geo")
         title(
             above,
             geos if found.cell == "treated" else f"{found.cell}: {geos}",

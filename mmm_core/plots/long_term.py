@@ -18,6 +18,7 @@ from mmm_core.plots.style import (
     panels_of,
     styled,
 )
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,4 +117,4 @@ def _stated(table: pd.DataFrame) -> tuple[str, str]:
     """Horizon and discount of the long term, in words."""
     row = table[table["effect"] == "long"].iloc[0]
     discount = f", discounted by {row['discount']:.0%} a year" if row["discount"] else ""
-    return f"long term: {int(row['horizon_weeks'])} weeks after the spend", discount
+    return f"long term: {plural(int(row['horizon_weeks']), 'week')} after the spend", discount

@@ -31,6 +31,7 @@ from mmm_core.plots.style import (
     styled,
     title,
 )  # fmt: skip
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, outcome_name
 
@@ -210,7 +211,7 @@ def budget(allocation: Allocation) -> Figure:
     axes.margins(x=0.1)
     money(axes.xaxis)
     what = f"{short(allocation.gain)} more {allocation.outcome} expected for {short(allocation.total)} spend"
-    title(axes, f"Next {allocation.weeks} weeks: {what}", allocation.approximate)
+    title(axes, f"Next {plural(allocation.weeks, 'week')}: {what}", allocation.approximate)
     axes.set_xlabel("spend (grey: last period, colour: recommended, lines: bounds)", fontsize=8.5)
     return figure
 

@@ -19,6 +19,7 @@ from mmm_core.plots.style import (
     styled,
     title,
 )
+from mmm_core.plural import plural
 from mmm_core.spec.scenarios_spec import CURRENT
 
 if TYPE_CHECKING:
@@ -72,7 +73,11 @@ def frontier(found: ScenarioReport) -> Figure:
         lw=0,
         label="current plan",
     )
-    title(first, f"{found.outcome} that media bring", f"best plans, {found.weeks} weeks and carry-over")
+    title(
+        first,
+        f"{found.outcome} that media bring",
+        f"best plans, {plural(found.weeks, 'week')} and carry-over",
+    )
     first.legend(fontsize=7.5)
     second.plot(spend, table["marginal"], color=hue, marker="o", ms=4, lw=1.8)
     if found.margin is not None:

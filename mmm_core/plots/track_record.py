@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mmm_core.plots.style import QUIET, RULE, colour, heading, legend, new_figure, styled, title
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,7 @@ def track_record(table: pd.DataFrame) -> Figure:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     figure, (left, right) = new_figure(10, 3.4, 1, 2)
-    for place, (horizon, rows) in enumerate(table.sort_values("forecast_as_of").groupby("horizon")):
+    for place, (_, rows) in enumerate(table.sort_values("forecast_as_of").groupby("horizon")):
         look: dict[str, Any] = {
             "color": colour(place),
             "marker": MARKERS[place % len(MARKERS)],
@@ -32,7 +33,10 @@ def track_record(table: pd.DataFrame) -> Figure:
             "lw": 1.2,
         }
         left.plot(
-            rows["forecast_as_of"], rows["crps"] / rows["crps_naive"], label=f"{horizon} weeks ahead", **look
+            rows["forecast_as_of"],
+            rows["crps"] / rows["crps_naive"],
+            label=f"{plural(rows['horizon'].iloc[0], 'week')} ahead",
+            **look,
         )
         right.plot(rows["forecast_as_of"], rows["coverage_90"], **look)
     for axes, line in ((left, 1.0), (right, 0.9)):

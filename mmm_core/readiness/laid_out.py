@@ -15,6 +15,7 @@ import pandas as pd
 
 from mmm_core.budget.question import Cell, question
 from mmm_core.errors import InputError
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.scenarios.cells import cells_of_table
 from mmm_core.scenarios.plan import Planner
@@ -114,7 +115,7 @@ def _in_order(decided: tuple[Cell, ...], cells: pd.DataFrame) -> np.ndarray:
     known = cells_of_table(cells)
     if set(decided) != set(known):
         raise InputError(
-            f"the plan has {len(known)} cells of channel, geo, week and flighting, and the budget decides "
-            f"{len(decided)} others: it was made for another budget; allocate again"
+            f"the plan has {plural(len(known), 'cell')} of channel, geo, week and flighting, and the budget decides "
+            f"{plural(len(decided), 'other')}: it was made for another budget; allocate again"
         )
     return np.array([known[cell] for cell in decided])

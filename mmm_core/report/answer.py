@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from mmm_core.budget.glance import day, money
 from mmm_core.errors import shortened
+from mmm_core.plural import plural
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.moves import STILL
 from mmm_core.report.page import Items, Paragraph, Section, Tile
-from mmm_core.report.words import (
-    MONEY,
-    between,
-    change_of,
-    counted,
-    day,
-    enumeration,
-    money,
-    plain,
-    plural,
-    probability,
-    share,
-)
+from mmm_core.report.words import MONEY, between, change_of, counted, enumeration, plain, probability, share
 
 LONGEST = 32
 """Letters of a channel's name in a sentence."""
@@ -37,15 +27,15 @@ def headline(found: Findings) -> str:
     total = money(plan.total, currency)
     if plan.same_total:
         if plan.moved <= STILL * plan.total:
-            return f"Keep the total at {total} and its split as it is for the next {plan.weeks} weeks."
+            return f"Keep the total at {total} and its split as it is for the next {plan.span}."
         moved = f"{money(plan.moved, currency)} of it ({share(plan.moved / max(plan.current_total, 1e-9))})"
-        return f"Keep the total at {total} for the next {plan.weeks} weeks and move {moved}."
+        return f"Keep the total at {total} for the next {plan.span} and move {moved}."
     change = plan.total - plan.current_total
     words = "more" if change > 0 else "less"
     part = f", {share(abs(change) / plan.current_total)}" if plan.current_total > 0 else ""
     return (
-        f"Spend {total} over the next {plan.weeks} weeks: {money(abs(change), currency)}{part} {words} than in "
-        f"the last {plan.weeks}."
+        f"Spend {total} over the next {plan.span}: {money(abs(change), currency)}{part} {words} than in "
+        f"the last {'one' if plan.weeks == 1 else plan.weeks}."
     )
 
 
@@ -97,7 +87,7 @@ def tiles(found: Findings) -> tuple[Tile, ...]:
         *(counted(end, plan.gain_in, subject.currency, signed=True) for end in (plan.gain_q05, plan.gain_q95))
     )
     return (
-        Tile("Recommended total", money(plan.total, subject.currency), f"{plan.weeks} weeks, {total}"),
+        Tile("Recommended total", money(plan.total, subject.currency), f"{plan.span}, {total}"),
         Tile(
             "Moved between channels",
             money(plan.moved, subject.currency),
@@ -159,18 +149,19 @@ def _standing(found: Findings) -> str:
     if found.gates is None:
         return "Nobody has put this budget to the readiness gates: read it as a draft."
     count = len(found.gates)
+    of_all = plural(count, "readiness gate is", "readiness gates are")
     if found.closed:
         shut = found.gates[found.gates["gate"].isin(found.closed)]
         reasons = "; ".join(
             f"{row['gate'].replace('_', ' ')}: {plain(row['message'])}" for row in records(shut)
         )
         return f"{plural(len(shut), 'gate')} of {count} not passed: {reasons}."
-    passed = f"All {count} readiness gates are passed"
+    passed = f"All {of_all} passed"
     let = found.gates[found.gates["overridden"].astype(bool)]
     if len(let):
         by = "; ".join(
             f"{row['gate'].replace('_', ' ')} by {row['decided_by']} ({row['decided_why']})"
             for row in records(let)
         )
-        passed = f"{count - len(let)} of {count} readiness gates are passed, and people let pass: {by}"
+        passed = f"{count - len(let)} of {of_all} passed, and people let pass: {by}"
     return f"{passed}."

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from mmm_core.budget.glance import money
 from mmm_core.errors import shortened
+from mmm_core.plural import plural
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.moves import STILL
 from mmm_core.report.page import Paragraph, Section, Table
-from mmm_core.report.words import change_of, enumeration, money, plural
+from mmm_core.report.words import change_of, enumeration
 
 NAMED = 3
 """Geos of each direction that the paragraph names."""
@@ -37,13 +39,15 @@ def cells_section(found: Findings, rows: int) -> Section | None:
 
 def _geos(found: Findings, cells: pd.DataFrame, rows: int) -> Section:
     """Which geos get more, and the geos and channels that move the most."""
-    currency, weeks = found.subject.currency, found.recommendation.weeks
+    currency, span = found.subject.currency, found.recommendation.span
     change = cells["recommended_spend"] - cells["current_spend"]
     moving = cells[change.abs() > STILL * cells[["current_spend", "recommended_spend"]].max(axis=1)]
     order = change[moving.index].abs().sort_values(ascending=False, kind="stable").index
     shown = moving.loc[order[:rows]]
-    told = f"{_towards(cells, currency)} {plural(len(moving), 'cell')} of {len(cells)} move"
-    left = f"; the {len(shown)} largest moves are below, {MART}" if len(moving) > len(shown) else ""
+    move = "moves" if len(moving) == 1 else "move"
+    told = f"{_towards(cells, currency)} {plural(len(moving), 'cell')} of {len(cells)} {move}"
+    most = plural(len(shown), "largest move is", "largest moves are")
+    left = f"; the {most} below, {MART}" if len(moving) > len(shown) else ""
     lines = tuple(
         (
             str(row["geo"]),
@@ -52,7 +56,7 @@ def _geos(found: Findings, cells: pd.DataFrame, rows: int) -> Section:
         )
         for row in records(shown)
     )
-    columns = ("Geo", "Channel", f"Last {weeks} weeks", f"Next {weeks} weeks", "Difference", "Change")
+    columns = ("Geo", "Channel", f"Last {span}", f"Next {span}", "Difference", "Change")
     table = (Table("Largest moves by geo and channel", columns, lines, frozenset({0, 1})),) if lines else ()
     return Section("cells", "Recommended spend by geo", (Paragraph(f"{told}{left}."), *table))
 
@@ -78,14 +82,18 @@ def _towards(cells: pd.DataFrame, currency: str) -> str:
 
 def _patterns(found: Findings, cells: pd.DataFrame, rows: int) -> Section:
     """The pattern of each channel, those that change it first."""
-    currency, weeks = found.subject.currency, found.recommendation.weeks
+    currency, span = found.subject.currency, found.recommendation.span
     now = cells.groupby("channel", sort=False)["current_spend"].sum()
     chosen = cells[(cells["recommended_spend"] > 0) & (cells["pattern"].fillna("") != "")]
     chosen = chosen.assign(other=chosen["pattern"] != "past", current_spend=chosen["channel"].map(now))
     order = chosen.sort_values(["other", "recommended_spend"], ascending=False, kind="stable")
     shown = order.iloc[:rows]
     told = f"{plural(int(chosen['other'].sum()), 'channel')} of {len(chosen)} in another pattern than in the past"
-    left = f"; {len(shown)} are below, {MART}" if len(order) > len(shown) else ""
+    left = (
+        f"; {len(shown)} {'is' if len(shown) == 1 else 'are'} below, {MART}"
+        if len(order) > len(shown)
+        else ""
+    )
     lines = tuple(
         (
             str(row["channel"]),
@@ -94,7 +102,7 @@ def _patterns(found: Findings, cells: pd.DataFrame, rows: int) -> Section:
         )
         for row in records(shown)
     )
-    columns = ("Channel", "Pattern", f"Last {weeks} weeks", f"Next {weeks} weeks", "Difference", "Change")
+    columns = ("Channel", "Pattern", f"Last {span}", f"Next {span}", "Difference", "Change")
     table = (
         (Table("Recommended pattern of each channel", columns, lines, frozenset({0, 1})),) if lines else ()
     )

@@ -6,10 +6,12 @@ from datetime import date
 
 import pandas as pd
 
+from mmm_core.budget.glance import MINUS, NONE, day
+from mmm_core.plural import plural
 from mmm_core.report.change import CHANCE, ORDER, Change
 from mmm_core.report.findings import Findings
 from mmm_core.report.page import Block, Items, Paragraph, Section, Table
-from mmm_core.report.words import MINUS, NONE, day, enumeration, figure, plural
+from mmm_core.report.words import enumeration, figure
 
 NAMES = {
     "data": "Data",
@@ -94,11 +96,11 @@ def _rule(known: Change, rows: pd.DataFrame, most: int) -> str:
     if known.left:
         words.append(f"No longer modelled: {enumeration(known.left)}.")
     if len(rows) > most:
-        words.append(f"The {most} largest changes of {len(rows)} channels.")
+        words.append(f"The {plural(most, 'largest change')} of {plural(len(rows), 'channel')}.")
     if known.refits:
         words.append(
-            f"Attributed by {plural(known.refits, 'refit')} of {known.draws:,} draws on this week's table, with one "
-            "kind swapped at a time in the order data, evidence, specification."
+            f"Attributed by {plural(known.refits, 'refit')} of {plural(known.draws, 'draw')} on this week's table, "
+            "with one kind swapped at a time in the order data, evidence, specification."
         )
     elif len(known.steps) == 1 and known.steps[0] and not known.note:
         words.append("Only one thing changed, so that the two versions tell its part without a refit.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from mmm_core.budget.glance import MINUS
 from mmm_core.report.contents import page
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.layout import SHEET, sheets
 from mmm_core.report.returns import metrics
-from mmm_core.report.words import MINUS
 
 ROUNDED = 0.006
 """Three digits are off by half a per cent at most."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
+from mmm_core.budget.glance import day
+from mmm_core.plural import plural
 from mmm_core.report.answer import answer, tiles, verdict
 from mmm_core.report.cells_section import cells_section
 from mmm_core.report.change_section import change_section
@@ -16,7 +18,6 @@ from mmm_core.report.page import Page, Paragraph, Section
 from mmm_core.report.returns import curves_section, long_term_section, returns_section
 from mmm_core.report.scenarios import scenarios_section
 from mmm_core.report.trust import caveats_section, evidence_section, health_section
-from mmm_core.report.words import day, plural
 
 Made = Callable[..., Section | None]
 """Makes a section: its function, and with how many rows."""
@@ -53,7 +54,7 @@ def _page(found: Findings, made: Made, crowding: int, cells_first: bool = False)
     subject, setting = found.subject, SETTINGS[crowding]
     sections = _refused(made, setting) if found.refused else _sections(made, setting, cells_first)
     there = tuple(section for section in sections if section is not None and section.blocks)
-    geos = f", {subject.geos} geos" if subject.geos > 1 else ""
+    geos = f", {plural(subject.geos, 'geo')}" if subject.geos > 1 else ""
     return Page(
         title=f"{'Draft, not fit for use' if found.refused else 'Marketing budget'}: {subject.model}",
         subtitle=(
@@ -118,8 +119,8 @@ def versions_in_words(found: Findings) -> str:
         f"model table {body['table']['fingerprint']}",
         f"specification {body['specification']['hash']}",
         f"evidence {body['evidence']['version'] or 'none'}",
-        f"posterior {posterior['version']} ({posterior['engine']}, {posterior['chains']} chains of "
-        f"{posterior['draws']} draws, seed {posterior['seed']})",
+        f"posterior {posterior['version']} ({posterior['engine']}, {plural(posterior['chains'], 'chain')} of "
+        f"{plural(posterior['draws'], 'draw')}, seed {posterior['seed']})",
         *(
             f"{name} {body[name]['version']}"
             for name in ("curves", "allocation", "readiness", "review", "long_term", "scenarios")

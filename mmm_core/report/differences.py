@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.budget.glance import day
 from mmm_core.errors import listed
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.schema import calibrated_by, written_by
-from mmm_core.report.words import day, plural
 from mmm_core.spec.differences import specification_in_words
 
 TOLERANCE = 1e-9
@@ -49,7 +50,7 @@ def data_in_words(before: xr.Dataset, now: xr.Dataset) -> str:
     geos = [list(map(str, data["geo"].to_numpy())) for data in (before, now)]
     for what, ours, others in (("new", geos[1], geos[0]), ("no longer there:", geos[0], geos[1])):
         if apart := [geo for geo in ours if geo not in others]:
-            parts.append(f"{what} geos {listed(apart)}")
+            parts.append(f"{what} {'geo' if len(apart) == 1 else 'geos'} {listed(apart)}")
     parts += restated(before, now)
     return "; ".join(parts) or "values that the model reads"
 

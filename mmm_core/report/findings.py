@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from mmm_core.plural import plural
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -97,6 +99,11 @@ class Recommendation:
         )
 
     @property
+    def span(self) -> str:
+        """The horizon's length in words."""
+        return plural(self.weeks, "week")
+
+    @property
     def by_week(self) -> bool:
         """Whether weeks are decided."""
         return self.cells is not None and not bool(self.cells["week"].isna().all())
@@ -110,7 +117,7 @@ class Recommendation:
     def against(self) -> str:
         """What the gain is held against."""
         if self.words or self.same_total:
-            return f"spending as in the last {self.weeks} weeks"
+            return f"spending as in the last {self.span}"
         return "the current mix at the same total"
 
     @property
@@ -142,9 +149,7 @@ class Backing:
     def words(self) -> str:
         """In a cell."""
         if self.tests:
-            return ("1 lift test" if self.tests == 1 else f"{self.tests} lift tests") + (
-                " and data" if self.identified else ""
-            )
+            return plural(self.tests, "lift test") + (" and data" if self.identified else "")
         return "data" if self.identified else "prior belief only"
 
     @property

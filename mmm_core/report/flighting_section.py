@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from mmm_core.budget.glance import SYMBOLS, money
 from mmm_core.errors import shortened
 from mmm_core.plots import report as charts
 from mmm_core.plots.svg import inline_svg
+from mmm_core.plural import plural
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.moves import STILL
 from mmm_core.report.page import Chart, Paragraph, Section, Table
-from mmm_core.report.words import SYMBOLS, change_of, enumeration, money, plural
+from mmm_core.report.words import change_of, enumeration
 
 NAMED = 3
 """Weeks of each direction that the paragraph names."""
@@ -39,7 +41,7 @@ def flighting_section(found: Findings, panels: int) -> Section | None:
         if len(order) > len(shown)
         else ""
     )
-    caption = f"Bars: recommended, week by week. Line: the last {found.recommendation.weeks} weeks.{left}"
+    caption = f"Bars: recommended, week by week. Line: the last {found.recommendation.span}.{left}"
     return Section(
         "flighting",
         "Recommended spend by week",

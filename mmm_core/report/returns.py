@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmm_core.budget.glance import SYMBOLS, money
 from mmm_core.plots import report as charts
 from mmm_core.plots.svg import inline_svg
+from mmm_core.plural import plural
 from mmm_core.report.findings import Backing, Findings, records
 from mmm_core.report.page import Block, Chart, Paragraph, Section, Table
-from mmm_core.report.words import SYMBOLS, between, counted, figure, money
+from mmm_core.report.words import between, counted, figure
 
 POINTS = (0.5, 1.0, 1.5)
 """Multiples of today's spend in the table behind the curves."""
@@ -64,7 +66,10 @@ def returns_section(found: Findings) -> Section:
         blocks.append(
             Chart(
                 inline_svg(
-                    picture, "roi", f"ROI of {len(intervals)} channels with 90% intervals", _told(intervals)
+                    picture,
+                    "roi",
+                    f"ROI of {plural(len(intervals), 'channel')} with 90% intervals",
+                    _told(intervals),
                 ),
                 caption,
                 "roi",
@@ -75,7 +80,7 @@ def returns_section(found: Findings) -> Section:
 
 
 def _window(found: Findings) -> str:
-    return f"over {found.subject.weeks} weeks"
+    return f"over {plural(found.subject.weeks, 'week')}"
 
 
 def _told(intervals: list[charts.Interval]) -> str:
@@ -120,12 +125,12 @@ def curves_section(found: Findings, most: int = 12) -> Section:
     if found.refused:  # no recommendation is drawn, told or tabled
         drawn = drawn.drop(columns=["recommended_spend", "recommended_revenue"])
     picture = charts.curves(found.curves, drawn, columns, unit, unit if subject.outcome == "revenue" else "")
-    title = f"Response of {count} channels to spend over {found.recommendation.weeks} weeks"
+    title = f"Response of {plural(count, 'channel')} to spend over {found.recommendation.span}"
     caption = (
-        f"Incremental {subject.outcome} against spend over {found.recommendation.weeks} weeks, mean and 90% interval. "
+        f"Incremental {subject.outcome} against spend over {found.recommendation.span}, mean and 90% interval. "
         "Hollow dot: spend of the last period."
         + ("" if found.refused else " Filled diamond: recommended.")
-        + (f" The {most} channels whose spend moves most; {rest} are not drawn." if rest > 0 else "")
+        + (f" The {plural(most, 'channel')} whose spend moves most; {rest} not drawn." if rest > 0 else "")
     )
     svg = inline_svg(picture, "curves", title, _curves_told(found, drawn))
     return Section(
@@ -213,11 +218,11 @@ def long_term_section(found: Findings, most: int = 12) -> Section | None:
     weeks = int(table.loc[table["effect"] == "total", "horizon_weeks"].max())
     columns = ("Channel", "Short-term ROI", "90% interval", "Total ROI", "90% interval")
     words = (
-        f"Total: the median, with what comes by way of the brand within {weeks} weeks."
+        f"Total: the median, with what comes by way of the brand within {plural(weeks, 'week')}."
         + ("" if found.refused else f" The recommendation counts {_counts(found)}.")
-        + (f" {rest} more channels have less." if rest > 0 else "")
+        + (f" {plural(rest, 'more channel has', 'more channels have')} less." if rest > 0 else "")
     )
-    caption = f"Short-term and total return within {weeks} weeks"
+    caption = f"Short-term and total return within {plural(weeks, 'week')}"
     return Section(
         "long-term", "The long term", (Table(caption, columns, tuple(rows)), Paragraph(words)), beside=False
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmm_core.plural import plural
 from mmm_core.review.check import Check, CheckResult
 from mmm_core.review.subject import Subject
 
@@ -67,7 +68,7 @@ class History(Check):
         spec = subject.posterior.spec
         found = ratio_of(subject.posterior.data, spec)
         message = (
-            f"{found.observations} observations for {found.parameters:.1f} parameters that the weeks decide: "
+            f"{plural(found.observations, 'observation')} for {found.parameters:.1f} parameters that the weeks decide: "
             f"{found.value:.1f} each, {threshold:g} is wanted"
         )
         if found.value < threshold:

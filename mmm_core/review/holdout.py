@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from mmm_core.plural import plural
 from mmm_core.review.check import Check, CheckResult
 from mmm_core.review.subject import Subject
 
@@ -84,7 +85,8 @@ def _not_run(check: Check, subject: Subject) -> CheckResult | None:
         return None
     known = subject.posterior.data.sizes["week"]
     if not check.thresholds.held_out(known):
-        message = f"{known} weeks are too few to leave {weeks} out and learn from the rest: nothing to say of forecasts"
+        few = plural(known, "week is", "weeks are")
+        message = f"{few} too few to leave {weeks} out and learn from the rest: nothing to say of forecasts"
         return check.result(True, np.nan, LEVEL / 2, message, "WARN")
     severity: Literal["ERROR", "WARN"] = check.severity
     message = "not run: the refits without the last weeks need the weekly table, pass it along"
@@ -100,7 +102,7 @@ def _chance_of_worse(found: PairedDifference) -> float:
 
 def _which(subject: Subject, weeks: int) -> str:
     count = len(subject.holdouts)
-    return f"{weeks} weeks ahead, unseen, from {count} origin{'s' * (count > 1)}"
+    return f"{plural(weeks, 'week')} ahead, unseen, from {plural(count, 'origin')}"
 
 
 def _kpi(value: float) -> str:

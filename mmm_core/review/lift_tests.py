@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmm_core.errors import listed
+from mmm_core.plural import plural
 from mmm_core.review.check import Check, CheckResult
 from mmm_core.review.subject import Subject
 
@@ -56,7 +57,7 @@ class LiftTests(Check):
         chance = float(chance_of_so_far(p_values).mean())
         shares = (p_values < OUTSIDE).mean(axis=0)
         inside = sum(found[each.test.test_id].inside for each in tests)
-        message = f"{inside} of {count} lift test{'s' * (count > 1)} within the 90 % predictive "
+        message = f"{inside} of {plural(count, 'lift test')} within the 90 % predictive "
         message += f"interval{'s' * (count > 1)} of the calibrated model (p {chance:.2g} for how many, and how far out)"
         named = [position for position in np.argsort(-shares, kind="stable") if shares[position] > NAMED]
         if named:

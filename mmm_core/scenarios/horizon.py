@@ -12,6 +12,7 @@ import pandas as pd
 
 from mmm_core.data.weeks import first_days
 from mmm_core.errors import InputError
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.model_spec import ModelSpec
 from mmm_core.spec.scenarios_spec import REST, Part, Week
@@ -44,8 +45,8 @@ class Horizon:
         known = posterior.data.sizes["week"]
         if weeks > known:
             raise InputError(
-                f"model {posterior.model}: a horizon of {weeks} weeks is longer than the data, whose last weeks come "
-                f"again: the nearest feasible figure is {known} weeks (`scenarios: weeks`)"
+                f"model {posterior.model}: a horizon of {plural(weeks, 'week')} is longer than the data, whose last "
+                f"weeks come again: the nearest feasible figure is {plural(known, 'week')} (`scenarios: weeks`)"
             )
         tail = max(posterior.media.layout.l_max)
         first = pd.Timestamp(posterior.data["week"].to_numpy()[-1]) + pd.Timedelta(days=7)
@@ -104,6 +105,6 @@ class Horizon:
         if week <= self.weeks:
             return week - 1
         raise InputError(
-            f"{where}: week {week} is outside of the horizon of {self.weeks} weeks: the nearest is week {self.weeks}; "
-            f"or make it longer with `scenarios: weeks`"
+            f"{where}: week {week} is outside of the horizon of {plural(self.weeks, 'week')}: the nearest is week "
+            f"{self.weeks}; or make it longer with `scenarios: weeks`"
         )

@@ -22,6 +22,7 @@ from mmm_core.budget.question import refuse_currency
 from mmm_core.data.table import read_table
 from mmm_core.effects.curves import repeating
 from mmm_core.errors import InputError
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.scenarios.controls import control_path, known_values
 from mmm_core.scenarios.horizon import Horizon
@@ -117,7 +118,8 @@ class Planner:
     def current(self) -> ScenarioPlan:
         """The last weeks come again."""
         media = {name: repeat(channel) for name, channel in self.repeated().items()}
-        return self.plan(CURRENT, media, {}, description=f"the last {self.horizon.weeks} weeks come again")
+        again = plural(self.horizon.weeks, "week comes", "weeks come")
+        return self.plan(CURRENT, media, {}, description=f"the last {again} again")
 
     def written(self, name: str, scenario: Scenario) -> ScenarioPlan:
         """A scenario of the YAML.

@@ -17,6 +17,7 @@ from mmm_core.data.cells import DECIMAL_COMMAS, text_of
 from mmm_core.data.contract import weeks_of
 from mmm_core.data.table import as_numbers, by_name, week_column
 from mmm_core.errors import InputError, listed, nearest, shown
+from mmm_core.plural import plural
 from mmm_core.scenarios.horizon import Horizon
 from mmm_core.spec.media_spec import Channel
 from mmm_core.spec.model_spec import ModelSpec
@@ -158,7 +159,7 @@ def _sorted(
         if absent := sorted(set(weeks) - set(held)):
             raise InputError(
                 f"{source}: weeks {_dates(absent)}{of_geo} are missing: a plan has a row for each of the "
-                f"{horizon.weeks} weeks {horizon.words}"
+                f"{plural(horizon.weeks, 'week')} {horizon.words}"
             )
     if by_geo and (left := [geo for geo in geos if geo not in set(rows["_geo"])]):
         raise InputError(

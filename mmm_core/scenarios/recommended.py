@@ -15,6 +15,7 @@ from mmm_core.budget.allocation import allocate
 from mmm_core.budget.decide import decide
 from mmm_core.budget.question import Question
 from mmm_core.errors import InputError, listed
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.scenarios.cells import path_of_cells, scaled_to
 from mmm_core.scenarios.media import MediaPath, repeat
@@ -88,8 +89,8 @@ def over(budget: Budget, weeks: int) -> Budget:
     money = budget.money
     if money:
         raise InputError(
-            f"budget: {listed(money)} is money over {budget.weeks} weeks, and the scenarios' horizon is {weeks}: make "
-            "`scenarios: weeks` the same"
+            f"budget: {listed(money)} is money over {plural(budget.weeks, 'week')}, and the scenarios' horizon is "
+            f"{weeks}: make `scenarios: weeks` the same"
         )
     return budget.model_copy(update={"weeks": weeks})
 

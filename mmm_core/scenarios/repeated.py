@@ -14,6 +14,7 @@ import xarray as xr
 
 from mmm_core.effects.curves import Periods
 from mmm_core.errors import InputError
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.scenarios.horizon import YEAR, Horizon
 
@@ -63,7 +64,7 @@ def repeated_before(
     exposure = data["exposure"].to_numpy()
     paid = len(spec.paid)
     spend = np.concatenate([data["spend"].to_numpy(), exposure[..., paid:]], axis=-1)
-    start, words = length - weeks, f"the last {weeks} weeks"
+    start, words = length - weeks, f"the last {plural(weeks, 'week')}"
     if like == LAST_YEAR:
         _refuse_years(posterior, weeks, length)
         start, words = length - YEAR, "the same weeks of last year"
@@ -90,9 +91,9 @@ def repeated_before(
 def _refuse_years(posterior: Posterior, weeks: int, length: int) -> None:
     if length < YEAR or weeks > YEAR:
         reason = (
-            f"the data hold {length} weeks, fewer than a year"
+            f"the data hold {plural(length, 'week')}, fewer than a year"
             if length < YEAR
-            else f"a horizon of {weeks} weeks reaches beyond a year: the nearest feasible figure is {YEAR} weeks"
+            else f"a horizon of {plural(weeks, 'week')} reaches beyond a year: the nearest feasible figure is {YEAR}"
         )
         raise InputError(
             f"model {posterior.model}: `like: last_year`: {reason}; or write `like: last_period`"

@@ -64,6 +64,7 @@ def fit_model(pipes: PipesContext) -> None:
     from mmm_core.evidence.stored import read_evidence
     from mmm_core.inference.fit import fit_and_save, refit
     from mmm_core.inference.version import posterior_version
+    from mmm_core.plural import plural
     from mmm_core.posterior.schema import load_posterior
     from mmm_core.spec.model_spec import load_spec
 
@@ -82,7 +83,7 @@ def fit_model(pipes: PipesContext) -> None:
     for wanted in pipes.get_extra("fits"):
         holdout_weeks, target = wanted["holdout_weeks"], Path(wanted["posterior"])
         if holdout_weeks:
-            pipes.log.info(f"again without the last {holdout_weeks} weeks, for the review")
+            pipes.log.info(f"again without the last {plural(holdout_weeks, 'week')}, for the review")
         try:
             if holdout_weeks:
                 # where a refit starts says what it draws: read from the file, the same whether the fit ran just now
@@ -160,6 +161,8 @@ def _settings(pipes: PipesContext, source: str, target: Path) -> dict[str, Any]:
 
 def _reporter(pipes: PipesContext) -> "Callable[[Progress], None]":
     """Progress in the run's log: every phase once, and then every few seconds."""
+    from mmm_core.plural import plural
+
     last = {"phase": "", "time": 0.0}
 
     def report(progress: "Progress") -> None:
@@ -172,8 +175,8 @@ def _reporter(pipes: PipesContext) -> "Callable[[Progress], None]":
         ):
             return
         last.update(phase=progress.phase, time=now)
-        share = f" {progress.done}/{progress.total} iterations a chain" if progress.done else ""
-        divergences = f", {progress.divergences} divergences" if progress.divergences else ""
+        share = f" {progress.done}/{plural(progress.total, 'iteration')} a chain" if progress.done else ""
+        divergences = f", {plural(progress.divergences, 'divergence')}" if progress.divergences else ""
         accepted = (
             f", acceptance {progress.acceptance:.2f}" if progress.acceptance == progress.acceptance else ""
         )

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmm_core.report.words import change_of, counted, day, enumeration, figure, money, probability
+from mmm_core.budget.glance import day, money
+from mmm_core.report.words import change_of, counted, enumeration, figure, probability
 
 
 @pytest.mark.parametrize(
