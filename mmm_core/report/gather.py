@@ -31,6 +31,7 @@ from mmm_core.report.moves import probability_right
 from mmm_core.review import review
 from mmm_core.scenarios.report import SINCE, evaluate_scenarios
 from mmm_core.scenarios.rows import rows_of
+from mmm_core.scenarios.since import since
 from mmm_core.source import source_hash
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -69,6 +70,8 @@ def findings_of(
     """
     posterior = Posterior.of(tree)
     spec = spec or posterior.spec
+    for made in earlier:
+        since(posterior, made, spec.budget)  # refused before anything is worked out
     subject = subject_of(posterior, spec)
     recommendation = Recommendation.of(allocate(posterior, spec.budget, long_term=long_term))
     rule = spec.review if table is not None else spec.review.model_copy(update={"holdout_weeks": 0})

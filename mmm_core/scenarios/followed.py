@@ -10,8 +10,9 @@ of the last weeks over and over; of a budget with `horizon: long` what either br
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,23 +20,25 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.budget.change import figure, percent
+from mmm_core.budget.change import amount, figure, percent
+from mmm_core.budget.glance import day as written_day
+from mmm_core.budget.glance import money
 from mmm_core.budget.long_effect import long_effect
 from mmm_core.effects.curves import response_positions
 from mmm_core.effects.incremental import incremental
 from mmm_core.effects.roi import summarise
-from mmm_core.errors import InputError, listed
+from mmm_core.errors import listed
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import labelled, outcome_name
 from mmm_core.scenarios.media import MediaPath
-from mmm_core.scenarios.recommendation import Recommendation, recommended_paths
+from mmm_core.scenarios.recommendation import Recommendation
+from mmm_core.scenarios.since import SAME, since
 from mmm_core.spec.budget_spec import Budget
 
 if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
 
-SAME = 1e-6
-"""Relative difference of two sums of the same spend."""
 MOST = 3
 """Channels, geos or weeks that are named where what was spent lies farthest from what was recommended."""
 
@@ -53,7 +56,7 @@ class Followed:
         difference: (draw,) of all of them together.
         first_week, last_week: of the weeks gone by. weeks: how many. horizon: of the recommendation.
         after: last week of the data that the recommendation was made on.
-        outcome: what it is counted in. margin: money that a unit of it leaves, or None.
+        outcome: what it is counted in. margin: money that a unit of it leaves, or None. currency: of spend.
         notes: what to know, sentences.
     """
 
@@ -72,6 +75,7 @@ class Followed:
     margin: float | None
     notes: tuple[str, ...] = ()
     cells: pd.DataFrame | None = None
+    currency: str = ""
 
     @property
     def gain_in(self) -> str:
@@ -112,40 +116,56 @@ class Followed:
     @property
     def words(self) -> tuple[str, ...]:
         """Plain English: what was done otherwise, and what it cost."""
-        of_weeks = f"recommended after {self.after.date()}, {self.weeks} of {self.horizon} weeks gone by"
-        gain, spent, planned = self.gain, float(self.spent.sum()), float(self.recommended.sum())
+        done = self._done(amount, lambda day: day.isoformat())
+        gain = self.gain
         if not np.abs(gain).max() > 0:
-            return (f"{of_weeks}: what was recommended was spent", *self.notes)
+            return (done, *self.notes)
         mean = float(gain.mean())
         low, high = (float(value) for value in np.quantile(gain, [0.05, 0.95]))
         direction = "more" if mean >= 0 else "less"
         sure = float((gain > 0).mean()) if mean >= 0 else float((gain < 0).mean())
         return (
-            f"{of_weeks}: {spent:,.0f} was spent where {planned:,.0f} was recommended ({self._farthest()})",
+            done,
             f"that brought {figure(abs(mean))} {direction} {self.gain_in} than the recommended plan would have (90 % "
             f"interval {figure(low)} to {figure(high)}; {percent(sure)} sure that it is {direction})",
             *self.notes,
         )
 
-    def _farthest(self) -> str:
+    @property
+    def description(self) -> str:
+        """What was done otherwise, with money and days as a page has them."""
+        return self._done(lambda value: money(value, self.currency), written_day)
+
+    def _done(self, money: Callable[[float], str], day: Callable[[date], str]) -> str:
+        """What was spent where what was recommended."""
+        gone = f"{self.weeks} of {plural(self.horizon, 'week')} gone by"
+        done = f"recommended after {day(self.after.date())}, {gone}: "
+        if not np.abs(self.gain).max() > 0:
+            return f"{done}what was recommended was spent"
+        spent, planned = (money(float(of_channels.sum())) for of_channels in (self.spent, self.recommended))
+        return f"{done}{spent} was spent where {planned} was recommended ({self._farthest(money, day)})"
+
+    def _farthest(self, money: Callable[[float], str], day: Callable[[date], str]) -> str:
         """Where what was spent lies farthest from what was recommended."""
         where = self.table if self.cells is None else self.cells
         apart = (where["spent"] - where["recommended_spend"]).abs()
         least = SAME * max(float(self.recommended.sum()), 1e-300)
         order = apart[apart > least].sort_values(ascending=False, kind="stable").index
+        each = "channel" if self.cells is None else "cell"
         if not len(order):
-            return f"of each {'channel' if self.cells is None else 'cell'} the same, in other weeks or at other prices"
-        farthest = where.loc[order[:MOST]]
-        return listed(
-            f"{_name(row)}: {row['spent']:,.0f} in place of {row['recommended_spend']:,.0f}"
-            for row in farthest.to_dict("records")
+            return f"of each {each} the same, in other weeks or at other prices"
+        cells = (
+            (_name(row, day), money(row["spent"]), money(row["recommended_spend"]))
+            for row in where.loc[order].to_dict("records")
         )
+        told = [f"{name}: {was} in place of {plan}" for name, was, plan in cells if was != plan]
+        return listed(told[:MOST]) if told else f"of each {each} nearly the same"
 
 
-def _name(cell: Mapping[Any, Any]) -> str:
+def _name(cell: Mapping[Any, Any], day: Callable[[date], str]) -> str:
     """A channel, and its geo or week where those are known."""
     geo = f" in {cell['geo']}" if cell.get("geo") else ""
-    week = "" if pd.isna(cell.get("week")) else f" in the week of {cell['week'].date()}"
+    week = "" if pd.isna(cell.get("week")) else f" in the week of {day(cell['week'].date())}"
     return f"{cell['channel']}{geo}{week}"
 
 
@@ -169,40 +189,19 @@ def spent_against_recommended(
         long_term: of this posterior, for a budget with `horizon: long`.
 
     Raises:
-        InputError: a week that the data do not hold, no week gone by, fewer weeks before than the horizon, or as
-            `mmm_core.scenarios.recommendation.recommended_paths`.
+        InputError: as `mmm_core.scenarios.since.since`.
     """
     posterior = Posterior.of(tree)
     spec, data = posterior.spec, posterior.data
     budget = budget or spec.budget
-    made.cells_of(spec.paid)  # what is no plan of this model is said first
     calendar = pd.DatetimeIndex(data["media_week"].to_numpy())
-    day = pd.Timestamp(made.after)
-    if day not in calendar:
-        near = calendar[int(np.abs(calendar - day).argmin())].date()
-        raise InputError(
-            f"recommended after {day.date()}: the data hold no such week: the nearest is {near}; name the last week of "
-            "the data that the recommendation was made on"
-        )
-    known = int(calendar.searchsorted(day)) + 1
-    spend = data["spend"].to_numpy()
-    stated = made.decided_weeks or made.weeks
-    weeks, notes = _horizon(spend.sum(axis=0)[:known], spec.paid, made.before, stated, spec.budget.weeks)
-    gone = min(weeks, len(calendar) - known)
-    if gone < 1:
-        raise InputError(
-            f"recommended after {day.date()}: no week has gone by since: the data end with {calendar[-1].date()}"
-        )
-    if known < weeks:
-        raise InputError(
-            f"recommended after {day.date()}: {weeks} weeks are repeated, and the data hold {known} before it"
-        )
+    found = since(posterior, made, budget)
+    known, weeks, gone, planned = found.known, found.weeks, found.gone, found.planned
     first, last = calendar[known], calendar[known + gone - 1]
-    planned = recommended_paths(posterior, made, known, weeks, budget.price_rise)
     path, often = _path(posterior, planned, known, gone)
     again = weeks if budget.after == "continue" else 0
     difference, by_channel = _difference(posterior, path, often, first, last, weeks, again)
-    spent = spend[:, known : known + gone]
+    spent = data["spend"].to_numpy()[:, known : known + gone]
     recommended, bought = (
         np.stack([values[:, :gone] for values in of_channels], axis=-1)
         for of_channels in (
@@ -227,11 +226,12 @@ def spent_against_recommended(
         last_week=last,
         weeks=gone,
         horizon=weeks,
-        after=day,
+        after=pd.Timestamp(made.after),
         outcome=outcome_name(spec),
         margin=spec.margin if margin is None else margin,
-        notes=notes,
+        notes=found.notes,
         cells=_cells(made, posterior, calendar[known : known + gone], spent, recommended),
+        currency=budget.currency or spec.calibration.rule.currency,
     )
 
 
@@ -256,29 +256,6 @@ def _cells(
             "recommended_spend": plan,
             "spent": was,
         }
-    )
-
-
-def _horizon(
-    spend: np.ndarray,
-    paid: tuple[str, ...],
-    before: Mapping[str, float],
-    weeks: int | None,
-    usual: int,
-) -> tuple[int, tuple[str, ...]]:
-    """Weeks of the recommendation, from its spend before (channel,) and spend (week, channel) up to it; and remarks."""
-    if weeks is not None or not before:
-        return weeks or usual, ()
-    known = np.array([float(before.get(channel, np.nan)) for channel in paid])
-    sums = np.cumsum(spend[::-1], axis=0)
-    scale = max(float(np.nansum(known)), 1e-300)
-    fits = np.abs(sums - known).max(axis=1) <= SAME * scale
-    found = np.flatnonzero(fits) + 1
-    if len(found):
-        return (usual if usual in found else int(found[0])), ()
-    return usual, (
-        "spend of the weeks before the recommendation has been restated since: its horizon is taken to be that of the "
-        f"model's budget, {usual} weeks",
     )
 
 

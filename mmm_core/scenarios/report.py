@@ -17,6 +17,7 @@ from mmm_core.budget.change import figure, percent
 from mmm_core.data.weeks import with_first_day
 from mmm_core.effects.roi import summarise
 from mmm_core.errors import InputError, nearest
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import approximation, labelled, outcome_name
 from mmm_core.scenarios.evaluate import Evaluated, Evaluator
@@ -24,6 +25,7 @@ from mmm_core.scenarios.followed import Followed, spent_against_recommended
 from mmm_core.scenarios.plan import Planner
 from mmm_core.scenarios.recommendation import Recommendation
 from mmm_core.scenarios.recommended import recommended_plan
+from mmm_core.scenarios.since import since
 from mmm_core.scenarios.sweep import Frontier, sweep_budgets
 from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.margin import no_margin, refuse_more_than_revenue
@@ -267,7 +269,7 @@ class ScenarioReport:
     @property
     def words(self) -> tuple[str, ...]:
         """Plain English: the horizon, a sentence a scenario, what was left out and assumed."""
-        weeks = f"{self.weeks} week{'s' if self.weeks > 1 else ''}"
+        weeks = f"{plural(self.weeks, 'week')}"
         out = [
             f"{weeks}, {self.first_week.date()} to {self.last_week.date()}; plans are held against '{self.against}' by "
             f"{self.gain_in}, on the same draws of everything",
@@ -304,6 +306,11 @@ class ScenarioReport:
             out.append(
                 f"the most profit of these budgets: {row['multiple']:.0%} of the last period's spend, "
                 f"{figure(row['spend'])}{end}"
+            )
+        else:
+            out.append(
+                "which of these budgets brings the most profit is not known: state `margin` in the model's YAML, what "
+                f"a unit of {self.outcome} leaves before media"
             )
         beyond = [point for point in self.frontier.points if point.evaluated.plan.beyond]
         if beyond:
@@ -388,6 +395,8 @@ def evaluate_scenarios(
         refuse_more_than_revenue(margin, spec.kpi.kind)
     except ValueError as error:
         raise InputError(str(error)) from None
+    for made in () if tolerant else earlier:
+        since(posterior, made, budget)  # refused before anything is worked out
     weeks = asked.weeks or budget.weeks
     planner = Planner(posterior, weeks, folder, budget)
     evaluator = Evaluator(posterior, weeks, seed, budget, long_term)

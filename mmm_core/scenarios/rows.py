@@ -78,7 +78,7 @@ def _followed(found: Followed) -> list[dict[str, Any]]:
         "against": f"recommended after {day}",
         "first_week": found.first_week,
         "last_week": found.last_week,
-        "description": found.words[0],
+        "description": found.description,
     }
     whole = {
         **common,

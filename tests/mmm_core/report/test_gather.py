@@ -15,6 +15,7 @@ from mmm_core.errors import InputError
 from mmm_core.inference.version import posterior_version, version_of
 from mmm_core.posterior.handle import Posterior
 from mmm_core.readiness.report import readiness
+from mmm_core.report import gather
 from mmm_core.report.findings import Recommendation as Plan
 from mmm_core.report.gather import findings_of, scenarios_of, subject_of
 from mmm_core.report.manifest import schema, table_version
@@ -141,6 +142,16 @@ def test_a_sweep_or_an_earlier_recommendation_is_told_where_no_plan_is_named():
     assert set(since["kind"]) == {"plan", "followed"}
     with pytest.raises(InputError, match="no paid channel is called radio"):
         scenarios_of(one, one.spec, None, plan, earlier=[replace(made, spend={**made.spend, "radio": 1.0})])
+
+
+def test_an_earlier_plan_that_nothing_can_be_held_against_is_refused_before_anything_is_worked_out(
+    tree, monkeypatch
+):
+    monkeypatch.setattr(gather, "allocate", lambda *_, **__: pytest.fail("the budget was worked out first"))
+    one = Posterior.of(tree)
+    made = Recommendation(dict.fromkeys(one.spec.paid, 100.0), {}, one.data["week"].to_numpy()[-1], 3)
+    with pytest.raises(InputError, match="no week has gone by since: the data end with 2025-03-17"):
+        findings_of(tree, earlier=[made])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmm_core.budget.glance import money
 from mmm_core.budget.question import Cell
 from mmm_core.effects.curves import Periods
 from mmm_core.errors import InputError
@@ -249,6 +250,41 @@ def test_what_either_brings_by_way_of_the_brand_counts_where_the_budget_asks():
     )  # what four times the money buys at a price that doubles
     np.testing.assert_allclose(long.difference - short.difference, 2.0 * apart)
     np.testing.assert_allclose((long.by_channel - short.by_channel).sum(axis=1), 2.0 * apart)
+
+
+def test_a_page_has_it_with_money_and_days_as_everywhere_on_it():
+    tree, after = whole(), pd.Timestamp("2025-03-03")
+    plan, euros = {"tv": 12345678.0, "search": 2500.0}, Budget(weeks=WEEKS, currency="EUR")
+    found = held(tree, plan, after, budget=euros)
+    tv, search = found.spent
+    of_tv, of_search = found.recommended
+    assert found.description == (
+        f"recommended after 3 Mar 2025, 2 of 6 weeks gone by: {money(tv + search, 'EUR')} was spent where "
+        f"{money(of_tv + of_search, 'EUR')} was recommended (tv: {money(tv, 'EUR')} in place of "
+        f"{money(of_tv, 'EUR')}, search: {money(search, 'EUR')} in place of {money(of_search, 'EUR')})"
+    )
+    assert re.search(r"where \u20ac[\d.]+M was recommended", found.description)
+    cells = {Cell(channel, week=week): 1e4 * week for channel in PLAN for week in range(WEEKS)}
+    weekly = held(tree, dict.fromkeys(PLAN, 1.5e5), after, cells=cells, budget=euros)
+    assert "tv in the week of 17 Mar 2025: \u20ac" in weekly.description
+    assert "in place of \u20ac10.0k" in weekly.description
+    assert not re.search(r"\d{4}-\d\d-\d\d", weekly.description)
+
+
+def test_amounts_that_a_page_writes_alike_are_not_told_apart():
+    tree, after = whole(), pd.Timestamp("2025-03-03")
+    spent = held(tree, PLAN, after).spent
+    share = spent / held(tree, PLAN, after).recommended  # of the horizon's money, in the weeks gone by
+    near = {channel: PLAN[channel] * share[i] * 1.00001 for i, channel in enumerate(PLAN)}
+    found = held(tree, near, after)
+    np.testing.assert_allclose(found.recommended, 1.00001 * spent)
+    assert found.description.endswith("was recommended (of each channel nearly the same)")
+
+
+def test_of_a_plan_of_one_week_no_week_is_called_several():
+    tree = whole()
+    found = held(tree, PLAN, week_before(tree, 1), 1)
+    assert found.words[0].startswith("recommended after 2025-03-10, 1 of 1 week gone by: ")
 
 
 def test_what_was_recommended_was_spent():

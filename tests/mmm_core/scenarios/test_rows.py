@@ -42,6 +42,8 @@ def test_every_plan_is_a_row_and_so_is_each_of_its_channels():
     followed = whole.iloc[-1]
     assert (followed["against"], followed["gain_in"]) == ("recommended after 2025-03-03", "profit")
     assert followed["gain"] == pytest.approx(float(report.followed[0].gain.mean()))
+    assert followed["description"] == report.followed[0].description
+    assert followed["description"].startswith("recommended after 3 Mar 2025, 2 of 6 weeks gone by: ")
     assert str(followed["last_week"].date()) == "2025-03-17"
     assert whole["is_reference"].sum() == 1
     assert whole["is_best"].sum() == 1

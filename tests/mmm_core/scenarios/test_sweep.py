@@ -75,6 +75,7 @@ def test_risk_and_profit_of_each_budget(frontier):
         assert row["profit"] == pytest.approx(0.9 * point.evaluated.draws["total"].mean() - row["spend"])
     assert list(table["is_best"]) == list(table["profit"] == table["profit"].max())
     assert any(line.startswith("the most profit of these budgets: 60%") for line in frontier.words)
+    assert not any("is not known" in line for line in frontier.words)
     names = set(frontier.channels["scenario"])
     assert {"current", "budget x 0.6", "budget x 1.4"} <= names
 
@@ -92,6 +93,7 @@ def test_money_that_a_budget_cannot_spend_is_left_out_with_the_nearest_figure(sm
     assert "the upper bound of tv, 800" in found.frontier.left_out[1.4]
     assert any("left out: budget x 1.4: " in line and "the nearest is" in line for line in found.words)
     assert not found.sweep["is_best"].any()  # without a margin nobody knows
+    assert any("is not known: state `margin` in the model's YAML" in line for line in found.words)
 
 
 def test_bounds_are_of_the_scaled_mix_and_money_stays():
