@@ -10,6 +10,7 @@ import numpy as np
 
 from mmm_core.diagnostics.identifiability import identify
 from mmm_core.errors import listed
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.schema import calibrated_by
 from mmm_core.readiness.proposal import Proposal
@@ -89,9 +90,7 @@ def _checks(name: str, checks: Sequence[Verdict], of: str) -> Gate:
     failed = [check.name for check in checks if check.severity == "ERROR" and not check.passed]
     if not checks:
         return Gate(name, False, float("nan"), 0.0, f"no check of {of} was run")
-    words = (
-        f"{listed(failed, 20)} failed" if failed else f"all {len(checks)} checks of {of} that block passed"
-    )
+    words = f"{listed(failed, 20)} failed"
     if not failed:
         blocking = sum(check.severity == "ERROR" for check in checks)
         words = f"no check of {of} failed that blocks ({blocking} of {len(checks)} do)"
@@ -104,7 +103,7 @@ def _history(proposal: Proposal, least: int) -> Gate:
         proposal.history >= least,
         float(proposal.history),
         float(least),
-        f"{proposal.history} weeks modelled, at least {least} wanted",
+        f"{plural(proposal.history, 'week')} modelled, at least {least} wanted",
     )
 
 
@@ -134,9 +133,9 @@ def _evidence(posterior: Posterior, proposal: Proposal, most: float) -> Gate:
 
 def _moved(proposal: Proposal, most: float) -> Gate:
     share = proposal.moved_share
-    words = (
-        f"{share:.0%} of the last {proposal.weeks} weeks' spend is spent otherwise, at most {most:.0%} wanted"
-    )
+    counted = f", counted by channel and {proposal.decided}" if proposal.decided else ""
+    period = plural(proposal.weeks, "week's", "weeks'")
+    words = f"{share:.0%} of the last {period} spend is spent otherwise{counted}, at most {most:.0%} wanted"
     return Gate("moved", share <= most, share, most, words)
 
 

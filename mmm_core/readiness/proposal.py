@@ -65,6 +65,13 @@ class Proposal:
     history: int
 
     @property
+    def decided(self) -> str:
+        """What the plan decides beside channels, geo or week; "" where nothing."""
+        if self.by_geo:
+            return "geo"
+        return "week" if len(self.current_cells) > 1 else ""
+
+    @property
     def moved(self) -> np.ndarray:
         """(channel,) spend more or less than in the last period, in any geo or week that is decided."""
         moved = np.abs(self._change).sum(axis=0)

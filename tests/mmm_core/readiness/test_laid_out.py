@@ -23,6 +23,12 @@ def proposed(tree, budget, cells):
     return propose(tree, {str(name): float(money) for name, money in spend.items()}, budget, cells=cells)
 
 
+def said(tree, proposal):
+    """What the gate of the moved money finds."""
+    (gate,) = (each for each in gates(Posterior.of(tree), proposal, (), Readiness()) if each.name == "moved")
+    return gate.message
+
+
 def test_a_plan_by_week_is_judged_by_its_highest_week_and_brings_what_was_claimed():
     tree = posterior(draws=5, slope=3.0)
     budget = Budget(weeks=WEEKS, by="week", bounds={"default": (0.5, 1.5)})
@@ -32,6 +38,10 @@ def test_a_plan_by_week_is_judged_by_its_highest_week_and_brings_what_was_claime
     seen = weekly_table()[["tv_spend", "search_spend"]].max()
     np.testing.assert_allclose(proposal.extrapolation, peaks.to_numpy() / seen.to_numpy())
     np.testing.assert_allclose(proposal.more_outcome.mean(), found.gain)
+    assert said(tree, proposal).startswith(
+        f"{proposal.moved_share:.0%} of the last 6 weeks' spend is spent otherwise"
+    )
+    assert "spent otherwise, counted by channel and week, at most 25% wanted" in said(tree, proposal)
     # the same figure as a scenario of that plan has
     one = Posterior.of(tree)
     plan = Evaluator(one, WEEKS).evaluate(recommended_plan(Planner(one, WEEKS), budget)).plan
@@ -57,6 +67,9 @@ def test_a_week_beyond_what_was_seen_closes_the_gate_though_the_channels_sum_sta
     assert gate.figure == pytest.approx(wanted)
     flat = propose(tree, {"tv": spend, "search": 100.0}, Budget(weeks=WEEKS))
     assert flat.extrapolation[0] < wanted
+    assert "spent otherwise, at most 25% wanted" in said(
+        tree, flat
+    )  # of channels alone there is but one measure
 
 
 def test_money_moved_into_one_geo_is_judged_there():
@@ -85,6 +98,7 @@ def test_money_moved_into_one_geo_is_judged_there():
     assert proposal.moved[0] == pytest.approx(1.6 * spent)
     failed = {each.name for each in gates(Posterior.of(tree), proposal, (), Readiness()) if not each.passed}
     assert {"channel_change"} <= failed
+    assert "spent otherwise, counted by channel and geo, at most 25% wanted" in said(tree, proposal)
     as_before = proposed(tree, budget, cells)
     assert as_before.moved.tolist() == [0.0, 0.0], "what rounding moves is not moved"
 
