@@ -7,9 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from mmm_core.budget.glance import money
+from mmm_core.plural import plural
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.page import Block, Paragraph, Section, Table
-from mmm_core.report.words import MONEY, between, counted, money, plain, plural, probability
+from mmm_core.report.words import MONEY, between, counted, plain, probability
 from mmm_core.scenarios.rows import FOLLOWED, PLAN, SWEEP
 
 WRITTEN = 3
@@ -31,13 +33,24 @@ def scenarios_section(found: Findings, most: int = 8) -> Section | None:
     blocks: list[Block] = []
     if len(plans) >= WRITTEN:
         blocks += _plans(found, plans, most)
-    best = whole[(whole["kind"] == SWEEP) & whole["is_best"].astype(bool)]
-    for row in records(best.head(1)):
-        spend = money(row["spend"], found.subject.currency)
-        blocks.append(Paragraph(f"Of the budgets tried, {spend} brings the most expected profit.", "Sweep:"))
+    swept = whole[whole["kind"] == SWEEP]
+    if len(swept):
+        blocks.append(Paragraph(_sweep(found, swept), "Sweep:"))
     for row in records(followed.sort_values("last_week", kind="stable").tail(1)):
         blocks.append(Paragraph(_since(row, found.subject.currency), "Spent against recommended:"))
     return Section("scenarios", "Scenarios", tuple(blocks)) if blocks else None
+
+
+def _sweep(found: Findings, swept: pd.DataFrame) -> str:
+    """Which budget brings the most profit; where nobody stated a margin, why that is not known."""
+    best = swept[swept["is_best"].astype(bool)]
+    if len(best):
+        spend = money(best["spend"].iloc[0], found.subject.currency)
+        return f"Of the budgets tried, {spend} brings the most expected profit."
+    return (
+        "Which of the budgets tried brings the most profit is not known: the model's YAML states no margin. "
+        f"\u2018margin\u2019 there, what a unit of {found.subject.outcome} leaves before media, adds it."
+    )
 
 
 def _since(row: dict[str, Any], currency: str) -> str:
