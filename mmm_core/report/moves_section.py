@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mmm_core.budget.glance import NONE, money
 from mmm_core.budget.marginal_unit import NET, POINTS, MarginalUnit, marginal_unit
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.moves import STILL
 from mmm_core.report.page import Block, Items, Section, Table
-from mmm_core.report.words import NONE, change_of, counted, figure, money, probability, share
+from mmm_core.report.words import change_of, counted, figure, plain, probability, share
 
 BOUND = 1e-6
 """How near to a bound a spend is at it, as a share of the bound."""
@@ -47,8 +48,8 @@ def moves_section(found: Findings, most: int) -> Section:
     )
     columns = (
         "Channel",
-        f"Last {plan.weeks} weeks",
-        f"Next {plan.weeks} weeks",
+        f"Last {plan.span}",
+        f"Next {plan.span}",
         "Change",
         f"Expected {subject.outcome}",
         "Chance the move is right",
@@ -61,7 +62,7 @@ def moves_section(found: Findings, most: int) -> Section:
         line for line in plan.words if line not in plan.prices
     ]  # words of a question that is not plain say both
     if lines := [*asked, *plan.prices[:most]]:
-        blocks.append(Items(tuple(("", line) for line in lines)))
+        blocks.append(Items(tuple(("", plain(line)) for line in lines)))
     return Section("moves", "Recommended moves", tuple(blocks))
 
 
@@ -111,8 +112,8 @@ def reason(row: dict[str, Any], table: pd.DataFrame, outcome: str, currency: str
         level = "balanced" if _free(table).sum() > 1 else "at its best spend"
         moved = abs(planned - current) > STILL * max(current, planned)
         words = f"{level}: {brings}" + ("" if moved else ", so nothing moves")
-    note = str(row.get("note") or "")
-    return f"{words}. {note}" if note and note == note else words
+    note = row.get("note")
+    return f"{words}. {plain(note)}" if isinstance(note, str) and note else words
 
 
 def _marginal(value: float, outcome: str, currency: str, told: MarginalUnit) -> str:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from mmm_core.budget.glance import NONE, day
+from mmm_core.plural import plural
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.page import Block, Items, Paragraph, Section, Table
-from mmm_core.report.words import NONE, counted, day, enumeration, plain, plural, share
+from mmm_core.report.words import counted, enumeration, plain, share
 
 PASSED, WARNED, FAILED, UNASKED = "passed", "warning", "FAILED", "nothing to look at"
 
@@ -23,9 +25,9 @@ def caveats_section(found: Findings, findings: bool = True) -> Section:
     """
     items: list[tuple[str, str]] = []
     if found.subject.approximate:
-        items.append(("Approximate", found.subject.approximate))
+        items.append(("Approximate", plain(found.subject.approximate)))
     if found.subject.not_converged:
-        items.append(("Not converged", found.subject.not_converged))
+        items.append(("Not converged", plain(found.subject.not_converged)))
     gates = None if found.refused else found.gates  # a refused model has no budget to be ready
     if gates is not None:
         for row in records(gates):
@@ -50,7 +52,7 @@ def caveats_section(found: Findings, findings: bool = True) -> Section:
             )
         )
     items += [
-        (str(row["channel"]), str(row["note"]))
+        (str(row["channel"]), plain(row["note"]))
         for row in found.recommendation.channels.to_dict("records")
         if row.get("note") and not found.refused
     ]
@@ -89,7 +91,7 @@ def health_section(found: Findings, lines: bool = True) -> Section:
     if found.review is None or found.review.empty:
         return Section("health", "Model health", (Paragraph("No review has been run."),))
     told = [
-        (_mark(row), str(row["check_name"]).replace("_", " "), str(row["message"]))
+        (_mark(row), str(row["check_name"]).replace("_", " "), plain(row["message"]))
         for row in records(found.review)
     ]
     words = {PASSED: "passed", WARNED: "warned of", FAILED: "failed", UNASKED: "had nothing to look at"}
@@ -165,7 +167,7 @@ def evidence_section(found: Findings, most: int = 8) -> Section:
 
 
 def _because(reasons: object) -> str:
-    return f" ({reasons})" if isinstance(reasons, str) and reasons else ""
+    return f" ({plain(reasons)})" if isinstance(reasons, str) and reasons else ""
 
 
 def period(start: object, end: object) -> str:

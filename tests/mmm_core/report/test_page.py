@@ -20,6 +20,7 @@ from mmm_core.report.page import Items
 from mmm_core.report.scenarios import scenarios_section
 from mmm_core.report.texts import texts
 from mmm_core.report.trust import health_section
+from mmm_core.report.words import plain
 from tests.mmm_core.report import made_up
 from tests.mmm_core.report.browser import chromium, needs_chromium, printed_sheets
 
@@ -138,7 +139,7 @@ def test_a_model_that_failed_its_review_says_so_on_top_and_recommends_nothing():
     assert keys == ["health", "change", "roi", "curves", "caveats", "evidence", "long-term", "versions"]
     for text in (whole["report.html"], whole["report.md"].replace("\\", "")):
         for check in found.failures:
-            assert str(check["message"]) in " ".join(text.split()).replace("&#39;", "'")
+            assert plain(check["message"]) in " ".join(text.split()).replace("&#39;", "'")
         body = text.replace("No recommendation: ", "").replace("as a recommendation", "")
         assert not re.search("(?i)recommend", body), re.search("(?i).{60}recommend.{40}", body)
         assert "Probability of a gain" not in text
@@ -201,6 +202,29 @@ def test_the_best_budget_of_a_sweep_and_what_was_spent_since_are_sentences():
         "has probability 94%."
     ) in written
     assert "of one channel" not in written
+
+
+def test_a_sweep_without_a_margin_says_why_no_budget_is_the_most_profitable():
+    plans = made_up.scenarios(2)
+    found = made_up.findings(6, scenarios=pd.concat([plans, plans.assign(kind="sweep")], ignore_index=True))
+    for written in (texts(found)["report.md"].replace("\\", ""), texts(found)["report.html"]):
+        assert (
+            "Which of the budgets tried brings the most profit is not known: the model\u2019s YAML states no margin. "
+            "\u2018margin\u2019 there, what a unit of revenue leaves before media, adds it."
+        ) in written.replace("&#39;", "\u2019").replace("model's", "model\u2019s")
+
+
+def test_of_a_horizon_of_one_week_no_week_is_called_several():
+    plain = made_up.findings(6)
+    for total in (plain.recommendation.total, plain.recommendation.total + 1e5):
+        plan = dataclasses.replace(plain.recommendation, weeks=1, total=total)
+        found = dataclasses.replace(
+            plain, recommendation=plan, subject=made_up.subject(weeks=1), long_term=made_up.long_term(["tv"])
+        )
+        for written in texts(found).values():
+            assert not re.search(r"\b1 (weeks|channels|geos|tests|draws|chains|gates)\b", written)
+    assert "| Last 1 week | Next 1 week |" in texts(found)["report.md"].replace("\\", "")
+    assert "$100k, 4% more than in the last one." in texts(found)["report.md"].replace("\\", "")
 
 
 def test_a_plan_for_the_long_term_says_so():
@@ -419,6 +443,16 @@ def test_a_page_with_geos_or_patterns_is_estimated_to_fit_on_two_sheets(count, k
 @pytest.mark.parametrize("count", [1, 6, 12])
 def test_a_page_with_weeks_is_estimated_to_fit_on_two_sheets(count):
     assert max(sheets(page(by_week(full(count))))) <= SHEET + 12
+
+
+def test_keys_of_the_yaml_stand_in_quotes_for_readers_who_know_none():
+    subject = made_up.subject(not_converged="R-hat 1.2: raise `fit: draws`", approximate="`engine: laplace`")
+    found = made_up.findings(6, subject=subject, **FULL)
+    found.recommendation.channels["note"] = "was off: `bounds` in money plan it"
+    review = found.review.assign(figure=np.where(found.review.index == 0, np.nan, found.review["figure"]))
+    html = texts(dataclasses.replace(found, review=review))["report.html"]
+    assert "\u2018fit: draws\u2019" in html
+    assert "`" not in html
 
 
 def test_a_check_that_had_nothing_to_look_at_has_not_passed():
