@@ -93,7 +93,8 @@ def _refuse_years(posterior: Posterior, weeks: int, length: int) -> None:
         reason = (
             f"the data hold {plural(length, 'week')}, fewer than a year"
             if length < YEAR
-            else f"a horizon of {plural(weeks, 'week')} reaches beyond a year: the nearest feasible figure is {YEAR}"
+            else f"a horizon of {plural(weeks, 'week')} reaches beyond a year: the nearest feasible figure is {YEAR} "
+            "weeks"
         )
         raise InputError(
             f"model {posterior.model}: `like: last_year`: {reason}; or write `like: last_period`"

@@ -138,7 +138,7 @@ def test_a_dry_run_says_what_a_refresh_would_do_and_changes_no_byte(new_house):
     landed.write_text(MACRO)
     (new_house.root / "landing/note.csv").write_text("x")
     text = said(weeks=2)
-    assert "would be loaded: 2 rows into 1 tables:" in text
+    assert "would be loaded: 2 rows into 1 table:" in text
     assert "    macro/weekly/2024.csv: 2 rows, new" in text
     assert "not read: note.csv: it lies in no table's folder" in text
     assert "rows of macro__weekly differ" in text
@@ -169,7 +169,7 @@ def test_the_command_needs_no_data_folder_and_leaves_none(tmp_path):
     first_file.write_text("week_start,market,consumer_confidence\n2024-01-01,us,100\n")
     done = dry_run()
     assert (done.returncode, done.stderr) == (0, "")  # no warning of what it is made with
-    assert "macro/weekly/2024.csv: 1 rows, new" in done.stdout
+    assert "macro/weekly/2024.csv: 1 row, new" in done.stdout
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [first_file]
 
 
