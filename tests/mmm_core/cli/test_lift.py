@@ -117,5 +117,5 @@ def test_spend_as_it_is_written():
             parse_spends([text], 1)
     with pytest.raises(InputError, match="names a channel twice"):
         parse_spends(["tv=5:0", "tv=6:0"], 1)
-    with pytest.raises(InputError, match="is there 1 times for 2 cells"):
+    with pytest.raises(InputError, match="is there 1 time for 2 cells"):
         parse_spends(["tv=5:0"], 2)
