@@ -31,7 +31,8 @@ from mmm_core.long_term.base import measured_base, plugged_in, variance_ratio, w
 from mmm_core.long_term.coefficients import Coefficients
 from mmm_core.long_term.fit import fit_bvar
 from mmm_core.long_term.multipliers import cumulative_multipliers, long_run_multipliers
-from mmm_core.long_term.stage import fit_long_term, minnesota
+from mmm_core.long_term.settings import minnesota
+from mmm_core.long_term.stage import fit_long_term
 from mmm_core.long_term.tracked import fit_tracked_bvar
 from mmm_core.spec.long_term_spec import LongTermRule
 from mmm_core.spec.model_spec import parse_spec

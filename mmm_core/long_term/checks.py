@@ -21,6 +21,7 @@ from mmm_core.long_term.multipliers import LEAST_STABLE
 from mmm_core.long_term.residuals import LAGS, portmanteau
 from mmm_core.long_term.returns import long_term_roi
 from mmm_core.long_term.sensitivity import prior_sensitivity
+from mmm_core.long_term.settings import minnesota
 from mmm_core.long_term.stationarity import Stationarity, stationarity
 from mmm_core.long_term.tracker_forecast import tracker_against_random_walk
 from mmm_core.long_term.variables import BASE
@@ -61,8 +62,6 @@ def checks(
     Returns:
         check, subject (a variable, channel, "channel on variable" or ""), value, bound, passed, words.
     """
-    from mmm_core.long_term.stage import minnesota
-
     prior = minnesota(found.rule)
     rows = [_stable(found), *_sampler(found), _residuals(found), *_stationary(found)]
     rows += _identified(found, prior)

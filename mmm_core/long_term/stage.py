@@ -15,9 +15,8 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -28,22 +27,19 @@ from mmm_core.json_text import dumps
 from mmm_core.long_term import tables
 from mmm_core.long_term.base import measured_base, plugged_in, with_metrics
 from mmm_core.long_term.checks import checks
-from mmm_core.long_term.choice import tracked_evidence
-from mmm_core.long_term.minnesota import GammaPrior, Minnesota
+from mmm_core.long_term.form import evidence_of_forms, form_in_words, forms_of
 from mmm_core.long_term.multipliers import long_run_multipliers
+from mmm_core.long_term.settings import tracked_settings
 from mmm_core.long_term.stored import FORMAT, as_dataset, as_table, check_long_term
 from mmm_core.long_term.terms import terms_of
-from mmm_core.long_term.tracked import Task, fit_tracked_bvar, task_of
-from mmm_core.long_term.variables import BASE
+from mmm_core.long_term.tracked import fit_tracked_bvar
 from mmm_core.long_term.waves import Surveys, surveys_of, waves
 from mmm_core.long_term.worth import worth_of_base
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import return_name
-from mmm_core.spec.long_term_spec import DEFAULT, Belief, LongTermRule
+from mmm_core.spec.long_term_spec import LongTermRule
 from mmm_core.spec.model_spec import ModelSpec
 
-TERMS_SD = 1.0
-"""Prior sd of a trend or step: that of a week's noise, for a change of one sd of the term."""
 PLUG_IN_DRAWS, PLUG_IN_STEPS = 400, 8
 """Of the fit that only says what propagation is worth."""
 
@@ -88,13 +84,13 @@ def fit_long_term(
     seen = surveys_of(waves(surveys), rule.metrics, weeks, None if as_of is None else pd.Timestamp(as_of))
     media = spend_of(read, rule)
     base = measured_base(read, rule.draws, rule.seed).assign_coords(week=weeks)
-    settings = _settings(rule)
+    settings = tracked_settings(rule)
     said = list(seen.notes)
     form, *others = forms_of(rule)
     if others:
         evidence = evidence_of_forms(base, seen, media, weeks, rule)
         form = max(evidence, key=lambda each: evidence[each])
-        said += _in_words(evidence, form)
+        said += form_in_words(evidence, form)
     settings["lags"], terms = form.lags, terms_of(rule, weeks, form.trend)
     draws = fit_measured(base, seen, media, terms, seed=rule.seed, **settings)
     plain = None
@@ -291,116 +287,3 @@ def spend_of(posterior: Posterior, rule: LongTermRule) -> pd.DataFrame:
         index=weeks,
         columns=[str(name) for name in spend["paid_channel"].to_numpy()],
     )
-
-
-def minnesota(rule: LongTermRule) -> Minnesota:
-    """The rule's prior."""
-    stated = rule.tightness
-
-    def belief(value: Belief) -> float | GammaPrior:
-        return GammaPrior(value.mode, value.sd) if value.sd else value.mode
-
-    centre = {name: value for name, value in rule.centre.items() if name != DEFAULT}
-    everywhere = rule.centre[DEFAULT]
-    of_all = {name: centre.get(name, everywhere) for name in rule.variables}
-    if rule.unit_root and BASE not in centre:
-        of_all[BASE] = 0.0  # its change, not its level
-    return Minnesota(
-        lags=belief(stated.lags),
-        media=belief(stated.media),
-        sum_of_coefficients=belief(stated.sum_of_coefficients)
-        if "sum_of_coefficients" in stated.dummies
-        else None,
-        initial_observation=belief(stated.initial_observation)
-        if "initial_observation" in stated.dummies
-        else None,
-        terms=TERMS_SD,
-        decay=stated.decay,
-        media_decay=stated.media_decay,
-        centre=of_all,
-    )
-
-
-class Form(NamedTuple):
-    """What an autoregression is made of beside its variables and media."""
-
-    lags: int
-    trend: bool
-
-
-def evidence_of_forms(
-    base: xr.Dataset, seen: Surveys, media: pd.DataFrame, weeks: pd.DatetimeIndex, rule: LongTermRule
-) -> dict[Form, float]:
-    """log evidence of each form that the rule leaves open, base sales measured by the mean of their draws."""
-    measured, sd = (plugged_in(with_metrics(base[name], {})) for name in ("measured", "sd"))
-
-    def task(trend: bool) -> Task:
-        return task_of(
-            measured,
-            seen.by_metric,
-            media,
-            terms_of(rule, weeks, trend),
-            noise=sd,
-            differenced=_differenced(rule),
-            seed=rule.seed,
-        )
-
-    forms = forms_of(rule)
-    tasks = {trend: task(trend) for trend in {form.trend for form in forms}}
-    evidence = tracked_evidence(
-        [(tasks[form.trend], form.lags) for form in forms], rule.media_lags, minnesota(rule), rule.seed
-    )
-    return dict(zip(forms, evidence.tolist(), strict=True))
-
-
-def forms_of(rule: LongTermRule) -> list[Form]:
-    """The forms that a rule leaves open: each differs from the one before it in one thing."""
-    trends = [rule.trend is True] if rule.unit_root or rule.trend != "auto" else [False, True]
-    out: list[Form] = []
-    for number, lags in enumerate(sorted(rule.lags)):
-        out += [Form(lags, trend) for trend in trends[:: -1 if number % 2 else 1]]
-    return out
-
-
-def _in_words(evidence: Mapping[Form, float], best: Form) -> list[str]:
-    """Which form was taken, and how much less the data speak for the others."""
-    said = []
-    others = {
-        form.lags: value - evidence[best] for form, value in evidence.items() if form.trend == best.trend
-    }
-    others.pop(best.lags)
-    if others:
-        odds = ", ".join(f"{lags} ({np.exp(value):.2g})" for lags, value in others.items())
-        said.append(
-            f"lags: {best.lags}, which the data speak for most; beside it they are so many times as likely with {odds}"
-        )
-    other = Form(best.lags, not best.trend)
-    if other in evidence:
-        odds = f"{np.exp(evidence[other] - evidence[best]):.2g}"
-        said.append(
-            f"trend: a straight line is in every variable: without one the data are {odds} times as likely; an effect "
-            "is read off what departs from it"
-            if best.trend
-            else f"trend: none; with a straight line in every variable the data are {odds} times as likely"
-        )
-    return said
-
-
-def _differenced(rule: LongTermRule) -> tuple[str, ...]:
-    return (BASE,) if rule.unit_root else ()
-
-
-def _settings(rule: LongTermRule) -> dict[str, Any]:
-    """Arguments of `fit_tracked_bvar` that the rule states."""
-    return {
-        "lags": rule.lags[0],
-        "media_lags": rule.media_lags,
-        "prior": minnesota(rule),
-        "differenced": _differenced(rule),
-        "enters": rule.enters,
-        "signs": {
-            channel: {name: 1 if sign == "positive" else -1 for name, sign in by_variable.items()}
-            for channel, by_variable in rule.signs.items()
-        },
-        "cross": rule.cross,
-    }

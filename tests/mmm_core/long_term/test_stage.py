@@ -15,11 +15,11 @@ from mmm_core.long_term import tables
 from mmm_core.long_term.base import measured_base
 from mmm_core.long_term.multipliers import long_run_multipliers
 from mmm_core.long_term.returns import long_term_roi
+from mmm_core.long_term.settings import minnesota
 from mmm_core.long_term.stage import (
     LongTerm,
     brand_states,
     fit_long_term,
-    minnesota,
     skip_reason,
     spend_of,
 )

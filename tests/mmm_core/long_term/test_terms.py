@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from mmm_core.errors import InputError
 from mmm_core.long_term.fit import fit_bvar
 from mmm_core.long_term.returns import long_term_roi
-from mmm_core.long_term.stage import minnesota
+from mmm_core.long_term.settings import minnesota
 from mmm_core.long_term.terms import moving, terms_of
 from mmm_core.spec.long_term_spec import LongTermRule
 
