@@ -13,7 +13,7 @@ from mmm_core.long_term.base import plugged_in, with_metrics
 from mmm_core.long_term.choice import tracked_evidence
 from mmm_core.long_term.settings import differenced, minnesota
 from mmm_core.long_term.terms import terms_of
-from mmm_core.long_term.tracked import Task, task_of
+from mmm_core.long_term.tracked import task_of
 from mmm_core.long_term.waves import Surveys
 from mmm_core.spec.long_term_spec import LongTermRule
 
@@ -31,19 +31,9 @@ def evidence_of_forms(
     """log evidence of each form that the rule leaves open, base sales measured by the mean of their draws."""
     measured, sd = (plugged_in(with_metrics(base[name], {})) for name in ("measured", "sd"))
 
-    def task(trend: bool) -> Task:
-        return task_of(
-            measured,
-            seen.by_metric,
-            media,
-            terms_of(rule, weeks, trend),
-            noise=sd,
-            differenced=differenced(rule),
-            seed=rule.seed,
-        )
-
+    task = task_of(measured, seen.by_metric, media, noise=sd, differenced=differenced(rule), seed=rule.seed)
     forms = forms_of(rule)
-    tasks = {trend: task(trend) for trend in {form.trend for form in forms}}
+    tasks = {trend: task.with_terms(terms_of(rule, weeks, trend)) for trend in {form.trend for form in forms}}
     evidence = tracked_evidence(
         [(tasks[form.trend], form.lags) for form in forms], rule.media_lags, minnesota(rule), rule.seed
     )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.linalg import cho_solve_banded, cholesky_banded, solve_banded
 
 from mmm_core.errors import InputError
 from mmm_core.long_term.states import Weekly
@@ -105,14 +106,16 @@ def begun(
 ) -> xr.DataArray:
     """States as random walks: where chains begin, and what the prior's units are read from.
 
-    A metric's steps have the sd of the noise that its waves suggest, `noises`: it takes no posterior of them to begin
-    somewhere.
+    Their steps have the sd of the noise that the measurements suggest, no posterior of them: it is only where to begin.
+
+    Args:
+        noises: of each metric, and behind them of each known variable that is measured with an error (`noise_of`).
 
     Returns:
         (draw, week, variable), metrics first, of `BEGIN` draws.
     """
     states = []
-    for place, (seen, step) in enumerate(zip(surveys.values(), noises, strict=True)):
+    for place, (seen, step) in enumerate(zip(surveys.values(), noises, strict=False)):
         middle = seen.measured.mean()
         root, mean = smoothed(seen.days, seen.measured - middle, seen.variance, step)
         noise = np.random.default_rng([seed, place]).standard_normal((len(known.weeks), BEGIN))
@@ -121,9 +124,13 @@ def begun(
     others = known.values[places]
     if known.variance is not None:
         rng = np.random.default_rng([seed, len(surveys)])
-        others = np.stack([
-            _walked(known.values[places, :, i], known.variance[places, :, i], rng) for i in range(len(known.names))
-        ], axis=-1)  # fmt: skip
+        others = np.stack(
+            [
+                _walked(known.values[places, :, i], known.variance[places, :, i], step, rng)
+                for i, step in enumerate(noises[len(surveys) :])
+            ],
+            axis=-1,
+        )
     return xr.DataArray(
         np.concatenate([np.stack(states, axis=-1), others], axis=-1),
         dims=("draw", "week", "variable"),
@@ -164,26 +171,25 @@ def weekly_noise_of(measured: np.ndarray, variance: np.ndarray) -> float:
     return float(noise[np.searchsorted(np.cumsum(weight) / weight.sum(), 0.5)])
 
 
-def units_of(
-    known: Known, seen: list[Observations], units: np.ndarray, noise_of_waves: list[float]
-) -> np.ndarray:
-    """Sd of each variable's weekly noise, (variable,): of latent ones by their measurements, else as in `units`."""
-    out = np.append(noise_of_waves, units[len(seen) :])
-    if known.variance is not None:
-        middle, spread = known.values.mean(0), known.variance.mean(0)
-        out[len(seen) :] = [weekly_noise_of(middle[:, i], spread[:, i]) for i in range(len(known.names))]
-    return out
+def noise_of(known: Known) -> list[float]:
+    """Sd of each known variable's weekly noise, (known,); empty where they are known exactly."""
+    if known.variance is None:
+        return []
+    middle, spread = known.values.mean(0), known.variance.mean(0)
+    return [weekly_noise_of(middle[:, i], spread[:, i]) for i in range(len(known.names))]
 
 
-def _walked(measured: np.ndarray, variance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A path of each draw's state as a random walk, (draw, week), given measurements (draw, week)."""
+def _walked(measured: np.ndarray, variance: np.ndarray, step: float, rng: np.random.Generator) -> np.ndarray:
+    """A path of each draw's state as a random walk of this step, (draw, week), given measurements (draw, week)."""
     weeks = measured.shape[1]
-    step = weekly_noise_of(measured.mean(0), variance.mean(0))
-    change = np.diff(np.eye(weeks), axis=0)
-    walk = change.T @ change / step**2
-    walk[0, 0] += 1 / (WIDE * measured.std()) ** 2
-    root = np.linalg.cholesky(walk + np.eye(weeks) / variance[:, :, None])
-    white = np.linalg.solve(root, (measured / variance)[..., None]) + rng.standard_normal(
-        (*measured.shape, 1)
-    )
-    return np.asarray(np.linalg.solve(np.swapaxes(root, 1, 2), white)[..., 0])
+    band = np.zeros((2, weeks))  # of the precision, below its diagonal
+    band[0] = np.r_[1.0, np.full(weeks - 2, 2.0), 1.0] / step**2
+    band[0, 0] += 1 / (WIDE * measured.std()) ** 2
+    band[1, :-1] = -1 / step**2
+    paths = []
+    for values, error, noise in zip(measured, variance, rng.standard_normal(measured.shape), strict=True):
+        root = cholesky_banded(band + np.stack([1 / error, np.zeros(weeks)]), lower=True)
+        mean = cho_solve_banded((root, True), values / error)
+        upper = np.stack([np.r_[0.0, root[1, :-1]], root[0]])
+        paths.append(mean + solve_banded((0, 1), upper, noise))
+    return np.stack(paths)

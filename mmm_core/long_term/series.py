@@ -3,8 +3,7 @@
     y_t = c + sum_{l=1..p} A_l y_{t-l} + sum_{l=0..q} B_l x_{t-l} + D d_t + e_t,    e_t ~ N(0, Sigma)
 
 y are the variables (base sales, awareness, ...), x media, d further deterministic terms (a trend, waves, steps). A
-variable may be known as draws, one path a draw: the first stage's uncertainty. Variables named in `differenced` have
-    a
+variable may be known as draws, one path a draw: the first stage's uncertainty. Variables named in `differenced` have a
 unit root: their weekly change is what the model explains, so that an effect on the change is a permanent one on the
 level.
 
@@ -110,6 +109,11 @@ class Series:
         """The same for some of the draws."""
         return replace(self, modelled=self.modelled[draws], observed=self.observed[draws])
 
+    def with_terms(self, terms: pd.DataFrame | None) -> Series:
+        """The same with other deterministic terms; argument and errors of `series`."""
+        names, values, _ = _aligned(terms, pd.DatetimeIndex(self.weeks), "terms")
+        return replace(self, terms=names, deterministic=values[-len(self.weeks) :])
+
     def layout(self, lags: int, media_lags: int) -> Layout:
         """Sizes with so many lags."""
         return Layout(len(self.variables), lags, len(self.channels), media_lags, 1 + len(self.terms))
@@ -189,19 +193,18 @@ def series(
         weeks = weeks[1:]
         _check_values(modelled, names, weeks, "change of variable")
     channels, exposure, history = _aligned(media, weeks, "media")
-    more, deterministic, _ = _aligned(terms, weeks, "terms")
     return Series(
         variables=names,
         channels=channels,
-        terms=more,
+        terms=(),
         observed=observed,
         modelled=modelled,
         media=exposure,
         history=history,
-        deterministic=deterministic[-len(weeks) :],
+        deterministic=np.zeros((len(weeks), 0)),
         weeks=weeks.to_numpy(),
         differenced=tuple(differenced),
-    )
+    ).with_terms(terms)
 
 
 def _labelled(variables: pd.DataFrame | xr.DataArray) -> xr.DataArray:

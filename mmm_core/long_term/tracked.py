@@ -35,7 +35,7 @@ from mmm_core.long_term.conjugate import Moments, draw, moments, posterior
 from mmm_core.long_term.fit import Prepared, prepare
 from mmm_core.long_term.independent import Equations, Restrictions, restricted_step, restrictions, strengths
 from mmm_core.long_term.interweaving import believed, given_shocks
-from mmm_core.long_term.measured import BEGIN, WIDE, Known, begun, known_of, units_of
+from mmm_core.long_term.measured import BEGIN, WIDE, Known, begun, known_of, noise_of
 from mmm_core.long_term.minnesota import Minnesota, Scales, centre, scales
 from mmm_core.long_term.series import Layout, Series, series
 from mmm_core.long_term.states import (
@@ -156,6 +156,11 @@ class Task(NamedTuple):
         """Positions of the variables that are states: metrics, and what is measured with an error."""
         return np.arange(len(self.seen) + (0 if self.table.variance is None else len(self.table.names)))
 
+    def with_terms(self, terms: pd.DataFrame | None) -> Task:
+        """The same measurements and units, explained with other deterministic terms."""
+        given = self.given.with_terms(terms)
+        return self._replace(given=given, units=self.units._replace(terms=scales(given).terms))
+
 
 def task_of(
     known: pd.DataFrame | xr.DataArray,
@@ -177,10 +182,10 @@ def task_of(
         )
     table = known_of(known, noise)
     seen = {name: observations(waves, table.weeks) for name, waves in surveys.items()}
-    noises = [weekly_noise(each) for each in seen.values()]
+    noises = [*(weekly_noise(each) for each in seen.values()), *noise_of(table)]
     given = series(begun(table, seen, noises, seed), media, terms, differenced)
     units = scales(given)
-    units = units._replace(variables=units_of(table, list(seen.values()), units.variables, noises))
+    units.variables[: len(noises)] = noises  # of what is measured, not of a path that was drawn of it
     return Task(table, list(seen.values()), given, units)
 
 
