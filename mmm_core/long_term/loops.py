@@ -3,8 +3,9 @@
 What NumPy takes a call and a pass over memory for, a week or a small matrix at a time, is a few operations here. In
 those over weeks chains stand last, next to each other in memory, so that one instruction works on several of them. The
 formulas stand in the modules that call these (`mmm_core.long_term.conjugate`, `mmm_core.long_term.states`,
-`mmm_core.long_term.interweaving`). The first call of a new installation compiles, some seconds; the programs are kept
-beside the source, in the user's folder where that cannot be written, or where NUMBA_CACHE_DIR says.
+`mmm_core.long_term.interweaving`). Entries are set one by one: an assignment of a whole slice takes Numba seconds to
+compile. The first call of a new installation compiles, some seconds; the programs are kept beside the source, in the
+user's folder where that cannot be written, or where NUMBA_CACHE_DIR says.
 """
 
 from __future__ import annotations
@@ -232,7 +233,8 @@ def levels_moved(levels: np.ndarray, moved: np.ndarray, change: np.ndarray) -> n
     first, gained = levels.shape[1] - rows, np.empty(chains)
     for row in range(rows):
         for i in range(variables):
-            gained[:] = 0.0
+            for c in range(chains):
+                gained[c] = 0.0
             for entry in range(entries):
                 for c in range(chains):
                     gained[c] += moved[entry, row, i, c] * change[c, entry]
@@ -252,19 +254,18 @@ def moved_by_shocks(
             (lag, n, n, chain). rows, columns: of the entries of M.
     """
     weeks, variables, chains = shocks.shape
-    moved = np.zeros((len(rows), weeks, variables, chains))
-    path = np.zeros((weeks, variables, chains))
+    moved = np.empty((len(rows), weeks, variables, chains))
     for entry in range(len(rows)):
-        path[:] = 0.0
         for week in range(weeks):
             for i in range(variables):
                 for c in range(chains):
-                    path[week, i, c] = scale[i, rows[entry], c] * shocks[week, columns[entry], c]
+                    moved[entry, week, i, c] = scale[i, rows[entry], c] * shocks[week, columns[entry], c]
                 for lag in range(min(len(lags), week)):
                     for j in range(variables):
                         for c in range(chains):
-                            path[week, i, c] += lags[lag, i, j, c] * path[week - 1 - lag, j, c]
-        moved[entry] = path
+                            moved[entry, week, i, c] += (
+                                lags[lag, i, j, c] * moved[entry, week - 1 - lag, j, c]
+                            )
     return moved
 
 
@@ -321,7 +322,8 @@ def measured(
                         found[entry, other, c] += moved[other, row, i, c] * seen[row, c]
     for entry in range(entries):
         for other in range(entry):
-            found[other, entry] = found[entry, other]
+            for c in range(chains):
+                found[other, entry, c] = found[entry, other, c]
     return found, pull
 
 
@@ -349,6 +351,15 @@ def _log_belief(entries: np.ndarray, strength: np.ndarray) -> float:
 
 
 @compiled
+def _log_rest(entries: np.ndarray, strength: np.ndarray, middle: np.ndarray, kappa: np.ndarray) -> float:
+    """What of the belief its own normal has not."""
+    found = _log_belief(entries, strength)
+    for i in range(len(entries)):
+        found += 0.5 * kappa[i] * (entries[i] - middle[i]) ** 2
+    return found
+
+
+@compiled
 def elliptical_slices(
     now: np.ndarray,
     other: np.ndarray,
@@ -365,18 +376,18 @@ def elliptical_slices(
             normal, (chain, entry).
         strength: a + i of each row. middle, kappa: mode and curvature of the belief, (entry,).
     """
-    out, away, tried = now.copy(), np.empty(now.shape[1]), np.empty(now.shape[1])
+    out, tried = now.copy(), np.empty(now.shape[1])
     for chain in range(len(now)):
-        away[:] = now[chain] - centre[chain]
-        height = _log_belief(now[chain], strength) + 0.5 * (kappa * (now[chain] - middle) ** 2).sum()
-        height += np.log(1 - rng.random())
+        height = _log_rest(now[chain], strength, middle, kappa) + np.log(1 - rng.random())
         angle = rng.random() * 2 * np.pi
         low, high = angle - 2 * np.pi, angle
         while True:
-            tried[:] = centre[chain] + away * np.cos(angle) + other[chain] * np.sin(angle)
-            left = _log_belief(tried, strength) + 0.5 * (kappa * (tried - middle) ** 2).sum()
-            if left > height:
-                out[chain] = tried
+            for i in range(len(tried)):
+                away = (now[chain, i] - centre[chain, i]) * np.cos(angle)
+                tried[i] = centre[chain, i] + away + other[chain, i] * np.sin(angle)
+            if _log_rest(tried, strength, middle, kappa) > height:
+                for i in range(len(tried)):
+                    out[chain, i] = tried[i]
                 break
             if angle < 0:
                 low = angle
