@@ -5,6 +5,9 @@ exports counts, and the only one that a warehouse made again from the landing fo
 of a week if it was there before the week after next began: the week that follows an as-of week is the one in which it
 is refreshed, and what is mended in that week is still of it.
 
+Rows that a fetch found to be deleted at the source after that moment were known as of the week: its files count as they
+were before they lost them (`assets.marts.gone_later`).
+
 Exports that were written over since cannot be told from late ones by their time. So a table of which no export of then
 is left, or whose exports of then end long before those of now do, is taken as it is known today, and so is a later
 export of rows that the others must have had: the table is named.
@@ -16,9 +19,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from assets.raw.gone import TABLE as GONE
+from assets.marts.gone_later import Copy, copies_of_then, not_had_again
 from assets.raw.ingest import ALL_CONTRACTS
 from assets.raw.origins.landed_rows import PREFIX
+from assets.raw.retired import rows_table
 from assets.raw.versions import DayAlone, rows_alone
 from mmm_core.errors import listed
 from mmm_core.json_text import dumps
@@ -63,14 +67,16 @@ class KnownExports:
     Attributes:
         known_by: the moment (UTC) before which an export counts as known.
         left_out: by raw table, the files that were exported later and do not count.
-        as_today: by raw table that is taken as it is known today, or some files of which are, why.
-        key: a hash of the files that count, by name and content; "" without a ledger.
+        restored: by raw table, the copies of files that count as they were before they lost rows.
+        as_today: by raw table that is taken as it is known today, or some files or rows of which are, why.
+        key: a hash of the files that count, by name and content as of then; "" without a ledger.
     """
 
     known_by: dt.datetime
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     as_today: Mapping[str, str] = field(default_factory=dict)
     key: str = ""
+    restored: Mapping[str, tuple[Copy, ...]] = field(default_factory=dict)
 
     @property
     def known_then(self) -> bool:
@@ -78,11 +84,18 @@ class KnownExports:
         return not self.as_today
 
     @property
+    def are_of_today(self) -> bool:
+        """Whether what counts is what the warehouse holds today, so that its marts are those of then."""
+        return not self.left_out and not self.restored
+
+    @property
     def words(self) -> str:
         """What the data are, in a sentence."""
         moment = f"{self.known_by:%Y-%m-%d}"
         late = sum(map(len, self.left_out.values()))
         not_counted = f"; {late} later exports do not count" if late else ""
+        if files := len({copy.file for copies in self.restored.values() for copy in copies}):
+            not_counted += f"; {files} files count with the rows that were deleted from them later"
         if self.as_today:
             tables: dict[str, list[str]] = {}
             for table, why in sorted(self.as_today.items()):
@@ -109,22 +122,29 @@ def known_exports(connection: "duckdb.DuckDBPyConnection", week: dt.date, is_pas
     by_table = _exports(connection, last_day)
     if not by_table:
         return KnownExports(moment, as_today={"every table": "no ledger says when anything was exported"})
+    copies = copies_of_then(connection, moment, last_day, NO_DAY) if is_past else {}
     left_out: dict[str, tuple[str, ...]] = {}
     as_today: dict[str, str] = {}
-    for table, exports in sorted(by_table.items()):
+    restored: dict[str, tuple[Copy, ...]] = {}
+    whole: set[str] = set() if is_past else {*by_table}
+    for table in sorted({*by_table, *copies}):
+        here = copies.get(table, [])
+        exports = _as_they_were(by_table.get(table, []), here)
         late = [each for each in exports if each.exported_at is None or each.exported_at >= moment]
-        if not any(each.holds for each in late):
-            continue
-        reason = _why_as_today(exports, late) if is_past else "exported after the week of its refresh"
-        if reason:
-            as_today[table] = reason
-            continue
-        reasons = _written_over(connection, table, exports, late)
-        if reasons:
-            as_today[table] = listed(reasons.values(), 3)
-        if outside := sorted(each.name for each in late if each.name not in reasons):
-            left_out[table] = tuple(outside)
-    for table, deleted in _deleted(connection, moment, last_day).items():
+        if any(each.holds for each in late):
+            reason = _why_as_today(exports, late) if is_past else "exported after the week of its refresh"
+            if reason:
+                as_today[table] = reason
+                whole.add(table)
+                continue
+            reasons = _written_over(connection, table, exports, late, here)
+            if reasons:
+                as_today[table] = listed(reasons.values(), 3)
+            if outside := sorted(each.name for each in late if each.name not in reasons):
+                left_out[table] = tuple(outside)
+        if here:
+            by_table[table], restored[table] = exports, tuple(here)
+    for table, deleted in not_had_again(connection, moment, last_day, whole).items():
         as_today[table] = ", ".join(filter(None, [as_today.get(table), deleted]))
     counting = {
         table: sorted(
@@ -132,7 +152,8 @@ def known_exports(connection: "duckdb.DuckDBPyConnection", week: dt.date, is_pas
         )
         for table, exports in by_table.items()
     }
-    return KnownExports(moment, left_out, as_today, hashlib.sha256(dumps(counting).encode()).hexdigest()[:16])
+    key = hashlib.sha256(dumps(counting).encode()).hexdigest()[:16]
+    return KnownExports(moment, left_out, as_today, key, restored)
 
 
 def _exports(connection: "duckdb.DuckDBPyConnection", last_day: dt.date) -> dict[str, list[Export]]:
@@ -157,24 +178,14 @@ def _exports(connection: "duckdb.DuckDBPyConnection", last_day: dt.date) -> dict
     return found
 
 
-def _deleted(
-    connection: "duckdb.DuckDBPyConnection", moment: dt.datetime, last_day: dt.date
-) -> dict[str, str]:
-    """By raw table, what was deleted later where it is fetched, and is in no file of then any more."""
-    there = connection.execute(
-        "select 1 from information_schema.tables where table_schema = 'raw' and table_name = ?", [GONE]
-    ).fetchone()
-    if there is None:
-        return {}
-    rows = connection.execute(
-        "select source_table, cast(sum(row_count) as varchar), cast(cast(max(gone_at) as date) as varchar) "
-        f"from raw.{GONE} where gone_at >= ? and day <= ? group by all order by all",
-        [moment, last_day],
-    )
-    return {
-        table: f"{count} rows were deleted where they are fetched, the last seen to be on {day}"
-        for table, count, day in rows.fetchall()
-    }
+def _as_they_were(exports: Sequence[Export], copies: Sequence[Copy]) -> list[Export]:
+    """The files of a raw table, those of which there are copies as they were before they lost rows."""
+    found = {export.name: export for export in exports}
+    for copy in reversed(copies):  # of a file that lost rows several times the first copy is the one of then
+        now = found.get(copy.file)
+        last_day = max((day for day in (now and now.last_day, copy.last_day) if day), default=None)
+        found[copy.file] = Export(copy.file, copy.digest, copy.exported_at, True, last_day)
+    return list(found.values())
 
 
 def _why_as_today(exports: Iterable[Export], late: list[Export]) -> str:
@@ -190,7 +201,11 @@ def _why_as_today(exports: Iterable[Export], late: list[Export]) -> str:
 
 
 def _written_over(
-    connection: "duckdb.DuckDBPyConnection", table: str, exports: Sequence[Export], late: Sequence[Export]
+    connection: "duckdb.DuckDBPyConnection",
+    table: str,
+    exports: Sequence[Export],
+    late: Sequence[Export],
+    copies: Sequence[Copy],
 ) -> dict[str, str]:
     """By late export that is taken as it is today, why: it has what exports of then must have had.
 
@@ -203,9 +218,11 @@ def _written_over(
     then = [each for each in exports if each not in late]
     last_then = max((each.last_day for each in then if each.last_day), default=NO_DAY)
     not_fetched = [each.name for each in late if not each.name.rpartition("/")[2].startswith(PREFIX)]
-    beside = [each.name for each in then]
+    beside, both = [*(each.name for each in then), *(copy.name for copy in copies)], ""
+    if copies:
+        both = f"(from raw.{table} union all by name from raw.{rows_table(contract).name})"
     reasons = {}
-    for name, days in rows_alone(connection, contract, not_fetched, beside, last_then).items():
+    for name, days in rows_alone(connection, contract, not_fetched, beside, last_then, both).items():
         if lost := were_of_then(days):
             of = "" if lost[0] == NO_DAY else f" of {lost[0]} to {lost[-1]}"
             reasons[name] = f"{name} came later, with rows{of} that no export of then has"

@@ -1,8 +1,8 @@
 """The table of a vintage as it was known then, and the marts that the other steps of the vintage read.
 
 The last week that has landed is read from the marts as they are. A past week is read from the exports that were known
-by the end of the week in which it was refreshed (`assets.marts.known_exports`): a backfill sees what its week saw, and
-no figure that was restated since.
+by the end of the week in which it was refreshed (`assets.marts.known_exports`): a backfill sees what its week saw, no
+figure that was restated since, and the rows that were deleted since.
 """
 
 import dataclasses
@@ -62,11 +62,11 @@ def table_as_known(
             f"the data are those known today, as was asked for, not those known by {known.known_by:%Y-%m-%d}"
         )
     today, until = read_mart(warehouse, spec, vintage), _data_until(warehouse)
-    if not is_past or (not known.left_out and known.known_then):
+    if not is_past or (known.are_of_today and known.known_then):
         return today, _origin(known, words, is_past, until)
     if not known.known_then and (kept := _frozen_then(vintages, spec, vintage)):
         return kept
-    if not known.left_out:
+    if known.are_of_today:
         return today, _origin(known, words, True, until)
     then = read_mart(marts_then(warehouse, known), spec, vintage)
     last_then, last_now = (_last(table, spec) for table in (then, today))

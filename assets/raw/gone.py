@@ -5,12 +5,14 @@ raw.landing_gone anew from the records there are: like all else, it follows from
 """
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.raw.contract import Contract
 from mmm_core.files import write_whole
+from mmm_core.json_text import dumps
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,16 +34,28 @@ COLUMNS = {
 }
 """Name and type of each column; dbt's source documents them. The day of rows that are of none is 0001-01-01."""
 
+_TAKEN_FROM = "taken_from"  # key in a record's footer
 _PREFIX, _NO_DAY, _NONE = "gone-", "date '0001-01-01'", "cast(null as date)"
 
 
 def records(folder: Path) -> list[Path]:
     """The records of a table's landing folder, oldest first."""
-    return sorted((folder / RETIRED).glob(f"{_PREFIX}*.parquet"))
+    stamp = "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z"  # an object of a bucket may be called gone-something too
+    return sorted((folder / RETIRED).glob(f"{_PREFIX}{stamp}-[0-9]*[0-9].parquet"))
 
 
-def record(connection: "duckdb.DuckDBPyConnection", folder: Path, select: str, at: dt.datetime) -> None:
-    """Write down the rows of a query, whole; nothing where there are none."""
+def record(
+    connection: "duckdb.DuckDBPyConnection",
+    folder: Path,
+    select: str,
+    at: dt.datetime,
+    taken_from: Sequence[str] = (),
+) -> None:
+    """Write down the rows of a query, whole; nothing where there are none.
+
+    Args:
+        taken_from: the files of the folder that hold any form of any of them.
+    """
     if connection.execute(f"select 1 from ({select}) limit 1").fetchone() is None:
         return
     path = folder / RETIRED / f"{_PREFIX}{at.strftime(STAMP)}-{len(records(folder)) + 1:04d}.parquet"
@@ -49,9 +63,19 @@ def record(connection: "duckdb.DuckDBPyConnection", folder: Path, select: str, a
 
     def write(partial: Path) -> None:
         target = str(partial).replace("'", "''")
-        connection.execute(f"copy ({select}) to '{target}' (format parquet, compression zstd)")
+        files = dumps(list(taken_from)).replace("'", "''")
+        noted = f"kv_metadata {{{_TAKEN_FROM}: '{files}'}}"
+        connection.execute(f"copy ({select}) to '{target}' (format parquet, compression zstd, {noted})")
 
     write_whole(path, write)
+
+
+def taken_from(connection: "duckdb.DuckDBPyConnection", path: Path) -> list[str]:
+    """The files of the folder that a record names; none of a record that an earlier release wrote."""
+    found = connection.execute(
+        f"select decode(value) from parquet_kv_metadata(?) where key = '{_TAKEN_FROM}'", [str(path)]
+    ).fetchone()
+    return list(json.loads(found[0])) if found else []
 
 
 def make(connection: "duckdb.DuckDBPyConnection") -> None:
@@ -71,7 +95,7 @@ def read_records(connection: "duckdb.DuckDBPyConnection", contract: Contract, la
             {
                 "table": contract.name,
                 "file": path.relative_to(landing).as_posix(),
-                "at": _moment(path),
+                "at": moment_of(path),
                 "path": str(path),
             },
         )
@@ -97,5 +121,6 @@ def _by_day(contract: Contract, there: Sequence[str]) -> str:
     """
 
 
-def _moment(path: Path) -> dt.datetime:
+def moment_of(path: Path) -> dt.datetime:
+    """When the rows of a record were seen to be gone, UTC."""
     return dt.datetime.strptime(path.name.removeprefix(_PREFIX).partition("-")[0], STAMP)

@@ -13,11 +13,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.raw import gone, ledger, manifest, quarantine
+from assets.raw import gone, ledger, manifest, quarantine, retired
 from assets.raw.contract import Contract
 from assets.raw.contracts import WEEKLY_TABLES
 from assets.raw.files import FileRefused, check, read_bytes, total
-from assets.raw.folder import Listing, scan
+from assets.raw.folder import LandingFile, Listing, scan
 from assets.raw.ingest import insert_accepted, insert_plain, landing_folder_of, make_table, reading_version
 from assets.raw.landed import Landed, NewFile, Taken, look, modified
 from assets.raw.origins import notes
@@ -25,6 +25,7 @@ from assets.raw.places import places
 from assets.raw.plain import days_in_doubt, plain_file, repeats_a_row
 from assets.raw.quarantine import Reason, retract
 from assets.raw.raw_tables import held_by_file, rows_of, settle
+from assets.raw.surface import surface
 from assets.raw.versions import Overruling, Version, brought_up_to_date
 from assets.raw.weekly_tables import check_weekly_table
 from assets.resources.landing import Landing
@@ -46,6 +47,7 @@ class Loaded:
         overruled: what later exports left out of earlier ones.
         lost: files whose rows or amount in the warehouse are not those that were read from them.
         quarantined: what lies in quarantine, by file and reason.
+        not_kept: by copy in `.retired/` whose rows past weeks cannot have again, why.
     """
 
     landed: Landed
@@ -54,6 +56,7 @@ class Loaded:
     overruled: Sequence[Overruling] = ()
     lost: Sequence[str] = ()
     quarantined: Sequence[Reason] = ()
+    not_kept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -81,6 +84,7 @@ def load(contracts: Sequence[Contract], landing: Landing, warehouse: Warehouse) 
         ledger.make(connection)
         quarantine.make(connection)
         gone.make(connection)
+        retired.make(connection)
         for contract in contracts:
             done.tables.append(_load_table(connection, contract, done.listing, Path(landing.folder)))
         connection.begin()
@@ -123,6 +127,7 @@ def _load_table(
         quarantine.find_replacements(connection, contract)
     version = brought_up_to_date(connection, contract, changed)
     entries = {name: _with_overruled(entry, version) for name, entry in landed.entries().items()}
+    not_kept = _retired(connection, contract, landing, landed, entries, now)
     loaded = Loaded(
         landed,
         entries,
@@ -130,6 +135,7 @@ def _load_table(
         version.overruled,
         _lost(connection, landed, entries, changed),
         quarantine.reasons(connection, contract),
+        not_kept,
     )
     ledger.write(
         connection, contract.name, [*entries.values(), *_kept_out(landed), *_not_fetched(landed, note)]
@@ -149,6 +155,29 @@ def _take(
     return _take_plain(connection, contract, new, place, now) or _take_with_care(
         connection, contract, new, place, now
     )
+
+
+def _retired(
+    connection: "duckdb.DuckDBPyConnection",
+    contract: Contract,
+    landing: Path,
+    landed: Landed,
+    entries: Mapping[str, ledger.Entry],
+    now: dt.datetime,
+) -> dict[str, str]:
+    """Read what files held before a fetch took rows out of them, as landing files are read; by copy, why not."""
+    if contract is WEEKLY_TABLES or not landed.takes_changes:
+        return {}
+
+    def take(table: Contract, file: LandingFile) -> str:
+        seen = surface(file)
+        digest = f"{seen.hash}-{reading_version(contract)}"
+        _take(connection, table, NewFile(file, seen, digest), 0, now)
+        return digest
+
+    found = retired.copies(landing, contract, landed.files)
+    digests = {name: entry.digest for name, entry in entries.items()}
+    return retired.bring_up_to_date(connection, contract, found, digests, take)
 
 
 def _signature(new: NewFile) -> list[int]:

@@ -142,6 +142,8 @@ def warnings(table: Loaded) -> Iterator[str]:
     if table.landed.takes_changes and table.landed.retracted:
         gone = ", ".join(table.landed.retracted)
         yield f"{table.landed.contract.name}: retracted, as they are no longer there: {gone}"
+    for copy, why in table.not_kept.items():
+        yield f"{copy}: past weeks cannot have the rows again that were deleted from this file: {why}"
     yield from (_disagreement(line, table.landed.contract) for line in table.overruled if line.differing)
 
 

@@ -285,8 +285,12 @@ def _rows_of_days(contract: Contract, days: list[str]) -> str:
     return f"{_day(contract)} between {first} and {last}" if _day(contract) else "true"
 
 
-def _shares(contract: Contract, where: str) -> str:
-    """CTE `shares`: a row a grain and day. Figures that add up are shares of a day."""
+def _shares(contract: Contract, where: str, relation: str = "") -> str:
+    """CTE `shares`: a row a grain and day. Figures that add up are shares of a day.
+
+    Args:
+        relation: what holds the rows; "" for the raw table.
+    """
     period, day, days, shares = contract.period, _day(contract) or _NO_DAY, "1", ""
     if period and period.spread:
         days = f"({_last(contract)} - {period.start} + 1)"
@@ -300,7 +304,7 @@ def _shares(contract: Contract, where: str) -> str:
             ]
             shares = f" replace ({', '.join(parts)})" if parts else ""
     return f"""
-        days as (select *, {day} as _day, {days} as _days from raw.{contract.name} where {where}),
+        days as (select *, {day} as _day, {days} as _days from {relation or f"raw.{contract.name}"} where {where}),
         shares as (select *{shares} from days)
     """
 
@@ -320,17 +324,21 @@ def rows_alone(
     files: Collection[str],
     beside: Collection[str],
     last_day: dt.date,
+    relation: str = "",
 ) -> dict[str, list[DayAlone]]:
     """By file, its days up to `last_day` in their order, and how many of each day's rows no file `beside` holds.
 
     The rows of tables that are of no day are those of 0001-01-01.
+
+    Args:
+        relation: what holds the rows of all of them; "" for the raw table.
     """
     found: dict[str, list[DayAlone]] = {}
     if not files:
         return found
     rows = connection.execute(
         f"""
-        with {_shares(contract, of_files({*files, *beside}))},
+        with {_shares(contract, of_files({*files, *beside}), relation)},
         compared as (
             select _file, _day, bool_or({of_files(beside) if beside else "false"}) over same as _held
             from shares

@@ -11,7 +11,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -286,17 +286,20 @@ def _retire_lost(
     if not earlier:
         return 0
     new, lost, told = _grains(_cells_of(target), table), 0, set[tuple[Any, ...]]()
+    losing: dict[Path, pd.DataFrame] = {}
     for path in earlier:
         cells = _cells_of(path)
         grains = _grains(cells, table)
         if gone := set(grains) - set(new):
-            lines = cells[[grain in gone - told for grain in grains]]
-            _record(folder, item, table, lines, connection)
+            losing[path] = cells[[grain in gone - told for grain in grains]]
             told |= gone
-            kept = folder / RETIRED / item.copy.parent / path.name
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, kept)
             lost += len(gone)
+    taken_from = [path.relative_to(folder).as_posix() for path in losing]
+    for path, lines in losing.items():
+        _record(folder, item, table, lines, connection, taken_from)
+        kept = folder / RETIRED / item.copy.parent / path.name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, kept)
     return lost
 
 
@@ -306,6 +309,7 @@ def _record(
     table: TableOrigin,
     cells: "pd.DataFrame",
     connection: "duckdb.DuckDBPyConnection",
+    taken_from: Sequence[str],
 ) -> None:
     """Write down the rows of an earlier form that the new one does not have, typed as the loader reads them."""
     from mmm_core.data.cells import DECIMAL_COMMAS
@@ -319,7 +323,8 @@ def _record(
         rows = cells
     connection.register("lost", rows)
     try:
-        record(connection, folder, "from lost", dt.datetime.fromtimestamp(item.modified_ns / 10**9, dt.UTC))
+        at = dt.datetime.fromtimestamp(item.modified_ns / 10**9, dt.UTC)
+        record(connection, folder, "from lost", at, taken_from)
     finally:
         connection.unregister("lost")
 

@@ -203,23 +203,24 @@ class LandedRows:
         count = (self.connection.execute("select count(*) from gone").fetchone() or (0,))[0]
         if not count:
             return
-        gone = self._types("gone")
-        self._record()
-        for path in list(self.files):
+        gone, left = self._types("gone"), dict[Path, tuple[str, int]]()
+        for path in self.files:
             types = self._types(f"select * from {_read([path])}")
             same = self._same(self.grain, ("held", types), ("gone", gone))
             keep = f"from {_read([path])} as held where not exists (select 1 from gone where {same})"
             before, after = (
-                self.connection.execute(f"select count(*) {words}").fetchone()
+                (self.connection.execute(f"select count(*) {words}").fetchone() or (0,))[0]
                 for words in (f"from {_read([path])}", keep)
             )
-            if before == after:
-                continue
+            if before != after:
+                left[path] = keep, after
+        self._record([path.name for path in left])
+        for path, (keep, after) in left.items():
             kept = self.folder / RETIRED / f"{_stamp(self.at)}-{path.name}"
             kept.parent.mkdir(exist_ok=True)
             if not kept.exists():
                 os.link(path, kept)
-            if after == (0,):
+            if not after:
                 path.unlink()
                 self.files.remove(path)
                 continue
@@ -228,7 +229,7 @@ class LandedRows:
             self._copy(select, path, last, modified)
         self.left.retired += count
 
-    def _record(self) -> None:
+    def _record(self, taken_from: Sequence[str]) -> None:
         """Write down what is gone, but for what a killed fetch wrote down and did not take out of every file."""
         select, before = "select * exclude (filename, file_row_number) from gone", records(self.folder)
         if before:
@@ -237,7 +238,7 @@ class LandedRows:
             same = self._same(self.grain, ("noted", types), ("gone", self._types("gone")))
             later = f"{_stamp_in('noted.filename')} >= {_stamp_in('gone.filename')}"
             select += f" where not exists (select 1 from {noted} as noted where {same} and {later})"
-        record(self.connection, self.folder, select, self.at)
+        record(self.connection, self.folder, select, self.at, taken_from)
 
     def _write(self, piece: Piece) -> None:
         count = (self.connection.execute("select count(*) from news").fetchone() or (0,))[0]

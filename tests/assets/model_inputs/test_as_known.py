@@ -2,24 +2,36 @@
 
 import datetime as dt
 import os
+import re
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from assets.marts.data_until import data_until
+from assets.marts.invoke import invoke
 from assets.marts.known_exports import HOLE, LATE_AT_MOST, known_by, known_exports, were_of_then
-from assets.marts.marts_then import FILE, _keep_the_last, make_apart
+from assets.marts.marts_then import FILE, LIVE, _keep_the_last, make_apart, raw_as_then
+from assets.marts.project import dbt_manifest
 from assets.model_inputs.as_known import marts_of, table_as_known
 from assets.models import Vintage
 from assets.raw.assets import landing_tables, raw_key
+from assets.raw.contracts import CONTRACTS
 from assets.raw.gone import record
+from assets.raw.origins.configured import read_origin
+from assets.raw.origins.fetch import fetch
+from assets.raw.origins.landed_rows import LandedRows, Landing
+from assets.raw.origins.origin import TableOrigin
+from assets.raw.origins.sql import Piece
 from assets.raw.versions import DayAlone
 from assets.resources.stores import VintageStore
 from assets.resources.vintage_origin import VintageOrigin
 from mmm_core.data.table import check_table, fingerprint
 from mmm_core.spec.model_spec import parse_spec
+from tests.fixtures_warehouse import Platform, execute
 
 SPEC = parse_spec(
     {
@@ -30,6 +42,8 @@ SPEC = parse_spec(
         "media": {"channels": {name: {"spend": f"{name}_spend"} for name in ("search", "tv")}},
     }
 )
+BETWEEN, GONE = dt.datetime(2026, 10, 5), "2026-09-03"
+WEEK = "select search_spend, revenue from marts.mmm_model_table where market = 'us' and week_start = '2026-08-31'"
 PAST, LAST = dt.date(2026, 9, 7), dt.date(2026, 11, 9)
 THEN, LATER = dt.datetime(2026, 9, 15), dt.datetime(2026, 11, 16)
 GOOGLE, SHOP = "google_ads__campaign_stats", "shopify__daily_orders"
@@ -188,10 +202,149 @@ def test_what_was_mended_in_place_is_taken_as_it_is_today_and_named(built_wareho
     assert {table: found.as_today[table] for table in (GOOGLE, SHOP)} == {
         GOOGLE: f"{stats}/{year_2024.name} {came} 2024-01-01 to 2024-12-31 that no export of then has, "
         f"{stats}/uk.csv {came} 2026-01-01 to 2026-09-13 that no export of then has",
-        SHOP: "1 rows were deleted where they are fetched, the last seen to be on 2026-11-16",
+        SHOP: "1 rows were deleted where they are fetched, the last seen to be on 2026-11-16, and .retired/ has no "
+        "copy of their file that can be read",
     }
     assert not found.known_then
-    assert found.words.endswith(f"on 2026-11-16: {SHOP}; 2 later exports do not count")
+    assert found.words.endswith(f"that can be read: {SHOP}; 2 later exports do not count")
+
+
+@pytest.fixture(scope="module")
+def fetched(built_warehouse, tmp_path_factory):
+    """Search from a database and orders from a bucket, fetched in September, in October and in November.
+
+    Each loses rows in November that September knew; of the search rows one was restated in October.
+    """
+    import duckdb
+
+    platform = built_warehouse.copy_to(tmp_path_factory.mktemp("fetched"))
+    stats, shop = (platform.landing / CONTRACTS[name].folder for name in (GOOGLE, SHOP))
+    (year,), orders = stats.glob("*2026.csv"), sorted(shop.glob("*.csv"))
+    clicks, sold = pd.read_csv(year), pd.concat([pd.read_csv(path, dtype=str) for path in orders])
+    year.unlink()
+    for path in orders[1:]:
+        path.unlink()
+    in_2026 = sold["date"] >= "2026"
+    sold[~in_2026].to_csv(orders[0], index=False)
+    sold = sold[in_2026]
+    for path in platform.landing.rglob("*.*"):
+        exported(path, THEN)
+    origin = read_origin(
+        "shopify",
+        {"from": "bucket", "connection": "TEST_BUCKET_URL", "tables": {"daily_orders": {"files": "*.csv"}}},
+        "sources.shopify",
+    )
+    bucket = tmp_path_factory.mktemp("bucket")
+    os.environ["TEST_BUCKET_URL"] = f"file://{bucket}"
+    search = TableOrigin(CONTRACTS[GOOGLE], "ads.campaign_stats")
+
+    def fetch_both(moment, clicks, sold):
+        at = moment.replace(tzinfo=dt.UTC)
+        with duckdb.connect() as connection:
+            rows = LandedRows(connection, stats, search, at, Landing())
+            rows.land(Piece(pa.Table.from_pandas(clicks, preserve_index=False), ends=True))
+        sold.to_csv(bucket / "orders.csv", index=False)
+        exported(bucket / "orders.csv", moment)
+        assert not fetch(origin, origin.tables["daily_orders"], platform.landing).note.fault
+
+    us = clicks["campaign_name"].str.startswith("us") & (clicks["date"] == GONE)
+    restated = clicks.assign(cost_micros=clicks["cost_micros"].where(~us, 2 * clicks["cost_micros"]))
+    fetch_both(THEN, clicks, sold)
+    assert platform.run(landing_tables).success
+    before = known(platform, PAST)
+    fetch_both(BETWEEN, restated, sold)
+    fetch_both(LATER, restated[~us], sold[~((sold["date"] == GONE) & (sold["market"] == "us"))])
+    assert platform.run(landing_tables, selection=[raw_key(GOOGLE), raw_key(SHOP)]).success
+    yield platform, before
+    del os.environ["TEST_BUCKET_URL"]
+
+
+def raw_rows(platform, week, query):
+    """What a query of raw tables gives, as they were known as of a week."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{platform.warehouse.path}' as {LIVE} (read_only)")
+        raw_as_then(connection, known(platform, week))
+        return connection.execute(query).fetchall()
+
+
+@pytest.mark.slow
+def test_rows_that_were_deleted_later_are_in_a_past_week_and_not_in_the_live_marts(fetched, tmp_path):
+    platform, before = fetched
+    found = known(platform, PAST)
+    assert set(found.restored) == {GOOGLE, SHOP}
+    assert found.known_then
+    assert found.words.startswith("the data are those known by 2026-09-21; ")
+    assert found.words.endswith("; 2 files count with the rows that were deleted from them later")
+    assert found.key == before.key  # what counts is, byte by byte, what counted before anything went
+
+    in_september = platform.query(WEEK)  # the marts were built from the files as they were then
+    vintages = VintageStore(folder=str(tmp_path))
+    freeze(platform, vintages)
+    with marts_of(platform.warehouse, vintages, vintage()).connect(read_only=True) as connection:
+        assert connection.execute(WEEK).df().equals(in_september)
+    assert in_september["revenue"].notna().all()
+
+    path = platform.warehouse.path
+    assert invoke(
+        ["--quiet", "run", "--select", "+mmm_model_table"], path, tmp_path, dbt_manifest(path)
+    ).success
+    (now,) = platform.query(WEEK).to_dict("records")
+    (then,) = in_september.to_dict("records")
+    assert now["search_spend"] < then["search_spend"]
+    assert pd.isna(now["revenue"])  # of a week that lacks a day of its orders
+    assert known(platform, LAST).are_of_today  # they went before it was refreshed
+    assert marts_of(platform.warehouse, vintages, vintage()).path != path
+
+
+@pytest.mark.slow
+def test_a_row_counts_in_the_form_in_which_a_week_knew_it(fetched):
+    platform, _ = fetched
+    ours = f"from raw.{GOOGLE} where date = '{GONE}' and campaign_name like 'us%'"
+    latest = f"(select * {ours} qualify row_number() over (partition by campaign_id order by _export_order desc) = 1)"
+    spend = f"select sum(cost_micros), max(_file) from {latest}"
+    (first, file), (doubled, later) = (
+        raw_rows(platform, week, spend)[0] for week in (PAST, dt.date(2026, 10, 12))
+    )
+    assert first > 0
+    assert (doubled, file < later) == (2 * first, True)
+    assert later.startswith("google_ads/campaign_stats/fetched-20261005")  # nothing is left of it but a copy
+    assert raw_rows(platform, LAST, spend) == [(None, None)]
+    kinds = f"select distinct typeof(columns(*)) {ours}"
+    live = platform.query(f"select distinct typeof(columns(*)) from raw.{GOOGLE} limit 1")
+    assert raw_rows(platform, PAST, kinds) == [tuple(live.iloc[0])]
+
+
+@pytest.mark.slow
+def test_a_week_after_which_nothing_went_is_what_it_was_and_another_without_copies_says_so(fetched, tmp_path):
+    platform = Platform(tmp_path)
+    shutil.copytree(fetched[0].landing, platform.landing)
+    shutil.copyfile(fetched[0].warehouse.path, platform.warehouse.path)
+    past, last = known(platform, PAST), known(platform, LAST)
+    # the form of September is cleaned away, that of October, in which the rows were restated, is there
+    (copy,) = (platform.landing / CONTRACTS[GOOGLE].folder / ".retired").glob("*-fetched-20260915*")
+    copy.unlink()
+    assert platform.run(landing_tables, selection=[raw_key(GOOGLE)]).success
+    without = known(platform, PAST)
+    assert set(without.restored) == {SHOP}
+    assert re.fullmatch(
+        r"\d rows were deleted where they are fetched, the last seen to be on 2026-11-16, and .retired/ has no copy of "
+        "their file that can be read",
+        without.as_today[GOOGLE],
+    )
+    assert not without.known_then
+    assert without.key != past.key
+    assert known(platform, LAST) == last
+
+    execute(
+        platform, "drop table raw.landing_retired"
+    )  # a warehouse of an earlier release, not yet loaded anew
+    earlier = known(platform, PAST)
+    assert not earlier.restored
+    assert not earlier.known_then
+    execute(platform, "drop table raw.landing_gone")
+    assert known(platform, LAST) == last
 
 
 @pytest.mark.parametrize(
