@@ -206,6 +206,10 @@ TAMPERED = {
         "insert into raw.reference__channel_levels (channel, level, name, _export_order, _row, _file) "
         "values ('tv', 'type', 'meta', 1, 2, 'a.csv')"
     ),
+    "mapping_rules_have_their_brackets": (
+        "insert into staging.mapping_rules (rule, campaign, market, geo, channel) "
+        "values (7, 'brand (us)', '\\2', 'all', 'search')"
+    ),
     "weeks_without_gaps_fct_controls_weekly": (
         "delete from marts.fct_controls_weekly where market = 'us' and week_start = {week}"
     ),
@@ -235,7 +239,7 @@ def test_data_tests_fail_on_bad_marts(built_warehouse, tmp_path):
     execute(platform, *(statement.format(week=week) for statement in TAMPERED.values()))
     path = platform.warehouse.path
     done = invoke(
-        ["test", "--select", "marts", "intermediate", "--exclude", "test_type:unit"],
+        ["test", "--select", "marts", "intermediate", "mapping_rules", "--exclude", "test_type:unit"],
         path,
         tmp_path,
         dbt_manifest(path),
