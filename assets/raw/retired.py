@@ -49,7 +49,10 @@ a record; `reason`: why no row of it is held."""
 
 _OF_ROWS = re.compile(rf"(?P<when>\d{{8}}T\d{{6}}Z)-(?P<file>{PREFIX}.+\.parquet)")
 _OF_OBJECT = re.compile(r"(?P<object>.+)@\d{8}T\d{6}Z-[0-9a-f]{10}\.(csv|parquet)")
-_NO_NEXT = "no later form of this object is in the landing folder, so nothing says when its rows went"
+_NO_NEXT = (
+    "no later form of this object is in the landing folder, so nothing says when its rows went: put that back, or "
+    "delete this copy"
+)
 
 Take = Callable[[Contract, LandingFile], str]
 """Reads a file into the raw table of a contract, and returns the hash of the file and of how it was read.

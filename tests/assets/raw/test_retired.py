@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import os
 import shutil
 
 import duckdb
@@ -10,11 +11,13 @@ import pyarrow as pa
 import pytest
 
 from assets.raw.contracts import CONTRACTS
+from assets.raw.folder import LandingFile
 from assets.raw.load import load
 from assets.raw.origins.landed_rows import LandedRows, Landing
 from assets.raw.origins.origin import TableOrigin
 from assets.raw.origins.sql import Piece
 from assets.raw.results import warnings
+from assets.raw.retired import copies
 from assets.resources import landing
 
 CONTRACT = dataclasses.replace(CONTRACTS["shopify__daily_orders"], bad_rows="quarantine", bad_share=0.5)
@@ -117,3 +120,31 @@ def test_a_copy_that_cannot_be_read_stops_nothing_and_is_named_in_the_log(shop):
     assert name == f"{CONTRACT.folder}/.retired/{copy.name}"
     assert any(line.startswith(f"{name}: past weeks cannot have") for line in warnings(done))
     assert [amounts for *_, amounts in shop.query(HELD)] == [[2.0]]
+
+
+def test_a_form_of_an_object_was_all_there_was_until_the_next_one_was_written(tmp_path):
+    folder = tmp_path / CONTRACT.folder
+
+    def written(name, day):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+        os.utime(path, (dt.datetime(2026, 3, day, tzinfo=dt.UTC).timestamp(),) * 2)
+        return LandingFile(path, path.relative_to(tmp_path).as_posix(), path.stat().st_mtime_ns)
+
+    forms = [f"eu/day=1/a@b.csv@2026030{day}T000000Z-000000000{day}.csv" for day in (1, 2, 3)]
+    for day, name in enumerate(forms[:2], start=1):
+        written(f".retired/{name}", day)
+    alone = "gone-x.parquet@20260301T000000Z-0000000004.parquet"  # the form after it was deleted by hand
+    written(f".retired/{alone}", 1)
+    written(".retired/gone-20260303T000000Z-0001.parquet", 3)
+    written(".retired/somebodys notes.txt", 3)
+    live = [written(f"fetched/{forms[2]}", 3), written("by_hand.csv", 4)]
+    found = {copy.at.path.name: (copy.file, copy.gone_at) for copy in copies(tmp_path, CONTRACT, live)}
+    place = f"{CONTRACT.folder}/fetched"
+    assert found == {
+        forms[0].rpartition("/")[2]: (f"{place}/{forms[0]}", dt.datetime(2026, 3, 2)),
+        forms[1].rpartition("/")[2]: (f"{place}/{forms[1]}", dt.datetime(2026, 3, 3)),
+        alone: (f"{place}/{alone}", None),
+        "gone-20260303T000000Z-0001.parquet": ("", dt.datetime(2026, 3, 3)),
+    }
