@@ -97,7 +97,8 @@ def budget_allocation(
                 check(
                     "is_certified",
                     allocation.gap <= 1e-3,
-                    f"certificate leaves {allocation.gap:.2e} of what is maximised",
+                    f"certificate leaves {allocation.gap:.2e} of what is maximised"
+                    + (f": {allocation.stopped_early}" if allocation.stopped_early else ""),
                     severity=dg.AssetCheckSeverity.WARN,
                 ),
             ],

@@ -69,6 +69,7 @@ class Allocation:
             (of what spend costs) or probability.
         prices: what holds the plan back and what a little more room would bring, sentences, the highest price first;
             of a question beyond the plain one they are among `words` too.
+        stopped_early: what ended before the bound proved the plan; "" where it does.
     """
 
     channels: pd.DataFrame
@@ -92,6 +93,7 @@ class Allocation:
     cells: pd.DataFrame | None = None
     marginal_in: str = "outcome"
     prices: tuple[str, ...] = ()
+    stopped_early: str = ""
 
 
 def allocate(
@@ -161,6 +163,7 @@ def allocate(
         gain_in=response.outcome,
         approximate=approximation(tree),
         prices=asked.prices(plan, certificate),
+        stopped_early=certificate.stopped_early,
     )
 
 
@@ -206,6 +209,7 @@ def _of_decision(
         cells=found.cells if len(found.cells) > len(found.channels) else None,
         marginal_in=found.marginal_in,
         prices=tuple(binding.words for binding in certificate.binding),
+        stopped_early=certificate.stopped_early,
     )
 
 

@@ -41,7 +41,8 @@ class Certificate:
 
     `value` the plan's response, `bound` a response that no feasible plan exceeds, `gap` = (bound - value) / bound,
     `kkt_residual` the most that moving one unit of spend between two channels would gain, relative to the marginal
-    response (0 at a stationary point), `marginal` the response to one more unit of spend in each channel.
+    response (0 at a stationary point), `marginal` the response to one more unit of spend in each channel,
+    `stopped_early` what ended before the bound proved the plan, in words ("" where it does).
     """
 
     value: float
@@ -49,6 +50,7 @@ class Certificate:
     gap: float
     kkt_residual: float
     marginal: np.ndarray
+    stopped_early: str = ""
 
 
 class FalseBound(ArithmeticError):
@@ -120,7 +122,7 @@ def maximise(
         step()
         if progress:
             progress(number + 1, len(steps))
-    return search.plan, problem.certificate(search.plan, search.bound)
+    return search.plan, problem.certificate(search.plan, search)
 
 
 def certify(
@@ -141,7 +143,7 @@ def certify(
     search.offer(np.asarray(spend, float))
     search.offer(problem.polished(search.root.plan))
     search.run(PROVED)
-    return problem.certificate(np.asarray(spend, float), search.bound)
+    return problem.certificate(np.asarray(spend, float), search)
 
 
 @jax.jit
@@ -208,8 +210,8 @@ class _Problem:
             plans.append(project(plans[1], lower, np.where(at_lower, lower, upper), self.total))
         return max(plans, key=self.value)
 
-    def certificate(self, spend: np.ndarray, bound: float) -> Certificate:
-        value, slopes = self.value(spend), self.slopes(spend)
+    def certificate(self, spend: np.ndarray, search: Search) -> Certificate:
+        bound, value, slopes = search.bound, self.value(spend), self.slopes(spend)
         if value > bound + ROUNDING * max(abs(bound), abs(value)):
             raise FalseBound(
                 f"a plan brings {value!r}, more than the {bound!r} that its certificate says no plan exceeds: a "
@@ -217,4 +219,7 @@ class _Problem:
             )
         bound = max(bound, value)  # they differ by rounding
         gap = (bound - value) / abs(bound) if bound else 0.0
-        return Certificate(value, bound, gap, kkt_residual(slopes, spend, self.lower, self.upper), slopes)
+        early = search.stopped_early if gap > PROVED else ""
+        return Certificate(
+            value, bound, gap, kkt_residual(slopes, spend, self.lower, self.upper), slopes, early
+        )

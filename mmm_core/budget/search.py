@@ -19,6 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from mmm_core.budget.envelope import Cells, Envelope
+from mmm_core.plural import plural
 
 CELLS = 10
 """Cells a channel begins with."""
@@ -91,6 +92,7 @@ class Search:
     version: int = 0
     refinements: int = 0
     boxes: int = 0
+    stopped_early: str = ""
     _open: list[tuple[float, int, Box]] = field(default_factory=list)
     _decided: float = -np.inf  # the highest bound of boxes that were given up because the best plan meets it
 
@@ -124,7 +126,10 @@ class Search:
         return value
 
     def run(self, tolerance: float) -> None:
-        """Go on until the bound is within `tolerance` (relative) of the best plan, or the search is too large."""
+        """Go on until the bound is within `tolerance` (relative) of the best plan.
+
+        Where the search grows too large before, `stopped_early` says so.
+        """
         while self._open and self.boxes < MOST_BOXES and self.refinements < MOST_REFINEMENTS:
             slack = tolerance * abs(self.best)
             if -self._open[0][0] <= self.best + slack:
@@ -144,6 +149,11 @@ class Search:
             else:  # the plan brings what the bound says, to rounding
                 self.offer(box.plan)
                 self._decided = max(self._decided, box.bound)
+        if self.bound > self.best + tolerance * abs(self.best):
+            self.stopped_early = (
+                f"the search for a closer bound ended after {plural(self.boxes, 'part')} of the plans and "
+                f"{plural(self.refinements, 'closer look')}"
+            )
 
     def _unexplained(self, box: Box) -> tuple[np.ndarray, np.ndarray]:
         """How far hulls lie above roofs, and these above what is known, at the relaxation's plan; (channel,)."""

@@ -28,11 +28,13 @@ from mmm_core.budget.relaxation import Pieces, relaxed
 from mmm_core.budget.response import Curves, cell_outcomes, cell_slopes
 from mmm_core.budget.shadow_prices import TargetPrice, shadow_prices
 from mmm_core.errors import InputError
+from mmm_core.plural import plural
 
 PROVED = 1e-4
 """Gap at which the search ends."""
 MOST_ROUNDS = 40
 """Relaxations solved before the search ends with the bound it has."""
+ENDED = "the search for a closer bound ended"
 SAME, NEAR = 1e-6, 1e-2
 """A plan that a rough climb left less worth than the best, by a share of SAME, is on a lower hill; one that is as good
 and within a share NEAR of every cell's range is on the same."""
@@ -233,8 +235,10 @@ class Search:
                 break
             if not self.refine(found.plan, found.value):
                 break
+        else:
+            self.early = self.early or f"{ENDED} after {plural(MOST_ROUNDS, 'round')}"
         if not self.proved() and self.bound < np.inf and not self.early and time.monotonic() > self.until:
-            self.early = "the search for a closer bound ended with its time"
+            self.early = f"{ENDED} with its time"
 
     def proved(self) -> bool:
         """Whether bound and plan meet."""

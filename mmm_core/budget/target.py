@@ -19,7 +19,8 @@ from mmm_core.budget.constraints import Limit
 from mmm_core.budget.problem import Answer, Goal, Problem, Progress
 from mmm_core.budget.projection import feasible
 from mmm_core.budget.relaxation import relaxed
-from mmm_core.budget.solve import PROVED, Search, Unreachable, certified
+from mmm_core.budget.solve import ENDED, PROVED, Search, Unreachable, certified
+from mmm_core.plural import plural
 
 MOST_PRICES = 24
 """Prices tried."""
@@ -75,7 +76,7 @@ class _Target:
 
     def at_price(self, price: float, start: np.ndarray) -> np.ndarray:
         plan, words = climb(self.problem.maximising(price * self.goal.price), start)
-        self.early = words
+        self.early = words or self.early
         return plan
 
     def approached(self, progress: Progress | None) -> tuple[np.ndarray, float]:
@@ -180,6 +181,7 @@ class _Target:
         search, least = self.search, self.goal.kind == "least_spend"
         bound = -np.inf if least else np.inf
         search.cut_at(plan)
+        words = ""
         for number in range(MOST_ROUNDS):
             found = relaxed(
                 search.pieces, self.problem.constraints, search.cuts, self.goal, search.ceiling,
@@ -187,6 +189,7 @@ class _Target:
             )  # fmt: skip
             if found is None:
                 break
+            words = found.stopped_early
             self.promising = found.plan
             bound = max(bound, found.bound) if least else min(bound, found.bound)
             on = found.plan > 1e-9 * max(float(found.plan.max()), 1e-300)
@@ -198,16 +201,24 @@ class _Target:
             if progress:
                 progress(MOST_PRICES + number + 1, MOST_PRICES + MOST_ROUNDS)
             gap = abs(bound - (float(plan.sum()) if least else self.value(plan)))
-            if gap <= PROVED * max(abs(bound), 1e-300) or time.monotonic() > search.until:
+            if gap <= PROVED * max(abs(bound), 1e-300):
+                break
+            if time.monotonic() > search.until:
+                words = words or f"{ENDED} with its time"
                 break
             if not search.refine(found.plan, found.value):
                 break
+        else:
+            words = words or f"{ENDED} after {plural(MOST_ROUNDS, 'round')}"
+        self.early = "; ".join(part for part in (self.early, words) if part)
         return bound, plan
 
     def _refuse_value(self, most: np.ndarray, bound: float) -> None:
         value = self.value(most)
+        reaches = "reaches" if bound < self.goal.target else "was found that reaches"
+        asked = f"{figure(self.goal.target)} ({self.problem.objective.words})"
         raise Unreachable(
-            f"no plan within the constraints reaches {figure(self.goal.target)} ({self.problem.objective.words}): the "
+            f"no plan within the constraints {reaches} {asked}: the "
             f"most is {figure(value)}, at a spend of {most.sum():,.0f} (no plan exceeds {figure(bound)})",
             value,
         )

@@ -271,7 +271,8 @@ def allocate(
     figures = [
         name
         for name in allocation.__dataclass_fields__
-        if name not in ("channels", "cells") and (name != "words" or allocation.words)
+        if name not in ("channels", "cells")
+        and (name not in ("words", "stopped_early") or getattr(allocation, name))
     ]
     facts = {name: getattr(allocation, name) for name in figures}
     facts |= {"channels": allocation.channels.to_dict("records"), "not_converged": doubts}

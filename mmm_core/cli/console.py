@@ -238,6 +238,8 @@ def allocation(found: Allocation) -> RenderableType:
         "certificate: on the channels' mean curves over the posterior draws used, no plan within the bounds brings "
         f"more than {amount(found.bound)}; this one is within {within} of that",
     ]
+    if found.stopped_early:
+        lines.append(f"stopped early: {found.stopped_early}; the certificate holds for the plan as it is")
     notes = [Text(note, style="yellow") for note in found.channels["note"] if note]
     return Group(table, *notes, *(_marked_up(line) for line in lines), *(Text(line) for line in found.prices))
 

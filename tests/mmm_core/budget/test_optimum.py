@@ -76,6 +76,14 @@ def test_s_shaped_curves_match_brute_force(total):
     assert (plan <= upper).all()
 
 
+def test_a_search_that_grows_too_large_says_so(monkeypatch):
+    lower, upper = np.zeros(3), np.full(3, 90.0)
+    monkeypatch.setattr("mmm_core.budget.search.MOST_REFINEMENTS", 0)
+    _, certificate = maximise(s_shaped, lower, upper, 75.0, np.full(3, 25.0))
+    assert certificate.gap > 1e-3
+    assert "0 closer looks" in certificate.stopped_early
+
+
 def test_two_channels_match_brute_force():
     response = lambda x: s_shaped(jnp.append(x, 0.0))[:2]  # noqa: E731
     lower, upper, total = np.array([1.0, 1.0]), np.array([90.0, 90.0]), 60.0

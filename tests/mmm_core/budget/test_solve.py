@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mmm_core.budget import solve as solve_module
+from mmm_core.budget import target as target_module
 from mmm_core.budget.constraints import Constraints, Limit, conflict
 from mmm_core.budget.objective import Objective
 from mmm_core.budget.problem import Goal, Problem
@@ -413,3 +415,34 @@ def test_a_solver_that_stops_early_says_so_and_its_plan_is_still_certified():
     assert "ended with its time" in found.certificate.stopped_early
     assert np.isfinite(found.certificate.bound)
     assert found.certificate.bound >= found.certificate.value
+
+
+@pytest.mark.parametrize(
+    ("goal", "module"),
+    [
+        (Goal(), solve_module),
+        (Goal("least_spend", target=200.0), target_module),
+        (Goal("return", target=1.8), target_module),
+    ],
+)
+def test_rounds_that_are_used_up_are_said(goal, module, monkeypatch):
+    problem = asked(
+        S_SHAPED, constraints(None if goal.kind != "outcome" else 70.0), OBJECTIVES["cvar"], goal=goal
+    )
+    monkeypatch.setattr(module, "MOST_ROUNDS", 1)
+    found = solve(problem).certificate
+    assert found.gap > PROVED
+    assert "the search for a closer bound ended after 1 round" in found.stopped_early
+    if module is target_module:
+        assert "ended with its time" in solve(problem, seconds=0.0).certificate.stopped_early
+
+
+def test_a_target_below_what_is_proved_to_be_the_most_was_only_not_found(monkeypatch):
+    monkeypatch.setattr(solve_module, "MOST_ROUNDS", 1)
+    within = replace(constraints(None), limits=(Limit("the total", np.ones(3), high=70.0),))
+    loose = solve(asked(S_SHAPED, within, OBJECTIVES["cvar"])).certificate
+    assert loose.gap > 0.01
+    for target, says in ((loose.bound * 0.999, "was found that reaches"), (loose.bound * 1.01, "reaches")):
+        goal = Goal("least_spend", target=target)
+        with pytest.raises(Unreachable, match=f"no plan within the constraints {says}"):
+            solve(asked(S_SHAPED, within, OBJECTIVES["cvar"], goal=goal))
