@@ -9,6 +9,7 @@ from statsmodels.tsa.api import VAR
 from mmm_core.errors import InputError
 from mmm_core.long_term.fit import fit_bvar, lag_order
 from mmm_core.long_term.minnesota import Minnesota
+from mmm_core.long_term.responses import impulse_responses
 from mmm_core.long_term.series import series
 from tests.mmm_core.long_term.worlds import CHANNELS, NAMES, world
 
@@ -80,6 +81,17 @@ def test_covariance_and_coefficients_agree_with_statsmodels(west_german):
     ours = fit_bvar(west_german, lags=2, prior=FLAT, draws=20_000)
     sd = ours["lag_coefficient"].std("draw").to_numpy() / np.sqrt(20_000)
     assert (np.abs(ours["lag_coefficient"].mean("draw").to_numpy() - theirs.coefs) < 4.5 * sd).all()
+
+
+def test_orthogonal_responses_of_west_german_data(west_german):
+    """At once they are the root of the covariance that Luetkepohl (2005) prints, then those of statsmodels."""
+    theirs = VAR(west_german.to_numpy()).fit(2)
+    mean = fit_bvar(west_german, lags=2, prior=FLAT, draws=40_000, seed=3).mean("draw", keepdims=True)
+    mean["covariance"] = mean["covariance"].copy(data=theirs.sigma_u[None])
+    found = impulse_responses(mean, 8)[0].to_numpy()
+    published = np.array([[21.30, 0.72, 1.23], [0.72, 1.37, 0.61], [1.23, 0.61, 0.89]])
+    assert np.allclose(1e2 * found[0], np.linalg.cholesky(published), atol=0.01)
+    assert np.allclose(found, theirs.irf(8).orth_irfs, atol=3e-4)  # the largest is .046
 
 
 def test_draws_are_independent_and_repeatable(fitted):
