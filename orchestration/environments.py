@@ -19,6 +19,12 @@ ENVIRONMENTS: tuple[Environment, ...] = get_args(Environment)
 # MLflow: a database file beside the artifacts, or a server whose address MMM_MLFLOW_URI gives.
 EMBEDDED_MLFLOW = {"dev": True, "test": True, "prod": False}
 MLFLOW_UI = {"dev": "http://127.0.0.1:5000", "test": "http://127.0.0.1:5000", "prod": "http://127.0.0.1:5000"}
+# Where people open Dagster: alerts link to their run there.
+DAGSTER_UI = {
+    "dev": "http://127.0.0.1:3000",
+    "test": "http://127.0.0.1:3000",
+    "prod": "http://127.0.0.1:3000",
+}
 # What runs by itself once the daemon is up.
 SENSORS_RUNNING = {"dev": True, "test": False, "prod": True}
 SCHEDULES_RUNNING = {"dev": False, "test": False, "prod": True}
@@ -26,7 +32,15 @@ SCHEDULES_RUNNING = {"dev": False, "test": False, "prod": True}
 ALERT_SINK = {"dev": "stdout", "test": "stdout", "prod": "stdout"}
 # Seconds to wait for the warehouse's lock.
 WAREHOUSE_WAIT_SECONDS = {"dev": 120.0, "test": 30.0, "prod": 600.0}
-MAPS = (EMBEDDED_MLFLOW, MLFLOW_UI, SENSORS_RUNNING, SCHEDULES_RUNNING, ALERT_SINK, WAREHOUSE_WAIT_SECONDS)
+MAPS = (
+    EMBEDDED_MLFLOW,
+    MLFLOW_UI,
+    DAGSTER_UI,
+    SENSORS_RUNNING,
+    SCHEDULES_RUNNING,
+    ALERT_SINK,
+    WAREHOUSE_WAIT_SECONDS,
+)
 
 
 class EnvironmentRefused(RuntimeError):
@@ -127,6 +141,11 @@ def mlflow_ui() -> str:
     """Address at which people open MLflow; MMM_MLFLOW_UI where it differs from the server's."""
     uri = mlflow_uri()
     return os.environ.get("MMM_MLFLOW_UI") or (uri if uri.startswith("http") else MLFLOW_UI[environment()])
+
+
+def run_page(run_id: str) -> str:
+    """Address at which people open a run in Dagster; MMM_DAGSTER_UI says where Dagster is."""
+    return f"{(os.environ.get('MMM_DAGSTER_UI') or DAGSTER_UI[environment()]).rstrip('/')}/runs/{run_id}"
 
 
 def compilation_cache() -> Path:

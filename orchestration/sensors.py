@@ -9,6 +9,7 @@ from assets.raw.assets import OWNERS
 from assets.raw.origins.notes import WAS_FETCHED
 from assets.raw.results import KEEPS_CONTRACT
 from orchestration.alerts import Alert, send
+from orchestration.environments import run_page
 from orchestration.jobs import ingest
 from orchestration.landing_sensor import RUNNING, new_landing_files
 from orchestration.owners import DEFAULT_OWNER, address
@@ -43,7 +44,13 @@ def alerts_of(context: dg.RunFailureSensorContext) -> Iterable[Alert]:
             owner,
             address(owner),
             f"{run.job_name} failed" + (f" for {partition}" if partition else ""),
-            "\n".join([*reasons, *filter(None, [what_follows(context.instance, run)]), f"Run {run.run_id}"]),
+            "\n".join(
+                [
+                    *reasons,
+                    *filter(None, [what_follows(context.instance, run)]),
+                    f"Run {run_page(run.run_id)}",
+                ]
+            ),
             run.run_id,
         )
 
@@ -75,7 +82,7 @@ def refusals_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterable[Al
             ["could not fetch tables"] * bool(away) + ["refused landing files"] * bool(refused)
         )
         for owner in OWNERS:
-            body = "\n".join([*lines, f"Run {run.run_id}"])
+            body = "\n".join([*lines, f"Run {run_page(run.run_id)}"])
             yield Alert(owner, address(owner), f"{run.job_name} {what}", body, run.run_id)
 
 

@@ -9,7 +9,7 @@ from dagster._core.definitions.freshness import FreshnessState, FreshnessStateRe
 from mmm_core.json_text import dumps
 from mmm_core.plural import plural
 from orchestration.alerts import Alert, send
-from orchestration.environments import SCHEDULES_RUNNING, environment
+from orchestration.environments import SCHEDULES_RUNNING, environment, run_page
 from orchestration.owners import DEFAULT_OWNER, address
 
 STATUS = (
@@ -64,7 +64,7 @@ def alerts_of(
         runs = {key: event.run_id if event else "" for key, event in made.items()}
         lines = [
             f"{key.to_user_string()}: not fresh since {stale[key].updated_at:%Y-%m-%d %H:%M} UTC"
-            + (f"; last by run {runs[key]}" if runs[key] else "; never made")
+            + (f"; last by run {run_page(runs[key])}" if runs[key] else "; never made")
             for key in keys
         ]
         lines += [

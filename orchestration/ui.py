@@ -27,6 +27,7 @@ def main() -> int:
     console = plain_console()
     mlflow_port, dagster_port = free_port(5000), free_port(3000)
     os.environ.setdefault("MMM_MLFLOW_UI", f"http://{HOST}:{mlflow_port}")
+    os.environ.setdefault("MMM_DAGSTER_UI", f"http://{HOST}:{dagster_port}")
     with console.status("preparing the instance"):
         prepare(resources.warehouse(), resources.tracking())
     logs = env.paths().root / "logs"

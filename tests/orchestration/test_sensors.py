@@ -21,15 +21,19 @@ from tests.orchestration.house import LAST_WEEK, MODEL, NEXT_WEEK, vintage
 ALERT = Alert("team:mmm", "mmm@carryover.example", "refresh_model failed", "roi: no <such> file & é", "run-1")
 
 
-def test_owners_of_what_failed_hear_why(new_house):
+def test_owners_of_what_failed_hear_why(new_house, monkeypatch):
     new_house.write_spec(owner="team:brand", filter={"market": "usa"})
     result = new_house.refresh(only="model_table")
-    alerts = {alert.owner: alert for alert in alerts_of(failed(new_house, result))}
+    context = failed(new_house, result)
+    alerts = {alert.owner: alert for alert in alerts_of(context)}
     assert set(alerts) == {"team:brand", "marketing-science@carryover.example"}
     alert = alerts["team:brand"]
     assert alert.subject == f"refresh_model failed for {vintage().as_of_week}|{MODEL}"
     assert "market = 'usa'" in alert.body
-    assert result.run_id in alert.body
+    assert f"http://127.0.0.1:3000/runs/{result.run_id}" in alert.body
+    monkeypatch.setenv("MMM_DAGSTER_UI", "https://dagster.example/")
+    moved, *_ = alerts_of(context)
+    assert moved.body.endswith(f"Run https://dagster.example/runs/{result.run_id}")
 
 
 def test_what_a_blocking_check_found_is_in_the_alert(new_house):

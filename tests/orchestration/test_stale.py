@@ -68,7 +68,10 @@ def test_owners_hear_once_of_what_is_not_fresh(instance, capsys, monkeypatch):
     said, cursor = look(instance, cursor, capsys)
     run = instance.get_latest_materialization_event(TABLE).run_id
     assert "ALERT for data-platform@carryover.example" in said
-    assert f"origins/tv__invoices: not fresh since 2026-01-06 06:00 UTC; last by run {run}" in said
+    assert (
+        f"origins/tv__invoices: not fresh since 2026-01-06 06:00 UTC; last by run http://127.0.0.1:3000/runs/{run}"
+        in said
+    )
     assert "weekly_report" not in said
     said, cursor = look(instance, cursor, capsys)
     assert said == "", "it was told"
