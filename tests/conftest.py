@@ -60,9 +60,9 @@ def parsed_project():
     return manifest_path().parent
 
 
-pytest_plugins = ["tests.fixtures_warehouse"]
+pytest_plugins = ["tests.fixtures_warehouse", "tests.fixtures_connectors"]
 
-SHARED_BUILDS = ("built_warehouse",)
+SHARED_BUILDS = ("built_warehouse", "built_connectors")
 """Fixtures that take long: files that use one run in one process, which makes it once."""
 
 

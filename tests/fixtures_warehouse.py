@@ -140,10 +140,18 @@ def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluati
 
 def failure(result: dg.ExecuteInProcessResult) -> str:
     """Message of the first step that failed, of its innermost cause."""
-    error = next(event.step_failure_data for event in result.all_events if event.is_step_failure)
-    if error.user_failure_data and error.user_failure_data.description:
-        return error.user_failure_data.description
-    cause = error.error
+    return failures(result)[0]
+
+
+def failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    """Messages of the steps that failed, of their innermost causes."""
+    return [_message(event.step_failure_data) for event in result.all_events if event.is_step_failure]
+
+
+def _message(data: Any) -> str:
+    if data.user_failure_data and data.user_failure_data.description:
+        return data.user_failure_data.description
+    cause = data.error
     while cause.cause is not None:
         cause = cause.cause
     return cause.message

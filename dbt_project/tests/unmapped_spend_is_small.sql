@@ -21,4 +21,4 @@ select
     largest as largest_campaign,
     unknown_campaign as campaign_of_unknown_value
 from weeks
-where is_unknown or share_of_week > {{ var('unmapped_share') }}
+where is_unknown or share_of_week > {{ var('unmapped_share') }} + 1e-9  -- shares of a week, added up, are rounded
