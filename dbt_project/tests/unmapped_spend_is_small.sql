@@ -6,7 +6,7 @@ with weeks as (
     select
         week_start,
         sum(spend) as spend,
-        sum(share_of_week) as share_of_week,
+        sum(share_of_week) as share_of_week,  -- rounded, so that all of a week may be a little more than 1
         count(*) <> count(spend) as is_unknown,
         min(campaign) filter (where spend is null) as unknown_campaign,
         arg_max(campaign, spend) as largest
@@ -21,4 +21,4 @@ select
     largest as largest_campaign,
     unknown_campaign as campaign_of_unknown_value
 from weeks
-where is_unknown or share_of_week > {{ var('unmapped_share') }} + 1e-9  -- shares of a week, added up, are rounded
+where is_unknown or share_of_week > {{ var('unmapped_share') }} + 1e-9
