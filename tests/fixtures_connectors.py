@@ -116,14 +116,7 @@ def _land_exports(landing: Path) -> None:
         for number, name in enumerate(names, start=1):
             path = EXPORTS / f"{name}.csv"
             if path.is_file():
-                text = _named_once(path) if table == "ga4/event" else path.read_bytes().decode()
-                _write(landing / table / f"export {number}.csv", text)
-
-
-def _named_once(export: Path) -> str:
-    """The export's text without columns that it names a second time, as GA4's does: such a file is refused."""
-    cells = pd.read_csv(export, dtype=str, header=None, keep_default_na=False)
-    return cells.loc[:, ~cells.iloc[0].duplicated()].to_csv(index=False, header=False)
+                _write(landing / table / f"export {number}.csv", path.read_bytes().decode())
 
 
 def _land_by_hand(landing: Path) -> None:

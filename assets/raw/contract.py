@@ -135,6 +135,11 @@ class Contract:
         return f"{self.source}/{self.table}"
 
     @property
+    def names(self) -> frozenset[str]:
+        """Every name by which a file may give one of its columns: nothing else of a file is read."""
+        return frozenset(name for column in self.columns for name in (column.name, *column.also))
+
+    @property
     def numbers(self) -> tuple[str, ...]:
         """The columns that hold figures."""
         return tuple(column.name for column in self.columns if column.kind in ("integer", "number"))

@@ -1,7 +1,8 @@
 """Reading landing files: a file becomes a typed table that keeps its contract, or is refused with its faults named."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from difflib import get_close_matches
@@ -58,7 +59,7 @@ class Named:
     Attributes:
         written: the name in the file of each column of the contract that is there.
         lacked: columns that the file may lack, and does.
-        extra: the file's other columns, which are kept out.
+        extra: the file's other columns, which are kept out; of one that is there several times, how many times.
     """
 
     written: Mapping[str, str]
@@ -84,8 +85,11 @@ def read_bytes(file: LandingFile) -> tuple[bytes, str]:
     return content, hashlib.sha256(content).hexdigest()[:DIGEST]
 
 
-def read_cells(file: LandingFile, content: bytes) -> "pd.DataFrame":
+def read_cells(file: LandingFile, content: bytes, wanted: Collection[str] | None = None) -> "pd.DataFrame":
     """Every cell of the file as text; the index is the row in the file.
+
+    Args:
+        wanted: the names that are asked for; None for all of the file. Others may be there several times.
 
     Raises:
         FileRefused: what `mmm_core.data.reader` refuses.
@@ -93,7 +97,7 @@ def read_cells(file: LandingFile, content: bytes) -> "pd.DataFrame":
     from mmm_core.data import reader
 
     try:
-        return reader.table_from(content, file.name)
+        return reader.table_from(content, file.name, wanted)
     except reader.UnreadableFile as refusal:
         raise FileRefused(file.name, [refusal.fault]) from None
 
@@ -105,8 +109,10 @@ def check(file: LandingFile, contract: Contract, content: bytes, digest: str) ->
         FileRefused: naming every column at fault, and its rows; where rows are quarantined, only if the file itself is
             at fault, or too many of its rows.
     """
-    cells = read_cells(file, content)
-    columns = named(file, contract, tuple(cells))
+    from mmm_core.data.reader import HEADER
+
+    cells = read_cells(file, content, contract.names)
+    columns = named(file, contract, cells.attrs.pop(HEADER, tuple(cells)))
     cells = cells.rename(columns={written: name for name, written in columns.written.items()})
     cells[list(columns.lacked)] = ""
     changed = _hash_emails(contract, cells)
@@ -184,7 +190,8 @@ def named(file: LandingFile, contract: Contract, names: Sequence[str]) -> Named:
     absent = [column for column in contract.columns if not found[column.name]]
     missing = [column for column in absent if not column.may_lack]
     written = {name: given[0] for name, given in found.items() if given}
-    extra = tuple(name for name in names if name not in written.values())
+    others = Counter(name for name in names if name not in written.values())
+    extra = tuple(others)
     if missing:
         raise FileRefused(
             file.name,
@@ -193,7 +200,8 @@ def named(file: LandingFile, contract: Contract, names: Sequence[str]) -> Named:
     lacked = tuple(column.name for column in absent)
     if misspelt := _misspelt(extra, lacked):
         raise FileRefused(file.name, misspelt)
-    return Named(written, lacked, extra)
+    told = (name if count == 1 else f"{name} ({count} times)" for name, count in others.items())
+    return Named(written, lacked, tuple(told))
 
 
 def _remedy(missing: Sequence[Column], names: Sequence[str], extra: Sequence[str]) -> str:

@@ -116,14 +116,16 @@ def _text(file: LandingFile, contract: Contract, surface: Surface) -> _Source | 
     from mmm_core.inputs import UnreadableFile
 
     try:
-        found = layout(surface.head, file.name, surface.whole)
+        found = layout(surface.head, file.name, surface.whole, contract.names)
         columns = named(file, contract, found.names) if found else None
     except (UnreadableFile, FileRefused):
         return None
     if not found or not columns:
         return None
-    positions = {name: f"c{position}" for position, name in enumerate(found.names)}
-    types = ", ".join(f"{name}: 'VARCHAR'" for name in positions.values())
+    positions = {
+        name: f"c{position}" for position, name in enumerate(found.names)
+    }  # a name that is read, once
+    types = ", ".join(f"c{position}: 'VARCHAR'" for position in range(len(found.names)))
     options = {
         "columns": f"{{{types}}}", "delim": _quoted(found.separator), "quote": "'\"'", "escape": "'\"'",
         "nullstr": _quoted(_NO_CELL), "header": "true", "auto_detect": "false", "strict_mode": "true",

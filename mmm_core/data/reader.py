@@ -13,7 +13,7 @@ import gzip
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,9 @@ from mmm_core.names import normal_name
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet")
 """How a file that can be read is named, in lower or upper case."""
+
+HEADER = "header"
+"""Key of the `attrs` of a table without some columns of its file: the names in the file, from left to right."""
 
 MAX_NAME, MAX_CELL = 300, 100_000
 """Characters of a column's name and of a cell: a longer one is a quote that was never closed."""
@@ -63,14 +66,22 @@ def read_table(path: str | Path) -> pd.DataFrame:
     return table_from(read_bytes(path), source)
 
 
-def table_from(content: bytes, source: str) -> pd.DataFrame:
-    """The table in the bytes of a file, as `read_table` returns it; `source` opens every message."""
+def table_from(content: bytes, source: str, wanted: Collection[str] | None = None) -> pd.DataFrame:
+    """The table in the bytes of a file, as `read_table` returns it; `source` opens every message.
+
+    Args:
+        wanted: the names that are asked for. Another that is there several times does no harm: its columns are left
+            out. None: every column is asked for.
+
+    Returns:
+        The table. Where columns were left out, `attrs[HEADER]` has all names of the file.
+    """
     content = _unpacked(content, source)
     if content[:4] == b"PAR1":
-        return _from_parquet(content, source)
+        return _from_parquet(content, source, wanted)
     if content.startswith(_WORKBOOKS):
         raise UnreadableFile(source, f"is a workbook or an archive, no text{_SAVE_AS_CSV}")
-    return _from_text(_decoded(content, source), source)
+    return _from_text(_decoded(content, source), source, wanted)
 
 
 @dataclass(frozen=True)
@@ -79,19 +90,20 @@ class Layout:
 
     Attributes:
         separator: what stands between its cells.
-        names: of its columns, as `normal_name` has them.
+        names: of its columns, as `normal_name` has them; of those that nobody asks for several may be alike.
     """
 
     separator: str
     names: tuple[str, ...]
 
 
-def layout(head: bytes, source: str, whole: bool) -> Layout | None:
+def layout(head: bytes, source: str, whole: bool, wanted: Collection[str] | None = None) -> Layout | None:
     """The layout of UTF-8 text by its first lines, as `read_table` would find it; None where they leave a doubt.
 
     Args:
         head: the first bytes of the file, unpacked, without a byte-order mark.
         whole: whether they are all of it.
+        wanted: as in `table_from`.
 
     Raises:
         UnreadableFile: its cells may be separated by one thing or another.
@@ -106,7 +118,7 @@ def layout(head: bytes, source: str, whole: bool) -> Layout | None:
     separator = _separator(text, source)
     header_row, header = next(_records(text, separator, source), (0, []))
     names = tuple(normal_name(name) for name in header)
-    plain = header_row == 1 and all(names) and len({name.lower() for name in names}) == len(names)
+    plain = header_row == 1 and all(names) and not named_twice(names, wanted)
     return Layout(separator, names) if plain and max(map(len, names)) <= MAX_NAME else None
 
 
@@ -156,7 +168,7 @@ def _decoded(content: bytes, source: str) -> str:
     return text
 
 
-def _from_text(text: str, source: str) -> pd.DataFrame:
+def _from_text(text: str, source: str, wanted: Collection[str] | None) -> pd.DataFrame:
     separator = _separator(text, source)
     records = _records(text, separator, source)
     header_row, header = next(records, (0, []))
@@ -190,7 +202,7 @@ def _from_text(text: str, source: str) -> pd.DataFrame:
             f"{remedy}",
         )
     columns = dict(enumerate(zip(*rows, strict=True))) if rows else dict.fromkeys(range(width), ())
-    table = _table(header, columns, index, source)
+    table = _table(header, columns, index, source, wanted)
     table.attrs[DECIMAL_COMMAS] = may_have_decimal_commas(
         (cell for cells in rows for cell in cells), separator
     )
@@ -251,7 +263,11 @@ def _separator(text: str, source: str) -> str:
 
 
 def _table(
-    header: list[str], columns: dict[int, tuple[str, ...]], index: list[int], source: str
+    header: list[str],
+    columns: dict[int, tuple[str, ...]],
+    index: list[int],
+    source: str,
+    wanted: Collection[str] | None,
 ) -> pd.DataFrame:
     """The cells under their names. A column without name and cells, as spreadsheets leave it, is left out."""
     names = [normal_name(name) for name in header]
@@ -270,19 +286,35 @@ def _table(
             "take it out",
         )
     named = [position for position, name in enumerate(names) if name]
-    if twice := _twice([names[position] for position in named]):
+    given = [names[position] for position in named]
+    if twice := named_twice(given, wanted):
         raise UnreadableFile(source, f"{'; '.join(twice)}: keep one, or rename the other")
     if not index:
         raise UnreadableFile(source, "the file has a header but no rows: export it again")
-    return pd.DataFrame(
-        {names[position]: list(columns[position]) for position in named},
+    alike = Counter(map(str.lower, given))
+    table = pd.DataFrame(
+        {
+            names[position]: list(columns[position])
+            for position in named
+            if alike[names[position].lower()] == 1  # of others nobody asked for one
+        },
         index=pd.Index(index, name=ROW),
         dtype=object,
     )
+    if len(given) > table.shape[1]:
+        table.attrs[HEADER] = tuple(given)
+    return table
 
 
-def _twice(names: list[str]) -> list[str]:
-    """Names that are there twice, or differ in capitals alone: a warehouse takes those for one."""
+def named_twice(names: Sequence[str], wanted: Collection[str] | None = None) -> list[str]:
+    """In words, names that are there twice, or differ in capitals alone: a warehouse takes those for one.
+
+    Args:
+        wanted: as in `table_from`: only of these anything is said.
+    """
+    if wanted is not None:
+        asked = {name.lower() for name in wanted}
+        names = [name for name in names if name.lower() in asked]
     exactly = [name for name, count in Counter(names).items() if count > 1]
     alike: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
@@ -297,12 +329,12 @@ def _twice(names: list[str]) -> list[str]:
     ]
 
 
-def _from_parquet(content: bytes, source: str) -> pd.DataFrame:
+def _from_parquet(content: bytes, source: str, wanted: Collection[str] | None) -> pd.DataFrame:
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
     try:
-        stored = parquet.read_table(pa.BufferReader(content))
+        stored = parquet.ParquetFile(pa.BufferReader(content)).read()  # one of `read_table` has no name twice
     except (pa.ArrowException, OSError) as error:
         raise UnreadableFile(
             source, f"cannot be read as Parquet: {shown(error, 200)}: write it again"
@@ -315,7 +347,7 @@ def _from_parquet(content: bytes, source: str) -> pd.DataFrame:
             )
         columns[position] = tuple(_cell(_as_text(value)) for value in stored.column(position).to_pylist())
     index = list(range(1, stored.num_rows + 1))
-    return _table(list(stored.column_names), columns, index, source)
+    return _table(list(stored.column_names), columns, index, source, wanted)
 
 
 def _as_text(value: object) -> str:

@@ -11,7 +11,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,7 +21,7 @@ from assets.raw.files import FileRefused, check
 from assets.raw.folder import LandingFile
 from assets.raw.gone import RETIRED, record
 from assets.raw.origins import secret
-from assets.raw.origins.columns import wanted
+from assets.raw.origins.columns import asked_for, wanted
 from assets.raw.origins.landed_rows import Landing, keeps_contract
 from assets.raw.origins.origin import NotFetched, Origin, TableOrigin
 from mmm_core.disk import is_out_of_space
@@ -225,7 +225,11 @@ def _chosen(bucket: Bucket, table: TableOrigin, item: Object, partial: Path) -> 
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
+    from mmm_core.data.reader import named_twice
+
     with bucket.files.open_input_file(item.path) as stream, parquet.ParquetFile(stream) as source:
+        if twice := named_twice(source.schema_arrow.names, asked_for(table)):
+            raise NotFetched(f"{item.key}: {'; '.join(twice)}: write it with one of them")
         stated = {name: value for name, value in item.keys.items() if name not in source.schema_arrow.names}
         columns = wanted(table, [*source.schema_arrow.names, *stated], item.key)
         inside = [theirs for theirs in columns.values() if theirs not in stated]
@@ -255,7 +259,7 @@ def _copy_text(bucket: Bucket, table: TableOrigin, item: Object, partial: Path) 
     from mmm_core.data.cells import DECIMAL_COMMAS
 
     with bucket.files.open_input_file(item.path) as stream:
-        cells = _cells(stream.read(), item.key)
+        cells = _cells(stream.read(), item.key, asked_for(table))
     for name, value in item.keys.items():
         if name not in cells:
             cells[name] = value
@@ -267,11 +271,11 @@ def _copy_text(bucket: Bucket, table: TableOrigin, item: Object, partial: Path) 
     return len(chosen)
 
 
-def _cells(content: bytes, name: str) -> "pd.DataFrame":
+def _cells(content: bytes, name: str, asked: Collection[str] | None = None) -> "pd.DataFrame":
     from mmm_core.data.reader import UnreadableFile, table_from
 
     try:
-        return table_from(content, name)
+        return table_from(content, name, asked)
     except UnreadableFile as refusal:
         raise NotFetched(f"{name}: {refusal.fault}") from None
 

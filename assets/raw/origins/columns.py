@@ -33,3 +33,8 @@ def wanted(table: TableOrigin, names: Sequence[str], where: str) -> dict[str, st
         remedy = "map it in `columns:` of sources.yaml where it has another name now"
         raise NotFetched(f"{where}: {listed(refusal.faults)}: {remedy}") from None
     return {ours: table.columns.get(ours, theirs) for ours, theirs in found.written.items()}
+
+
+def asked_for(table: TableOrigin) -> frozenset[str]:
+    """Every name by which a column may be asked for: another that is there several times does no harm."""
+    return table.contract.names | {*table.columns.values()}

@@ -9,6 +9,8 @@ import time
 import boto3
 import duckdb
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -130,6 +132,21 @@ def test_another_form_of_an_object_is_a_later_export_and_replaces_one_that_holds
     assert len(bucket.files()) == 1
     (record,) = records(bucket.landing / "shopify" / "daily_orders")
     assert duckdb.sql(f"select region, orders, net_sales from '{record}'").fetchall() == [("all", 2, 1234.5)]
+
+
+def test_a_column_that_nobody_asks_for_may_be_there_twice_in_an_object(bucket):
+    bucket.put("shop/date=2026-01-01/a.csv", f"{HEADER};note;note\n{ROW};1;2\n")
+    first = bucket.fetch()
+    assert (first.note.fault, first.landing.files) == ("", 1)
+    (copy,) = bucket.files()
+    assert copy.read_text().splitlines()[0] == ";".join(NAMES)
+    bucket.put("shop/date=2026-01-02/b.csv", f"{HEADER};net_sales\n{ROW};2\n")
+    assert "column 'net_sales' is there twice: keep one" in bucket.fetch().note.fault
+    frame = pa.Table.from_arrays([["us"], ["us"], ["2026-01-03"]], names=["market", "market", "date"])
+    stored = io.BytesIO()
+    pq.write_table(frame, stored)
+    bucket.put("other/c.parquet", stored.getvalue())
+    assert "column 'market' is there twice" in bucket.fetch("other/*.parquet").note.fault
 
 
 def test_a_renamed_column_is_named_and_read_once_it_is_mapped(bucket):

@@ -161,6 +161,7 @@ def test_refunds_of_orders_that_are_not_there_take_nothing_off(built):
 
 
 def test_events_of_a_website_become_sessions_and_purchases(built):
+    """Of the file as it is, which has a column twice that nobody reads."""
     events = exported("ga4/event")
     found = built.query(
         "select market, kpi, sum(value) as value from staging.stg_ga4__kpi where kpi is not null group by all"

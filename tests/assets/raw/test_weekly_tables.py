@@ -64,6 +64,11 @@ def test_geos_are_keys(tmp_path):
             id="columns alike",
         ),
         pytest.param(
+            "date,tv_spend,tv_spend\n2024-01-01,1,2\n",
+            "column 'tv_spend' is there twice: keep one",
+            id="column twice",
+        ),
+        pytest.param(
             "date,a\njo@example.com,1\n", r"column date: '\(left out\)' is not a day", id="address for a week"
         ),
         pytest.param(
