@@ -36,9 +36,10 @@ RULES = f"""rule,source,campaign,market,geo,channel
 1,shopify_orders,^{HASHED_GB},uk,all,
 2,ga4,^usa,us,all,
 3,ga4,^uk,uk,all,
-4,hubspot,,us,all,
-5,klaviyo,,uk,all,
-6,amazon_ads,^gold leader$,us,all,search
+4,hubspot,^uk,uk,all,
+5,hubspot,,us,all,
+6,klaviyo,,uk,all,
+7,amazon_ads,^gold leader$,us,all,search
 """
 BLANK_GEO = [f"{source}/invoices" for source in INVOICES] + [
     "generic/kpi", "generic/controls", "weather/daily", "price_promotion/calendar", "stock_outs/periods",
@@ -58,6 +59,15 @@ SUMMER_TIME = """order_id,ordered_at,time_zone,market,net_amount,currency
 26,2025-11-02 01:30:00-05:00,America/New_York,us,64,USD
 27,2025-11-03 04:59:00,America/New_York,us,128,USD
 28,2025-11-03 05:00:00,America/New_York,us,256,USD
+"""
+WON_STAGE = "/n0+plNHbWErNq8Ek+NM3g=="
+"""A stage that the real export of stages says is won; deals of the real export state neither stage nor amount."""
+
+DEALS = f"""deal_id,deal_pipeline_stage_id,property_dealname,property_amount,property_closedate,property_market
+101,{WON_STAGE},of ann@example.com,"1000.10",2021-03-01 09:00:00,
+102,{WON_STAGE},,500.20,2021-03-07 23:59:00,
+103,closedwon,,70,2021-03-03 09:00:00,uk
+104,closedlost,,8000,2021-03-14 09:00:00,
 """
 GEOS = "market,geo,geo_name,population\nus,all,United States,300\nuk,all,United Kingdom,60\n"
 UNNAMED = (
@@ -128,6 +138,7 @@ def _land_by_hand(landing: Path) -> None:
         "reference/mapping_rules/a.csv": RULES,
         "reference/geos/a.csv": GEOS,
         "reference/exchange_rates/a.csv": f"{rates}2021-09-13,CAN,{CANADIAN}\n",
+        "hubspot/deal/won.csv": DEALS,
         "orders/orders/b.csv": ORDERS,
         "orders/orders/summer_time.csv": SUMMER_TIME,
     }.items():

@@ -23,6 +23,8 @@ _TEXTS = {
     "campaign_name": "us_all_search_brand",
     "shipping_address_country_code": "us",
     "country_code": "us",
+    "property_market": "us",
+    "deal_pipeline_stage_id": "closedwon",
     "currency": "USD",
     "action_type": "omni_purchase",
     "event_name": "purchase",

@@ -6,24 +6,18 @@
     without a KPI that says why: together they are the amounts of the files, to the cent.
 
     `relation` has a row an order: market, geo, activity_date, currency, amount (as the file has it), tax and refunded (of
-    it), is_cancelled, is_test, new_or_returning.
+    it), fate (why it does not count; null where it does), new_or_returning. `revenue` and `orders` are what the KPIs are
+    called.
 -#}
-{% macro order_kpis(relation) -%}
-    orders_by_fate as (
-        select
-            *,
-            case when is_test then 'test order' when is_cancelled then 'cancelled order' end as fate
-        from {{ relation }}
-    ),
-
+{% macro order_kpis(relation, revenue='revenue', orders='orders') -%}
     days as (
         select
             market,
             geo,
             cast(unnest(generate_series(
-                min(activity_date), (select max(activity_date) from orders_by_fate), interval 1 day
+                min(activity_date), (select max(activity_date) from {{ relation }}), interval 1 day
             )) as date) as activity_date
-        from orders_by_fate
+        from {{ relation }}
         where fate is null
         group by market, geo
     ),
@@ -38,7 +32,7 @@
             count(orders.amount) as orders,
             count(*) filter (where orders.new_or_returning = 'new') as new_customers
         from days
-        left join orders_by_fate as orders
+        left join {{ relation }} as orders
             on
                 days.market = orders.market
                 and days.geo = orders.geo
@@ -51,7 +45,7 @@
         select distinct
             market,
             geo
-        from orders_by_fate
+        from {{ relation }}
         where new_or_returning is not null
     ),
 
@@ -59,7 +53,7 @@
         select
             market,
             geo,
-            'revenue' as kpi,
+            '{{ revenue }}' as kpi,
             activity_date,
             currency,
             revenue as value,
@@ -69,7 +63,7 @@
         select
             market,
             geo,
-            'orders' as kpi,
+            '{{ orders }}' as kpi,
             activity_date,
             cast(null as varchar) as currency,
             sum(orders) as value,
@@ -97,7 +91,7 @@
             currency,
             sum(amount) as value,
             fate as not_counted
-        from orders_by_fate
+        from {{ relation }}
         where fate is not null
         group by market, geo, activity_date, currency, fate
         having sum(amount) <> 0
@@ -110,7 +104,7 @@
             currency,
             sum(tax) as value,
             'tax' as not_counted
-        from orders_by_fate
+        from {{ relation }}
         where fate is null
         group by market, geo, activity_date, currency
         having sum(tax) <> 0
@@ -123,7 +117,7 @@
             currency,
             sum(refunded) as value,
             'refunded' as not_counted
-        from orders_by_fate
+        from {{ relation }}
         where fate is null
         group by market, geo, activity_date, currency
         having sum(refunded) <> 0

@@ -88,7 +88,7 @@ def test_every_file_of_the_catalogue_that_is_of_one_of_our_tables_is_landed(quer
     assert landed["status"].eq("loaded").all()
     files = landed.groupby("source_table")["file"].count()
     assert files.to_dict() == {table.replace("/", "__"): len(names) for table, names in FILES.items()}
-    assert (len(files), files.sum()) == (41, 71)
+    assert (len(files), files.sum()) == (46, 76)
 
 
 def test_no_spend_of_the_catalogue_is_passed_over_unknowingly():

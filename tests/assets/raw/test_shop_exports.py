@@ -15,7 +15,7 @@ from assets.raw.filled_in import FilledIn, filled_in
 from tests.built_sources import BuiltSources
 from tests.connector_exports import EXPORTS, FILES
 from tests.connector_exports import rows_of as exported
-from tests.fixtures_connectors import HASHED_GB, INVOICES
+from tests.fixtures_connectors import HASHED_GB, INVOICES, WON_STAGE
 from tests.fixtures_connectors import SHOPS as SOURCES
 
 pytestmark = pytest.mark.slow
@@ -198,6 +198,32 @@ def test_emails_are_owned_media(built):
     ).set_index("market")
     assert mart["n"].to_dict() == {"us": found["delivered"], "uk": received}
     assert mart["spend"].eq(0).all()
+
+
+def test_won_deals_are_kpis_of_the_week_they_were_closed(built):
+    """Of which stages are won the real export knows; its own deals state neither stage nor amount, and are open."""
+    stages = exported("hubspot/deal_pipeline_stage").set_index("stage_id")
+    assert stages.loc[WON_STAGE, "closed_won"]
+    won = built.query(
+        "select market, kpi, strftime(week_start, '%Y-%m-%d') as week, value, days_reported from marts.fct_kpi_weekly "
+        "where kpi like 'won_deals%' order by all"
+    )
+    assert won.values.tolist() == [
+        ["uk", "won_deals", "2021-03-01", 1, 5],
+        ["uk", "won_deals", "2021-03-08", 0, 7],
+        ["uk", "won_deals_amount", "2021-03-01", 70, 5],
+        ["uk", "won_deals_amount", "2021-03-08", 0, 7],
+        ["us", "won_deals", "2021-03-01", 2, 7],
+        ["us", "won_deals", "2021-03-08", 0, 7],
+        ["us", "won_deals_amount", "2021-03-01", 1500.3, 7],
+        ["us", "won_deals_amount", "2021-03-08", 0, 7],
+    ]
+    told = built.query("select not_counted, value from staging.stg_hubspot__kpi where kpi is null")
+    assert told.values.tolist() == [["lost deal", 8000]]
+    variables = built.query("select distinct variable from marts.fct_model_inputs where kind = 'kpi'")
+    assert {"won_deals", "won_deals_amount"} <= set(variables["variable"])
+    deals = built.query("select count(*) as n from raw.hubspot__deal")["n"].item()
+    assert deals == len(exported("hubspot/deal")) + 4
 
 
 def test_no_address_of_the_exports_is_in_the_warehouse(built):

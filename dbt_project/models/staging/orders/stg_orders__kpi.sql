@@ -17,8 +17,7 @@ orders as (
         cast(net_amount as decimal(18, 6)) as amount,
         cast(0 as decimal(18, 6)) as tax,
         cast(coalesce(refunded_amount, 0) as decimal(18, 6)) as refunded,
-        coalesce(cancelled, false) as is_cancelled,
-        coalesce(test, false) as is_test,
+        case when test then 'test order' when cancelled then 'cancelled order' end as fate,
         new_or_returning
     from latest
 ),

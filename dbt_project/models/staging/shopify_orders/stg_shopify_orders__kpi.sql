@@ -70,8 +70,10 @@ placed as (
             when latest_orders.taxes_included then cast(coalesce(latest_orders.total_tax, 0) as decimal(18, 6)) else 0
         end as tax,
         coalesce(given.amount - case when latest_orders.taxes_included then given.tax else 0 end, 0) as refunded,
-        latest_orders.cancelled_at is not null as is_cancelled,
-        coalesce(latest_orders.test, false) as is_test,
+        case
+            when latest_orders.test then 'test order'
+            when latest_orders.cancelled_at is not null then 'cancelled order'
+        end as fate,
         latest_orders.new_or_returning
     from latest_orders
     left join given_back_of_order as given on latest_orders.id = given.order_id
