@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from assets.raw.files import FileRefused, check
 from assets.raw.folder import LandingFile
-from assets.raw.gone import RETIRED, record
+from assets.raw.gone import RETIRED, moment_of, record, records, taken_from
 from assets.raw.origins import secret
 from assets.raw.origins.columns import asked_for, wanted
 from assets.raw.origins.landed_rows import Landing, keeps_contract
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 FOLDER = "fetched"
 """Folder of the copies inside the table's landing folder."""
+
+RETIRING = ".retiring-"
+"""How a file beside a copy is called as long as what the object was before is not put aside: a fetch that finds it goes
+on where another was killed."""
 
 BATCH = 100_000
 ANSWER_SECONDS = 60.0
@@ -144,9 +148,14 @@ def copy_new(
         )
     for item in found:
         target = folder / FOLDER / item.copy
+        unfinished = target.with_name(f"{RETIRING}{target.name}")
         if not target.exists():
+            if _earlier(item, target):
+                unfinished.touch()
             done.rows += _copied(bucket, table, item, target, connection)
             done.files += 1
+            done.retired += _retire_lost(folder, item, target, table, connection)
+        elif unfinished.exists():
             done.retired += _retire_lost(folder, item, target, table, connection)
         elif target.stat().st_ctime_ns - item.modified_ns < YOUNG_NS:
             before, at = target.read_bytes(), target.stat().st_mtime_ns
@@ -280,31 +289,59 @@ def _cells(content: bytes, name: str, asked: Collection[str] | None = None) -> "
         raise NotFetched(f"{name}: {refusal.fault}") from None
 
 
+def _earlier(item: Object, target: Path) -> list[Path]:
+    """Copies of other forms of an object, the one that counted first."""
+    name = _escaped(PurePosixPath(item.key).name)
+    return sorted((path for path in target.parent.glob(f"{name}@*") if path != target), reverse=True)
+
+
 def _retire_lost(
     folder: Path, item: Object, target: Path, table: TableOrigin, connection: "duckdb.DuckDBPyConnection"
 ) -> int:
-    """Put aside earlier forms of an object that hold rows which its new form does not; returns such rows."""
-    name = PurePosixPath(item.key).name
-    found = (path for path in target.parent.glob(f"{_escaped(name)}@*") if path != target)
-    earlier = sorted(found, reverse=True)  # the form that counted comes first
-    if not earlier:
-        return 0
+    """Put aside earlier forms of an object that hold rows which its new form does not; returns such rows.
+
+    All records are written before the first form moves, so that one who goes on after a kill knows which there are.
+    """
     new, lost, told = _grains(_cells_of(target), table), 0, set[tuple[Any, ...]]()
     losing: dict[Path, pd.DataFrame] = {}
-    for path in earlier:
+    for path in _earlier(item, target):
         cells = _cells_of(path)
         grains = _grains(cells, table)
         if gone := set(grains) - set(new):
             losing[path] = cells[[grain in gone - told for grain in grains]]
             told |= gone
             lost += len(gone)
-    taken_from = [path.relative_to(folder).as_posix() for path in losing]
+    names = {path: path.relative_to(folder).as_posix() for path in losing}
+    recorded = _recorded(folder, item, connection)
     for path, lines in losing.items():
-        _record(folder, item, table, lines, connection, taken_from)
-        kept = folder / RETIRED / item.copy.parent / path.name
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(path, kept)
+        files = [names[path], *(name for name in names.values() if name != names[path])]
+        if not _is_recorded(folder, names[path], recorded):
+            _record(folder, item, table, lines, connection, files)
+    for path in losing:
+        _put_aside(path, folder / RETIRED / item.copy.parent / path.name)
+    for mark in target.parent.glob(f"{RETIRING}{_escaped(PurePosixPath(item.key).name)}@*"):
+        mark.unlink()
     return lost
+
+
+def _put_aside(path: Path, kept: Path) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(path, kept)
+
+
+def _recorded(folder: Path, item: Object, connection: "duckdb.DuckDBPyConnection") -> list[list[str]]:
+    """The files that the records of this form of an object name, each record's own first."""
+    at = _written(item).replace(microsecond=0, tzinfo=None)
+    return [taken_from(connection, path) for path in records(folder) if moment_of(path) == at]
+
+
+def _is_recorded(folder: Path, name: str, recorded: Sequence[Sequence[str]]) -> bool:
+    """Whether a fetch that was killed has recorded what a form lost: it has a record, or others have moved already."""
+    return any(
+        files[0] == name or not all((folder / file).exists() for file in files)
+        for files in recorded
+        if name in files
+    )
 
 
 def _record(
@@ -313,7 +350,7 @@ def _record(
     table: TableOrigin,
     cells: "pd.DataFrame",
     connection: "duckdb.DuckDBPyConnection",
-    taken_from: Sequence[str],
+    files: Sequence[str],
 ) -> None:
     """Write down the rows of an earlier form that the new one does not have, typed as the loader reads them."""
     from mmm_core.data.cells import DECIMAL_COMMAS
@@ -327,10 +364,14 @@ def _record(
         rows = cells
     connection.register("lost", rows)
     try:
-        at = dt.datetime.fromtimestamp(item.modified_ns / 10**9, dt.UTC)
-        record(connection, folder, "from lost", at, taken_from)
+        record(connection, folder, "from lost", _written(item), files)
     finally:
         connection.unregister("lost")
+
+
+def _written(item: Object) -> dt.datetime:
+    """When a form of an object was written, UTC."""
+    return dt.datetime.fromtimestamp(item.modified_ns / 10**9, dt.UTC)
 
 
 def _cells_of(path: Path) -> "pd.DataFrame":

@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 from assets.raw.connector import connector
 from assets.raw.gone import records
 from assets.raw.load import load
+from assets.raw.origins import bucket as origin_of_objects
 from assets.raw.origins.configured import read_origin
 from assets.raw.origins.fetch import fetch
 from assets.resources.landing import Landing
@@ -132,6 +133,48 @@ def test_another_form_of_an_object_is_a_later_export_and_replaces_one_that_holds
     assert len(bucket.files()) == 1
     (record,) = records(bucket.landing / "shopify" / "daily_orders")
     assert duckdb.sql(f"select region, orders, net_sales from '{record}'").fetchall() == [("all", 2, 1234.5)]
+
+
+@pytest.mark.parametrize(
+    ("step", "done"),
+    [("_retire_lost", 0), ("_record", 0), ("_record", 1), ("_put_aside", 0), ("_put_aside", 1)],
+)
+def test_a_fetch_that_was_killed_before_it_put_earlier_forms_aside_is_mended_by_the_next(
+    bucket, monkeypatch, step, done
+):
+    """Killed after so many calls of a step: each row that was lost is recorded once, and no form stays behind."""
+    key = "shop/date=2026-01-01/a.csv"
+    both = f"{ROW}\n{ROW.replace('all', 'tx')}\n"
+    for text in (both, f"{both}{ROW.replace('all', 'ca')}\n"):
+        bucket.put(key, f"{HEADER}\n{text}")
+        bucket.fetch()
+        time.sleep(1.1)  # S3 counts in seconds
+    assert (len(bucket.files()), gone_regions(bucket)) == (2, [])
+    bucket.put(key, f"{HEADER}\n{ROW.replace('all', 'ny')}\n")
+    really, calls = getattr(origin_of_objects, step), []
+
+    def killed(*arguments):
+        if len(calls) == done:
+            raise KeyboardInterrupt
+        calls.append(arguments)
+        return really(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(origin_of_objects, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            bucket.fetch()
+    assert len(bucket.files()) > 1
+    assert bucket.fetch().note.fault == ""
+    (left,) = bucket.files()
+    assert "ny" in left.read_text()
+    assert gone_regions(bucket) == ["all", "ca", "tx"]
+    assert not list(bucket.landing.rglob(".retiring-*"))
+    assert bucket.fetch().landing.retired == 0
+
+
+def gone_regions(bucket):
+    found = records(bucket.landing / "shopify" / "daily_orders")
+    return sorted(row for path in found for (row,) in duckdb.sql(f"select region from '{path}'").fetchall())
 
 
 def test_a_column_that_nobody_asks_for_may_be_there_twice_in_an_object(bucket):
