@@ -7,6 +7,7 @@ from assets.allocation.long_term_of import long_term_of
 from assets.allocation.of_one_posterior import refuse_another_posterior
 from assets.code import code_version
 from assets.models import load_model, spec_path, vintage_of
+from assets.registry.readiness_tags import tag_readiness
 from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore, ResultStore
 from assets.resources.tracking import Tracking
@@ -23,7 +24,8 @@ SHOWN = ["gate", "passed", "message", "overridden", "decided_by", "decided_why"]
         "Gates that a recommended budget passes before it is called ready: review, convergence, history, evidence, "
         "size of the move, extrapolation, probability and worth of a gain, each with its figure and the threshold of "
         "the model's `readiness:`; and who lets a gate pass that failed (`mmm_core.readiness.report.readiness`). A "
-        "budget that is not ready is published with that mark and its reasons.\n\nGrain: one row a gate."
+        "budget that is not ready is published with that mark and its reasons, which are tags of its version of "
+        "`mmm_<model>_budget` too.\n\nGrain: one row a gate."
     ),
     kinds={"jax", "parquet"},
     code_version=code_version(__name__, "readiness.report"),
@@ -64,6 +66,7 @@ def budget_readiness(
             read_cells(results, run.vintage, budget_allocation),
         )
         table = found.table()
+        budget_version = tag_readiness(run, tracking, budget_allocation, found)
         run.run.log(dict(zip(table["gate"], table["figure"], strict=True)))
         return run.result(
             run.labelled(table),
@@ -76,6 +79,6 @@ def budget_readiness(
                 )
             ],
             shown=table[SHOWN],
-            metadata={"verdict": found.verdict},
+            metadata={"verdict": found.verdict, "budget_version": budget_version},
             about=TABLE,
         )

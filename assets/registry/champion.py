@@ -32,7 +32,7 @@ ANSWERED_BY = {"curves": "response_curves", "budget": "budget_allocation"}
 @model_asset(
     "registry",
     "champion",
-    deps=["registered_model", "response_curves", "budget_allocation", "bvar_posterior"],
+    deps=["registered_model", "response_curves", "budget_allocation", "budget_readiness", "bvar_posterior"],
     description=(
         "The live version of the model: alias `champion` moves to the version that passed the review and holds the "
         "thresholds of the YAML's `promotion:` on the track record of earlier forecasts (`backtest`) and on what moved "

@@ -62,8 +62,16 @@ class ReadinessReport:
     @property
     def reasons(self) -> str:
         """Why the budget is not ready, in words; of one that is, what was overridden, "" where nothing was."""
-        if self.closed:
-            return "; ".join(f"{gate.name}: {gate.message}" for gate in self.closed)
+        return self.not_ready_because or self.let_pass
+
+    @property
+    def not_ready_because(self) -> str:
+        """The gates that are closed, with their messages; "" of a budget that is ready."""
+        return "; ".join(f"{gate.name}: {gate.message}" for gate in self.closed)
+
+    @property
+    def let_pass(self) -> str:
+        """Who lets which gate pass that failed, until when and why; "" where nobody does."""
         return "; ".join(
             f"{name}: let pass by {override.by} on {override.on} until {override.until} ({override.why})"
             for name, override in self.overrides.items()

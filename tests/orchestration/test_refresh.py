@@ -266,6 +266,11 @@ def tracked(house, result, version):
             assert run.data.tags["posterior_version"] == version
     assert runs["roi"].data.tags["model_version"] == "1"
     assert client.get_model_version(f"mmm_{MODEL}", "1").tags["dagster_run_id"] == result.run_id
+    live = client.get_model_version_by_alias(f"mmm_{MODEL}_budget", "champion").tags
+    gates = house.results.read("budget_readiness", vintage())
+    ready = bool((gates["passed"] | gates["overridden"]).all())
+    assert live["ready"] == str(ready).lower()
+    assert (live["not_ready_because"] == "none") == ready
 
 
 def test_the_champion_predicts_a_plan(house):

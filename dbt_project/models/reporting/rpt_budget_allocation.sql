@@ -9,17 +9,8 @@ channels as (
     select * from {{ ref('dim_channel') }}
 ),
 
--- nobody has put a budget of an earlier release to the gates: null, neither ready nor not
 readiness as (
-    select
-        model,
-        as_of_week,
-        bool_and(passed or overridden) as is_ready,
-        string_agg(
-            case when not passed and not overridden then gate || ': ' || message end, '; ' order by gate
-        ) as not_ready_because
-    from {{ source('results', 'budget_readiness') }}
-    group by all
+    {{ readiness_of_budgets() }}
 )
 
 select

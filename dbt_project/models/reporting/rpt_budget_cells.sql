@@ -13,6 +13,10 @@ budgets as (
 
 channels as (
     select * from {{ ref('dim_channel') }}
+),
+
+readiness as (
+    {{ readiness_of_budgets() }}
 )
 
 select
@@ -34,8 +38,11 @@ select
     results.recommended_spend,
     results.recommended_spend - results.current_spend as spend_change,
     results.recommended_spend / nullif(results.current_spend, 0) - 1 as spend_change_share,
+    readiness.is_ready,
+    readiness.not_ready_because,
     results.model_version,
     results.posterior_version
 from results
 left join channels on results.channel = channels.channel
 left join budgets on results.model = budgets.model and results.as_of_week = budgets.as_of_week
+left join readiness on results.model = readiness.model and results.as_of_week = readiness.as_of_week

@@ -38,14 +38,25 @@ def decide(stages):
     return stages.materialize(budget_readiness, budget_allocation, model_review)
 
 
+def tags(stages, version="1"):
+    """What a registered budget says of its readiness, as whoever loads it by its alias reads it."""
+    client = stages.tracking.client()
+    found = client.get_model_version_by_alias(f"mmm_{VINTAGE.model}_budget", "challenger")
+    assert str(found.version) == version
+    return tuple(found.tags.get(name) for name in ("ready", "not_ready_because", "let_pass"))
+
+
 def test_gates_follow_the_yaml_and_an_override_is_a_line_of_a_file(stages):
     stages.write_spec(readiness=LENIENT)
     assert stages.materialize(budget_allocation).success
+    assert tags(stages) == (None, None, None), "nobody has asked yet"
     reviewed(stages)
     result = decide(stages)
     assert result.success
     assert checks(result)["budget_is_ready"].passed
     assert metadata(result, "budget_readiness")["verdict"] == "ready"
+    assert metadata(result, "budget_readiness")["budget_version"] == "1"
+    assert tags(stages) == ("true", "none", "none")
 
     stages.write_spec(readiness={**LENIENT, "history_weeks": 500, "overrides": "signed.csv"})
     line = f"history,team:finance,2025-03-10,{VINTAGE.as_of_week},young market"
@@ -57,6 +68,7 @@ def test_gates_follow_the_yaml_and_an_override_is_a_line_of_a_file(stages):
     assert found.severity.value == "WARN"
     assert "weeks modelled, at least 500 wanted" in found.description
     assert metadata(result, "budget_readiness")["verdict"] == "not ready: history"
+    assert tags(stages) == ("false", found.description, "none")
 
     signed.write_text(f"gate,by,on,until,why\n{line}\n")
     result = decide(stages)
@@ -66,6 +78,30 @@ def test_gates_follow_the_yaml_and_an_override_is_a_line_of_a_file(stages):
     assert kept.loc["history", "overridden"]
     assert kept.loc["history", "decided_why"] == "young market"
     assert set(kept["posterior_version"]) == {stages.posteriors.current(VINTAGE)}
+    signature = "history: let pass by team:finance on 2025-03-10 until 2025-03-17 (young market)"
+    assert tags(stages) == ("true", "none", signature)
+
+    # another plan is another version, of which nobody has asked, and the verdict on the first stays with it
+    stages.write_spec(readiness=LENIENT, budget={"weeks": 6, "bounds": {"default": [0.95, 1.05]}})
+    assert stages.materialize(budget_allocation).success
+    assert tags(stages, "2") == (None, None, None)
+    assert decide(stages).success
+    assert tags(stages, "2") == ("true", "none", "none")
+    first = stages.tracking.client().get_model_version(f"mmm_{VINTAGE.model}_budget", "1")
+    assert first.tags["let_pass"] == signature
+
+
+def test_a_plan_that_is_not_the_registered_one_gets_no_verdict(stages):
+    stages.write_spec(readiness=LENIENT)
+    assert stages.materialize(budget_allocation).success
+    reviewed(stages)
+    plan = stages.results.read("budget_allocation", VINTAGE)
+    other = plan.assign(recommended_spend=0.9 * plan["recommended_spend"])
+    stages.results.versions("budget_allocation").point(
+        VINTAGE, stages.results.keep("budget_allocation", VINTAGE, other)
+    )
+    assert "is not registered in MLflow as mmm_us_revenue_budget" in failure(decide(stages))
+    assert tags(stages) == (None, None, None)
 
 
 def test_a_failed_review_of_this_posterior_closes_the_gate_and_that_of_another_is_none(stages):
