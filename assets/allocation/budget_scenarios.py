@@ -28,7 +28,7 @@ SHOWN = [
         "was spent since earlier published recommendations against them "
         "(`mmm_core.scenarios.report.evaluate_scenarios`). Works out what a plan brings draw by draw, on common "
         "draws. With `budget: {horizon: long}` every plan counts what media bring by way of the brand as well.\n\n"
-        "Grain: one row a plan, and one a plan and paid channel."
+        "Grain: one row a plan, one a plan and paid channel, and one a pair of plans of the coming weeks, both ways."
     ),
     kinds={"jax", "parquet"},
     code_version=code_version(__name__, "scenarios.rows"),
@@ -51,7 +51,7 @@ def budget_scenarios(
     from mmm_core.plural import plural
     from mmm_core.posterior.handle import Posterior
     from mmm_core.scenarios.report import evaluate_scenarios
-    from mmm_core.scenarios.rows import ROWS, rows_of
+    from mmm_core.scenarios.rows import PAIR, ROWS, rows_of
 
     vintage = vintage_of(context.partition_key)
     spec = load_model(
@@ -74,7 +74,7 @@ def budget_scenarios(
             long_term=long_term_of(vintage, spec.budget, long_terms),
         )
         table = rows_of(found)
-        whole = table[table["channel"] == ""]
+        whole = table[(table["channel"] == "") & (table["kind"] != PAIR)]
         run.run.log({"plans": len(found.names), "left_out": len(found.left_out)})
         pictures = {"scenarios": plots.scenarios(found)}
         if found.sweep is not None and len(found.sweep):

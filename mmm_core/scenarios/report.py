@@ -58,6 +58,7 @@ COLUMNS = {
     "profit_q05": "5 % quantile",
     "profit_q95": "95 % quantile",
     "gain": "over the reference: of profit where there is a margin, else of outcome, carry-over included",
+    "gain_median": "its median over draws",
     "gain_q05": "5 % quantile",
     "gain_q95": "95 % quantile",
     "probability_better": "that the plan gains over the reference; nan where the two are the same",
@@ -215,7 +216,7 @@ class ScenarioReport:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """A row a pair of scenarios, both ways: scenario, against, spend_change, gain, gain_q05, gain_q95,
+        """A row a pair of scenarios, both ways: scenario, against, spend_change, gain, gain_median, gain_q05, gain_q95,
         probability_better.
         """
         rows = [
@@ -228,7 +229,7 @@ class ScenarioReport:
             for name, other in permutations(self.names, 2)
         ]
         columns = [
-            "scenario", "against", "spend_change", "gain", "gain_q05", "gain_q95", "probability_better",
+            "scenario", "against", "spend_change", "gain", "gain_median", "gain_q05", "gain_q95", "probability_better",
         ]  # fmt: skip
         return labelled(pd.DataFrame(rows, columns=columns), self.posterior)
 
@@ -264,7 +265,12 @@ class ScenarioReport:
         size = float(np.abs(self.worth(other)).max())
         same = float(np.abs(gain).max()) <= SAME * size
         better = np.nan if same else float((gain > 0).mean())
-        return {**_interval("gain", np.zeros_like(gain) if same else gain), "probability_better": better}
+        found = summarise(np.zeros_like(gain) if same else gain)
+        return {
+            "gain": found["mean"],
+            **{f"gain_{name}": found[name] for name in ("median", "q05", "q95")},
+            "probability_better": better,
+        }
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """A report of scenarios as one table of rows, as stores and marts have it.
 
 A row is a plan, or one of its channels; `kind` says what the plan is: "plan" (of the weeks ahead), "sweep" (the best of
-a budget), "followed" (what was spent since an earlier recommendation, held against that).
+a budget), "followed" (what was spent since an earlier recommendation, held against that). A row of the kind "pair" holds
+a plan of the weeks ahead against any other, and has of its columns those that compare two plans.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from mmm_core.effects.roi import summarise
 from mmm_core.scenarios.followed import Followed
 from mmm_core.scenarios.report import COLUMNS, ScenarioReport
 
-PLAN, SWEEP, FOLLOWED = "plan", "sweep", "followed"
+PLAN, SWEEP, FOLLOWED, PAIR = "plan", "sweep", "followed", "pair"
 
 ROWS = {
-    "kind": "plan, sweep or followed",
+    "kind": "plan, sweep, followed or pair",
     "scenario": COLUMNS["scenario"],
     "channel": "a paid channel; blank of all together",
     "description": COLUMNS["description"],
@@ -38,7 +39,7 @@ _TEXTS = ("kind", "scenario", "channel", "description", "against", "gain_in", "h
 
 
 def rows_of(report: ScenarioReport) -> pd.DataFrame:
-    """Every plan of a report and each of its channels, with the columns of `ROWS`."""
+    """Every plan of a report, each of its channels and each pair of plans, with the columns of `ROWS`."""
     rows: list[dict[Any, Any]] = [
         {"kind": PLAN, "gain_in": report.gain_in, **row} for row in report.table.to_dict("records")
     ]
@@ -54,7 +55,10 @@ def rows_of(report: ScenarioReport) -> pd.DataFrame:
         for plan, row in zip(whole, report.channels.to_dict("records"), strict=True)
     ]
     for row in rows:
-        row |= {"first_week": report.first_week, "last_week": report.last_week, "against": report.against}
+        row["against"] = report.against
+    rows += [{"kind": PAIR, "gain_in": report.gain_in, **row} for row in report.pairs.to_dict("records")]
+    for row in rows:
+        row |= {"first_week": report.first_week, "last_week": report.last_week}
     for followed in report.followed:
         rows += _followed(followed)
     for row in rows:
@@ -106,6 +110,7 @@ def _gain(draws: np.ndarray) -> dict[str, float]:
     better = float((draws > 0).mean()) if np.abs(draws).max() > 0 else np.nan
     return {
         "gain": figures["mean"],
+        "gain_median": figures["median"],
         "gain_q05": figures["q05"],
         "gain_q95": figures["q95"],
         "probability_better": better,

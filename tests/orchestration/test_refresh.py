@@ -122,7 +122,7 @@ def published(house, version):
             ("channel_roi", 10),
             ("budget_allocation", 2),
             ("budget_readiness", 9),
-            ("budget_scenarios", 6),
+            ("budget_scenarios", 8),
             ("response_curves", 82),
             ("provenance", 1),
         ):

@@ -43,6 +43,7 @@ select
     results.profit_q95,
     results.gain_in,
     results.gain,
+    results.gain_median,
     results.gain_q05,
     results.gain_q95,
     results.probability_better,
@@ -59,4 +60,4 @@ left join readiness
         and results.as_of_week = readiness.as_of_week
         and results.kind = 'plan'
         and results.scenario = 'recommended'
-where results.channel = ''
+where results.channel = '' and results.kind <> 'pair'

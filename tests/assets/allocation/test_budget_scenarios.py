@@ -50,7 +50,13 @@ def test_plans_stand_beside_the_published_budget_and_what_was_spent_since_earlie
     result = stages.materialize(budget_scenarios, budget_allocation)
     assert result.success
     table = stages.results.read("budget_scenarios", VINTAGE)
-    whole = table[table["channel"] == ""]
+    pairs = table[table["kind"] == "pair"].set_index(["scenario", "against"])
+    assert len(pairs) == 3 * 2
+    there, back = pairs.loc[("bolder", "recommended")], pairs.loc[("recommended", "bolder")]
+    assert there["gain_median"] == pytest.approx(-back["gain_median"])
+    assert there["gain_q05"] < there["gain_median"] < there["gain_q95"]
+    assert 0 <= there["probability_better"] == pytest.approx(1 - back["probability_better"])
+    whole = table[(table["channel"] == "") & (table["kind"] != "pair")]
     # the budget of November is over; the oldest that is not, and the last
     assert list(whole["scenario"]) == [
         "current", "recommended", "bolder", "budget x 0.9", "budget x 1.1", "spent since 2025-02-24",

@@ -135,11 +135,11 @@ def test_a_sweep_or_an_earlier_recommendation_is_told_where_no_plan_is_named():
     plan = Plan.of(allocate(one))
     assert scenarios_of(one, one.spec, None, plan) is None
     swept = parse_spec({**SPEC, "margin": 0.5, "scenarios": {"sweep": {"totals": [0.9, 1.1]}}})
-    assert set(scenarios_of(one, swept, None, plan)["kind"]) == {"plan", "sweep"}
+    assert set(scenarios_of(one, swept, None, plan)["kind"]) == {"plan", "sweep", "pair"}
     week = one.data["week"].to_numpy()[-2]
     made = Recommendation(dict.fromkeys(one.spec.paid, 100.0), {}, week, 3)
     since = scenarios_of(one, one.spec, None, plan, earlier=[made])
-    assert set(since["kind"]) == {"plan", "followed"}
+    assert set(since["kind"]) == {"plan", "followed", "pair"}
     with pytest.raises(InputError, match="no paid channel is called radio"):
         scenarios_of(one, one.spec, None, plan, earlier=[replace(made, spend={**made.spend, "radio": 1.0})])
 

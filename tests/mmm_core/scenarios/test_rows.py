@@ -27,6 +27,7 @@ def test_every_plan_is_a_row_and_so_is_each_of_its_channels():
     assert list(table.columns) == list(ROWS)
     whole, parts = table[table["channel"] == ""], table[table["channel"] != ""]
     kinds = ["plan", "plan", "sweep", "sweep", "followed"]
+    pairs, whole = whole[whole["kind"] == "pair"], whole[whole["kind"] != "pair"]
     assert list(whole["kind"]) == kinds
     assert list(whole["scenario"]) == [
         "current", "budget x 0.8", "budget x 0.8", "budget x 1.2", "spent since 2025-03-03",
@@ -39,6 +40,14 @@ def test_every_plan_is_a_row_and_so_is_each_of_its_channels():
             assert plan["spend"].sum() == pytest.approx(row["spend"])
             assert plan["spend_change"].sum() == pytest.approx(row["spend_change"], abs=1e-9)
             assert (plan["budget_multiple"].fillna(0) == np.nan_to_num(row["budget_multiple"])).all()
+    assert list(pairs["scenario"] + " over " + pairs["against"]) == [
+        "current over budget x 0.8", "budget x 0.8 over current",
+    ]  # fmt: skip
+    there, back = pairs.iloc[1], pairs.iloc[0]
+    less = whole.iloc[1]  # the plan that is held against the reference is compared with it as the pair is
+    names = ["spend_change", "gain", "gain_median", "gain_q05", "gain_q95", "probability_better", "gain_in", "last_week"]
+    assert there[names].tolist() == less[names].tolist()
+    assert back["gain_median"] == pytest.approx(-float(np.median(report.gain("budget x 0.8", "current"))))
     followed = whole.iloc[-1]
     assert (followed["against"], followed["gain_in"]) == ("recommended after 2025-03-03", "profit")
     assert followed["gain"] == pytest.approx(float(report.followed[0].gain.mean()))
