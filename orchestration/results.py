@@ -12,7 +12,7 @@ from rich.text import Text
 from assets.models import Vintage, load_model
 from assets.resources.stores import ResultStore
 from mmm_core.agreement.moves import channel_moves
-from mmm_core.budget.change import change_in_words
+from mmm_core.budget.change import change_in_words, percent
 from mmm_core.plural import plural
 from orchestration import environments as env
 
@@ -142,7 +142,7 @@ def long_term_table(long: pd.DataFrame, total: pd.DataFrame) -> Table:
             str(channel),
             f"{row['median']:.2f}",
             f"{row['q05']:.2f} to {row['q95']:.2f}",
-            f"{row['positive']:.0%}",
+            percent(row["positive"]),
             f"{both['median']:.2f}",
             f"{both['q05']:.2f} to {both['q95']:.2f}",
         )
@@ -211,7 +211,7 @@ def scenario_line(rows: pd.DataFrame) -> str:
     sure = (
         ""
         if pd.isna(best["probability_better"])
-        else f", better with probability {best['probability_better']:.0%}"
+        else f", better with probability {percent(best['probability_better'])}"
     )
     counted = "; short and long term are counted" if counts_long_term(rows) else ""
     return f"Scenarios: {best['scenario']}, {which}, {best['gain']:+,.0f} {best['gain_in']}{sure}{counted}"

@@ -1,4 +1,4 @@
-"""How a recommended spend is compared with the spend so far, wherever the two stand side by side."""
+"""Figures and changes of plans in words, the same wherever they are told."""
 
 MOST_PER_CENT = 100.0
 """A change by more is told in multiples."""
@@ -17,8 +17,19 @@ def figure(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability, which draws never make quite sure."""
-    return "over 99 %" if share >= 0.995 else f"{share:.0%}".replace("%", " %")
+    """A probability, which draws never make quite sure; nan of none is said by the caller."""
+    if share >= 0.995:
+        return "over 99 %"
+    return "under 1 %" if share < 0.005 else f"{100 * share:.0f} %"
+
+
+def ended_early(what: str) -> str:
+    """That a solver ended before its bound proved the plan.
+
+    Args:
+        what: ended it, as `stopped_early` of a certificate has it.
+    """
+    return f"stopped early: {what}; the certificate holds for the plan as it is"
 
 
 def change_in_words(current: float, recommended: float) -> str:

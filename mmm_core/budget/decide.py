@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.budget.change import figure
+from mmm_core.budget.change import ended_early, figure
 from mmm_core.budget.constraints import Constraints
 from mmm_core.budget.flighting import Flight
 from mmm_core.budget.problem import Answer, PlanCertificate, Progress
@@ -238,5 +238,5 @@ def _words(asked: Question, answer: Answer) -> list[str]:
         f"{gap}. It rests on {certificate.rests_on}",
     ]
     if certificate.stopped_early:
-        out.append(f"stopped early: {certificate.stopped_early}; the certificate holds for the plan as it is")
+        out.append(ended_early(certificate.stopped_early))
     return [*out, *(binding.words for binding in certificate.binding)]

@@ -14,7 +14,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from mmm_core.budget.change import amount, change_in_words
+from mmm_core.budget.change import amount, change_in_words, ended_early, percent
 from mmm_core.budget.marginal_unit import NET, POINTS, RISK_ADJUSTED, marginal_unit
 from mmm_core.data.weeks import week_heading
 from mmm_core.plural import plural
@@ -226,7 +226,7 @@ def allocation(found: Allocation) -> RenderableType:
         gain = (
             f"{found.gain_in} more than with the current plan as it was: {amount(found.gain)} "
             f"(90 % interval {amount(found.gain_q05)} to {amount(found.gain_q95)}; better with probability "
-            f"{found.probability_better:.0%})"
+            f"{percent(found.probability_better)})"
         )
         remarks = [Text(note, style="yellow") for note in found.channels["note"] if note]
         return Group(table, *remarks, *(Text(line) for line in (gain, *found.words)))
@@ -234,12 +234,12 @@ def allocation(found: Allocation) -> RenderableType:
     lines = [
         f"gain over the current mix at this total: [bold]{amount(found.gain)}[/] "
         f"(90 % interval {amount(found.gain_q05)} to {amount(found.gain_q95)}; better with probability "
-        f"{found.probability_better:.0%})",
+        f"{percent(found.probability_better)})",
         "certificate: on the channels' mean curves over the posterior draws used, no plan within the bounds brings "
         f"more than {amount(found.bound)}; this one is within {within} of that",
     ]
     if found.stopped_early:
-        lines.append(f"stopped early: {found.stopped_early}; the certificate holds for the plan as it is")
+        lines.append(escape(ended_early(found.stopped_early)))
     notes = [Text(note, style="yellow") for note in found.channels["note"] if note]
     return Group(table, *notes, *(_marked_up(line) for line in lines), *(Text(line) for line in found.prices))
 

@@ -66,7 +66,7 @@ def _gain(row: Any) -> tuple[str, str, str]:
     if row["is_reference"]:
         return "", "", ""
     probability = row["probability_better"]
-    likely = f"{probability:.0%}" if probability == probability else "same"
+    likely = change.percent(probability) if probability == probability else "same"
     return figure(row["gain"]), f"{figure(row['gain_q05'])} to {figure(row['gain_q95'])}", likely
 
 

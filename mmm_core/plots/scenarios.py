@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmm_core.budget.change import percent
 from mmm_core.plots.style import (
     INK,
     QUIET,
@@ -122,7 +123,7 @@ def _gains(axes: Axes, found: ScenarioReport) -> None:
         )
         axes.plot([row["gain"]], [place], color=hue, marker="o", ms=6, lw=0)
         if not row["is_reference"] and row["probability_better"] == row["probability_better"]:
-            words = f"P(better) {row['probability_better']:.0%}, spend {_signed(row['spend_change'])}"
+            words = f"P(better) {percent(row['probability_better'])}, spend {_signed(row['spend_change'])}"
             axes.annotate(
                 words,
                 (row["gain"], place),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mmm_core.budget.change import percent
 from mmm_core.diagnostics.identifiability import identify
 from mmm_core.errors import listed
 from mmm_core.plural import plural
@@ -162,7 +163,10 @@ def _channels(name: str, proposal: Proposal, figures: np.ndarray, most: float) -
 
 def _probability(proposal: Proposal, rule: Readiness, margin: float | None) -> Gate:
     chance = float((proposal.more_profit(margin) > 0).mean())
-    words = f"a gain over the last period's spend has probability {chance:.2f}, at least {rule.probability:g} wanted"
+    words = (
+        f"a gain over the last period's spend has probability {percent(chance)}, at least {100 * rule.probability:g} % "
+        "wanted"
+    )
     return Gate("probability", chance >= rule.probability, chance, rule.probability, words)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.budget.change import figure, percent
+from mmm_core.budget.change import ended_early, figure, percent
 from mmm_core.data.weeks import with_first_day
 from mmm_core.effects.roi import summarise
 from mmm_core.errors import InputError, nearest
@@ -146,8 +146,8 @@ class ScenarioReport:
     @cached_property
     def sweep(self) -> pd.DataFrame | None:
         """A row a budget of the sweep: multiple, the columns of `COLUMNS`, marginal (what one more unit of the budget
-        would bring), gap (of the plan's certificate), is_best (the most expected profit; all false without a margin).
-        None where nobody asked.
+        would bring), gap (of the plan's certificate), stopped_early (what ended before it proved the plan; "" where it
+        does), is_best (the most expected profit; all false without a margin). None where nobody asked.
         """
         if self.frontier is None:
             return None
@@ -158,11 +158,12 @@ class ScenarioReport:
                 **self._row(point.evaluated),
                 "marginal": point.marginal,
                 "gap": point.gap,
+                "stopped_early": point.stopped_early,
                 "is_best": number == best,
             }
             for number, point in enumerate(self.frontier.points)
         ]
-        columns = ["multiple", *COLUMNS, "marginal", "gap", "is_best"]
+        columns = ["multiple", *COLUMNS, "marginal", "gap", "stopped_early", "is_best"]
         return labelled(pd.DataFrame(rows, columns=columns), self.posterior)
 
     @cached_property
@@ -327,6 +328,11 @@ class ScenarioReport:
                 f"from {beyond[0].multiple:.0%} of the last period's spend on, plans go beyond weeks that the model "
                 f"has seen ({channels}): an extrapolation"
             )
+        out += [
+            f"{point.evaluated.plan.name}: {ended_early(point.stopped_early)}, with a gap of {point.gap:.2%}"
+            for point in self.frontier.points
+            if point.stopped_early
+        ]
         out += [f"left out: budget x {multiple:g}: {why}" for multiple, why in self.frontier.left_out.items()]
         return out
 

@@ -1,7 +1,7 @@
 """A report of scenarios as one table of rows, as stores and marts have it.
 
 A row is a plan, or one of its channels; `kind` says what the plan is: "plan" (of the weeks ahead), "sweep" (the best of
-a budget), "followed" (what was spent since an earlier recommendation, held against that). A row of the kind "pair" holds
+a budget), "followed" (what was spent since an earlier recommendation, held against that). A row of kind "pair" holds
 a plan of the weeks ahead against any other, and has of its columns those that compare two plans.
 """
 

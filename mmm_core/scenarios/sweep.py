@@ -47,13 +47,14 @@ class Point:
     Attributes:
         multiple: of the last period's spend. evaluated: the plan and what it brings.
         marginal: what one more unit of the budget would add to what is maximised, relative bounds growing with it.
-        gap: of the plan's certificate.
+        gap: of the plan's certificate. stopped_early: what ended before it proved the plan; "" where it does.
     """
 
     multiple: float
     evaluated: Evaluated
     marginal: float
     gap: float
+    stopped_early: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,10 @@ def sweep_budgets(
             {},
             description=f"the best plan at {multiple:.0%} of the last period's spend",
         )
-        points.append(Point(multiple, evaluator.evaluate(plan), marginal, answer.certificate.gap))
+        certificate = answer.certificate
+        points.append(
+            Point(multiple, evaluator.evaluate(plan), marginal, certificate.gap, certificate.stopped_early)
+        )
         if progress:
             progress(done + 1, len(rule.totals))
     return Frontier(tuple(points), left_out, words)

@@ -145,7 +145,7 @@ def results(tmp_path, monkeypatch):
             "against": "current",
             "gain": [0.0, 900.0, 1200.4, 5000.0, 9000.0],
             "gain_in": "profit",
-            "probability_better": [None, 0.7, 0.83, 0.9, 0.9],
+            "probability_better": [None, 0.7, 0.998, 0.9, 0.9],
         }
     )
     tables = {
@@ -203,7 +203,7 @@ def test_a_run_that_went_all_the_way_shows_all(results):
         "R-hat of [tv] is 1.2",
         "Budget not ready (1 of 3 gates passed)",
         "moved: 45 % is spent [otherwise]",
-        "Scenarios: recommended, the best of 2 over current, +1,200 profit, better with probability 83%",
+        "Scenarios: recommended, the best of 2 over current, +1,200 profit, better with probability over 99 %",
         "profit: less is earned (let pass by team:finance until 2025-02-03, agreed)",
     ):
         assert words in text
@@ -212,7 +212,7 @@ def test_a_run_that_went_all_the_way_shows_all(results):
 def test_of_one_plan_beside_the_current_one_the_line_says_that(results):
     results("new", "one plan")
     assert (
-        "Scenarios: bolder [tv], the only one beside current, +900 profit, better with probability 70%"
+        "Scenarios: bolder [tv], the only one beside current, +900 profit, better with probability 70 %"
         in shown(NEW)
     )
 
@@ -223,7 +223,7 @@ def test_a_budget_and_scenarios_that_count_the_long_term_say_so(results):
     results("new", "long budget", "long plans")
     text = " ".join(shown(NEW).split())
     assert "weeks; short and long term are counted" in text
-    assert "better with probability 83%; short and long term are counted" in text
+    assert "better with probability over 99 %; short and long term are counted" in text
 
 
 def test_a_model_without_lift_tests_says_so_and_a_report_of_an_earlier_run_does_not(results):
@@ -238,7 +238,7 @@ def test_a_line_a_channel_says_what_comes_by_way_of_the_brand_and_in_total(resul
     assert "ROI by way of the brand, within 52 weeks of the spend, discounted by 10% a year," in " ".join(
         lines
     )
-    assert "search [brand] 0.44 -0.11 to 0.99 90% 1.66 -0.11 to 0.99" in lines
+    assert "search [brand] 0.44 -0.11 to 0.99 90 % 1.66 -0.11 to 0.99" in lines
     assert "not identified, less than 95% of the draws on one side of 0: search [brand]" in lines
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmm_core.budget.change import amount, change_in_words, figure
+from mmm_core.budget.change import amount, change_in_words, figure, percent
 from mmm_core.budget.constraints import Constraints, Limit
 from mmm_core.budget.marginal_unit import POINTS, marginal_unit
 from mmm_core.budget.shadow_prices import shadow_prices
@@ -87,3 +87,18 @@ def test_a_figure_is_written_out_whatever_its_size(value, words):
         prices([value, value], "outcome") == []
         or f" {figure(abs(value))} " in prices([value, value], "outcome")[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (1.0, "over 99 %"),
+        (0.995, "over 99 %"),
+        (0.994, "99 %"),
+        (0.5, "50 %"),
+        (0.006, "1 %"),
+        (0.0, "under 1 %"),
+    ],
+)
+def test_a_probability_is_never_quite_sure(share, words):
+    assert percent(share) == words

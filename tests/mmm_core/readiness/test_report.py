@@ -120,6 +120,10 @@ def test_the_chance_of_a_gain_and_its_worth_count_what_the_plan_costs(tree, spen
     assert verdict("probability", margin=0.5, probability=0.7).passed
     assert not verdict("probability", margin=0.5, probability=0.71).passed
     assert verdict("probability", margin=0.25).figure == pytest.approx(0.5)
+    assert (
+        "has probability 70 %, at least 99.9 % wanted"
+        in verdict("probability", margin=0.5, probability=0.999).message
+    )
     gain = cost * (0.5 * 4.5 - 1)
     assert verdict("profit", margin=0.5).figure == pytest.approx(gain)
     assert verdict("profit", margin=0.5, profit=gain * 0.99).passed

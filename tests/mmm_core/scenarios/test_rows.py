@@ -45,7 +45,16 @@ def test_every_plan_is_a_row_and_so_is_each_of_its_channels():
     ]  # fmt: skip
     there, back = pairs.iloc[1], pairs.iloc[0]
     less = whole.iloc[1]  # the plan that is held against the reference is compared with it as the pair is
-    names = ["spend_change", "gain", "gain_median", "gain_q05", "gain_q95", "probability_better", "gain_in", "last_week"]
+    names = [
+        "spend_change",
+        "gain",
+        "gain_median",
+        "gain_q05",
+        "gain_q95",
+        "probability_better",
+        "gain_in",
+        "last_week",
+    ]
     assert there[names].tolist() == less[names].tolist()
     assert back["gain_median"] == pytest.approx(-float(np.median(report.gain("budget x 0.8", "current"))))
     followed = whole.iloc[-1]

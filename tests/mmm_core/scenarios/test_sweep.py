@@ -1,10 +1,13 @@
 """Budget sweeps: the optimum at each budget, never falling, with the slope it really has."""
 
+from dataclasses import replace
+
 import jax
 import numpy as np
 import pytest
 
 from mmm_core.budget.decide import decide
+from mmm_core.budget.solve import solve
 from mmm_core.posterior.handle import Posterior
 from mmm_core.scenarios.report import evaluate_scenarios
 from mmm_core.scenarios.sweep import scaled_budget
@@ -84,6 +87,24 @@ def test_a_warm_start_changes_no_optimum(small, frontier):
     alone = swept(small, margin=0.9, totals=(1.0, 1.4)).sweep.set_index("multiple")
     warm = frontier.sweep.set_index("multiple")
     assert alone.loc[1.4, "incremental"] == pytest.approx(warm.loc[1.4, "incremental"], rel=1e-4)
+
+
+def test_a_point_whose_solver_ended_early_says_so_beside_its_gap(small, frontier, monkeypatch):
+    assert set(frontier.sweep["stopped_early"]) == {""}
+    assert not any("stopped early" in line for line in frontier.words)
+
+    def in_a_hurry(problem):
+        found = solve(problem)
+        early = replace(found.certificate, gap=0.02, stopped_early="the search ended with its time")
+        return replace(found, certificate=early)
+
+    monkeypatch.setattr("mmm_core.scenarios.sweep.solve", in_a_hurry)
+    found = swept(small, totals=(1.0, 1.05))
+    assert list(found.sweep["stopped_early"]) == ["the search ended with its time"] * 2
+    assert (
+        "budget x 1: stopped early: the search ended with its time; the certificate holds for the plan as it is, with "
+        "a gap of 2.00%"
+    ) in found.words
 
 
 def test_money_that_a_budget_cannot_spend_is_left_out_with_the_nearest_figure(small):
