@@ -1,6 +1,6 @@
 """The recommended plan of a model's budget question, whatever it asks: `decide`.
 
-    question   the YAML and the posterior as a problem          mmm_core.budget.question
+    question   the YAML and the posterior as a problem          mmm_core.budget.question, .cell_layout
     solve      cells that add up: envelopes, MILP               mmm_core.budget.solve, .target, .relaxation
     solve_weeks  weeks that carry over: concave majorant        mmm_core.budget.solve_weeks, .majorant, .flighting
     Decision   the plan in tables, its certificate, in words

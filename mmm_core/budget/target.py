@@ -218,8 +218,8 @@ class _Target:
         reaches = "reaches" if bound < self.goal.target else "was found that reaches"
         asked = f"{figure(self.goal.target)} ({self.problem.objective.words})"
         raise Unreachable(
-            f"no plan within the constraints {reaches} {asked}: the "
-            f"most is {figure(value)}, at a spend of {most.sum():,.0f} (no plan exceeds {figure(bound)})",
+            f"no plan within the constraints {reaches} {asked}: the most is {figure(value)}, at a spend of "
+            f"{most.sum():,.0f} (no plan exceeds {figure(bound)})",
             value,
         )
 

@@ -13,7 +13,8 @@ import jax
 import numpy as np
 import pandas as pd
 
-from mmm_core.budget.question import Cell, question
+from mmm_core.budget.cell_layout import Cell
+from mmm_core.budget.question import question
 from mmm_core.errors import InputError
 from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from mmm_core.budget.cell_layout import Cell
 from mmm_core.budget.flighting import shares
-from mmm_core.budget.question import Cell
 from mmm_core.scenarios.media import MediaPath, dearer, scaled, weekly
 from mmm_core.scenarios.repeated import Repeated
 

@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from mmm_core.budget.question import Cell
+from mmm_core.budget.cell_layout import Cell
 from mmm_core.errors import InputError, listed
 from mmm_core.posterior.handle import Posterior
 from mmm_core.scenarios.cells import cells_of_table, path_of_cells

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from mmm_core.budget.question import Cell
+from mmm_core.budget.cell_layout import Cell
 from mmm_core.cli.scenario import _said, earlier_recommendation
 from mmm_core.errors import InputError
 from tests.mmm_core.cli.command import mmm, read_json

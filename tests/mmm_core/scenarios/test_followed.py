@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mmm_core.budget.cell_layout import Cell
 from mmm_core.budget.glance import money
-from mmm_core.budget.question import Cell
 from mmm_core.effects.curves import Periods
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
