@@ -1,19 +1,23 @@
 """What plans bring, against the optimizer, the engine's own counterfactuals, the forecast, and by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from mmm_core.budget.decide import decide
+from mmm_core.budget.question import question
 from mmm_core.effects.curves import draws_at, spend_response
 from mmm_core.effects.incremental import incremental
 from mmm_core.errors import InputError
 from mmm_core.forecast.predict import predictive_draws
 from mmm_core.posterior.handle import Posterior
 from mmm_core.scenarios.evaluate import Evaluator
-from mmm_core.scenarios.media import MediaPath
+from mmm_core.scenarios.media import MediaPath, repeat
 from mmm_core.scenarios.plan import Planner
-from mmm_core.scenarios.recommended import recommended_plan
+from mmm_core.scenarios.recommended import of_cells, recommended_plan
 from mmm_core.spec.budget_spec import Budget
 from mmm_core.spec.model_spec import parse_spec
 from mmm_core.spec.scenarios_spec import Scenario
@@ -138,6 +142,73 @@ def test_a_plan_brings_what_incremental_says_of_the_same_spend_in_the_same_weeks
     np.testing.assert_allclose(found.draws["by_channel"], theirs["alone"], rtol=1e-9, atol=1e-9)
     inside = incremental(whole, first, last, {"tv": 0.0, "search": 0.0}, carry_out=False)
     np.testing.assert_allclose(found.draws["carried_out"], theirs["joint"] - inside["joint"], rtol=1e-7)
+
+
+@pytest.fixture(scope="module")
+def gone_on():
+    """A small panel's posterior over weeks that are to be planned, and as it would stand before them."""
+    table = going_on(weekly_table(68, geos=("n", "s")), 4, WEEKS, horizon=WEEKS)
+    whole = posterior(spec=parse_spec(panel_spec()), table=table, draws=4)
+    return whole, cut(whole, WEEKS + 4)
+
+
+def engines_own(whole, media):
+    """What the engine's counterfactual says that paid media bring in the weeks they are planned for, (draw,)."""
+    data = whole["constant_data"].to_dataset()
+    weeks = slice(-WEEKS - 4, -4)
+    labels = data["exposure"].isel(media_week=weeks)
+    path = labels.where(labels["channel"].isin(["tv", "search"])).astype(float)
+    for channel in ("tv", "search"):
+        path.loc[{"channel": channel}] = media[channel].media
+    first, last = labels["media_week"].to_numpy()[[0, -1]]
+    nothing = incremental(whole, first, last, {"tv": 0.0, "search": 0.0})["joint"]
+    return nothing - incremental(whole, first, last, exposure=path)["joint"]
+
+
+share = st.floats(0.0, 1.0, allow_subnormal=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "decides",
+    [{}, {"by": "week"}, {"by": "geo"}, {"patterns": ["past", "even"]}],
+    ids=["channels", "weeks", "geos", "flightings"],
+)
+@given(
+    bounds=st.fixed_dictionaries({"tv": st.tuples(share, share), "search": st.tuples(share, share)}),
+    total=share,
+    spends=st.lists(share, min_size=2 * WEEKS, max_size=2 * WEEKS),
+)
+@settings(
+    derandomize=True, max_examples=3, deadline=None, database=None, phases=[Phase.generate]
+)  # as drawn: no shrinking
+def test_what_a_plan_brings_is_the_same_to_the_optimizer_the_scenario_and_the_engine(
+    gone_on, decides, bounds, total, spends
+):
+    """Of any spend and of the best one within any bounds, whatever a budget decides."""
+    whole, before = gone_on
+    bounds = {name: (0.1 + 0.9 * low, 1.0 + 1.5 * high) for name, (low, high) in bounds.items()}
+    asked = Budget.model_validate({"weeks": WEEKS, "bounds": bounds, **decides})
+    planner, evaluator = Planner(before, WEEKS, budget=asked), Evaluator(before, WEEKS, budget=asked)
+    with jax.enable_x64(True):
+        posed = question(before, asked)
+        least, most = (
+            sum(bounds[name][end] * now for name, now in zip(posed.channels, posed.spent, strict=True))
+            for end in (0, 1)
+        )
+        found = decide(before, asked.model_copy(update={"total": least + total * (most - least)}))
+        size = 2.0 * float(posed.current.max())
+        any_plan = size * np.array(spends)[np.arange(len(posed.cells)) % len(spends)]
+        if decides.get("patterns"):  # one flighting of a channel has spend
+            any_plan[[i for i, cell in enumerate(posed.cells) if cell.pattern != "even"]] = 0.0
+        claims = ((any_plan, posed.problem.draws(any_plan)), (found.answer.spend, found.answer.draws))
+        for spend, claim in claims:
+            media = of_cells(planner, posed, spend)
+            others = {name: repeat(channel) for name, channel in planner.repeated().items()}
+            brings = evaluator.evaluate(planner.plan("any", {**others, **media}, {}))
+            assert brings.spend == pytest.approx(float(spend.sum()), rel=1e-9, abs=1e-9)
+            np.testing.assert_allclose(brings.draws["incremental"], claim, rtol=1e-8, atol=1e-9)
+            np.testing.assert_allclose(engines_own(whole, media), claim, rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize(
