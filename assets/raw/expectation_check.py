@@ -9,6 +9,7 @@ from assets.raw.contract import Contract
 from assets.raw.expectation_pages import address, folder, outcomes
 from assets.raw.expectations import suite_of
 from mmm_core.errors import listed
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import duckdb
@@ -59,13 +60,18 @@ def results(
 
 
 def _all_met(found: "tuple[Outcome, ...]") -> str:
-    return f"{len(found)} expectations are met" if found else "the table has no rows"
+    return (
+        f"{plural(len(found), 'expectation is', 'expectations are')} met"
+        if found
+        else "the table has no rows"
+    )
 
 
 def _in_words(outcome: "Outcome") -> str:
     if outcome.error:
         return f"{outcome.description} could not be asked: {outcome.error}"
-    rows = f"{outcome.unexpected:,} of {outcome.rows:,} rows do not"
+    verb = "does" if outcome.unexpected == 1 else "do"
+    rows = f"{outcome.unexpected:,} of {plural(outcome.rows, 'row')} {verb} not"
     return f"{outcome.description} {rows}: {listed(outcome.examples, 3)}"
 
 

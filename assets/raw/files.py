@@ -17,6 +17,7 @@ from assets.raw.personal import with_hashed_emails
 from assets.raw.schema import typed
 from assets.raw.set_aside import SetAside, set_aside
 from mmm_core.errors import InputError, listed, nearest, shown
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,7 +162,8 @@ def _faults_of_days(contract: Contract, rows: "pd.DataFrame", faults: list[Fault
 
 def _too_many(bad: "np.ndarray[Any, Any]", contract: Contract) -> str:
     """Why rows are not set aside."""
-    share = f"{bad.sum():,} of {len(bad):,} rows are at fault ({bad.mean():.1%})"
+    verb = "is" if bad.sum() == 1 else "are"
+    share = f"{bad.sum():,} of {plural(len(bad), 'row')} {verb} at fault ({bad.mean():.1%})"
     if bad.all():
         return f"{share}: there is nothing left to load"
     return (

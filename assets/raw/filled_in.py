@@ -15,6 +15,7 @@ import dagster as dg
 from assets.raw.contract import Contract
 from assets.raw.figures import figure
 from mmm_core.errors import listed
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import duckdb
@@ -132,7 +133,7 @@ def results(
 
 def _in_words(found: FilledIn, contract: Contract) -> str:
     is_blank = "is blank" if len(found.columns) == 1 else "are blank"
-    rows = "1 row that is" if found.rows == 1 else f"{found.rows:,} rows that are"
+    rows = plural(found.rows, "row that is", "rows that are")
     return (
         f"{listed(found.columns)} {is_blank} in {found.blank_file} and filled in in {found.filled_file}, in {rows} "
         f"otherwise the same: both count, and {contract.amount} {figure(found.amount, contract)} counts twice: delete "

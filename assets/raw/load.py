@@ -30,6 +30,7 @@ from assets.raw.versions import Overruling, Version, brought_up_to_date
 from assets.raw.weekly_tables import check_weekly_table
 from assets.resources.landing import Landing
 from assets.resources.warehouse import Warehouse
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import duckdb
@@ -269,7 +270,7 @@ def _lost(
         read_rows, read_amount = (entry.row_count or 0, entry.amount or 0) if entry else (0, 0)
         if rows != read_rows or _differ(amount, read_amount, rows):
             lines.append(
-                f"{name}: {read_rows:,} rows with {read_amount:,.2f} were read, the warehouse holds {rows:,} with "
+                f"{name}: {_were(read_rows, read_amount)} read, the warehouse holds {rows:,} with "
                 f"{amount:,.2f}"
             )
         rows, amount = aside.get(name, (0, 0))
@@ -278,10 +279,14 @@ def _lost(
         )
         if rows != read_rows or _differ(amount, read_amount, rows):
             lines.append(
-                f"{name}: {read_rows:,} rows with {read_amount:,.2f} were set aside, the quarantine holds {rows:,} "
+                f"{name}: {_were(read_rows, read_amount)} set aside, the quarantine holds {rows:,} "
                 f"with {amount:,.2f}"
             )
     return lines
+
+
+def _were(rows: int, amount: Decimal | int) -> str:
+    return f"{plural(rows, 'row')} with {amount:,.2f} {'was' if rows == 1 else 'were'}"
 
 
 def _differ(amount: Decimal | int, read: Decimal | int, rows: int) -> bool:

@@ -10,6 +10,7 @@ from assets.raw import quarantine
 from assets.raw.contract import Contract
 from assets.raw.figures import figure
 from mmm_core.errors import listed
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     from assets.raw.load import Loaded
@@ -55,8 +56,9 @@ def in_words(table: "Loaded") -> str:
     worth = f" with {contract.amount} {amount}" if amount else ""
     which = [f"{reason.rows:,} x {reason.reason} (row {reason.first} on)" for reason in table.quarantined]
     return (
-        f"{rows:,} rows{worth} of {listed(sorted(files), 3)} lie in quarantine, beside {loaded:,} that are loaded: "
-        f"{listed(which, 3)}: mend them in the file, or export these days again"
+        f"{plural(rows, 'row')}{worth} of {listed(sorted(files), 3)} {'lies' if rows == 1 else 'lie'} in quarantine, "
+        f"beside {plural(loaded, 'that is', 'that are')} loaded: {listed(which, 3)}: "
+        "mend them in the file, or export these days again"
     )
 
 

@@ -11,6 +11,7 @@ from assets.raw.folder import Listing
 from assets.raw.load import Load, Loaded
 from assets.raw.versions import Overruling
 from mmm_core.errors import listed
+from mmm_core.plural import plural
 
 KEEPS_CONTRACT, HOLDS_FILES, EXPORTS_AGREE = "keeps_contract", "holds_what_landed", "exports_agree"
 ALL_READ, ALL_ENDED = "every_file_is_read", "every_file_has_its_end"
@@ -165,7 +166,7 @@ def _keeps_contract(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
             asset_key=key,
             check_name=KEEPS_CONTRACT,
             passed=True,
-            description=f"{len(landed.taken)} new or changed of {len(landed.files)} files"
+            description=f"{len(landed.taken)} new or changed of {plural(len(landed.files), 'file')}"
             if landed.files
             else "no file has landed",
             metadata={"files": len(landed.files), "new_or_changed": len(landed.taken)},
@@ -187,10 +188,10 @@ def _consequence(table: Loaded) -> str:
     name, rows = table.landed.contract.name, sum(entry.row_count or 0 for entry in table.entries.values())
     if table.landed.takes_changes:
         return f"every other file of {name} is loaded"
-    held = f"{name} keeps the {rows:,} rows it had" if rows else f"{name} has no rows yet"
+    held = f"{name} keeps the {plural(rows, 'row')} it had" if rows else f"{name} has no rows yet"
     waits = []
     if new := table.landed.waiting:
-        files = "1 other new or changed file" if len(new) == 1 else f"{len(new)} other new or changed files"
+        files = plural(len(new), "other new or changed file")
         waits.append(
             f"the {files} of this table {'was' if len(new) == 1 else 'were'} not loaded either: {listed(new)}"
         )
@@ -207,7 +208,7 @@ def _holds_files(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
         check_name=HOLDS_FILES,
         passed=not table.lost,
         description="; ".join(table.lost)
-        or f"{sum(entry.row_count or 0 for entry in held):,} rows of {len(held)} files",
+        or f"{plural(sum(entry.row_count or 0 for entry in held), 'row')} of {plural(len(held), 'file')}",
     )
 
 
@@ -229,7 +230,9 @@ def _exports_agree(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(_disagreement(line, contract) for line in differing)
         or (
-            f"{shared:,} rows are in two files, with the same figures" if shared else "no row is in two files"
+            f"{plural(shared, 'row is', 'rows are')} in two files, with the same figures"
+            if shared
+            else "no row is in two files"
         ),
         metadata={
             "files": dg.MetadataValue.md(f"{head}|---|---|---|---|---|---|\n{rows}" if rows else "none")
@@ -239,7 +242,8 @@ def _exports_agree(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
 
 def _disagreement(line: Overruling, contract: Contract) -> str:
     words = (
-        f"{line.later_file} counts over {line.file}: {line.differing:,} of {line.rows:,} rows in both differ"
+        f"{line.later_file} counts over {line.file}: {line.differing:,} of {plural(line.rows, 'row')} in both "
+        f"{'differs' if line.differing == 1 else 'differ'}"
     )
     if not contract.amount:
         return words
@@ -260,10 +264,15 @@ def _kept_out(table: Loaded) -> str:
 
 def _hashed(table: Loaded) -> str:
     return "; ".join(
-        f"{taken.file.name}: {', '.join(f'{name} ({cells:,} cells)' for name, cells in taken.hashed.items())}"
+        f"{taken.file.name}: {', '.join(map(_counted, taken.hashed.items()))}"
         for taken in table.landed.taken
         if taken.hashed
     )
+
+
+def _counted(hashed: tuple[str, int]) -> str:
+    """A column with its cells that were hashed."""
+    return f"{hashed[0]} ({plural(hashed[1], 'cell')})"
 
 
 def _metadata(table: Loaded) -> dict[str, object]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from mmm_core.errors import listed
+from mmm_core.plural import plural
 from mmm_core.readout.record import Readout
 
 POOR_SCALED_L2 = 0.7
@@ -40,13 +41,13 @@ def warnings_of(read: Readout, moved: Sequence[str], donors: int) -> tuple[str, 
         )
     if donors < FEW_DONORS:
         found.append(
-            f"few donors: {donors} geos to compare with, {FEW_DONORS} or more are better: the placebos "
+            f"few donors: {plural(donors, 'geo')} to compare with, {FEW_DONORS} or more are better: the placebos "
             "in space say little"
         )
     if read.pre < SHORT_PRE * read.measured:
         found.append(
-            f"short history: {read.pre} {read.unit}s before the window for {read.measured} measured ones, "
-            f"{SHORT_PRE} times as many are better"
+            f"short history: {plural(read.pre, read.unit)} before the window for "
+            f"{plural(read.measured, 'measured one')}, {SHORT_PRE} times as many are better"
         )
     donor, weight = next(iter(read.weights.items()))
     if weight > HEAVY:

@@ -10,6 +10,7 @@ import pandas as pd
 from mmm_core.data.weeks import first_days
 from mmm_core.errors import InputError, listed, nearest
 from mmm_core.evidence.check import MARKET
+from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.reconciliation.bias import Claimed
 from mmm_core.reconciliation.sources import Compared, outcome_column
@@ -82,7 +83,7 @@ def of_the_model(
         raise InputError(
             f"model {spec.model}: claims of {channel} in the week of {week.date()} "
             f"({', '.join(filter(None, report)) or 'no report named'}) are there for market '{own}' and for none, "
-            f"{len(twice) // 2} weeks in all, and would be added up: keep one of the two"
+            f"{plural(len(twice) // 2, 'week')} in all, and would be added up: keep one of the two"
         )
     why = pd.Series("", index=claims.index)
     why[claims[column].isna()] = f"{column} is blank: without an exchange rate, perhaps"

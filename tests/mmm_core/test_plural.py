@@ -12,20 +12,21 @@ ROOT = Path(__file__).parents[2]
 
 COUNTED = [
     *(f"mmm_core/{room}" for room in ("agreement", "budget", "cli", "effects", "experiments", "plots", "promotion",
-                                      "readiness", "report", "review", "scenarios")),
-    *(f"assets/{stage}" for stage in ("allocation", "curves", "experiments", "publish", "registry", "report",
-                                      "transforms")),
+                                      "readiness", "readout", "reconciliation", "report", "review", "scenarios")),
+    *(f"assets/{stage}" for stage in ("allocation", "curves", "experiments", "publish", "raw", "registry",
+                                      "report", "transforms")),
     "orchestration",
 ]  # fmt: skip
 """Where texts are held to it."""
 
 BEFORE = "cell|good|largest|lift|modelled|more|new|other|raw|readiness|small|smallest"
 NOUNS = (
-    "assets|budgets|cells|chains|channels|checks|columns|days|divergences|draws|experiments|files|gates|geos|"
+    "assets|budgets|cells|chains|channels|checks|columns|days|divergences|draws|expectations|experiments|files|gates|geos|"
     "iterations|minutes|models|months|observations|origins|parameters|plans|refits|rows|seconds|steps|tables|tests|"
     "variables|warnings|weeks"
 )
-SEVERAL = re.compile(rf"^ (?:(?:{BEFORE}) )*(?:{NOUNS})\b")
+SEVERAL = re.compile(rf"^ (?:(?:{BEFORE}) )*(?:{NOUNS})\b(?! between)")
+"""Rows between two others are SQL's."""
 
 
 def several(source: str) -> list[tuple[int, str]]:

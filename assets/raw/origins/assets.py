@@ -15,6 +15,7 @@ from assets.raw.origins.notes import WAS_FETCHED
 from assets.raw.origins.origin import Origin, TableOrigin
 from assets.raw.sources import sources
 from assets.resources.landing import Landing
+from mmm_core.plural import plural
 
 GROUP = "origins"
 
@@ -80,12 +81,16 @@ def _fetched(
 
     done = fetch(origin, table, Path(landing.folder))
     name, left, note = table.contract.name, done.landing, done.note
-    words = f"{name}: {note.words}" if note.fault else f"{left.rows:,} rows that are new or changed"
+    words = (
+        f"{name}: {note.words}"
+        if note.fault
+        else plural(left.rows, "row that is", "rows that are") + " new or changed"
+    )
     if note.fault:
         context.log.warning(words)
     if left.retired:
         context.log.warning(
-            f"{name}: {left.retired:,} rows are no longer in {table.place} and are not counted any more"
+            f"{name}: {plural(left.retired, 'row is', 'rows are')} no longer in {table.place} and not counted any more"
         )
     return dg.MaterializeResult(
         asset_key=origin_key(name),

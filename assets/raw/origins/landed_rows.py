@@ -25,6 +25,7 @@ from assets.raw.plain import days_in_doubt, plain_file, repeats_a_row
 from assets.raw.surface import Surface
 from mmm_core.errors import listed
 from mmm_core.files import write_whole
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import duckdb
@@ -152,9 +153,10 @@ class LandedRows:
         )
         held = connection.execute("select count(*) from landed").fetchone()
         if piece.after is None and not piece.rows.num_rows and held != (0,):
+            landed = plural(held[0], "row of it has", "rows of it have")
             raise NotFetched(
-                f"{self.table.place}: it is empty, and {held[0]:,} rows of it have landed: it may be written anew just "
-                f"now, and the next fetch asks again; if they are gone for good, delete landing/{contract.folder}/"
+                f"{self.table.place}: it is empty, and {landed} landed: it may be written anew just now, and the next "
+                f"fetch asks again; if they are gone for good, delete landing/{contract.folder}/"
             )
 
     def _in_question(self, piece: Piece) -> list[Path]:

@@ -207,7 +207,7 @@ def test_the_check_names_rows_links_the_page_and_is_not_run_again_for_nothing(ra
     (check,) = results(raw, warehouse, "key", Table)
     assert (check.passed, check.severity.value) == (False, "WARN")
     assert (
-        "There are no more clicks than impressions. 1 of 1 rows do not: a.csv row 2: 10 and 11"
+        "There are no more clicks than impressions. 1 of 1 row does not: a.csv row 2: 10 and 11"
         in check.description
     )
     page = folder(warehouse) / f"{GOOGLE.contract.name}.html"

@@ -439,7 +439,7 @@ def test_exports_that_disagree_are_shown_with_figures(landed):
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.WARN
     assert (
-        "competitor/weekly/2024 (1).csv counts over competitor/weekly/2024.csv: 1 of 1 rows"
+        "competitor/weekly/2024 (1).csv counts over competitor/weekly/2024.csv: 1 of 1 row in both differs"
         in found.description
     )
     assert load(landed).success  # nothing new, and the disagreement is still there
@@ -479,7 +479,7 @@ def test_the_ledger_follows_spend_from_the_files(new_platform):
         "meta_ads__campaign_insights",
     )
     assert not lost.passed
-    assert "a.csv: 1 rows with 4,200.00 were read, the warehouse holds 1 with 4,201.00" in lost.description
+    assert "a.csv: 1 row with 4,200.00 was read, the warehouse holds 1 with 4,201.00" in lost.description
     execute(new_platform, "delete from raw.meta_ads__campaign_insights where spend > 1000")
     assert (
         loaded(new_platform.run(landing_tables, selection=[key, LEDGER]), "raw/meta_ads__campaign_insights")
