@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.metadata import DESCRIPTIONS, plot, png, preview, table_metadata
+from assets.metadata import DESCRIPTIONS, plot, preview, table_metadata
 from assets.models import PARTITIONS, Vintage, vintage_of
 from assets.resources.stores import PosteriorStore
 from assets.resources.tracking import TrackedRun, Tracking
+from mmm_core.plots.image import png
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +89,7 @@ class Stage:
         for title, figure in (figures or {}).items():
             image = png(figure)
             self.run.image(image, title)
-            shown_metadata[title] = plot(figure, image)
+            shown_metadata[title] = plot(image)
         if shown is not None:
             shown_metadata["table"] = preview(shown)
         return dg.MaterializeResult(

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.code import code_version
-from assets.metadata import plot, png, preview, table_metadata
+from assets.metadata import plot, preview, table_metadata
 from assets.models import load_model, spec_path, vintage_of
 from assets.resources.landing import Landing
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset
+from mmm_core.plots.image import png
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,7 @@ def geo_lift(context: dg.AssetExecutionContext, landing: Landing, tracking: Trac
                 figure = drawn([each.readout])
                 image = png(figure)
                 run.image(image, each.test.test_id)
-                metadata[each.test.test_id] = plot(figure, image)
+                metadata[each.test.test_id] = plot(image)
             metadata |= run.metadata
         metadata["table"] = preview(table[SHOWN], rows=50)
     warned = [f"{each.test.test_id}: {line}" for each in found for line in each.readout.warnings]

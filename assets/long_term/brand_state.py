@@ -7,7 +7,7 @@ import dagster as dg
 from assets.code import code_version
 from assets.long_term.mart_surveys import MART, read_surveys
 from assets.long_term.outcome import ABOUT
-from assets.metadata import plot, png, preview, table_metadata
+from assets.metadata import plot, preview, table_metadata
 from assets.model_inputs.as_known import marts_of
 from assets.models import Vintage, load_model, vintage_of
 from assets.resources.long_term_stores import SurveyStore
@@ -16,6 +16,7 @@ from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check, model_asset
 from mmm_core.errors import InputError
+from mmm_core.plots.image import png
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +95,7 @@ def _result(
     counted = ", ".join(f"{rows} of {metric}" for metric, rows in waves["metric"].value_counts().items())
     last = f"{waves['month_start'].max():%Y-%m-%d}"
     vintage = vintage_of(context.partition_key)
-    image = png(figure := brand(states, vintage.model))
+    image = png(brand(states, vintage.model))
     with tracking.run(context, vintage, required=False, data_version=version) as run:
         run.log(params={"waves": len(waves), "last_wave": last})
         run.table(waves, "waves")
@@ -107,7 +108,7 @@ def _result(
             **table_metadata(waves, ABOUT),
             "waves": len(waves),
             "last_wave": last,
-            "brand_state": plot(figure, image),
+            "brand_state": plot(image),
             "table": preview(states.groupby("metric").tail(8), rows=40),
             **run.metadata,
         },

@@ -9,7 +9,7 @@ import dagster as dg
 from assets.code import code_version
 from assets.long_term import checks
 from assets.long_term.outcome import empty
-from assets.metadata import plot, png, preview, rounded
+from assets.metadata import plot, preview, rounded
 from assets.models import load_model, vintage_of
 from assets.registry.answers import register_answer
 from assets.resources.long_term_stores import LongTermStore, SurveyStore
@@ -18,6 +18,7 @@ from assets.resources.stores import PosteriorStore, ResultStore
 from assets.resources.tracking import Tracking, registered_name
 from assets.stage import Stage, check, model_asset, stage
 from mmm_core.errors import InputError
+from mmm_core.plots.image import png
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +120,7 @@ def _result(
     run.run.table(table, "checks")
     run.run.table(found.multipliers(), "multipliers")
     run.run.table(found.decomposition(), "variance_decomposition")
-    image = png(figure := brand(states, run.vintage.model))
+    image = png(brand(states, run.vintage.model))
     run.run.image(image, "brand_metrics")
     registered = _register(run, tracking, found, version, long_terms)
     answer = f"{found.draws.sizes['draw']} draws of {', '.join(found.rule.variables)}"
@@ -134,7 +135,7 @@ def _result(
             "seconds": round(seconds, 1),
             **rounded(figures),
             "notes": dg.MetadataValue.md("\n".join(f"* {note}" for note in found.notes) or "nothing of note"),
-            "brand_metrics": plot(figure, image),
+            "brand_metrics": plot(image),
             "multipliers": preview(found.multipliers(), rows=60),
             "checks": preview(table, rows=60),
             **run.run.metadata,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.code import code_version
-from assets.metadata import plot, png, preview, table_metadata
+from assets.metadata import plot, preview, table_metadata
 from assets.model_inputs.as_known import marts_of
 from assets.model_inputs.delivery import MART, read_delivery
 from assets.models import load_model, vintage_of
@@ -13,6 +13,7 @@ from assets.resources.stores import VintageStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
 from assets.stage import check, check_spec, model_asset
+from mmm_core.plots.image import png
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +97,7 @@ def data_health(
         for title, figure in _figures(report, delivery).items():
             image = png(figure)
             run.image(image, title)
-            pictures[title] = plot(figure, image)
+            pictures[title] = plot(image)
     return dg.MaterializeResult(
         value=table,
         data_version=dg.DataVersion(version),

@@ -18,6 +18,7 @@ from assets.stage import check, model_asset, stage
 
 if TYPE_CHECKING:
     from mmm_core.report.findings import Findings
+    from mmm_core.report.page import Page
 
 FIGURES, ALONE, SHEETS = "says_what_the_marts_say", "stands_alone", "fits_on_two_sheets"
 
@@ -62,7 +63,8 @@ def weekly_report(
     tracking: Tracking,
 ) -> dg.MaterializeResult:
     from mmm_core.report.answer import headline, verdict
-    from mmm_core.report.texts import HTML, MARKDOWN, texts
+    from mmm_core.report.contents import page
+    from mmm_core.report.texts import HTML, MARKDOWN, texts_of
 
     vintage = vintage_of(context.partition_key)
     since = changed(context, vintage, mmm_posterior, vintages, evidence, posteriors, results, fit_process)
@@ -77,7 +79,8 @@ def weekly_report(
     }
     with stage(context, tracking, posteriors) as run:
         found = findings(run, mmm_posterior, tables, results, long_terms, since, tracking)
-        written = texts(found)
+        laid_out = page(found)
+        written = texts_of(laid_out, found)
         version = reports.save(vintage, written)
         keep_change(run, results, mmm_posterior, since)
         for name, text in written.items():
@@ -97,15 +100,15 @@ def weekly_report(
         return dg.MaterializeResult(
             data_version=dg.DataVersion(version),
             metadata=metadata,
-            check_results=_checks(written[HTML], found),
+            check_results=_checks(written[HTML], laid_out, found),
         )
 
 
-def _checks(html: str, found: "Findings") -> list[dg.AssetCheckResult]:
+def _checks(html: str, laid_out: "Page", found: "Findings") -> list[dg.AssetCheckResult]:
     from mmm_core.plural import plural
     from mmm_core.report.checks import figures_off, references, sheets_over
 
-    off, fetched, over = figures_off(html, found), references(html), sheets_over(found)
+    off, fetched, over = figures_off(html, found), references(html), sheets_over(laid_out)
     return [
         check(
             FIGURES,

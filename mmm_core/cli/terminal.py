@@ -219,7 +219,9 @@ def writer(path: Path, value: Any) -> Callable[[Path], object]:
     if path.suffix == ".csv":
         return lambda target: value.to_csv(target, index=False)
     if path.suffix == ".png":
-        return lambda target: value.savefig(target, dpi=100)
+        from mmm_core.plots.image import png
+
+        return lambda target: target.write_bytes(png(value))
     text = dumps(value, indent=2)
     return lambda target: target.write_text(text + "\n", encoding="utf-8")
 

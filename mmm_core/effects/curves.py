@@ -224,9 +224,16 @@ def spend_response(
         InputError: the table holds fewer weeks than the horizon.
     """
     posterior = Posterior.of(tree)
+    budget = budget or posterior.spec.budget
+    # budgets of a sweep, curves, allocation and gates ask for the same
+    asked = (weeks or budget.weeks, budget.after, budget.discount, jnp.result_type(float).name)
+    return posterior.latest(_spend_response, *asked)
+
+
+def _spend_response(
+    posterior: Posterior, weeks: int, after: str, discount: float, _precision: str
+) -> SpendResponse:
     spec, data = posterior.spec, posterior.data
-    budget = budget or spec.budget
-    weeks = weeks or budget.weeks
     available = data.sizes["week"]
     if weeks > available:
         span = plural(weeks, "week")
@@ -239,7 +246,7 @@ def spend_response(
     positions = response_positions(posterior, weeks)
     predictor = posterior.predictor(positions)
     periods = Periods.of(data["spend"].to_numpy().sum(axis=0), weeks)
-    responses = _channel_responses(predictor, weeks, tail, periods.start, budget.after == "continue")
+    responses = _channel_responses(predictor, weeks, tail, periods.start, after == "continue")
     ceiling = np.moveaxis(predictor.parameters.coefficient, -1, 0) * predictor.media.unit
     if predictor.parameters.multiplier is not None:
         ceiling = ceiling * predictor.parameters.multiplier[:, -1].T[..., None]
@@ -257,7 +264,7 @@ def spend_response(
         weeks_of_data=available,
         log=predictor.log,
         ceiling=jnp.asarray(ceiling[:paid]),
-        worth=discounted(budget.discount, weeks + tail)
+        worth=discounted(discount, weeks + tail)
         * (
             _without_own_media(predictor, responses, ceiling, worth, weeks, periods.current > 0)
             if predictor.log

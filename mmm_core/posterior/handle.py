@@ -8,7 +8,7 @@ ROI) is there for the next.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -165,6 +165,17 @@ class Posterior:
         if analysis not in self._worked_out:
             self._worked_out[analysis] = analysis(self)
         return cast(Result, self._worked_out[analysis])
+
+    def latest(self, analysis: Callable[..., Result], *asked: Hashable) -> Result:
+        """What an analysis makes of this posterior and of what is asked of it; the answer to the last question is kept.
+
+        Whoever asks shares the answer and must not change it.
+        """
+        question, answer = self._worked_out.get(analysis, (None, None))
+        if question != asked:
+            answer = analysis(self, *asked)
+            self._worked_out[analysis] = (asked, answer)
+        return cast(Result, answer)
 
 
 def _group(tree: xr.DataTree, name: str) -> xr.Dataset:

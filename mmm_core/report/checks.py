@@ -6,9 +6,9 @@ import re
 from html.parser import HTMLParser
 
 from mmm_core.budget.glance import MINUS
-from mmm_core.report.contents import page
 from mmm_core.report.findings import Findings, records
 from mmm_core.report.layout import SHEET, sheets
+from mmm_core.report.page import Page
 from mmm_core.report.returns import metrics
 
 ROUNDED = 0.006
@@ -106,9 +106,9 @@ def references(html: str) -> list[str]:
     return [match for pattern in FETCHED for match in re.findall(pattern, html)]
 
 
-def sheets_over(found: Findings) -> list[str]:
-    """Sheets that do not hold what stands on them, by the estimate of `mmm_core.report.layout`."""
-    heights = sheets(page(found))
+def sheets_over(written: Page) -> list[str]:
+    """Sheets of a page that do not hold what stands on them, by the estimate of `mmm_core.report.layout`."""
+    heights = sheets(written)
     return [
         f"sheet {number + 1} takes {height:.0f} mm of {SHEET:.0f}"
         for number, height in enumerate(heights)

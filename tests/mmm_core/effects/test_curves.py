@@ -10,6 +10,7 @@ from mmm_core.effects.contributions import contributions
 from mmm_core.effects.curves import response_curves, response_draws, spend_response
 from mmm_core.effects.roi import roi_table
 from mmm_core.errors import InputError
+from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.budget_spec import Budget
 from tests.mmm_core import brute_force
 from tests.mmm_core.posteriors import SPEC, adstocked, hill, panel_spec, posterior, weekly_table
@@ -85,6 +86,20 @@ def test_the_horizon_is_the_budgets_and_no_longer_than_the_data():
         response_curves(posterior(), [1.0], weeks=61)
     with pytest.raises(InputError, match="0 or more"):
         response_curves(posterior(), [-0.1])
+
+
+def test_a_response_is_worked_out_again_where_something_else_is_asked():
+    tree = posterior()
+    budget = Posterior.of(tree).spec.budget
+    first = spend_response(tree, 5)
+    assert spend_response(tree, 5, budget) is first
+    for other in (
+        spend_response(tree, 6),
+        spend_response(tree, 5, budget.model_copy(update={"discount": 0.1})),
+        spend_response(tree, 5, budget.model_copy(update={"after": "none"})),
+    ):
+        assert other is not first
+    np.testing.assert_array_equal(spend_response(tree, 5).worth, first.worth)
 
 
 def plan_by_brute_force(tree, position, channel, multiplier, weeks):

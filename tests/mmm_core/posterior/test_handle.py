@@ -70,3 +70,18 @@ def test_draws_are_those_of_the_tree_chain_after_chain(tree):
     predictor = handle.predictor(handle.thinned(4))
     assert predictor.draws == 4
     np.testing.assert_array_equal(predictor.level, level[:, ::10].reshape(4, -1))
+
+
+def test_the_answer_to_the_last_question_is_kept(tree):
+    asked = []
+
+    def mean_of(handle, name):
+        asked.append(name)
+        return float(handle.draws(name).mean())
+
+    handle = Posterior.of(tree)
+    assert handle.latest(mean_of, "sigma") == handle.latest(mean_of, "sigma") == handle.draws("sigma").mean()
+    assert asked == ["sigma"]
+    assert handle.latest(mean_of, "coefficient") == handle.draws("coefficient").mean()
+    handle.latest(mean_of, "sigma")
+    assert asked == ["sigma", "coefficient", "sigma"]

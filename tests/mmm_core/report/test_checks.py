@@ -3,6 +3,7 @@
 import pytest
 
 from mmm_core.report.checks import figures_off, read_figure, references, sheets_over
+from mmm_core.report.contents import page
 from mmm_core.report.texts import texts
 from tests.mmm_core.report import made_up
 
@@ -20,7 +21,7 @@ def html(found):
 def test_a_page_says_what_its_tables_say(html, found):
     assert figures_off(html, found) == []
     assert references(html) == []
-    assert sheets_over(found) == []
+    assert sheets_over(page(found)) == []
 
 
 def test_another_figure_is_named(html, found):
@@ -45,7 +46,9 @@ def test_what_would_be_fetched_is_named(html):
 
 def test_a_page_of_too_many_words_is_named():
     gates = made_up.gates(closed=made_up.GATES).assign(message="a finding that goes on and on " * 60)
-    assert any(line.startswith("sheet 2 takes") for line in sheets_over(made_up.findings(6, gates=gates)))
+    assert any(
+        line.startswith("sheet 2 takes") for line in sheets_over(page(made_up.findings(6, gates=gates)))
+    )
 
 
 @pytest.mark.parametrize(
