@@ -24,6 +24,7 @@ from jax.tree_util import Partial
 from mmm_core.budget.bounds import notes, refuse_infeasible, spend_bounds
 from mmm_core.budget.constraints import Constraints, Limit
 from mmm_core.budget.envelope import Cells
+from mmm_core.budget.glance import in_full
 from mmm_core.budget.optimum import Certificate, maximise
 from mmm_core.budget.shadow_prices import shadow_prices
 from mmm_core.effects.curves import ResponseArrays, SpendResponse, draws_at, spend_response
@@ -219,7 +220,7 @@ class Question:
 
     Attributes:
         budget: as it was asked. response: of the posterior's draws to spend.
-        total: what the plan must add up to. lower, upper: spend of each channel, (channel,).
+        total: what the plan must add up to. lower, upper: spend of each channel, (channel,). currency: of spend.
     """
 
     budget: Budget
@@ -227,6 +228,7 @@ class Question:
     total: float
     lower: np.ndarray
     upper: np.ndarray
+    currency: str = ""
 
     def solved(self, progress: Callable[[int, int], None] | None = None) -> tuple[np.ndarray, Certificate]:
         """The plan (channel,) with the most expected outcome, and its certificate; inside `jax.enable_x64(True)`."""
@@ -244,8 +246,13 @@ class Question:
     def prices(self, plan: np.ndarray, certificate: Certificate) -> tuple[str, ...]:
         """What holds a plan (channel,) back: the total and bounds that bind, each with what room would bring."""
         channels = self.response.channels
-        total = Limit(f"the total of {self.total:,.0f}", np.ones(len(channels)), self.total, self.total)
-        within = Constraints(channels, self.lower, self.upper, (total,))
+        total = Limit(
+            f"the total of {in_full(self.total, self.currency)}",
+            np.ones(len(channels)),
+            self.total,
+            self.total,
+        )
+        within = Constraints(channels, self.lower, self.upper, (total,), currency=self.currency)
         return tuple(found.words for found in shadow_prices(certificate.marginal, plan, within, "outcome")[0])
 
 
@@ -260,7 +267,7 @@ def posed(tree: xr.DataTree | Posterior, budget: Budget | None = None) -> Questi
     total = budget.total if budget.total is not None else float(response.current.sum())
     lower, upper = spend_bounds(budget, response, spec.model)
     refuse_infeasible(lower, upper, budget, response, spec.model)
-    return Question(budget, response, total, lower, upper)
+    return Question(budget, response, total, lower, upper, spec.calibration.rule.currency)
 
 
 def _expected(arrays: ResponseArrays, unit: Any, spend: Any) -> Any:

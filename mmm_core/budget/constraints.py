@@ -50,6 +50,7 @@ class Constraints:
         floor: (cell,) spend that a cell has at least where it has any; 0 for those that may have any spend.
         exclusive: groups of cells of which one at most has spend.
         lower_keys, upper_keys: (cell,) key of the budget that states each bound, where it is not `bounds`; else "".
+        currency: of spend, such as USD, for sentences; "" leaves it out.
     """
 
     names: tuple[str, ...]
@@ -60,6 +61,7 @@ class Constraints:
     exclusive: tuple[tuple[int, ...], ...] = ()
     lower_keys: tuple[str, ...] = ()
     upper_keys: tuple[str, ...] = ()
+    currency: str = ""
 
     def __post_init__(self) -> None:
         """Nothing is all or nothing where nothing says so."""

@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.budget.change import ended_early, figure
+from mmm_core.budget.change import ended_early
 from mmm_core.budget.constraints import Constraints
 from mmm_core.budget.flighting import Flight
+from mmm_core.budget.glance import in_full
 from mmm_core.budget.problem import Answer, PlanCertificate, Progress
 from mmm_core.budget.question import Question, question
 from mmm_core.budget.response import cell_outcomes
@@ -109,7 +110,7 @@ def decide(
         current = problem.draws(asked.current)
         by_channel = [_by_channel(asked, plan) for plan in (asked.current, answer.spend)]
     gain = answer.draws - current
-    profit = asked.budget.goal is not None and asked.budget.goal.profit is not None
+    profit = _profit(asked.budget)
     if profit:
         gain = problem.scale * gain - float(problem.price @ (answer.spend - asked.current))
     return Decision(
@@ -209,6 +210,11 @@ def _cell_table(asked: Question, answer: Answer) -> pd.DataFrame:
     )
 
 
+def _profit(budget: Budget) -> bool:
+    """Whether profit is the goal."""
+    return budget.goal is not None and budget.goal.profit is not None
+
+
 def _net_words(asked: Question) -> str:
     """What a goal maximises that takes spend off at a price: profit, or outcome up to a marginal return."""
     words, rule = asked.problem.objective.words, asked.budget.goal
@@ -219,16 +225,20 @@ def _net_words(asked: Question) -> str:
 
 def _words(asked: Question, answer: Answer) -> list[str]:
     problem, certificate = asked.problem, answer.certificate
+    least = problem.goal.kind == "least_spend"
+    currency, revenue = problem.constraints.currency, asked.outcome == "revenue"
+    reached = in_full(problem.goal.target, currency if revenue else "")
+    money = currency if least or revenue or _profit(asked.budget) else ""
     goal = {
         "outcome": f"maximised: {problem.objective.words}",
         "net": _net_words(asked),
         "return": f"maximised: {problem.objective.words}, with a return of {problem.goal.target:g} at least",
-        "least_spend": f"minimised: spend, with {problem.objective.words} of {figure(problem.goal.target)} at least",
+        "least_spend": f"minimised: spend, with {problem.objective.words} of {reached} at least",
     }[problem.goal.kind]
-    better = "needs less spend" if problem.goal.kind == "least_spend" else "does better"
+    better = "needs less spend" if least else "does better"
     small = problem.objective.kind == "probability"
     value, bound = (
-        f"{told:.3f}" if small else figure(told) for told in (certificate.value, certificate.bound)
+        f"{told:.3f}" if small else in_full(told, money) for told in (certificate.value, certificate.bound)
     )
     gap = f"of {certificate.gap:.2%}" if certificate.gap >= 1e-4 else "below 0.01%"
     out = [

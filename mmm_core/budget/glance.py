@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from datetime import date
 
-from mmm_core.budget.change import MOST_DIGITS
+from mmm_core.budget.change import MOST_DIGITS, figure
 
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
 """Of currencies that are written before the figure; any other by its code."""
@@ -22,6 +22,11 @@ UNITS = ((1e9, "bn"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 def money(value: float, currency: str, signed: bool = False) -> str:
     """1234567 US dollars as $1.23M; with a plus sign where a change is told."""
     return with_sign(value, lambda size: f"{_symbol(currency)}{short(size)}", signed)
+
+
+def in_full(value: float, currency: str) -> str:
+    """1234567 US dollars as $1,234,567, as sentences have it."""
+    return f"{'-' if value < 0 else ''}{_symbol(currency)}{figure(abs(value))}"
 
 
 def day(value: date) -> str:

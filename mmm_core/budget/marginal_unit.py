@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmm_core.budget.change import figure
+from mmm_core.budget.glance import in_full
 
 PROBABILITY = "probability"
 RISK_ADJUSTED = "risk_adjusted"
@@ -31,11 +32,13 @@ class MarginalUnit:
 
     Attributes:
         name: of the figure. scale: what a figure is multiplied by. per: units of spend that it is told for.
+        currency: of spend, in words; "" leaves it out.
     """
 
     name: str
     scale: float = 1.0
     per: float = 1.0
+    currency: str = ""
 
     def figure(self, slope: float) -> str:
         """A slope per unit of spend, as it is told."""
@@ -44,26 +47,34 @@ class MarginalUnit:
     @property
     def more(self) -> str:
         """So much more spend, in words."""
-        return "one more unit of spend" if self.per == 1 else f"{self.per:,.0f} more of spend"
+        return (
+            "one more unit of spend" if self.per == 1 else f"{in_full(self.per, self.currency)} more of spend"
+        )
 
     @property
     def less(self) -> str:
         """So much less."""
-        return "one unit of spend less" if self.per == 1 else f"{self.per:,.0f} of spend less"
+        return (
+            "one unit of spend less" if self.per == 1 else f"{in_full(self.per, self.currency)} of spend less"
+        )
 
     @property
     def last(self) -> str:
         """The last so much of a channel's spend."""
-        return "the last unit of spend" if self.per == 1 else f"the last {self.per:,.0f} of spend"
+        return (
+            "the last unit of spend"
+            if self.per == 1
+            else f"the last {in_full(self.per, self.currency)} of spend"
+        )
 
 
-def marginal_unit(name: str, slopes: np.ndarray) -> MarginalUnit:
+def marginal_unit(name: str, slopes: np.ndarray, currency: str = "") -> MarginalUnit:
     """The unit of slopes per unit of spend; `name` is what is maximised, `PROBABILITY` where that is one."""
     if name != PROBABILITY:
-        return MarginalUnit(NAMES.get(name, name))
+        return MarginalUnit(NAMES.get(name, name), currency=currency)
     known = np.abs(slopes[np.isfinite(slopes)])
     steepest = 100 * float(known.max(initial=0.0))
     if steepest <= 0:
-        return MarginalUnit(POINTS, 100.0)
+        return MarginalUnit(POINTS, 100.0, currency=currency)
     per = 10.0 ** max(math.ceil(math.log10(LEAST_POINTS / steepest)), 0)
-    return MarginalUnit(POINTS, 100.0, min(per, MOST_SPEND))
+    return MarginalUnit(POINTS, 100.0, min(per, MOST_SPEND), currency)

@@ -18,6 +18,7 @@ from mmm_core.budget.bounds import notes, spend_bounds
 from mmm_core.budget.cell_layout import Cell, ChannelBounds, Laid, by_geo, by_pattern, by_week
 from mmm_core.budget.constraints import Constraints, Limit
 from mmm_core.budget.flighting import Flight
+from mmm_core.budget.glance import in_full
 from mmm_core.budget.long_effect import LongEffect, long_effect
 from mmm_core.budget.new_channel import with_new_channels
 from mmm_core.budget.objective import Objective
@@ -117,14 +118,18 @@ def question(
             bounds.lower, bounds.upper, bounds.floor,
             lower_keys=bounds.lower_keys, upper_keys=bounds.upper_keys,
         )  # fmt: skip
-    cells, curves, current = laid.cells, laid.curves, laid.current
+    cells, curves, current, currency = laid.cells, laid.curves, laid.current, spec.calibration.rule.currency
     if long is not None:
         curves = _with_long_effect(curves, long, cells, tuple(response.channels))
     names = tuple(cell.channel for cell in cells)
-    limits = [_total(budget, total, len(cells)), *laid.limits, *group_limits(budget, names, channels, spent)]
+    limits = [
+        _total(budget, total, len(cells), currency),
+        *laid.limits,
+        *group_limits(budget, names, channels, spent),
+    ]
     constraints = Constraints(
         tuple(cell.name for cell in cells), laid.lower, laid.upper, tuple(limits), laid.floor, laid.exclusive,
-        laid.lower_keys, laid.upper_keys,
+        laid.lower_keys, laid.upper_keys, currency,
     )  # fmt: skip
     draws = np.asarray(curves.outcome(jnp.asarray(current)))
     problem = Problem(curves, constraints, _objective(budget, draws), _goal(budget, len(cells)), current)
@@ -305,8 +310,8 @@ def _with_long_effect(
     return replace(curves, linear=jnp.asarray(np.stack(columns, axis=1)))
 
 
-def _total(budget: Budget, total: float, cells: int) -> Limit:
-    name = f"the total of {total:,.0f}"
+def _total(budget: Budget, total: float, cells: int, currency: str) -> Limit:
+    name = f"the total of {in_full(total, currency)}"
     if budget.goal is None:
         return Limit(name, np.ones(cells), total, total)
     return Limit("the total", np.ones(cells), 0.0, total if budget.total is not None else np.inf)

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.optimize import lsq_linear
 
 from mmm_core.budget.constraints import Constraints, of_key
+from mmm_core.budget.glance import in_full
 from mmm_core.budget.marginal_unit import NET, MarginalUnit, marginal_unit
 from mmm_core.budget.problem import Binding, Goal
 
@@ -78,7 +79,7 @@ def shadow_prices(
     )
     steepest = max(float(np.abs(slopes).max(initial=0.0)), 1e-300)
     whole = slopes if target is None else slopes + target.charge
-    unit, worth = marginal_unit(what, whole), 1.0 if target is None else target.worth
+    unit, worth = marginal_unit(what, whole, constraints.currency), 1.0 if target is None else target.worth
     found = []
     for i, price in enumerate(at.prices):
         if abs(price) <= 1e-9 * steepest:
@@ -97,7 +98,7 @@ def shadow_prices(
             continue
         bound = constraints.upper[cell] if gain > 0 else constraints.lower[cell]
         key = (constraints.upper_keys if gain > 0 else constraints.lower_keys)[cell]
-        told = f"{bound:,.0f}{of_key(key)}"
+        told = f"{in_full(float(bound), constraints.currency)}{of_key(key)}"
         priced = target is not None or bool(np.any(at.prices * constraints.matrix[:, cell]))
         words = (
             _of_bound(name, float(whole[cell]), gain, told, unit, target)
@@ -234,7 +235,7 @@ def _of_limit(name: str, price: float, at_least: bool, unit: MarginalUnit, targe
 def _reached(gain: float, unit: MarginalUnit, target: TargetPrice) -> str:
     """What so much more room brings of what the goal asks for."""
     if target.saves:
-        return f"would reach the target with {unit.per * gain:,.3g} less spend"
+        return f"would reach the target with {in_full(unit.per * gain, unit.currency)} less spend"
     return f"would bring {unit.figure(gain)} more {unit.name} at the same return"
 
 

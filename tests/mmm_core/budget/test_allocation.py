@@ -65,7 +65,7 @@ def test_what_holds_the_plain_plan_back_is_priced_in_words(tree):
     total, bound = (next(words for words in found.prices if part in words) for part in ("total", "on tv"))
     gained = (asked(1510.0).recommended_revenue - asked(1490.0).recommended_revenue) / 20.0
     returned = re.fullmatch(
-        r"the total of 1,500 binds: one more unit of spend would return (\S+) more outcome", total
+        r"the total of \$1,500 binds: one more unit of spend would return (\S+) more outcome", total
     )
     assert float(returned.group(1)) == pytest.approx(gained, rel=0.02)
     gained = (asked(most=1.11).recommended_revenue - asked(most=1.09).recommended_revenue) / (0.02 * tv)

@@ -1,5 +1,7 @@
 """What a budget asks of a posterior: plans, claims and certificates against the engine's own counterfactuals."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -291,7 +293,7 @@ def test_a_new_channel_enters_with_the_curve_that_is_believed(tree):
             {"change_limit": 0.1, "bounds": {"tv": [1.5, 2]}},
             r"its lower bound of [\d,]+ of tv is above the most it may have, [\d,]+ \(`change_limit` 0.1\)",
         ),
-        ({"total": 10.0}, "without the total of 10, the others allow .*: the nearest is"),
+        ({"total": 10.0}, r"without the total of \$10, the others allow .*: the nearest is"),
         ({"groups": {"all": {"channels": ["tv", "search"], "spend": [0, 5]}}}, "group all, at most 5"),
         ({"groups": {"g": {"channels": ["tv"], "relative": [1.6, 2]}}}, "without group g, .*: the nearest is"),
         ({"locked": ["radio"]}, "budget.locked names 'radio', no paid channel"),
@@ -361,6 +363,10 @@ def test_allocate_answers_what_else_is_asked_and_says_it(tree):
     assert found.words[0] == "maximised: mean outcome of the worst 20% of draws (CVaR at 0.8)"
     told = f"of {same.certificate.gap:.2%}." if same.certificate.gap >= 1e-4 else "below 0.01%."
     assert f", a gap {told} It rests on" in found.words[1]
+    assert re.match(
+        r"certificate: no plan within the constraints does better than \$[\d,.]+; this one has \$",
+        found.words[1],
+    )
     assert allocate(tree, asked()).words == ()
 
 

@@ -51,8 +51,16 @@ def test_a_probability_is_told_in_percentage_points_for_as_much_spend_as_moves_i
     )
 
 
-def prices(slopes, what):
-    return [each.words for each in shadow_prices(np.array(slopes), np.array([40.0, 60.0]), WITHIN, what)[0]]
+def test_spend_is_told_in_its_currency_where_that_is_known():
+    told = " ".join(prices([1.8e-8, 2.5e-8], "probability", "USD"))
+    assert told.count("$10,000 more of spend") == 2
+    assert "its upper bound of $60 binds" in told
+    assert "upper bound of CHF\u00a060 binds" in " ".join(prices([1.8, 2.5], "outcome", "CHF"))
+
+
+def prices(slopes, what, currency=""):
+    within = replace(WITHIN, currency=currency)
+    return [each.words for each in shadow_prices(np.array(slopes), np.array([40.0, 60.0]), within, what)[0]]
 
 
 @pytest.mark.parametrize(
