@@ -55,6 +55,10 @@ class Moments(NamedTuple):
             self.square + other.square,
         )
 
+    def twice(self) -> Moments:
+        """The same draws again behind them."""
+        return Moments(self.rows, *(np.concatenate([part, part]) for part in self[1:]))
+
     def at(self, which: slice | np.ndarray) -> Moments:
         """Those of some draws; the same for all draws where there is one set."""
         if self.gram.ndim == 2:
@@ -95,13 +99,37 @@ def posterior(known: Moments, precision: np.ndarray, degrees: float) -> NormalIn
     Args:
         precision: k, (..., K). degrees: d.
     """
-    root, white, scale, _ = _factor(known, precision)
+    root, white, scale, _ = factors(known, precision)
     return NormalInverseWishart(_from_below(root, white), root, scale, degrees + known.rows)
+
+
+def factors(known: Moments, precision: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """R, R^{-1}C, S, and log |P| and log |S| on the last axis; arguments of `posterior`."""
+    lead = np.broadcast_shapes(known.gram.shape[:-2], precision.shape[:-1])
+    size, variables = known.cross.shape[-2:]
+
+    def each(part: np.ndarray, *shape: int) -> np.ndarray:
+        whole = part if part.shape == (*lead, *shape) else np.broadcast_to(part, (*lead, *shape))
+        return np.ascontiguousarray(whole.reshape(-1, *shape))
+
+    *found, fine = factorised(
+        each(known.gram, size, size),
+        each(known.cross, size, variables),
+        each(known.square, variables, variables),
+        each(precision, size),
+    )
+    if not fine:
+        raise InputError(
+            "the regressors are copies of one another to the last digit: leave out a channel or term that the others "
+            "add up to, or take a constant off a variable that hardly moves beside its level"
+        )
+    root, white, scale, logs = (part.reshape(*lead, *part.shape[1:]) for part in found)
+    return root, white, scale, logs
 
 
 def log_marginal_likelihood(known: Moments, precision: np.ndarray, degrees: float) -> np.ndarray:
     """log p(Y), shape of the leading axes of `known` and `precision`."""
-    _, _, scale, logs = _factor(known, precision)
+    _, _, scale, logs = factors(known, precision)
     variables, after = scale.shape[-1], degrees + known.rows
     found = (
         log_normaliser(known.rows, variables, degrees)
@@ -147,30 +175,6 @@ def chunks(draws: int, numbers: int) -> Iterator[slice]:
     """Runs of draws whose arrays, of so many numbers a draw, fit `AT_ONCE`."""
     size = max(AT_ONCE // max(numbers, 1), 1)
     return (slice(first, min(first + size, draws)) for first in range(0, draws, size))
-
-
-def _factor(known: Moments, precision: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """R, R^{-1}C, S, and log |P| and log |S| on the last axis."""
-    lead = np.broadcast_shapes(known.gram.shape[:-2], precision.shape[:-1])
-    size, variables = known.cross.shape[-2:]
-
-    def each(part: np.ndarray, *shape: int) -> np.ndarray:
-        whole = part if part.shape == (*lead, *shape) else np.broadcast_to(part, (*lead, *shape))
-        return np.ascontiguousarray(whole.reshape(-1, *shape))
-
-    *found, fine = factorised(
-        each(known.gram, size, size),
-        each(known.cross, size, variables),
-        each(known.square, variables, variables),
-        each(precision, size),
-    )
-    if not fine:
-        raise InputError(
-            "the regressors are copies of one another to the last digit: leave out a channel or term that the others "
-            "add up to, or take a constant off a variable that hardly moves beside its level"
-        )
-    root, white, scale, logs = (part.reshape(*lead, *part.shape[1:]) for part in found)
-    return root, white, scale, logs
 
 
 def _from_below(root: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -78,24 +78,22 @@ def given_shocks(
 
     Args:
         covariance: Sigma of each chain, (chain, n, n). belief: of Sigma.
-        residuals: L e_t, (chain, row, n), of the last `row` weeks.
-        lags: of the levels, (chain, lag, n, n). levels: all of them states, (chain, week, n).
+        residuals: L e_t, (row, n, chain), of the last `row` weeks.
+        lags: of the levels, (lag, n, n, chain). levels: all of them states, (week, n, chain).
         told: what is measured of them.
 
     Returns:
         Sigma (chain, n, n) and the levels.
     """
     root, scale = np.linalg.cholesky(covariance), np.linalg.cholesky(belief.scale)
-    shocks = standardised(chains_last(root), chains_last(residuals))
-    below = np.tril_indices(levels.shape[2])
+    shocks = standardised(chains_last(root), residuals)
+    below = np.tril_indices(levels.shape[1])
     now = np.linalg.solve(scale, root)[:, below[0], below[1]]
-    moved = moved_by_shocks(chains_last(scale), shocks, chains_last(lags), *below)
-    precision, pull = measured(
-        moved, chains_last(levels), told.of_waves, told.asked, told.precision, told.information
-    )
+    moved = moved_by_shocks(chains_last(scale), shocks, lags, *below)
+    precision, pull = measured(moved, levels, told.of_waves, told.asked, told.precision, told.information)
     precision, pull = np.moveaxis(precision, -1, 0), pull.T
 
-    strength = belief.degrees + 1.0 + np.arange(levels.shape[2])
+    strength = belief.degrees + 1.0 + np.arange(levels.shape[1])
     middle, kappa = _normal_of_the_belief(strength, below)
     # log likelihood and belief's normal together: a normal of M
     both = precision + kappa * np.eye(len(kappa))

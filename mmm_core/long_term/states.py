@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmm_core.long_term.loops import add_autoregression, chains_last, draw_banded
+from mmm_core.long_term.loops import banded, chains_last, draw_banded
 
 
 class Waves(NamedTuple):
@@ -52,12 +52,15 @@ class Band(NamedTuple):
 
     precision: np.ndarray  # lower band by column, (week x latent, band, chain)
     information: np.ndarray  # (week x latent, chain)
+    reach: np.ndarray  # entries of each column of its Cholesky factor, from the diagonal on, (week x latent,)
 
 
 class Measured(NamedTuple):
     """All that is known of the latent states but the autoregression: it stays while the coefficients are drawn."""
 
-    band: Band  # of waves, weekly measurements and the weeks before the first row
+    before: np.ndarray  # lower band of waves and of the weeks before the first row, (week x latent, band)
+    information_before: np.ndarray  # (week x latent,)
+    reach: np.ndarray  # of `Band`
     of_waves: np.ndarray  # the waves' precision of a variable's weeks, [away, week, latent]
     asked: np.ndarray  # the waves' information, (week, latent)
     precision: np.ndarray  # of what is measured every week, (week, latent, chain)
@@ -82,16 +85,17 @@ def of_waves(days: list[np.ndarray], measured: list[np.ndarray], variance: list[
 
 
 def in_levels(lags: np.ndarray, differenced: np.ndarray) -> np.ndarray:
-    """Lags of the levels, (chain, lag, n, n), one more than those of the series as modelled where any is differenced.
+    """Lags of the levels, (lag, n, n, chain), one more than those of the series as modelled where any is differenced.
 
     Args:
-        lags: A, (chain, lag, n, n). differenced: (n,), whose change is modelled.
+        lags: A, (lag, n, n, chain). differenced: (n,), whose change is modelled.
     """
     if not differenced.any():
         return lags
-    before = np.concatenate([lags, np.zeros_like(lags[:, :1])], axis=1)
-    after = np.concatenate([-np.broadcast_to(np.eye(len(differenced)), lags[:, :1].shape), lags], axis=1)
-    return np.asarray(before - after * differenced)
+    unit = np.broadcast_to(np.eye(len(differenced))[..., None], lags[:1].shape)
+    before = np.concatenate([lags, np.zeros_like(lags[:1])])
+    after = np.concatenate([-unit, lags])
+    return np.asarray(before - after * differenced[:, None])
 
 
 def measured_states(
@@ -114,24 +118,41 @@ def measured_states(
     before[: first - 1, :, count] -= 1 / start.step**2
     asked = waves.information.copy()
     asked[0] += start.mean / start.sd**2
-    band = np.repeat(before[..., None], chains, axis=-1)
-    information = np.repeat(asked[..., None], chains, axis=-1)
     every_week = (np.zeros((weeks, count, chains)),) * 2
     if weekly is not None:
         every_week = (chains_last(weekly.precision), chains_last(weekly.information))
-        band[:, :, 0] += every_week[0]
-        information += every_week[1]
+    band = before.reshape(weeks * count, size)
     return Measured(
-        Band(band.reshape(weeks * count, size, chains), information.reshape(weeks * count, chains)),
-        waves.precision.reshape(-1, weeks, count)[::count],
+        band,
+        asked.ravel(),
+        _reach(band, count, order, first),
+        np.ascontiguousarray(waves.precision.reshape(-1, weeks, count)[::count]),
         waves.information,
         *every_week,
     )
 
 
+def _reach(before: np.ndarray, count: int, order: int, first: int) -> np.ndarray:
+    """How many entries of each column of a Cholesky factor there are, from the diagonal on, (week x latent,).
+
+    A wave ties the weeks that it asked in, so that most columns end well before the widest does. What stands in a
+    column ties all that it reaches with one another: the next column reaches as far.
+
+    Args:
+        before: band of what is measured, (week x latent, away). count: of latent variables.
+        order: lags of the levels, between the weeks from `first` on.
+    """
+    columns = np.arange(len(before))
+    weeks = len(before) // count
+    ends = columns + (before.shape[1] - 1 - (before[:, ::-1] != 0).argmax(1)) * (before != 0).any(1)
+    last_tied = np.minimum(columns // count + order, weeks - 1)
+    ends = np.where(last_tied >= first, np.maximum(ends, last_tied * count + count - 1), ends)
+    return np.asarray(np.maximum.accumulate(ends) - columns + 1)
+
+
 def band_of(
     lags: np.ndarray,
-    covariance: np.ndarray,
+    inverse: np.ndarray,
     expected: np.ndarray,
     known: np.ndarray,
     latent: np.ndarray,
@@ -140,27 +161,20 @@ def band_of(
     """The latent states' precision and information, of several chains at once.
 
     Args:
-        lags: A, (chain, lag, n, n). covariance: Sigma, (chain, n, n).
-        expected: m_t, (chain, row, n), of the weeks from the first that has all its lags on.
-        known: (chain, week, n), whose latent columns are not looked at. latent: positions of the latent variables.
+        lags: A, (lag, n, n, chain). inverse: Sigma^{-1}, (n, n, chain).
+        expected: m_t, (row, n, chain), of the weeks from the first that has all its lags on.
+        known: (week, n, chain), whose latent variables are not looked at. latent: positions of the latent variables.
     """
-    chains, _, variables = lags.shape[:3]
-    unit = np.broadcast_to(np.eye(variables), (chains, 1, variables, variables))
-    weights = np.concatenate([unit, -lags], axis=1)
-    if len(latent) < variables:
-        seen = known.copy()
-        seen[..., latent] = 0.0
-    else:
-        seen = np.empty((0, *known.shape[1:]))  # nothing but its weeks is asked for
-    found = Band(*(part.copy() for part in measured.band))
-    about = (chains_last(part) for part in (weights, np.linalg.inv(covariance), expected, seen))
-    add_autoregression(*found, *about, latent)
-    return found
+    unit = np.broadcast_to(np.eye(lags.shape[1])[..., None], lags.shape[1:])
+    weights = np.concatenate([unit[None], -lags])
+    told = measured.before, measured.information_before, measured.precision, measured.information
+    precision, information = banded(*told, weights, inverse, expected, known, latent)
+    return Band(precision, information, measured.reach)
 
 
 def draw_states(band: Band, rng: np.random.Generator) -> np.ndarray:
-    """One draw of the latent states of each chain, (chain, week x latent); the band's memory is used up."""
+    """One draw of the latent states of each chain, (week x latent, chain); the band's memory is used up."""
     drawn = rng.standard_normal(band.information.shape)
-    if not draw_banded(*band, drawn):
+    if not draw_banded(band.precision, band.information, drawn, band.reach):
         raise np.linalg.LinAlgError("the states' precision is not positive definite")
-    return drawn.T
+    return drawn

@@ -130,16 +130,17 @@ def weekly_noise(seen: Observations) -> float:
     """
     weeks = seen.days.shape[1]
     apart = np.abs(np.subtract.outer(np.arange(weeks), np.arange(weeks)))
-    level = START_SD**2 * np.ones((len(seen.measured), len(seen.measured)))
     noise = GRID[::3]
     scores = np.empty((len(PERSISTENCE), len(noise)))
-    about = seen.measured - seen.measured.mean()
+    # in units of the level's and the errors' root the spread is I + noise^2 S: one decomposition for all noises
+    root = np.linalg.cholesky(START_SD**2 + np.diag(seen.variance))
+    days = np.linalg.solve(root, seen.days)
+    about = np.linalg.solve(root, seen.measured - seen.measured.mean())
     for row, persistence in enumerate(PERSISTENCE):
-        shape = seen.days @ (persistence**apart / (1 - persistence**2)) @ seen.days.T
-        spread = noise[:, None, None] ** 2 * shape + level + np.diag(seen.variance)
-        root = np.linalg.cholesky(spread)
-        white = np.linalg.solve(root, np.broadcast_to(about[:, None], (len(noise), len(about), 1)))[..., 0]
-        scores[row] = -0.5 * (white**2).sum(1) - np.log(np.diagonal(root, axis1=1, axis2=2)).sum(1)
+        correlation = (persistence ** np.arange(weeks))[apart]
+        size, vectors = np.linalg.eigh(days @ correlation @ days.T / (1 - persistence**2))
+        spread = 1 + np.outer(noise**2, size)
+        scores[row] = -0.5 * ((vectors.T @ about) ** 2 / spread + np.log(spread)).sum(1)
     weight = np.exp(scores - scores.max()).sum(0)
     return float(noise[np.searchsorted(np.cumsum(weight) / weight.sum(), 0.5)])
 

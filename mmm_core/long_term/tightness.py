@@ -28,7 +28,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gammaln, logsumexp
 
-from mmm_core.long_term.conjugate import Moments, chunks, log_marginal_likelihood
+from mmm_core.long_term.conjugate import Moments, chunks, joined, log_marginal_likelihood
 from mmm_core.long_term.minnesota import (
     Minnesota,
     Start,
@@ -51,6 +51,31 @@ LOOKED_AT = 8
 """Draws of the series whose modes a proposal for all draws is made of."""
 NARROWEST, WIDEST = np.log(1e-3), np.log(1e3)
 """What theta may be, in logarithms."""
+
+
+class ToldByTightness(NamedTuple):
+    """What hyperparameters say whatever the rows, one set a chain."""
+
+    logs: np.ndarray  # log theta, (chain, free)
+    precision: np.ndarray  # k, (chain, K)
+    dummies: Moments
+    log_density: np.ndarray  # of log theta and the rows, without what the rows add and a constant, (chain,)
+
+    @classmethod
+    def joined(cls, one: ToldByTightness, other: ToldByTightness) -> ToldByTightness:
+        """One behind the other."""
+        logs, precision, log_density = (np.concatenate([one[place], other[place]]) for place in (0, 1, 3))
+        return cls(
+            logs,
+            precision,
+            joined([one.dummies, other.dummies]) if one.dummies.rows else one.dummies,
+            log_density,
+        )
+
+    def at(self, which: np.ndarray) -> ToldByTightness:
+        """Of some chains."""
+        dummies = self.dummies.at(which) if self.dummies.rows else self.dummies
+        return ToldByTightness(self.logs[which], self.precision[which], dummies, self.log_density[which])
 
 
 @dataclass(frozen=True)
@@ -84,6 +109,15 @@ class Hierarchy:
         """Both sets of dummy observations at a tightness of 1."""
         return dummy_sets(self.layout, self.start, self.own_lags)
 
+    @cached_property
+    def dummy_rows(self) -> int:
+        """How many dummy observations there are."""
+        return self.dummies(np.ones(len(self.names))).rows
+
+    @cached_property
+    def _no_dummies(self) -> Moments:
+        return self.dummies(np.ones(len(self.names)))
+
     def precision(self, values: np.ndarray) -> np.ndarray:
         """Prior precision of the coefficients, (..., K)."""
         return precision(self.prior, self.layout, self.tightness(values))
@@ -116,6 +150,30 @@ class Hierarchy:
         inside = np.clip(points, NARROWEST, WIDEST)
         found = self.log_density(np.exp(inside), known) + points.sum(-1)
         return np.where((points == inside).all(-1), found, -np.inf)
+
+    @cached_property
+    def _log_precision(self) -> tuple[np.ndarray, np.ndarray]:
+        """log k at a tightness of 1, (K,), and what a unit of each log theta adds to it, (free, K)."""
+        free = len(self.names)
+        at_one = np.log(self.precision(np.ones(free)))
+        return at_one, np.log(self.precision(np.exp(np.eye(free)))) - at_one
+
+    def told_by(self, logs: np.ndarray) -> ToldByTightness:
+        """All that log theta, (chain, free), says by itself: what stays while the rows change."""
+        inside = np.clip(logs, NARROWEST, WIDEST)
+        values = np.exp(inside)
+        at_one, slopes = self._log_precision
+        log_precision = at_one + inside @ slopes
+        found = 0.5 * self.layout.variables * log_precision.sum(-1) + logs.sum(-1)
+        for position, belief in enumerate(self.prior.free(self.layout).values()):
+            found = found + belief.log_density(values[..., position])
+        added = self.dummies(values) if self.dummy_rows else self._no_dummies
+        if added.rows:
+            found = found - log_likelihood_of_dummies(
+                self.prior, self.layout, self.start, self.own_lags, self.tightness(values), self.degrees
+            )
+        log_density = np.where((logs == inside).all(-1), found, -np.inf)
+        return ToldByTightness(logs, np.exp(log_precision), added, log_density)
 
     def alone(self, draws: int = LOOKED_AT) -> list[Hierarchy]:
         """The same of single draws of the series, some of them, evenly spread; itself where the series are known."""

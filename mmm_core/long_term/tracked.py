@@ -31,13 +31,14 @@ import xarray as xr
 
 from mmm_core.errors import InputError
 from mmm_core.long_term.coefficients import Coefficients, labelled
-from mmm_core.long_term.conjugate import Moments, draw, moments, posterior
+from mmm_core.long_term.conjugate import Moments, factors
 from mmm_core.long_term.fit import Prepared, prepare
 from mmm_core.long_term.independent import Equations, Restrictions, restricted_step, restrictions, strengths
 from mmm_core.long_term.interweaving import believed, given_shocks
+from mmm_core.long_term.loops import chains_last, coefficients_drawn, moments_of_weeks, residuals
 from mmm_core.long_term.measured import BEGIN, WIDE, Known, begun, known_of, noise_of
 from mmm_core.long_term.minnesota import Minnesota, Scales, centre, scales
-from mmm_core.long_term.series import Layout, Series, series
+from mmm_core.long_term.series import Series, series
 from mmm_core.long_term.states import (
     Start,
     Waves,
@@ -49,7 +50,7 @@ from mmm_core.long_term.states import (
     of_waves,
 )
 from mmm_core.long_term.survey import START_SD, Observations, observations, weekly_noise
-from mmm_core.long_term.tightness import Hierarchy, optimum
+from mmm_core.long_term.tightness import Hierarchy, ToldByTightness, optimum
 from mmm_core.posterior.mixing import statistics
 from mmm_core.threads import one_blas_thread
 
@@ -246,30 +247,35 @@ def changes(levels: np.ndarray, given: Series) -> np.ndarray:
     return np.where(given.is_differenced, np.diff(levels, axis=1), levels[:, 1:])
 
 
-class _Rows:
-    """The regression of every chain, of which only the outcome and its lags change from step to step.
+class _Rows(NamedTuple):
+    """What of every chain's regression stays from step to step."""
 
-    Attributes:
-        outcome: Y, (chain, row, n), of the last `count` weeks. regressors: X, (chain, row, K). fixed: their part of
-            media and terms, (row, ...).
-    """
+    fixed: np.ndarray  # media and terms of the last `row` weeks, (row, F)
+    columns: np.ndarray  # the same a row each, (F, row)
+    products: np.ndarray  # of those, (F, F)
+    own: np.ndarray  # prior mean of each variable's own first lag, (n,)
+    moved: np.ndarray  # (n,), whether its change is modelled
 
-    def __init__(self, levels: np.ndarray, given: Series, layout: Layout, count: int) -> None:
-        self.given, self.layout = given, layout
-        drawn = replace(given, modelled=changes(levels, given))
-        rows = drawn.regression(layout.lags, layout.media_lags, len(given.weeks) - count)
-        self.outcome, self.regressors, self.start = rows.outcome, rows.regressors, rows.start
-        self.fixed = rows.regressors[0, :, layout.media.start :].copy()
+    @classmethod
+    def of(cls, work: _Given) -> _Rows:
+        """Of the problem's rows."""
+        layout, given, problem = work.ready.layout, work.given, work.ready.problem
+        one = replace(given, modelled=given.modelled[:1])
+        rows = one.regression(layout.lags, layout.media_lags, len(given.weeks) - problem.known.rows)
+        fixed = rows.regressors[0, :, layout.media.start :].copy()
+        columns = np.ascontiguousarray(fixed.T)
+        own = np.asarray(problem.own_lags, dtype=float)
+        return cls(fixed, columns, columns @ fixed, own, given.is_differenced)
 
-    def now_of(self, levels: np.ndarray) -> None:
-        """Take the outcome and its lags from all variables' levels, (chain, week, n)."""
-        modelled, count = changes(levels, self.given), self.layout.variables
-        weeks = modelled.shape[1]
-        self.outcome = modelled[:, self.start :]
-        for lag in range(1, self.layout.lags + 1):
-            self.regressors[..., (lag - 1) * count : lag * count] = modelled[
-                :, self.start - lag : weeks - lag
-            ]
+    def moments(self, levels: np.ndarray, lags: int) -> Moments:
+        """Of all rows about the prior mean, given all variables' levels, (week, n, chain)."""
+        found = moments_of_weeks(levels, self.moved, self.columns, self.products, self.own, lags)
+        return Moments(len(self.fixed), *found)
+
+    def expected(self, coefficients: np.ndarray) -> np.ndarray:
+        """What media and terms bring, (row, n, chain), of their coefficients (F, n, chain)."""
+        flat = self.fixed @ coefficients.reshape(len(coefficients), -1)
+        return np.asarray(flat).reshape(-1, *coefficients.shape[1:])
 
 
 class _Rules(NamedTuple):
@@ -303,52 +309,48 @@ def _chains(
         length: steps between two rounds, and more before the first.
     """
     steps, warmup = length
-    ready, latent = work.ready, work.latent
-    problem, layout = ready.problem, ready.layout
+    problem, layout, latent = work.ready.problem, work.ready.layout, work.latent
     middle = centre(layout, problem.own_lags)
     chains, variables = len(begin), layout.variables
-    levels, moved = begin.copy(), work.given.is_differenced
-    logs = np.tile(np.log(np.clip(optimum(problem, draws=1), 2e-3, 5e2)), (chains, 1))
+    rows, levels = _Rows.of(work), chains_last(begin)
+    order = layout.lags + bool(rows.moved.any())
+    first = len(levels) - len(rows.fixed)
+    best = np.log(np.clip(optimum(problem, draws=1), 2e-3, 5e2))
+    held = problem.told_by(np.tile(best, (chains, 1)))
     restricted: _Restricted | None = None
     rounds: list[tuple[np.ndarray, ...]] = []
-    rows = _Rows(levels, work.given, layout, problem.known.rows)
-    first = levels.shape[1] - rows.fixed.shape[0]
     for number, now in enumerate(told):
-        levels[..., len(latent) :] = now.path[..., now.path.shape[-1] - (variables - len(latent)) :]
-        order = layout.lags + bool(moved.any())
+        exact = now.path[..., now.path.shape[-1] - (variables - len(latent)) :]
+        levels[:, len(latent) :] = np.moveaxis(exact, 0, -1)
         measured = measured_states(work.waves, work.start, now.weekly, chains, order, first)
         for step in range(steps + (warmup if number == 0 else 0)):
-            rows.now_of(levels)
-            about = moments(rows.outcome, rows.regressors, middle)
+            about = rows.moments(levels, layout.lags)
             if rules is not None and restricted is None and step >= warmup // 2:
-                logs[:] = logs.mean(0)  # the tightness of all chains together, from here on
-                restricted = _Restricted.of(problem, np.exp(logs[0]), rules, chains)
+                # the tightness of all chains together, from here on
+                held = problem.told_by(np.broadcast_to(held.logs.mean(0), held.logs.shape))
+                restricted = _Restricted.of(problem, np.exp(held.logs[0]), rules, chains)
             if restricted is None:
-                logs = _moved(problem, logs, about, rng)
-                theta = np.exp(logs) if logs.size else np.zeros(0)
-                precision, dummies = problem.precision(theta), problem.dummies(theta)
-                exact = posterior(about + dummies, precision, problem.degrees)
-                drawn = draw(exact, chains, rng)
-                coefficients, sigma = drawn.coefficients + middle, drawn.root @ drawn.root.swapaxes(1, 2)
+                held, *factors = _moved(problem, held, about, rng)
+                deviation, sigma, inverse = _coefficients(problem, factors, rng)
             else:
-                coefficients, sigma = restricted.step(about, problem.degrees, rng)
-                coefficients = coefficients + middle
-            expected = rows.fixed @ coefficients[:, layout.media.start :]
-            lags = coefficients[:, : layout.media.start].reshape(chains, layout.lags, variables, variables)
-            of_levels = in_levels(lags.swapaxes(2, 3), moved)
-            band = band_of(of_levels, sigma, expected, levels, latent, measured)
-            levels[..., latent] = draw_states(band, rng).reshape(chains, -1, len(latent))
+                deviation, sigma = restricted.step(about, problem.degrees, rng)
+                inverse = restricted.inverse
+            coefficients = chains_last(deviation + middle)
+            expected = rows.expected(coefficients[layout.media.start :])
+            lags = coefficients[: layout.media.start].reshape(layout.lags, variables, variables, chains)
+            of_levels = np.ascontiguousarray(in_levels(lags.swapaxes(1, 2), rows.moved))
+            band = band_of(of_levels, chains_last(inverse), expected, levels, latent, measured)
+            levels[:, latent] = draw_states(band, rng).reshape(-1, len(latent), chains)
             if len(latent) == variables and step % SHOCKS_EVERY == 0:
                 if restricted is None:
-                    belief = believed(coefficients - middle, precision, dummies, problem.degrees)
+                    belief = believed(deviation, held.precision, held.dummies, problem.degrees)
                 else:
-                    belief = believed(coefficients - middle, None, restricted.added, problem.degrees)
-                rows.now_of(levels)
-                residuals = rows.outcome - rows.regressors @ coefficients
-                sigma, levels = given_shocks(sigma, belief, residuals, of_levels, levels, measured, rng)
+                    belief = believed(deviation, None, restricted.added, problem.degrees)
+                shocks = residuals(levels, of_levels, expected)
+                sigma, levels = given_shocks(sigma, belief, shocks, of_levels, levels, measured, rng)
                 if restricted is not None:
                     restricted.inverse = np.linalg.inv(sigma)
-        rounds.append((coefficients, sigma, levels.copy(), np.exp(logs)))
+        rounds.append((deviation + middle, sigma, np.moveaxis(levels, -1, 0).copy(), np.exp(held.logs)))
     return Draws(*(np.stack(part) for part in zip(*rounds, strict=True)))
 
 
@@ -375,13 +377,37 @@ class _Restricted:
         return now, np.linalg.inv(self.inverse)
 
 
-def _moved(problem: Hierarchy, logs: np.ndarray, about: Moments, rng: np.random.Generator) -> np.ndarray:
-    """A Metropolis step of each chain's hyperparameters, in logarithms, the coefficients integrated out."""
-    if not logs.size:
-        return logs
-    proposed = logs + STRIDE * rng.standard_normal(logs.shape)
-    before, after = problem.log_density_of_logs(np.stack([logs, proposed]), about)
-    return np.where((np.log(rng.random(len(logs))) + before < after)[:, None], proposed, logs)
+def _moved(
+    problem: Hierarchy, held: ToldByTightness, about: Moments, rng: np.random.Generator
+) -> tuple[ToldByTightness, np.ndarray, np.ndarray, np.ndarray]:
+    """A Metropolis step of each chain's hyperparameters, in logarithms, the coefficients integrated out.
+
+    Returns:
+        What they say; R, R^{-1}C and S (`mmm_core.long_term.conjugate`) of the rows under them.
+    """
+    if not held.logs.size:
+        return held, *factors(about + held.dummies, held.precision)[:3]
+    proposed = problem.told_by(held.logs + STRIDE * rng.standard_normal(held.logs.shape))
+    both = ToldByTightness.joined(held, proposed)
+    root, white, scale, logs = factors(about.twice() + both.dummies, both.precision)
+    degrees = problem.degrees + about.rows + held.dummies.rows
+    density = both.log_density - 0.5 * (degrees * logs[:, 1] + about.square.shape[-1] * logs[:, 0])
+    chains = len(held.logs)
+    accepted = np.log(rng.random(chains)) + density[:chains] < density[chains:]
+    taken = np.arange(chains) + chains * accepted
+    return both.at(taken), root[taken], white[taken], scale[taken]
+
+
+def _coefficients(
+    problem: Hierarchy, factors: Sequence[np.ndarray], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Deviations of the coefficients (chain, K, n), Sigma and its inverse (chain, n, n), of R, R^{-1}C and S."""
+    chains, _, variables = factors[1].shape
+    rows = problem.known.rows + problem.dummy_rows
+    bartlett = rng.standard_normal((chains, variables, variables))
+    freedom = problem.degrees + rows - np.arange(variables)
+    bartlett[:, range(variables), range(variables)] = np.sqrt(rng.chisquare(freedom, (chains, variables)))
+    return coefficients_drawn(*factors, rng.standard_normal(factors[1].shape), bartlett)
 
 
 def _labelled(found: Draws, kept: int, given: Series, ready: Prepared, states: int) -> xr.Dataset:

@@ -6,6 +6,7 @@ from scipy.stats import invwishart
 
 from mmm_core.long_term.conjugate import Moments
 from mmm_core.long_term.interweaving import InverseWishart, believed, given_shocks
+from mmm_core.long_term.loops import chains_last
 from mmm_core.long_term.states import Start, Waves, Weekly, measured_states, of_waves
 
 WEEKS, ORDER, CHAINS = 12, 2, 2000
@@ -46,9 +47,9 @@ def seen_of(days, asked, error, figures, spread, chains):
 def drawn(root, shocks, start, expected, waves: Waves, weekly, steps, seed=1):
     """Draws of L and the states of many chains, all from one place, after some steps."""
     chains = len(weekly.precision)
-    levels = np.repeat(states(root, shocks, start, expected)[None], chains, axis=0)
+    levels = np.repeat(states(root, shocks, start, expected)[..., None], chains, axis=-1)
     sigma = np.repeat((root @ root.T)[None], chains, axis=0)
-    lags = np.repeat(LAGS[None], chains, axis=0)
+    lags = np.repeat(LAGS[..., None], chains, axis=-1)
     belief = InverseWishart(np.repeat(BELIEF.scale[None], chains, axis=0), BELIEF.degrees)
     rng = np.random.default_rng(seed)
     start_of = Start(
@@ -56,9 +57,9 @@ def drawn(root, shocks, start, expected, waves: Waves, weekly, steps, seed=1):
     )  # the first weeks stay: what is believed of them plays no part
     told = measured_states(waves, start_of, weekly, chains, ORDER, ORDER)
     for _ in range(steps):
-        residuals = (np.linalg.cholesky(sigma) @ shocks.T).swapaxes(1, 2)
+        residuals = chains_last((np.linalg.cholesky(sigma) @ shocks.T).swapaxes(1, 2))
         sigma, levels = given_shocks(sigma, belief, residuals, lags, levels, told, rng)
-    return np.linalg.cholesky(sigma), levels
+    return np.linalg.cholesky(sigma), np.moveaxis(levels, -1, 0)
 
 
 def test_the_states_are_those_that_the_same_shocks_give():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mmm_core.long_term.loops import chains_last
 from mmm_core.long_term.states import (
     Band,
     Start,
@@ -94,10 +95,10 @@ def test_states_are_the_dense_normal_given_waves_and_what_is_known(latent):
 
     # three chains at once, of which the last is that of the prior above
     lags, sigma = np.stack([LAGS * 0.5, LAGS * 0.1, LAGS]), np.stack([COVARIANCE * 2, COVARIANCE, COVARIANCE])
-    many = np.broadcast_to(expected, (3, *expected.shape)), np.broadcast_to(known, (3, *known.shape))
+    many = (np.repeat(part[..., None], 3, axis=-1) for part in (expected, known))
     found = band_of(
-        lags,
-        sigma,
+        chains_last(lags),
+        chains_last(np.linalg.inv(sigma)),
         *many,
         latent,
         measured_states(
@@ -113,8 +114,8 @@ def test_states_are_the_dense_normal_given_waves_and_what_is_known(latent):
     assert np.allclose(np.linalg.solve(precision, found.information[:, 2]), mean, atol=1e-8)
     assert np.allclose(np.linalg.inv(precision), left, atol=1e-8)
 
-    again = Band(*(np.repeat(part[..., 2:], 4000, axis=-1) for part in found))
-    draws = draw_states(again, rng)
+    again = Band(*(np.repeat(part[..., 2:], 4000, axis=-1) for part in found[:2]), found.reach)
+    draws = draw_states(again, rng).T
     error = np.sqrt(np.diag(left) / 4000)
     assert (np.abs(draws.mean(0) - mean) < 4.5 * error).all()
     assert np.allclose(np.cov(draws.T), left, atol=0.08 * np.diag(left).max())
@@ -122,8 +123,9 @@ def test_states_are_the_dense_normal_given_waves_and_what_is_known(latent):
 
 def test_weekly_measurements_are_waves_of_a_week_each():
     rng = np.random.default_rng(4)
-    known, expected = rng.normal(size=(2, WEEKS, 3)), rng.normal(size=(2, WEEKS - 2, 3))
-    lags, sigma = np.stack([LAGS, 0.5 * LAGS]), np.stack([COVARIANCE, 2 * COVARIANCE])
+    known, expected = rng.normal(size=(WEEKS, 3, 2)), rng.normal(size=(WEEKS - 2, 3, 2))
+    lags = chains_last(np.stack([LAGS, 0.5 * LAGS]))
+    inverse = chains_last(np.linalg.inv(np.stack([COVARIANCE, 2 * COVARIANCE])))
     days, measured, variance = surveys(rng)
     seen = rng.random(WEEKS) < 0.7
     figure, spread = rng.normal(size=WEEKS), rng.gamma(2, 0.1, WEEKS)
@@ -131,7 +133,7 @@ def test_weekly_measurements_are_waves_of_a_week_each():
 
     def band(days, measured, variance, weekly=None):
         waves = of_waves(days, measured, variance)
-        return band_of(lags, sigma, expected, known, latent, measured_states(waves, start, weekly, 2, 2, 2))
+        return band_of(lags, inverse, expected, known, latent, measured_states(waves, start, weekly, 2, 2, 2))
 
     more = (np.eye(WEEKS)[seen], figure[seen], spread[seen])
     as_waves = band(*([part[0], both] for part, both in zip((days, measured, variance), more, strict=True)))
@@ -149,8 +151,29 @@ def test_lags_of_levels_leave_the_residuals_of_changes():
     levels = rng.normal(size=(WEEKS, 3)).cumsum(0)
     modelled = np.where(differenced, np.diff(levels, axis=0), levels[1:])
     left = modelled[2:] - sum(modelled[2 - lag : len(modelled) - lag] @ LAGS[lag - 1].T for lag in (1, 2))
-    of_levels = in_levels(LAGS[None], differenced)[0]
+    of_levels = in_levels(LAGS[..., None], differenced)[..., 0]
     assert of_levels.shape == (3, 3, 3)
     again = levels[3:] - sum(levels[3 - lag : WEEKS - lag] @ of_levels[lag - 1].T for lag in (1, 2, 3))
     assert np.allclose(left, again)
-    assert np.array_equal(in_levels(LAGS[None], np.zeros(3, dtype=bool))[0], LAGS)
+    assert np.array_equal(in_levels(LAGS[..., None], np.zeros(3, dtype=bool))[..., 0], LAGS)
+
+
+def test_a_column_reaches_as_far_as_its_factor_has_entries_and_no_further_is_looked_at():
+    rng = np.random.default_rng(6)
+    days, measured, variance = surveys(rng)
+    days[0][3, 6:10], days[0][3, 6:11] = 0, 0.2
+    latent, start = np.array([0, 1]), Start(np.zeros(2), np.full(2, 3.0), 0.7)
+    told = measured_states(of_waves(days, measured, variance), start, None, 1, 2, 2)
+    known = np.zeros((WEEKS, 3, 1))
+    about = LAGS[..., None], np.linalg.inv(COVARIANCE)[..., None], rng.normal(size=(WEEKS - 2, 3, 1)), known
+    found = band_of(*about, latent, told)
+    root = np.linalg.cholesky(dense_of(found.precision[..., 0].T))
+    last = len(root) - 1 - (abs(root[::-1]) > 1e-14).argmax(0)
+    assert np.array_equal(last - np.arange(len(root)) + 1, found.reach)
+    assert (found.reach < found.precision.shape[1]).sum() > len(root) / 2
+
+    far = band_of(*about, latent, told)
+    for column, reach in enumerate(found.reach):
+        far.precision[column, reach:] = np.nan
+    drawn = [draw_states(band, np.random.default_rng(0)) for band in (found, far)]
+    assert np.array_equal(*drawn)

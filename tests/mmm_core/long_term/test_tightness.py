@@ -6,11 +6,11 @@ import pytest
 import xarray as xr
 from scipy.special import logsumexp
 
-from mmm_core.long_term.conjugate import log_marginal_likelihood, moments
+from mmm_core.long_term.conjugate import Moments, factors, log_marginal_likelihood, moments
 from mmm_core.long_term.fit import lag_order, prepare
 from mmm_core.long_term.minnesota import GammaPrior, Minnesota, centre, precision
 from mmm_core.long_term.series import series
-from mmm_core.long_term.tightness import optimum, sample
+from mmm_core.long_term.tightness import ToldByTightness, optimum, sample
 from tests.mmm_core.long_term.worlds import world
 
 MADE = world(80, seed=4)
@@ -119,3 +119,27 @@ def test_a_gamma_prior_pulls_the_optimum():
     assert (
         optimum(prepare(GIVEN, 2, 1, tight).problem)[0] < optimum(prepare(GIVEN, 2, 1, ONE_FREE).problem)[0]
     )
+
+
+@pytest.mark.parametrize("prior", [Minnesota(centre=0.4), Minnesota(terms=1.0), ONE_FREE])
+def test_what_a_tightness_says_by_itself_and_what_rows_add_are_the_density(prior):
+    problem = prepare(GIVEN, 2, 1, prior).problem
+    free = len(problem.names)
+    logs = np.random.default_rng(0).normal(-1, 0.4, (5, free))
+    told = problem.told_by(logs)
+    known = problem.known
+    rows = Moments(known.rows, *(np.repeat(part[None], 5, axis=0) for part in known[1:]))
+    _, _, _, of_rows = factors(rows + told.dummies, told.precision)
+    degrees = problem.degrees + known.rows + problem.dummy_rows
+    found = told.log_density - 0.5 * (degrees * of_rows[:, 1] + 3 * of_rows[:, 0])
+    expected = problem.log_density_of_logs(logs)
+    assert np.allclose(np.diff(found), np.diff(expected))
+    assert np.allclose(told.precision, problem.precision(np.exp(logs)))
+    assert problem.told_by(np.full((1, free), 9.0)).log_density[0] == -np.inf
+
+    twice = ToldByTightness.joined(told, problem.told_by(logs + 1.0)).at(np.array([1, 7]))
+    again = problem.told_by(np.stack([logs[1], logs[2] + 1.0]))
+    for one, other in zip(
+        (*twice[:2], *twice.dummies, twice[3]), (*again[:2], *again.dummies, again[3]), strict=True
+    ):
+        assert np.allclose(one, other)
