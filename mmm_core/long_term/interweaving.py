@@ -26,8 +26,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mmm_core.long_term.conjugate import Moments
-from mmm_core.long_term.loops import (
-    chains_last,
+from mmm_core.long_term.loops import chains_last
+from mmm_core.long_term.shock_loops import (
     elliptical_slices,
     levels_moved,
     measured,
