@@ -8,9 +8,9 @@ from typing import Any
 
 import dagster as dg
 
+from assets.resources.kept_fit import end, kept_fit
 from assets.resources.messages import WholeMessages
 
-END_SECONDS = 5.0
 OUT_OF_MEMORY = (
     "the machine's memory ran out, most likely. Close what else uses memory, take fewer `draws` or `chains` in the "
     "model's YAML, or a machine with more, and run it again: it goes on from its last checkpoint"
@@ -22,11 +22,15 @@ class FitProcess(dg.ConfigurableResource):
 
     The entry point reads everything it needs from the Pipes context, so Kubernetes, Slurm or a GPU box start the same
     one: bind this key to a resource with the same `run`.
+
+    Attributes:
+        kept: the process stays for the next fit of whoever asked, with what it has imported and loaded.
     """
 
     command: list[str]
     environment: dict[str, str]
     folder: str
+    kept: bool = False
 
     def run(self, context: dg.AssetExecutionContext, extras: Mapping[str, Any]) -> None:
         """Fit and wait. A run that is stopped meanwhile takes its fit along.
@@ -40,19 +44,38 @@ class FitProcess(dg.ConfigurableResource):
             message_reader=WholeMessages(),
             extras=dict(extras),
         ) as session:
-            process = subprocess.Popen(
-                self.command,
-                cwd=self.folder,
-                env={**os.environ, **self.environment, **session.get_bootstrap_env_vars()},
-                start_new_session=True,  # Ctrl-C in a terminal reaches the run alone, which ends its fit itself
-            )
-            try:
-                code = process.wait()
-            except BaseException:
-                _end(process)
-                raise
+            code = self._fit(session.get_bootstrap_env_vars())
         if code != 0:
             raise dg.Failure(why_it_ended(code, session.get_custom_messages()), allow_retries=False)
+
+    def begin(self) -> None:
+        """Start the process that stays, where one does, so that it has imported what it needs once it is asked."""
+        if self.kept:
+            kept_fit().begin(self.command, self._environment(), self.folder)
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **self.environment}
+
+    def _fit(self, told: Mapping[str, str]) -> int:
+        """One fit that is told so much by its environment; its exit code."""
+        process = kept_fit()
+        if self.kept and process.busy.acquire(blocking=False):  # else another thread's fit has it
+            try:
+                self.begin()
+                return process.fit(told)
+            finally:
+                process.busy.release()
+        alone = subprocess.Popen(
+            self.command,
+            cwd=self.folder,
+            env={**self._environment(), **told},
+            start_new_session=True,  # Ctrl-C in a terminal reaches the run alone, which ends its fit itself
+        )
+        try:
+            return alone.wait()
+        except BaseException:
+            end(alone)
+            raise
 
 
 def why_it_ended(code: int, messages: Sequence[Any]) -> str:
@@ -65,13 +88,3 @@ def why_it_ended(code: int, messages: Sequence[Any]) -> str:
     name = signal.Signals(-code).name
     cause = OUT_OF_MEMORY if -code == signal.SIGKILL else "run it again: it goes on from its last checkpoint"
     return f"the fit was ended by {name} before it was done: {cause}"
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End the fit: its last checkpoint is whole, and the next fit of the same version goes on from it."""
-    process.terminate()
-    try:
-        process.wait(END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -3,19 +3,27 @@
 It is told through Pipes what to read (`table`, `spec`, `lift_tests`), which version that makes and what to write: the
 posterior, for the review the same fit without the last weeks, what the lift tests moved, for which it may fit again
 without some, and what changed since an earlier posterior, for which it fits with inputs swapped. It reports its
-progress and puts each file in place whole. It needs `mmm_core` and `dagster_pipes`, no orchestrator.
+progress and puts each file in place whole. It needs `mmm_core` and `dagster_pipes`, no orchestrator. It does one such
+fit, or stays for the next of whoever started it (`assets.resources.kept_fit`).
 """
 
+import json
 import os
+import socket
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_pipes import PipesContext, open_dagster_pipes
+from dagster_pipes import (
+    PipesContext,
+    PipesDefaultContextLoader,
+    PipesDefaultMessageWriter,
+    PipesMappingParamsLoader,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,11 +32,59 @@ if TYPE_CHECKING:
     from mmm_core.inference.hmc.state import Progress
 
 REPORT_SECONDS = 2.0
+SERVE = "--serve"  # followed by the number of a socket
+ASKED_BYTES = 2**20
+LARGE_BYTES = 2 * 2**30
+"""A process that has grown to so much is not kept: what comes after its fit wants the memory."""
 
 
 def main() -> int:
-    _end_with_parent(os.getppid())
-    with open_dagster_pipes() as pipes:
+    end_with_parent(os.getppid())
+    if SERVE in sys.argv[1:]:
+        return serve(socket.socket(fileno=int(sys.argv[sys.argv.index(SERVE) + 1])))
+    return fitted(os.environ)
+
+
+def serve(asked: socket.socket) -> int:
+    """One fit after the other, each told by a line of JSON what a process of its own would have in its environment.
+
+    With the line come the standard output and error of whoever asks. The answer is the exit code, and whether the
+    process stays: one that failed, or has grown large, does not.
+    """
+    from mmm_core.json_text import dumps
+
+    get_ready()
+
+    with asked, open(os.devnull, "wb") as nowhere:
+        while True:
+            line, streams, _, _ = socket.recv_fds(asked, ASKED_BYTES, 2)
+            if not line:  # whoever started this process is done with it
+                return 0
+            for stream, number in zip(streams, (1, 2), strict=True):
+                os.dup2(stream, number)
+                os.close(stream)
+            code = fitted(json.loads(line))
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number in (1, 2):  # the files of a step that has ended are nobody's to hold open
+                os.dup2(nowhere.fileno(), number)
+            stays = code == 0 and _resident_bytes() < LARGE_BYTES
+            asked.sendall(dumps({"code": code, "stays": stays}).encode() + b"\n")
+            if not stays:
+                return code
+
+
+def get_ready() -> None:
+    """Import what a fit takes, while nobody waits for it."""
+    import mmm_core.agreement.report
+    import mmm_core.inference.fit  # noqa: F401
+
+
+def fitted(told: Mapping[str, str]) -> int:
+    """What Pipes says in the environment, or in what stands for it, done; the exit code."""
+    loader = PipesMappingParamsLoader(told)
+    # not `open_dagster_pipes`, which knows one context a process
+    with PipesContext(loader, PipesDefaultContextLoader(), PipesDefaultMessageWriter()) as pipes:
         try:
             _end_when_stuck(pipes)
             fit_model(pipes)
@@ -37,6 +93,14 @@ def main() -> int:
             pipes.report_custom_message({"failure": why(error)})
             return 1
     return 0
+
+
+def _resident_bytes() -> int:
+    """Memory of this process; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def why(error: Exception) -> str:
@@ -203,7 +267,7 @@ def _end_when_stuck(pipes: PipesContext) -> None:
     when_stuck(end)
 
 
-def _end_with_parent(parent: int) -> None:
+def end_with_parent(parent: int) -> None:
     """A run that is killed takes its fit along: nobody would read the result, and the next run wants the cores."""
 
     def watch() -> None:

@@ -1,0 +1,118 @@
+"""A fit's process that stays for the next fit: what it has imported and the programs it has loaded are there then.
+
+To start Python, import JAX and load compiled programs takes several times as long as a national model's fit. The
+process reads what to do from a socket and answers with its exit code; it has its standard output and error from whoever
+asks, as a run keeps those of each step in files of their own. It ends by itself where a fit failed, where it has grown
+large, and with the process that started it.
+"""
+
+import atexit
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mmm_core.json_text import dumps
+
+END_SECONDS = 5.0
+SERVE = "--serve"
+"""Followed by the number of the socket: what the entry point is started with to stay."""
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a fit: its last checkpoint is whole, and the next fit of the same version goes on from it."""
+    process.terminate()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@dataclass(frozen=True)
+class Started:
+    """What a process was started with: another one serves nobody else."""
+
+    command: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+    folder: str
+
+
+@dataclass
+class KeptFit:
+    """The process, once it was started."""
+
+    started_with: Started | None = None
+    process: "subprocess.Popen[bytes] | None" = None
+    ours: socket.socket | None = None
+    busy: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, command: Sequence[str], environment: Mapping[str, str], folder: str) -> None:
+        """Have a process that was started with just this; one that is there already is it, or ends."""
+        wanted = Started(tuple(command), tuple(sorted(environment.items())), folder)
+        if self.process is not None and self.process.poll() is None and self.started_with == wanted:
+            return
+        self.close()
+        self.ours, theirs = socket.socketpair()
+        with theirs:
+            self.process = subprocess.Popen(
+                [*command, SERVE, str(theirs.fileno())],
+                cwd=folder,
+                env=dict(environment),
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,  # Ctrl-C in a terminal reaches the run alone, which ends its fit itself
+            )
+        self.started_with = wanted
+
+    def fit(self, told: Mapping[str, str]) -> int:
+        """Have one fit done and wait for it; `told` is its part of the environment.
+
+        Returns:
+            Its exit code, or the negative number of the signal that ended the process.
+        """
+        assert self.process is not None
+        try:
+            answer = self._asked(told)
+        except BaseException:  # the run is stopped: its fit goes with it
+            self.close()
+            raise
+        if answer is not None and answer["stays"]:
+            return int(answer["code"])
+        code = self.process.wait()
+        self.close()
+        return code
+
+    def _asked(self, told: Mapping[str, str]) -> "dict[str, int] | None":
+        """The answer; None where the process ended without one."""
+        assert self.ours is not None
+        try:
+            socket.send_fds(self.ours, [dumps(dict(told)).encode() + b"\n"], [1, 2])
+            with self.ours.makefile("rb") as answers:
+                line = answers.readline()
+        except (BrokenPipeError, ConnectionResetError):
+            return None
+        return json.loads(line) if line.endswith(b"\n") else None
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        process, ours = self.process, self.ours
+        self.process = self.ours = self.started_with = None
+        if ours is not None:
+            ours.close()
+        if process is not None and process.poll() is None:
+            end(process)
+
+
+_kept: dict[int, KeptFit] = {}
+
+
+def kept_fit() -> KeptFit:
+    """The one of this process; a fork of it has its own."""
+    if os.getpid() not in _kept:
+        _kept.clear()
+        _kept[os.getpid()] = KeptFit()
+        atexit.register(_kept[os.getpid()].close)
+    return _kept[os.getpid()]
