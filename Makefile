@@ -30,10 +30,10 @@ setup: $(READY)  ## create or refresh .venv (the other targets do it by themselv
 demo: $(READY)  ## run the whole graph on the sample world; print the ROI table and the budget
 	@$(BIN)/python -m orchestration.demo
 
-refresh: $(READY)  ## load what has landed and refresh one model: make refresh MODEL=name (WEEKS=12: and the weeks before; DRY=1: only say what it would do)
+refresh: $(READY)  ## load what has landed and refresh one model: make refresh MODEL=name (WEEKS=12: and the weeks before, in brief, or WHOLE=1; DRY=1: only say what it would do)
 	@test -n "$(MODEL)" || { echo "Name one: make refresh MODEL=name, with name from:"; \
 	  ls "$${MMM_MODELS_DIR:-models}" | sed -n 's/^\(.*\)[.]yaml$$/  \1/p'; exit 2; }
-	@$(BIN)/python -m orchestration.refresh $(MODEL) $(if $(AS_OF),--as-of $(AS_OF)) $(if $(WEEKS),--weeks $(WEEKS)) $(if $(DRY),--dry-run)
+	@$(BIN)/python -m orchestration.refresh $(MODEL) $(if $(AS_OF),--as-of $(AS_OF)) $(if $(WEEKS),--weeks $(WEEKS)) $(if $(WHOLE),--whole) $(if $(DRY),--dry-run)
 
 publish: $(READY)  ## build the reporting marts and publish them (ACCEPT="names" of models or marts that may go)
 	@$(BIN)/python -m orchestration.publish $(if $(ACCEPT),--accept $(ACCEPT))

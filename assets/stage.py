@@ -1,13 +1,14 @@
 """What the assets behind a posterior have in common: their partitions, their MLflow run, their labels."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from assets.brief import is_brief
 from assets.metadata import DESCRIPTIONS, plot, preview, table_metadata
 from assets.models import PARTITIONS, Vintage, vintage_of
 from assets.resources.stores import PosteriorStore
@@ -17,6 +18,9 @@ from mmm_core.plots.image import png
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    Figures = Mapping[str, Callable[[], Figure]]
+    """What draws a figure, by its title."""
 
 
 # Of policies of backfills Dagster says that they are in beta, on the terminal of whoever loads an asset alone.
@@ -69,15 +73,15 @@ class Stage:
         self,
         table: "pd.DataFrame",
         checks: Sequence[dg.AssetCheckResult],
-        figures: "Mapping[str, Figure] | None" = None,
+        figures: "Figures | None" = None,
         shown: "pd.DataFrame | None" = None,
         metadata: Mapping[str, Any] | None = None,
         about: Mapping[str, str] = DESCRIPTIONS,
     ) -> dg.MaterializeResult:
         """Record table and figures in MLflow and hand the table to the IO manager.
 
-        `shown` is the part of the table worth reading in the UI, `about` says what its columns are. The data version
-        is the content's, so what comes out the same is the same.
+        `figures` are drawn unless the run is brief. `shown` is the part of the table worth reading in the UI, `about`
+        says what its columns are. The data version is the content's, so what comes out the same is the same.
         """
         from mmm_core.data.table import fingerprint
 
@@ -85,11 +89,7 @@ class Stage:
         version = fingerprint(table)
         self.run.table(table, name)
         self.run.tag(data_version=version)
-        shown_metadata: dict[str, Any] = {}
-        for title, figure in (figures or {}).items():
-            image = png(figure)
-            self.run.image(image, title)
-            shown_metadata[title] = plot(image)
+        shown_metadata: dict[str, Any] = pictures(self.context, self.run, figures or {})
         if shown is not None:
             shown_metadata["table"] = preview(shown)
         return dg.MaterializeResult(
@@ -105,6 +105,18 @@ class Stage:
                 "model_version": self.model_version,
             },
         )
+
+
+def pictures(
+    context: dg.AssetExecutionContext, run: TrackedRun, figures: "Figures"
+) -> dict[str, dg.MetadataValue]:
+    """Figures drawn, recorded and as metadata, by title; none in a brief run."""
+    shown: dict[str, dg.MetadataValue] = {}
+    for title, drawn in {} if is_brief(context) else figures.items():
+        image = png(drawn())
+        run.image(image, title)
+        shown[title] = plot(image)
+    return shown
 
 
 @contextmanager

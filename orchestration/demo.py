@@ -4,6 +4,7 @@ import sys
 
 from assets.raw.folder import scan
 from orchestration import environments as env
+from orchestration import resources
 from orchestration.command import command
 from orchestration.foreground import Foreground
 from orchestration.last_week import last_vintage
@@ -25,6 +26,7 @@ def demo(foreground: Foreground) -> None:
     """
     with foreground.phase("Set up"):
         _ = foreground.instance
+        resources.fit_process().begin()
     with foreground.phase("Sample world"):
         write_world(foreground)
     with foreground.phase("Ingest and marts"):

@@ -4,12 +4,12 @@ Neither Dagster's history nor the dbt project is opened, as both write beside wh
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.brief import LEFT_OUT, why_whole
 from assets.models import Vintage, load_model
 from assets.raw.folder import Listing
 from assets.raw.ingest import ALL_CONTRACTS
@@ -22,6 +22,7 @@ from orchestration import environments as env
 from orchestration import resources
 from orchestration.jobs import JOB_OF_ASSET, JOB_OF_GROUP
 from orchestration.last_week import check_reached, last_vintage
+from orchestration.refresh import weeks_of
 
 if TYPE_CHECKING:
     from assets.resources.stores import EvidenceStore, PosteriorStore, VintageStore
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 SHOWN = 10  # files of a table
 
 
-def dry_run(model: str, as_of: str | None, weeks: int) -> Iterator[str]:
+def dry_run(model: str, as_of: str | None, weeks: int, whole: bool = False) -> Iterator[str]:
     """The lines that say what `refresh` with the same arguments would do.
 
     Raises:
@@ -42,7 +43,7 @@ def dry_run(model: str, as_of: str | None, weeks: int) -> Iterator[str]:
     yield from _loads(listing, tables)
     changed = [table.contract.name for table in tables if table.changes]
     yield from _marts(changed)
-    yield from _model(warehouse, model, as_of, weeks, [*changed, *FETCHED])
+    yield from _model(warehouse, model, as_of, weeks, whole, [*changed, *FETCHED])
     yield "report: the reporting marts and the published copy, which follow every refresh."
 
 
@@ -95,10 +96,13 @@ def _marts(changed: Sequence[str]) -> Iterator[str]:
 
 
 def _model(
-    warehouse: Warehouse, model: str, as_of: str | None, weeks: int, changed: Sequence[str]
+    warehouse: Warehouse, model: str, as_of: str | None, weeks: int, whole: bool, changed: Sequence[str]
 ) -> Iterator[str]:
     try:
-        vintages = _vintages(warehouse, model, as_of, weeks)
+        last = Vintage(model, as_of) if as_of else last_vintage(warehouse, model)
+        found = weeks_of(last, weeks, whole)
+        for each in {found[0].vintage, found[-1].vintage}:
+            check_reached(warehouse, each)
     except InputError as error:
         if not changed:
             raise
@@ -107,18 +111,14 @@ def _model(
     names = _assets()
     if not as_of:
         later = ", or a later week that the new rows bring" if changed else ""
-        yield f"refresh_model: as of {vintages[-1].as_of_week}, the last week of the marts as they are{later}."
+        yield f"refresh_model: as of {last.as_of_week}, the last week of the marts as they are{later}."
     yield f"  {plural(len(names), 'asset')} each: {', '.join(names)}"
-    for vintage in vintages:
-        yield f"  {vintage.key}: {_fit(vintage, changed)}"
-
-
-def _vintages(warehouse: Warehouse, model: str, as_of: str | None, weeks: int) -> list[Vintage]:
-    last = Vintage(model, as_of) if as_of else last_vintage(warehouse, model)
-    found = [Vintage(model, str(last.week - timedelta(weeks=before))) for before in reversed(range(weeks))]
-    for each in {found[0], found[-1]}:
-        check_reached(warehouse, each)
-    return found
+    if found[0].job == "refresh_past_week":
+        yield f"  of the weeks before the last all but {', '.join(LEFT_OUT)}, and no pictures; WHOLE=1 makes them too"
+    elif weeks > 1 and not whole:
+        yield f"  of the weeks before the last too, as {why_whole(load_model(model).budget.horizon)}"
+    for week in found:
+        yield f"  {week.vintage.key}: {_fit(week.vintage, changed)}"
 
 
 def _assets() -> list[str]:

@@ -4,7 +4,7 @@ The runs are real ones in the deployment's Dagster instance, so the UI shows the
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -89,8 +89,18 @@ class Foreground:
         """Print a line that stays."""
         self.console.print(what, style="yellow", soft_wrap=True)
 
-    def run(self, job: str, vintage: Vintage | None = None, config: Mapping[str, Any] | None = None) -> Made:
+    def run(
+        self,
+        job: str,
+        vintage: Vintage | None = None,
+        config: Mapping[str, Any] | None = None,
+        only: Collection[str] | None = None,
+        without: Collection[str] = (),
+    ) -> Made:
         """Run a job in this process; a failed step stops what depends on it, and the next phase goes on.
+
+        Args:
+            only, without: names of assets, where not all of the job are wanted.
 
         Returns:
             The assets that were materialized, by name, with their metadata.
@@ -98,12 +108,14 @@ class Foreground:
         Raises:
             Stopped: a signal came; the run has ended as cancelled and what it was at can be gone on with.
         """
+        built = dg.build_reconstructable_job(*self.jobs, (job,))
         with following(self.say, self.tell):
             result = dg.execute_job(
-                dg.build_reconstructable_job(*self.jobs, (job,)),
+                built,
                 instance=self.instance,
                 tags={**process_tags(), **(_partition_tags(vintage) if vintage else {})},
                 run_config={"loggers": LOGGERS, **(config or {})},
+                asset_selection=_part(built.get_definition(), only, without) if only or without else None,
             )
         stopping.check()
         if not result.success:
@@ -138,6 +150,13 @@ class Foreground:
         for title, seconds in self.seconds.items():
             table.add_row(title, f"{seconds:.1f}")
         self.console.print(table)
+
+
+def _part(job: dg.JobDefinition, only: Collection[str] | None, without: Collection[str]) -> list[dg.AssetKey]:
+    """Assets of a job: those named, or all but those named."""
+    keys = sorted(job.asset_layer.executable_asset_keys)
+    wanted = {key.to_user_string() for key in keys} if only is None else set(only)
+    return [key for key in keys if key.to_user_string() in wanted - set(without)]
 
 
 def refusals(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> list[str]:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
+from assets import brief
+
 JOB_OF_GROUP = {
     "origins": "ingest",
     "raw": "ingest",
@@ -55,6 +57,12 @@ def job_of_each(graph: AssetGraph) -> Mapping[dg.AssetKey, str]:
     }
 
 
+def of_past_weeks(job_of: Mapping[dg.AssetKey, str]) -> list[dg.AssetKey]:
+    """The assets of `refresh_past_week`, from the job that each asset is placed in."""
+    of_a_week = [key for key, job in job_of.items() if job == "refresh_model"]
+    return [key for key in of_a_week if key.to_user_string() not in brief.LEFT_OUT]
+
+
 def _of(job: str) -> dg.AssetSelection:
     """Everything that is placed in a job."""
     assets = [asset for asset, its_job in JOB_OF_ASSET.items() if its_job == job]
@@ -72,6 +80,13 @@ refresh_model = dg.define_asset_job(
     selection=_of("refresh_model"),
     description="One model as of one week: table, fit, review, registration, results, budget, publication.",
 )
+refresh_past_week = dg.define_asset_job(
+    "refresh_past_week",
+    selection=_of("refresh_model") - dg.AssetSelection.assets(*brief.LEFT_OUT),
+    tags=brief.TAGS,
+    description="A past week, for what later weeks are held against: fit, review, scores, returns, curves, budget. "
+    "Without pictures, scenarios, long term and report; `refresh_model` makes a week whole.",
+)
 select_model = dg.define_asset_job(
     "select_model",
     selection=_of("select_model"),
@@ -88,4 +103,4 @@ report = dg.define_asset_job(
     description="Build the reporting marts from the published results, and the read-only copy that analysts open.",
 )
 
-ALL = [ingest, refresh_model, select_model, plan_experiments, report]
+ALL = [ingest, refresh_model, refresh_past_week, select_model, plan_experiments, report]

@@ -1,7 +1,8 @@
 """`make refresh MODEL=name`: load what has landed, then refresh one model as of the last week of its table.
 
 With WEEKS=12 the eleven weeks before it are refreshed too, the oldest first, each from the exports that were known
-then: all in one process, which loads, compiles and reports once. With DRY=1 it says what it would do, and does nothing.
+then, by the job `refresh_past_week`; with WHOLE=1 by the job of the last week. One process fits them and this one reads
+the fits: each loads and compiles once. With DRY=1 it says what it would do, and does nothing.
 """
 
 import argparse
@@ -9,11 +10,13 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from assets.brief import why_whole
 from assets.models import Vintage, as_of_week, check_model, load_model
 from mmm_core.errors import InputError
 
 if TYPE_CHECKING:
-    from orchestration.foreground import Foreground
+    from orchestration.fits_ahead import Week
+    from orchestration.foreground import Foreground, Made
 
 
 def main() -> int:
@@ -24,6 +27,11 @@ def main() -> int:
     )
     parser.add_argument(
         "--weeks", type=_count, default=1, help="so many weeks up to that one, the oldest first"
+    )
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="of the weeks before the last, too, make pictures, scenarios, long term and report",
     )
     parser.add_argument("--dry-run", action="store_true", help="say what would be loaded and built, and why")
     options = parser.parse_args()
@@ -38,27 +46,28 @@ def main() -> int:
         return 2
 
     if options.dry_run:
-        return _told(options.model, as_of, options.weeks)
+        return _told(options.model, as_of, options.weeks, options.whole)
 
     from orchestration import environments as env
     from orchestration.command import command
 
     return command(
         env.paths().root / "logs" / f"refresh-{options.model}.log",
-        lambda foreground: refresh(foreground, options.model, as_of, options.weeks),
+        lambda foreground: refresh(foreground, options.model, as_of, options.weeks, options.whole),
         again=f"make refresh MODEL={options.model}"
         + (f" AS_OF={as_of}" if as_of else "")
-        + (f" WEEKS={options.weeks}" if options.weeks > 1 else ""),
+        + (f" WEEKS={options.weeks}" if options.weeks > 1 else "")
+        + (" WHOLE=1" if options.whole else ""),
     )
 
 
-def _told(model: str, as_of: str | None, weeks: int) -> int:
+def _told(model: str, as_of: str | None, weeks: int, whole: bool) -> int:
     """Print what a refresh would do; returns the exit code."""
     from assets.resources.warehouse import WarehouseDamaged, WarehouseLocked
     from orchestration.dry_run import dry_run
 
     try:
-        for line in dry_run(model, as_of, weeks):
+        for line in dry_run(model, as_of, weeks, whole):
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
     except (InputError, WarehouseDamaged, WarehouseLocked) as error:
@@ -73,11 +82,14 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def refresh(foreground: "Foreground", model: str, as_of: str | None, weeks: int = 1) -> None:
+def refresh(
+    foreground: "Foreground", model: str, as_of: str | None, weeks: int = 1, whole: bool = False
+) -> None:
     """Ingest, refresh and report.
 
     Args:
         weeks: how many as-of weeks up to the last or the named one; one that fails does not stop those after it.
+        whole: the weeks before the last are made as it is, too.
 
     Raises:
         InputError: the marts were not built, the model's table was refused, or it does not reach the as-of week;
@@ -85,6 +97,7 @@ def refresh(foreground: "Foreground", model: str, as_of: str | None, weeks: int 
             its table keeps the rows it had.
         Stopped: a signal came.
     """
+    from orchestration import resources
     from orchestration.last_week import check_reached, last_vintage
     from orchestration.results import show, show_places
     from orchestration.up_to_date import is_up_to_date
@@ -92,6 +105,8 @@ def refresh(foreground: "Foreground", model: str, as_of: str | None, weeks: int 
     named = Vintage(model, as_of) if as_of else None
     with foreground.phase("Set up"):
         instance = foreground.instance
+        if weeks == 1:  # several have a process of their own for their fits
+            resources.fit_process().begin()
         if named and is_up_to_date(instance, foreground.warehouse, model):
             check_reached(foreground.warehouse, named)
     with foreground.phase("Ingest and marts"):
@@ -101,18 +116,50 @@ def refresh(foreground: "Foreground", model: str, as_of: str | None, weeks: int 
     if named:
         check_reached(foreground.warehouse, named)
     vintage = named or last_vintage(foreground.warehouse, model)
-    oldest_first = [
-        Vintage(model, str(vintage.week - timedelta(weeks=before))) for before in reversed(range(weeks))
-    ]
-    check_reached(foreground.warehouse, oldest_first[0])
-    for each in oldest_first:
-        with foreground.phase(f"Model {each.model} as of {each.as_of_week}"):
-            made = foreground.run("refresh_model", each)
+    oldest_first = weeks_of(vintage, weeks, whole)
+    check_reached(foreground.warehouse, oldest_first[0].vintage)
+    if weeks == 1:
+        with foreground.phase(f"Model {model} as of {vintage.as_of_week}"):
+            made = foreground.run("refresh_model", vintage)
+    else:
+        made = _refresh_several(foreground, oldest_first)
     with foreground.phase("Reporting marts and the published copy"):
         foreground.run("report")
     show(foreground.console, vintage, made)
     foreground.show_timing()
     show_places(foreground.console)
+
+
+def weeks_of(last: Vintage, weeks: int, whole: bool) -> "list[Week]":
+    """So many weeks up to one, the oldest first, each with its job: a past week is brief where it may be."""
+    from orchestration.fits_ahead import Week
+
+    horizon = load_model(last.model).budget.horizon
+    past = "refresh_model" if whole or why_whole(horizon) else "refresh_past_week"
+    return [
+        Week(
+            past if before else "refresh_model", Vintage(last.model, str(last.week - timedelta(weeks=before)))
+        )
+        for before in reversed(range(weeks))
+    ]
+
+
+def _refresh_several(foreground: "Foreground", oldest_first: "list[Week]") -> "Made":
+    """Refresh weeks that a process beside this one fits; returns what was made of the last."""
+    from orchestration import stopping
+    from orchestration.fits_ahead import UP_TO_THE_FIT, fits_ahead
+
+    with fits_ahead(oldest_first, foreground.jobs) as ahead:
+        for week in oldest_first:
+            with foreground.phase(f"Model {week.vintage.model} as of {week.vintage.as_of_week}"):
+                foreground.say("waits for its fit")
+                posterior = ahead.wait(week)
+                stopping.check()
+                # where there is none, all of the job: what stopped the fit is said then, or is gone
+                made = foreground.run(week.job, week.vintage, without=UP_TO_THE_FIT if posterior else ())
+                if posterior:
+                    made = {"mmm_posterior": {"posterior_version": posterior}, **made}
+    return made
 
 
 if __name__ == "__main__":

@@ -97,6 +97,8 @@ def requests(run: dg.DagsterRun, job_of: Mapping[dg.AssetKey, str]) -> Iterable[
         return
     tags = {name: run.tags[name] for name in _ASKED_FOR if name in run.tags}
     tags |= {REPEATS: run.run_id, ATTEMPT: str(attempts_of(run) + 1), "dagster/max_retries": "0"}
+    if run.job_name == jobs.refresh_past_week.name:  # what it runs is otherwise another job's
+        job_of = dict.fromkeys(jobs.of_past_weeks(job_of), run.job_name)
     whole = run.asset_selection is None and run.asset_check_selection is None
     wanted = {run.job_name} if whole else {job_of.get(key) for key in _asset_keys(run)} - {None}
     for job in sorted(wanted & set(job_of.values())):

@@ -102,7 +102,7 @@ def budget_allocation(
                     severity=dg.AssetCheckSeverity.WARN,
                 ),
             ],
-            {"budget_allocation": plots.budget(allocation)},
+            {"budget_allocation": lambda: plots.budget(allocation)},
             shown=table[["channel", "current_spend", "recommended_spend", "lower", "upper", "mroi", "note"]],
             metadata={
                 "weeks": allocation.weeks,

@@ -76,9 +76,9 @@ def budget_scenarios(
         table = rows_of(found)
         whole = table[(table["channel"] == "") & (table["kind"] != PAIR)]
         run.run.log({"plans": len(found.names), "left_out": len(found.left_out)})
-        pictures = {"scenarios": plots.scenarios(found)}
+        pictures = {"scenarios": lambda: plots.scenarios(found)}
         if found.sweep is not None and len(found.sweep):
-            pictures["budget_sweep"] = plots.frontier(found)
+            pictures["budget_sweep"] = lambda: plots.frontier(found)
         return run.result(
             run.labelled(table),
             [

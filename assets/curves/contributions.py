@@ -55,5 +55,8 @@ def contributions(
                     f"largest difference {off:.1e} of a week's revenue",
                 )
             ],
-            {"contributions": plots.contributions(parts), "baseline": plots.baseline(mmm_posterior)},
+            {
+                "contributions": lambda: plots.contributions(parts),
+                "baseline": lambda: plots.baseline(mmm_posterior),
+            },
         )

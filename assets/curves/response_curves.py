@@ -56,6 +56,6 @@ def response_curves(
                     "never_falls", sound, f"smallest step {steps.min():.3g}, at no spend {at_zero.max():.3g}"
                 )
             ],
-            {"response_curves": plots.response_curves(table)},
+            {"response_curves": lambda: plots.response_curves(table)},
             metadata={"curves_version": version},
         )

@@ -62,7 +62,7 @@ def roi(
                     f"{int((~sound).sum())} of {plural(len(table), 'row')} are not",
                 )
             ],
-            {"roi": plots.roi(mmm_posterior)},
+            {"roi": lambda: plots.roi(mmm_posterior)},
             shown=table[table["metric"].isin(["roi", "mroi", "cpik"])],
             metadata={"returns": table.attrs["returns"], "approximate": table.attrs["approximate"]},
         )

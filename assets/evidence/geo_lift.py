@@ -1,18 +1,18 @@
 """`geo_lift`: the geo experiments that a model lists, each read from its own panel."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from assets.code import code_version
-from assets.metadata import plot, preview, table_metadata
+from assets.metadata import preview, table_metadata
 from assets.models import load_model, spec_path, vintage_of
 from assets.resources.landing import Landing
 from assets.resources.tracking import Tracking
-from assets.stage import check, model_asset
-from mmm_core.plots.image import png
+from assets.stage import check, model_asset, pictures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,12 +61,8 @@ def geo_lift(context: dg.AssetExecutionContext, landing: Landing, tracking: Trac
 
         with tracking.run(context, vintage, required=False, data_version=version) as run:
             run.table(table, "geo_lift")
-            for each in found:
-                figure = drawn([each.readout])
-                image = png(figure)
-                run.image(image, each.test.test_id)
-                metadata[each.test.test_id] = plot(image)
-            metadata |= run.metadata
+            figures = {each.test.test_id: partial(drawn, [each.readout]) for each in found}
+            metadata |= pictures(context, run, figures) | run.metadata
         metadata["table"] = preview(table[SHOWN], rows=50)
     warned = [f"{each.test.test_id}: {line}" for each in found for line in each.readout.warnings]
     words = "\n".join(warned) or (f"{len(found)} experiments" if found else "the model lists no experiment")

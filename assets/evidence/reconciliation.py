@@ -85,7 +85,7 @@ def reconciliation(
         return run.result(
             run.labelled(compared),
             [_agree(found), _reach(found)],
-            {"reconciliation": picture(found)},
+            {"reconciliation": lambda: picture(found)},
             shown=table[SHOWN],
             metadata={
                 **table_metadata(run.labelled(compared), {**DESCRIPTIONS, **TABLE, **WEEKS}),

@@ -71,7 +71,7 @@ def experiment_plan(
         return run.result(
             run.labelled(table),
             [_possible(found), _testable(found)],
-            {"experiment_plan": plots.experiments(found)},
+            {"experiment_plan": lambda: plots.experiments(found)},
             shown=found.best[SHOWN],
             metadata={
                 "found": found.words,

@@ -7,16 +7,15 @@ import dagster as dg
 from assets.code import code_version
 from assets.long_term.mart_surveys import MART, read_surveys
 from assets.long_term.outcome import ABOUT
-from assets.metadata import plot, preview, table_metadata
+from assets.metadata import preview, table_metadata
 from assets.model_inputs.as_known import marts_of
 from assets.models import Vintage, load_model, vintage_of
 from assets.resources.long_term_stores import SurveyStore
 from assets.resources.stores import VintageStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
-from assets.stage import check, model_asset
+from assets.stage import check, model_asset, pictures
 from mmm_core.errors import InputError
-from mmm_core.plots.image import png
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,12 +94,11 @@ def _result(
     counted = ", ".join(f"{rows} of {metric}" for metric, rows in waves["metric"].value_counts().items())
     last = f"{waves['month_start'].max():%Y-%m-%d}"
     vintage = vintage_of(context.partition_key)
-    image = png(brand(states, vintage.model))
     with tracking.run(context, vintage, required=False, data_version=version) as run:
         run.log(params={"waves": len(waves), "last_wave": last})
         run.table(waves, "waves")
         run.table(states, "brand_state")
-        run.image(image, "brand_state")
+        drawn = pictures(context, run, {"brand_state": lambda: brand(states, vintage.model)})
     return dg.MaterializeResult(
         value=version,
         data_version=dg.DataVersion(version),
@@ -108,7 +106,7 @@ def _result(
             **table_metadata(waves, ABOUT),
             "waves": len(waves),
             "last_wave": last,
-            "brand_state": plot(image),
+            **drawn,
             "table": preview(states.groupby("metric").tail(8), rows=40),
             **run.metadata,
         },

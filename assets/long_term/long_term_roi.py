@@ -56,7 +56,7 @@ def long_term_roi(
             long_terms.current(vintage),
             long,
             [check(LONG_RUN, not refused, refused or share, severity=dg.AssetCheckSeverity.WARN)],
-            {"long_term_roi": drawn(table, vintage.model, bvar_posterior.attrs["returns"])},
+            {"long_term_roi": lambda: drawn(table, vintage.model, bvar_posterior.attrs["returns"])},
             long[SHOWN],
             {"long_run": refused or share, "horizon_weeks": int(whole["horizon_weeks"].iloc[0])},
         )

@@ -11,8 +11,8 @@ from assets.stage import Stage, check
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
+    from assets.stage import Figures
     from mmm_core.long_term.stage import LongTerm
 
 ABOUT = {
@@ -44,7 +44,13 @@ ABOUT = {
     "model_version": "version of the registered MLflow model that holds the short-term posterior",
 }
 NO_MODEL = "bvar_posterior has no long-term posterior of this vintage; its check says why"
-PANDAS_TYPES = {"VARCHAR": "object", "DOUBLE": "float64", "BIGINT": "Int64", "DATE": "datetime64[ns]"}
+PANDAS_TYPES = {
+    "VARCHAR": "object",
+    "DOUBLE": "float64",
+    "BOOLEAN": "boolean",
+    "BIGINT": "Int64",
+    "DATE": "datetime64[ns]",
+}
 LABELS = ("model", "as_of_week", "posterior_version", "model_version", "long_term_version")
 
 
@@ -81,7 +87,7 @@ def read_from(
     version: str,
     table: "pd.DataFrame",
     checks: Sequence[dg.AssetCheckResult],
-    figures: "Mapping[str, Figure]",
+    figures: "Figures",
     shown: "pd.DataFrame",
     metadata: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult:

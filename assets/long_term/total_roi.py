@@ -64,7 +64,7 @@ def total_roi(
             long_terms.current(vintage),
             both,
             [short_of_the_model(both, roi, bvar_posterior.draws.sizes["draw"])],
-            {"total_roi": drawn(table, vintage.model, bvar_posterior.attrs["returns"])},
+            {"total_roi": lambda: drawn(table, vintage.model, bvar_posterior.attrs["returns"])},
             both[SHOWN],
         )
 

@@ -5,20 +5,19 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.code import code_version
-from assets.metadata import plot, preview, table_metadata
+from assets.metadata import preview, table_metadata
 from assets.model_inputs.as_known import marts_of
 from assets.model_inputs.delivery import MART, read_delivery
 from assets.models import load_model, vintage_of
 from assets.resources.stores import VintageStore
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import POOL, Warehouse
-from assets.stage import check, check_spec, model_asset
-from mmm_core.plots.image import png
+from assets.stage import check, check_spec, model_asset, pictures
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
+    from assets.stage import Figures
     from mmm_core.data_health.report import HealthReport
 
 SHOWN = ["verdict", "family", "subject", "geo", "first_week", "value", "threshold", "sentence"]
@@ -93,11 +92,7 @@ def data_health(
             }
         )
         run.table(table, "data_health")
-        pictures = {}
-        for title, figure in _figures(report, delivery).items():
-            image = png(figure)
-            run.image(image, title)
-            pictures[title] = plot(image)
+        drawn = pictures(context, run, _figures(report, delivery))
     return dg.MaterializeResult(
         value=table,
         data_version=dg.DataVersion(version),
@@ -105,7 +100,7 @@ def data_health(
             **table_metadata(table, TABLE),
             "found": report.words,
             "table": preview(shown[SHOWN], rows=50),
-            **pictures,
+            **drawn,
             "table_version": table_version,
             **run.metadata,
         },
@@ -113,14 +108,14 @@ def data_health(
     )
 
 
-def _figures(report: "HealthReport", delivery: "pd.DataFrame | None") -> "dict[str, Figure]":
-    from mmm_core.plots import data_health as pictures
+def _figures(report: "HealthReport", delivery: "pd.DataFrame | None") -> "Figures":
+    from mmm_core.plots import data_health as plots
 
-    figures = {"series": pictures.series(report)}
+    figures = {"series": lambda: plots.series(report)}
     if len(report.panel.media) + len(report.panel.levers) > 1:
-        figures["correlations"] = pictures.together(report)
+        figures["correlations"] = lambda: plots.together(report)
     if delivery is not None:
-        figures["delivery"] = pictures.delivered(report, delivery)
+        figures["delivery"] = lambda: plots.delivered(report, delivery)
     return figures
 
 

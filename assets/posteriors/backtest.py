@@ -90,7 +90,7 @@ def backtest(
                     severity=dg.AssetCheckSeverity.WARN,
                 ),
             ],
-            {"backtest": picture(table)} if len(table) else {},
+            {"backtest": lambda: picture(table)} if len(table) else {},
             shown=table[SHOWN],
             metadata={
                 "found": dg.MetadataValue.md(

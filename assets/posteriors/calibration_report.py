@@ -55,7 +55,11 @@ def calibration_report(
     with stage(context, tracking, posteriors) as run:
         lines = [f"{move.channel}: {move.words}" for move in channel_moves(report.roi)]
         run.run.log({f"p_value/{row.test_id}": row.unseen_p_value for row in report.tests.itertuples()})
-        figures = {"calibration": calibration(report.tests, report.approximate)} if len(report.tests) else {}
+        figures = (
+            {"calibration": lambda: calibration(report.tests, report.approximate)}
+            if len(report.tests)
+            else {}
+        )
         surprises, untold = unforeseen(report.tests), unknown(report.tests)
         return run.result(
             run.labelled(flat(report.tests, report.roi)),

@@ -83,7 +83,7 @@ def model_review(
                 )
                 for result in found
             ],
-            {"fit": plots.fit(mmm_posterior)},
+            {"fit": lambda: plots.fit(mmm_posterior)},
             shown=table,
             metadata={"failed": ", ".join(failed) or "none"},
         )

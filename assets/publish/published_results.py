@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.allocation.cells import cells_of
+from assets.brief import is_brief
 from assets.code import code_version
 from assets.models import Vintage, load_model, vintage_of
+from assets.publish.beside import BESIDE, LONG_TERM, brief_tables, whole_tables
 from assets.publish.provenance import provenance_of
 from assets.registry.champion import REFUSED
 from assets.resources.damage import met
-from assets.resources.results import ASSET_OF_TABLE, LONG_TERM_STATES
+from assets.resources.results import LONG_TERM_STATES
 from assets.resources.stores import PosteriorStore, ResultStore, VintageStore
 from assets.resources.tracking import Tracking, registered_name
 from assets.resources.warehouse import POOL, Warehouse
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-LONG_TERM = ("long_term_roi", "total_roi", "impulse_responses", LONG_TERM_STATES)
 MAY_BE_EMPTY = ("calibration_report", "budget_cells", *LONG_TERM)
 """Of a model that no lift test calibrates, a budget that decides channels alone, and a model without brand metrics."""
 
@@ -30,11 +31,12 @@ MAY_BE_EMPTY = ("calibration_report", "budget_cells", *LONG_TERM)
 @model_asset(
     "publish",
     "published_results",
-    deps=["champion", "bvar_posterior"],
+    deps=["champion", "bvar_posterior", *BESIDE],
     description=(
         "Contributions, ROI, response curves, budget, scenarios and readiness, review, what the lift tests moved, the "
         "long term and where all of it comes from, of a model that passed its review and was promoted: kept as files "
-        "and written to the schema `results` in one transaction in place of what was there for this vintage.\n\n"
+        "and written to the schema `results` in one transaction in place of what was there for this vintage. A brief "
+        "run publishes scenarios and long term where an earlier run made them of the same posterior.\n\n"
         "Grain: the rows of one vintage in each table of `results`."
     ),
     kinds={"duckdb"},
@@ -51,13 +53,9 @@ def published_results(
     roi,
     response_curves,
     budget_allocation,
-    budget_scenarios,
     budget_readiness,
     model_review,
     calibration_report,
-    long_term_roi,
-    total_roi,
-    impulse_responses,
     mmm_posterior,
     vintages: dg.ResourceParam[VintageStore],
     posteriors: dg.ResourceParam[PosteriorStore],
@@ -73,16 +71,13 @@ def published_results(
         "channel_roi": roi,
         "response_curves": response_curves,
         "budget_allocation": budget_allocation,
-        "budget_scenarios": budget_scenarios,
         "budget_readiness": budget_readiness,
         "model_review": model_review,
         "calibration_report": calibration_report,
-        "long_term_roi": long_term_roi,
-        "total_roi": total_roi,
-        "impulse_responses": impulse_responses,
-        LONG_TERM_STATES: results.stored(ASSET_OF_TABLE[LONG_TERM_STATES], vintage),
     }
     with stage(context, tracking, posteriors) as run:
+        beside = brief_tables(run, results) if is_brief(context) else whole_tables(vintage, results)
+        tables |= beside
         tables["budget_cells"] = run.labelled(cells_of(results, vintage, budget_allocation))
         tables["provenance"] = run.labelled(provenance_of(mmm_posterior, vintage, vintages))
         refuse_unpromoted(tracking, vintage, run.model_version)
@@ -90,7 +85,7 @@ def published_results(
             name
             for name, table in tables.items()
             if set(table["posterior_version"]) != {run.posterior_version}
-            and not (name in MAY_BE_EMPTY and table.empty)
+            and not ((name in MAY_BE_EMPTY or is_brief(context)) and table.empty)
         )
         stale += _of_another_long_term(tables)
         if stale:

@@ -41,9 +41,12 @@ def media_transforms(
         summary = (
             table.groupby("channel", sort=False)[["exposure", "adstocked", "saturated"]].mean().reset_index()
         )
-        figures = {"decay": plots.decay(mmm_posterior), "saturation": plots.saturation(mmm_posterior)}
+        figures = {
+            "decay": lambda: plots.decay(mmm_posterior),
+            "saturation": lambda: plots.saturation(mmm_posterior),
+        }
         if any(channel.time_varying for channel in Posterior.of(mmm_posterior).spec.channel_specs):
-            figures["multiplier"] = plots.multiplier(mmm_posterior)
+            figures["multiplier"] = lambda: plots.multiplier(mmm_posterior)
         return run.result(
             run.labelled(table),
             [

@@ -117,13 +117,15 @@ class House:
                 "select market, metric, cast(month || '-01' as date) as month_start, value, sample_size from incoming"
             )
 
-    def refresh(self, week: dt.date = LAST_WEEK, only: str = "") -> dg.ExecuteInProcessResult:
-        """A run of `refresh_model` for one vintage; `only` names the assets, all of them by default."""
+    def refresh(
+        self, week: dt.date = LAST_WEEK, only: str = "", job: str = "refresh_model"
+    ) -> dg.ExecuteInProcessResult:
+        """A run of a model's job for one vintage; `only` names the assets, all of them by default."""
         from orchestration.definitions import definitions
 
         return (
             definitions()
-            .resolve_job_def("refresh_model")
+            .resolve_job_def(job)
             .execute_in_process(
                 instance=self.instance,
                 partition_key=Vintage(MODEL, str(week)).key,

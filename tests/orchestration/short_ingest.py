@@ -32,9 +32,14 @@ def job_named(name: str) -> dg.JobDefinition:
     return defs.resolve_job_def(name) if name == "ingest" else definitions.definitions().resolve_job_def(name)
 
 
+def models_alone(name: str) -> dg.JobDefinition:
+    """The same where nothing is reported."""
+    return job_named("ingest" if name == "report" else name)
+
+
 def frozen_alone(name: str) -> dg.JobDefinition:
     """The same where a model's job freezes its table and ends there, and nothing is reported."""
-    if name != "refresh_model":
+    if name not in ("refresh_model", "refresh_past_week"):
         return defs.resolve_job_def("ingest")
     model = definitions.definitions().resolve_job_def(name)
     return model.get_subset(asset_selection={dg.AssetKey("model_table")})

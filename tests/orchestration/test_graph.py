@@ -3,7 +3,9 @@
 import dagster as dg
 import pytest
 
+from assets.brief import LEFT_OUT
 from orchestration import jobs
+from orchestration.fits_ahead import UP_TO_THE_FIT
 from tests.orchestration.graph import SNAPSHOT, describe
 
 
@@ -66,9 +68,24 @@ def test_nothing_from_the_model_table_on_runs_by_itself(specs):
 
 def test_every_asset_has_the_job_that_runs_it(defs):
     job_of = jobs.job_of_each(defs.resolve_asset_graph())
-    for job in jobs.ALL:
-        of_job = defs.resolve_job_def(job.name).asset_layer.selected_asset_keys
-        assert of_job == {key for key, its_job in job_of.items() if its_job == job.name}
+    runs = {job.name: defs.resolve_job_def(job.name).asset_layer.selected_asset_keys for job in jobs.ALL}
+    assert runs.pop("refresh_past_week") == set(jobs.of_past_weeks(job_of))
+    for job, of_job in runs.items():
+        assert of_job == {key for key, its_job in job_of.items() if its_job == job}
+
+
+def test_a_past_week_goes_without_what_nothing_of_it_is_made_of(defs):
+    """What the brief job leaves out, nothing in it but the publication reads; and it has all that a fit needs."""
+    graph, brief = defs.resolve_asset_graph(), set(LEFT_OUT)
+    of_past_weeks = {key.to_user_string() for key in jobs.of_past_weeks(jobs.job_of_each(graph))}
+    readers = {
+        child.to_user_string() for name in brief for child in graph.get(dg.AssetKey(name)).child_keys
+    } & of_past_weeks
+    # a budget and its version may count a long term, which a brief run does without
+    assert readers == {"budget_allocation", "champion", "published_results"}
+    fit = {dg.AssetKey(name) for name in UP_TO_THE_FIT}
+    needed = {key for each in fit for key in graph.get(each).parent_keys if graph.get(key).is_partitioned}
+    assert needed | {dg.AssetKey("mmm_posterior")} == fit
 
 
 def test_everything_that_fits_or_writes_the_warehouse_has_its_pool(defs):

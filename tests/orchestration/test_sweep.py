@@ -15,6 +15,7 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 
+from assets import brief
 from assets.models import PARTITIONS
 from assets.resources.tracking import TrackingAway
 from assets.resources.warehouse import WarehouseLocked
@@ -195,6 +196,21 @@ def test_a_vintage_is_asked_for_again_by_itself(instance, later):
     assert (request.job_name, request.tags["dagster/partition"]) == ("refresh_model", VINTAGE)
     assert repeated(instance, request).status == Status.SUCCESS
     assert asked(instance) == []
+
+
+def test_a_past_week_is_asked_for_again_as_one():
+    """Its assets are placed in another job, of which it is a part."""
+    from orchestration.definitions import defs
+
+    job_of = jobs.job_of_each(defs.resolve_asset_graph())
+    run = dg.DagsterRun(job_name="refresh_past_week", tags={"dagster/partition": VINTAGE, **brief.TAGS})
+    (request,) = sweep.requests(run, job_of)
+    assert (request.job_name, request.partition_key, request.asset_selection) == (run.job_name, VINTAGE, None)
+    part = dg.DagsterRun(
+        job_name=run.job_name, tags=run.tags, asset_selection=frozenset({dg.AssetKey("roi")})
+    )
+    (request,) = sweep.requests(part, job_of)
+    assert (request.job_name, request.asset_selection) == (run.job_name, [dg.AssetKey("roi")])
 
 
 def test_a_vintage_of_a_model_that_is_gone_is_left_alone(instance, later):

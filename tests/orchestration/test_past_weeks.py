@@ -1,0 +1,109 @@
+"""Several weeks at once: a process beside fits them, and those before the last are brief."""
+
+import datetime as dt
+import io
+
+import dagster as dg
+import pytest
+
+from assets.brief import LEFT_OUT
+from assets.models import load_model
+from assets.resources.settings import REPOSITORY
+from orchestration.fits_ahead import UP_TO_THE_FIT
+from orchestration.foreground import Foreground
+from orchestration.refresh import refresh, weeks_of
+from orchestration.terminal import plain_console
+from tests.orchestration.house import LAST_WEEK, MODEL, vintage
+from tests.orchestration.test_refresh import LONG_TERM, STAGES
+
+PAST = LAST_WEEK - dt.timedelta(weeks=1)
+ROWS = {"channel_roi": 10, "budget_allocation": 2, "budget_readiness": 9, "provenance": 1}
+BESIDE = ("budget_scenarios", "long_term_roi", "total_roi", "impulse_responses", "brand_metrics")
+
+
+def held(house, week) -> dict[str, int]:
+    """Rows of a vintage in the tables of `results`."""
+    tables = [*ROWS, *BESIDE]
+    with house.warehouse.connect(read_only=True) as connection:
+        return {
+            name: connection.execute(
+                f"select count(*) from results.{name} where as_of_week = ?", [week]
+            ).fetchone()[0]
+            for name in tables
+        }
+
+
+def pictures(house, asset, week) -> list[str]:
+    """Titles of the pictures that an asset's latest materialization of a week shows."""
+    records = house.instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[vintage(week).key]), limit=1
+    ).records
+    found = records[0].asset_materialization.metadata
+    return [name for name, value in found.items() if "data:image/png" in str(value.value)]
+
+
+@pytest.mark.slow
+def test_past_weeks_are_fitted_beside_and_brief_and_the_last_is_whole(new_house, monkeypatch):
+    house = new_house
+    house.track_brand()
+    house.write_spec(long_term=LONG_TERM)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))  # for the process beside: the jobs are the tests'
+    foreground = Foreground(
+        plain_console(io.StringIO()), jobs=("tests.orchestration.short_ingest", "models_alone")
+    )
+    refresh(foreground, MODEL, None, weeks=2)
+    told = foreground.console.file.getvalue()
+    assert foreground.failed == []
+    assert told.index(f"Model {MODEL} as of {PAST}") < told.index(f"Model {MODEL} as of {LAST_WEEK}")
+    assert "Return on investment" in told
+    assert "did not get so far" not in told
+
+    made = {
+        (run.job_name, run.tags["dagster/partition"], bool(run.tags.get("refresh/brief"))): set()
+        for run in house.instance.get_runs()
+        if "dagster/partition" in run.tags
+    }
+    by_run = []
+    for run in house.instance.get_runs():
+        events = house.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        names = {event.dagster_event.asset_key.to_user_string() for event in events}
+        if "dagster/partition" in run.tags:
+            by_run.append(names)
+            made[(run.job_name, run.tags["dagster/partition"], bool(run.tags.get("refresh/brief")))] |= names
+    assert made == {
+        ("refresh_past_week", vintage(PAST).key, True): STAGES - set(LEFT_OUT),
+        ("refresh_model", vintage().key, False): STAGES,
+    }
+    assert by_run.count(set(UP_TO_THE_FIT)) == 2
+
+    assert held(house, PAST) == {**ROWS, **dict.fromkeys(BESIDE, 0)}
+    whole = held(house, LAST_WEEK)
+    assert {name: whole[name] for name in ROWS} == ROWS
+    assert min(whole.values()) > 0
+    assert pictures(house, "contributions", PAST) == pictures(house, "data_health", PAST) == []
+    assert len(pictures(house, "contributions", LAST_WEEK)) == 2
+
+    # the past week made whole is of the same posterior, and a brief run keeps what was made of that
+    version = house.posteriors.current(vintage(PAST))
+    assert house.refresh(PAST).success
+    assert house.posteriors.current(vintage(PAST)) == version
+    whole = held(house, PAST)
+    assert min(whole.values()) > 0
+    assert house.refresh(PAST, job="refresh_past_week").success
+    assert held(house, PAST) == whole
+
+    # and leaves out what is of another
+    house.write_spec(long_term=LONG_TERM, fit={"chains": 2, "warmup": 150, "draws": 150, "seed": 4})
+    assert house.refresh(PAST, job="refresh_past_week").success
+    assert held(house, PAST) == {**ROWS, **dict.fromkeys(BESIDE, 0)}
+
+
+def test_a_budget_that_counts_the_long_term_has_its_past_weeks_whole(new_house):
+    jobs = lambda **how: [week.job for week in weeks_of(vintage(), 3, **how)]  # noqa: E731
+    brief = ["refresh_past_week", "refresh_past_week", "refresh_model"]
+    assert jobs(whole=False) == brief
+    assert jobs(whole=True) == ["refresh_model"] * 3
+    assert [week.vintage.as_of_week for week in weeks_of(vintage(), 2, False)] == [str(PAST), str(LAST_WEEK)]
+    new_house.write_spec(long_term=LONG_TERM, budget={"weeks": 8, "horizon": "long"})
+    assert load_model(MODEL).budget.horizon == "long"
+    assert jobs(whole=False) == ["refresh_model"] * 3
