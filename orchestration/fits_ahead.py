@@ -88,15 +88,14 @@ def main() -> int:
     parser.add_argument("--jobs", nargs=2, required=True)
     options = parser.parse_args()
 
-    from rich.console import Console
-
     from assets.models import vintage_of
     from orchestration import stopping
     from orchestration.foreground import Foreground
     from orchestration.pipes.fit import end_with_parent
+    from orchestration.terminal import plain_console
 
     end_with_parent(os.getppid())
-    foreground = Foreground(Console(file=sys.stderr, highlight=False), jobs=tuple(options.jobs))
+    foreground = Foreground(plain_console(sys.stderr), jobs=tuple(options.jobs))
     try:
         with stopping.stoppable():
             for name in options.weeks:

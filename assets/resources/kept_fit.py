@@ -3,7 +3,7 @@
 To start Python, import JAX and load compiled programs takes several times as long as a national model's fit. The
 process reads what to do from a socket and answers with its exit code; it has its standard output and error from whoever
 asks, as a run keeps those of each step in files of their own. It ends by itself where a fit failed, where it has grown
-large, and with the process that started it.
+large or has imported a user's own modules, and with the process that started it.
 """
 
 import atexit

@@ -36,6 +36,8 @@ SERVE = "--serve"  # followed by the number of a socket
 ASKED_BYTES = 2**20
 LARGE_BYTES = 2 * 2**30
 """A process that has grown to so much is not kept: what comes after its fit wants the memory."""
+_extensions: set[str] = set()
+"""Modules of a user's own that this process has imported."""
 
 
 def main() -> int:
@@ -49,7 +51,7 @@ def serve(asked: socket.socket) -> int:
     """One fit after the other, each told by a line of JSON what a process of its own would have in its environment.
 
     With the line come the standard output and error of whoever asks. The answer is the exit code, and whether the
-    process stays: one that failed, or has grown large, does not.
+    process stays: one that failed, has grown large, or has imported a user's own modules, which may change, does not.
     """
     from mmm_core.json_text import dumps
 
@@ -68,7 +70,7 @@ def serve(asked: socket.socket) -> int:
             sys.stderr.flush()
             for number in (1, 2):  # the files of a step that has ended are nobody's to hold open
                 os.dup2(nowhere.fileno(), number)
-            stays = code == 0 and _resident_bytes() < LARGE_BYTES
+            stays = code == 0 and _resident_bytes() < LARGE_BYTES and not _extensions
             asked.sendall(dumps({"code": code, "stays": stays}).encode() + b"\n")
             if not stays:
                 return code
@@ -135,6 +137,7 @@ def fit_model(pipes: PipesContext) -> None:
     source = pipes.get_extra("table")
     spec, table = load_spec(pipes.get_extra("spec")), read_table(source)
     lift_tests = read_evidence(pipes.get_extra("lift_tests"))
+    _extensions.update(spec.extensions)
     version = posterior_version(fingerprint(check_table(table, spec, source)), spec, lift_tests)
     if version != pipes.get_extra("version"):
         raise InputError(

@@ -29,6 +29,8 @@ def says_who(pipes):
         raise MemoryError("no room")
     if what == "be killed":
         os.kill(os.getpid(), 9)
+    if what == "import":
+        fit._extensions.add("my_shapes")
     if what == "grow":
         fit.LARGE_BYTES = 0
     if what == "wait":
@@ -77,7 +79,8 @@ def test_the_next_fit_is_done_by_the_same_process_and_prints_where_it_was_asked(
 
 
 @pytest.mark.parametrize(
-    ("do", "words"), [("fail", "memory ran out"), ("be killed", "ended by SIGKILL"), ("grow", "")]
+    ("do", "words"),
+    [("fail", "memory ran out"), ("be killed", "ended by SIGKILL"), ("grow", ""), ("import", "")],
 )
 def test_a_process_that_failed_was_killed_or_grew_is_followed_by_a_new_one(fit, do, words):
     first, _ = fit()
