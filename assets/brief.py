@@ -29,6 +29,15 @@ def is_brief(context: dg.AssetExecutionContext) -> bool:
     return TAGS.items() <= context.run.tags.items()
 
 
+def refuse_brief(context: dg.AssetExecutionContext, horizon: str) -> None:
+    """Raise Failure of a brief run of a model that needs what it leaves out."""
+    if is_brief(context) and (why := why_whole(horizon)):
+        raise dg.Failure(
+            f"refresh_past_week does not do for this model, as {why}: run refresh_model for this week",
+            allow_retries=False,
+        )
+
+
 def why_whole(horizon: str) -> str:
     """Why a model's past weeks are no brief ones, by the `horizon` of its budget; "" where they may be."""
     return "its budget counts the long term" if horizon == "long" else ""

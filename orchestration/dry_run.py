@@ -113,8 +113,8 @@ def _model(
         later = ", or a later week that the new rows bring" if changed else ""
         yield f"refresh_model: as of {last.as_of_week}, the last week of the marts as they are{later}."
     yield f"  {plural(len(names), 'asset')} each: {', '.join(names)}"
-    if found[0].job == "refresh_past_week":
-        yield f"  of the weeks before the last all but {', '.join(LEFT_OUT)}, and no pictures; WHOLE=1 makes them too"
+    if brief := [week.vintage.as_of_week for week in found if week.job == "refresh_past_week"]:
+        yield f"  of {listed(brief, SHOWN)} all but {', '.join(LEFT_OUT)}, and no pictures; WHOLE=1 makes them too"
     elif weeks > 1 and not whole:
         yield f"  of the weeks before the last too, as {why_whole(load_model(model).budget.horizon)}"
     for week in found:

@@ -26,6 +26,7 @@ from orchestration.processes import PID, process_tags
 STEP_ENDS = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED", "STEP_UP_FOR_RETRY"}
 ASLEEP_SECONDS = 0.2  # so long a signal may go unheard
 CLAIM_SECONDS = 1.0  # between two questions to the pool
+PATIENCE_SECONDS = 2.0  # waits that are shorter are nobody's concern
 HOLDER_SECONDS = 5.0  # between two looks at whoever holds it
 
 
@@ -94,6 +95,8 @@ class _Claims(InstanceConcurrencyContext):
         if claimed:
             self._pools_waited_for.pop(step_key, None)
         else:
+            if not self._pools_waited_for:
+                self._look_again = time.monotonic() + PATIENCE_SECONDS
             soon = time.time() + CLAIM_SECONDS
             self._pending_timeouts[step_key] = min(self._pending_timeouts[step_key], soon)
             self._pools_waited_for[step_key] = concurrency_key

@@ -12,12 +12,18 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import IO
 
-from assets.models import Vintage
+from assets.models import Vintage, vintage_of
 from mmm_core.json_text import dumps
+from orchestration import resources, stopping
+from orchestration.follow import waits_told
+from orchestration.foreground import Foreground
+from orchestration.pipes.fit import end_with_parent
+from orchestration.terminal import plain_console
 
 UP_TO_THE_FIT = ("model_table", "data_health", "geo_lift", "lift_evidence", "mmm_posterior")
 """Assets of a week's job that the process beside runs: `mmm_posterior` and all that it needs."""
@@ -39,23 +45,48 @@ class Week:
 
 @dataclass
 class FitsAhead:
-    """The process beside this one, as far as it is."""
+    """The process beside this one, as far as it is.
 
-    process: "subprocess.Popen[str]"
-    said: dict[str, str] = field(default_factory=dict)  # by week, the posterior's version; "" without one
+    Attributes:
+        fitted: by week, the version of its posterior; "" where its run failed.
+        told: lines for the terminal that nobody has seen yet.
+        doing: what it is at.
+    """
+
+    process: "subprocess.Popen[bytes]"
+    fitted: dict[str, str] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+    doing: str = ""
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said |= json.loads(line)
-        self.ended.set()
-
-    def wait(self, week: Week) -> str:
-        """Version of a week's posterior once it is fitted; "" once it is known that it will not be."""
-        while week.name not in self.said and not self.ended.wait(LOOK_SECONDS):
+    def listen(self, said: IO[bytes]) -> None:
+        """Take in what the process says until it ends."""
+        try:
+            with said:
+                for line in said:
+                    self._take(json.loads(line))
+        except ValueError:  # the last line of one that was killed
             pass
-        return self.said.get(week.name, "")
+        finally:
+            self.ended.set()
+
+    def _take(self, said: Mapping[str, str]) -> None:
+        if "week" in said:
+            self.fitted[said["week"]] = said["posterior"]
+        if "tell" in said:
+            self.told.append(said["tell"])
+        self.doing = said.get("say", self.doing)
+
+    def wait(self, week: Week, foreground: Foreground) -> str:
+        """Version of a week's posterior once it is fitted; "" once it is known that it will not be.
+
+        What the process beside does meanwhile is shown, and a signal is heard.
+        """
+        while week.name not in self.fitted and not self.ended.wait(LOOK_SECONDS):
+            foreground.say(self.doing)
+            while self.told:
+                foreground.tell(self.told.pop(0))
+        return self.fitted.get(week.name, "")
 
 
 @contextmanager
@@ -66,10 +97,19 @@ def fits_ahead(weeks: Sequence[Week], jobs: tuple[str, str]) -> Iterator[FitsAhe
         weeks: in the order in which they are fitted.
         jobs: module, and its function from name to job.
     """
-    command = [sys.executable, "-m", __name__, *(week.name for week in weeks), "--jobs", *jobs]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    # a channel of its own: whatever a step prints goes where this process prints
+    reads, writes = os.pipe()
+    names = [week.name for week in weeks]
+    process = subprocess.Popen(
+        [sys.executable, "-m", __name__, *names, "--jobs", *jobs, "--channel", str(writes)],
+        pass_fds=[writes],
+        start_new_session=True,
+    )
+    os.close(writes)
     ahead = FitsAhead(process)
-    threading.Thread(target=ahead.listen, name="fits ahead", daemon=True).start()
+    threading.Thread(
+        target=ahead.listen, args=[os.fdopen(reads, "rb")], name="fits ahead", daemon=True
+    ).start()
     try:
         yield ahead
     finally:
@@ -82,28 +122,47 @@ def fits_ahead(weeks: Sequence[Week], jobs: tuple[str, str]) -> Iterator[FitsAhe
             process.wait()
 
 
+@dataclass
+class Beside(Foreground):
+    """Runs in the process beside: its lines go to whoever started it."""
+
+    channel: int = -1
+
+    def say(self, what: str) -> None:
+        self._send(say=what)
+
+    def tell(self, what: str) -> None:
+        self._send(tell=what)
+
+    def fit(self, name: str) -> None:
+        """Run a week's job up to its posterior, and say what came of it."""
+        job, _, partition = name.partition(":")
+        failed = len(self.failed)
+        made = self.run(job, vintage_of(partition), only=UP_TO_THE_FIT)
+        succeeded = len(self.failed) == failed  # a blocking check fails a run that has made its posterior
+        posterior = (
+            made["mmm_posterior"]["posterior_version"] if succeeded and "mmm_posterior" in made else ""
+        )
+        self._send(week=name, posterior=posterior)
+
+    def _send(self, **words: str) -> None:
+        os.write(self.channel, f"{dumps(words)}\n".encode())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("weeks", nargs="+", help="job:partition")
     parser.add_argument("--jobs", nargs=2, required=True)
+    parser.add_argument("--channel", type=int, required=True, help="number of the pipe to speak into")
     options = parser.parse_args()
-
-    from assets.models import vintage_of
-    from orchestration import stopping
-    from orchestration.foreground import Foreground
-    from orchestration.pipes.fit import end_with_parent
-    from orchestration.terminal import plain_console
-
     end_with_parent(os.getppid())
-    foreground = Foreground(plain_console(sys.stderr), jobs=tuple(options.jobs))
+    os.set_inheritable(options.channel, False)
+    beside = Beside(plain_console(sys.stderr), jobs=tuple(options.jobs), channel=options.channel)
     try:
-        with stopping.stoppable():
+        with stopping.stoppable(), waits_told(beside.tell):
+            resources.fit_process().begin()
             for name in options.weeks:
-                job, _, partition = name.partition(":")
-                made = foreground.run(job, vintage_of(partition), only=UP_TO_THE_FIT)
-                posterior = made.get("mmm_posterior", {}).get("posterior_version", "")
-                sys.stdout.write(f"{dumps({name: posterior})}\n")
-                sys.stdout.flush()
+                beside.fit(name)
     except stopping.Stopped as stopped:
         return stopped.exit_code
     return 0

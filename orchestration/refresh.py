@@ -131,16 +131,27 @@ def refresh(
 
 
 def weeks_of(last: Vintage, weeks: int, whole: bool) -> "list[Week]":
-    """So many weeks up to one, the oldest first, each with its job: a past week is brief where it may be."""
+    """So many weeks up to one, the oldest first, each with its job: a past week is brief where it may be.
+
+    One that has published scenarios or a long term stays whole: who reads them would miss them.
+    """
+    from assets.publish.beside import has_published_beside
+    from orchestration import resources
     from orchestration.fits_ahead import Week
 
-    horizon = load_model(last.model).budget.horizon
-    past = "refresh_model" if whole or why_whole(horizon) else "refresh_past_week"
+    results = resources.build()["results"]
+    whole = whole or bool(why_whole(load_model(last.model).budget.horizon))
+    vintages = [
+        Vintage(last.model, str(last.week - timedelta(weeks=before))) for before in reversed(range(weeks))
+    ]
     return [
         Week(
-            past if before else "refresh_model", Vintage(last.model, str(last.week - timedelta(weeks=before)))
+            "refresh_model"
+            if whole or each == last or has_published_beside(each, results)
+            else "refresh_past_week",
+            each,
         )
-        for before in reversed(range(weeks))
+        for each in vintages
     ]
 
 
@@ -152,8 +163,7 @@ def _refresh_several(foreground: "Foreground", oldest_first: "list[Week]") -> "M
     with fits_ahead(oldest_first, foreground.jobs) as ahead:
         for week in oldest_first:
             with foreground.phase(f"Model {week.vintage.model} as of {week.vintage.as_of_week}"):
-                foreground.say("waits for its fit")
-                posterior = ahead.wait(week)
+                posterior = ahead.wait(week, foreground)
                 stopping.check()
                 # where there is none, all of the job: what stopped the fit is said then, or is gone
                 made = foreground.run(week.job, week.vintage, without=UP_TO_THE_FIT if posterior else ())

@@ -58,5 +58,4 @@ def fit_process() -> FitProcess:
         command=[sys.executable, "-m", "orchestration.pipes.fit"],
         environment={"MMM_COMPILATION_CACHE": str(env.compilation_cache())},
         folder=str(REPOSITORY),
-        kept=True,
     )

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import dagster as dg
 from pydantic import Field
 
+from assets.brief import refuse_brief
 from assets.code import code_version
 from assets.metadata import preview, table_metadata
 from assets.model_inputs.as_known import table_as_known
@@ -68,6 +69,7 @@ def model_table(
 
     vintage = vintage_of(context.partition_key)
     spec = load_model(vintage.model)
+    refuse_brief(context, spec.budget.horizon)
     table, origin = table_as_known(warehouse, vintages, spec, vintage, config.as_known_today)
     checked = checked_table(table, spec)
     version = fingerprint(checked)

@@ -28,12 +28,17 @@ def whole_tables(vintage: Vintage, results: ResultStore) -> "dict[str, pd.DataFr
     return {name: results.stored(ASSET_OF_TABLE[name], vintage) for name in TABLES}
 
 
-def brief_tables(run: Stage, results: ResultStore) -> "dict[str, pd.DataFrame]":
-    """The tables that an earlier run made of this posterior, and empty ones in place of the others.
+def brief_tables(run: Stage, results: ResultStore, budget: "pd.DataFrame") -> "dict[str, pd.DataFrame]":
+    """What the vintage has published of these tables, where it is of this posterior, and empty ones for the rest.
 
-    The long term is one answer: its tables are taken together, from the same draws, or none of them is.
+    Scenarios are held against a budget: they stay where that is the one published with them. The long term is one
+    answer: its tables are all of the same draws, or none of them is there.
     """
-    found = {name: _of_this_posterior(name, run, results) for name in TABLES}
+    from mmm_core.data.table import fingerprint
+
+    found = {name: _published(name, run, results) for name in TABLES}
+    if _budget_published(run.vintage, results) != fingerprint(budget):
+        found["budget_scenarios"] = None
     long_term = [found[name] for name in LONG_TERM]
     versions = {version for table in long_term if table is not None for version in table["long_term_version"]}
     if any(table is None for table in long_term) or len(versions) > 1:
@@ -41,14 +46,32 @@ def brief_tables(run: Stage, results: ResultStore) -> "dict[str, pd.DataFrame]":
     return {name: _none_of(name, run) if table is None else table for name, table in found.items()}
 
 
-def _of_this_posterior(name: str, run: Stage, results: ResultStore) -> "pd.DataFrame | None":
+def has_published_beside(vintage: Vintage, results: ResultStore) -> bool:
+    """Whether a vintage has published scenarios or a long term."""
+    return any(rows for name, rows in _rows(vintage, results).items() if name in TABLES)
+
+
+def _rows(vintage: Vintage, results: ResultStore) -> dict[str, int]:
     try:
-        table = results.read(ASSET_OF_TABLE[name], run.vintage)
-    except Damaged:  # it was put aside, and said
+        return {name: int(table["rows"]) for name, table in results.record(vintage).items()}
+    except (Damaged, FileNotFoundError):
+        return {}
+
+
+def _budget_published(vintage: Vintage, results: ResultStore) -> str:
+    try:
+        return str(results.record(vintage)["budget_allocation"]["version"])
+    except (Damaged, FileNotFoundError):
+        return ""
+
+
+def _published(name: str, run: Stage, results: ResultStore) -> "pd.DataFrame | None":
+    try:
+        record = results.record(run.vintage)[name]
+        table = results.stored(ASSET_OF_TABLE[name], run.vintage, record["version"])
+    except (Damaged, FileNotFoundError, KeyError):  # a damaged one was put aside, and said
         return None
-    if table is None or set(table["posterior_version"]) != {run.posterior_version}:
-        return None
-    return table.assign(model_version=run.model_version)
+    return table if set(table["posterior_version"]) == {run.posterior_version} else None
 
 
 def _none_of(name: str, run: Stage) -> "pd.DataFrame":

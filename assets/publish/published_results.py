@@ -76,7 +76,11 @@ def published_results(
         "calibration_report": calibration_report,
     }
     with stage(context, tracking, posteriors) as run:
-        beside = brief_tables(run, results) if is_brief(context) else whole_tables(vintage, results)
+        beside = (
+            brief_tables(run, results, budget_allocation)
+            if is_brief(context)
+            else whole_tables(vintage, results)
+        )
         tables |= beside
         tables["budget_cells"] = run.labelled(cells_of(results, vintage, budget_allocation))
         tables["provenance"] = run.labelled(provenance_of(mmm_posterior, vintage, vintages))

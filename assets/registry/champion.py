@@ -166,7 +166,8 @@ def _promote_all(run: Stage, tracking: Tracking, long_terms: LongTermStore) -> N
         Failure: an answer of the posterior is not registered.
     """
     client, vintage = tracking.client(), run.vintage
-    long_term = long_terms.held(vintage)
+    held = long_terms.held(vintage)
+    long_term = _long_term(tracking, vintage.model, held, run.posterior_version)
     versions: dict[str, str | None] = {MODEL: run.model_version}
     for kind in ANSWERS:
         name = registered_name(vintage.model, kind)
@@ -176,9 +177,11 @@ def _promote_all(run: Stage, tracking: Tracking, long_terms: LongTermStore) -> N
                 f"no {kind} of posterior {run.posterior_version} are registered: materialize {ANSWERED_BY[kind]} first",
                 allow_retries=False,
             )
-        client.set_model_version_tag(name, version, "long_term_version", long_term or "none")
+        client.set_model_version_tag(
+            name, version, "long_term_version", (held if long_term else None) or "none"
+        )
         versions[kind] = version
-    versions[LONG_TERM] = _long_term(tracking, vintage.model, long_term, run.posterior_version)
+    versions[LONG_TERM] = long_term
     move_champions(tracking, vintage.model, versions)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.resources.kept_fit import end, kept_fit
+from assets.resources.kept_fit import NotBegun, end, kept_fit
 from assets.resources.messages import WholeMessages
 
 OUT_OF_MEMORY = (
@@ -22,15 +22,11 @@ class FitProcess(dg.ConfigurableResource):
 
     The entry point reads everything it needs from the Pipes context, so Kubernetes, Slurm or a GPU box start the same
     one: bind this key to a resource with the same `run`.
-
-    Attributes:
-        kept: the process stays for the next fit of whoever asked, with what it has imported and loaded.
     """
 
     command: list[str]
     environment: dict[str, str]
     folder: str
-    kept: bool = False
 
     def run(self, context: dg.AssetExecutionContext, extras: Mapping[str, Any]) -> None:
         """Fit and wait. A run that is stopped meanwhile takes its fit along.
@@ -49,9 +45,8 @@ class FitProcess(dg.ConfigurableResource):
             raise dg.Failure(why_it_ended(code, session.get_custom_messages()), allow_retries=False)
 
     def begin(self) -> None:
-        """Start the process that stays, where one does, so that it has imported what it needs once it is asked."""
-        if self.kept:
-            kept_fit().begin(self.command, self._environment(), self.folder)
+        """From now on the process of a fit stays for the next; it imports what it needs before it is asked."""
+        kept_fit().begin(self.command, self._environment(), self.folder)
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self.environment}
@@ -59,8 +54,11 @@ class FitProcess(dg.ConfigurableResource):
     def _fit(self, told: Mapping[str, str]) -> int:
         """One fit that is told so much by its environment; its exit code."""
         process = kept_fit()
-        if self.kept and process.busy.acquire(blocking=False):  # else another thread's fit has it
+        if process.is_wanted and process.busy.acquire(blocking=False):  # else another thread's fit has it
             try:
+                self.begin()
+                return process.fit(told)
+            except NotBegun:
                 self.begin()
                 return process.fit(told)
             finally:

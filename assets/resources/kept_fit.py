@@ -1,9 +1,11 @@
 """A fit's process that stays for the next fit: what it has imported and the programs it has loaded are there then.
 
 To start Python, import JAX and load compiled programs takes several times as long as a national model's fit. The
-process reads what to do from a socket and answers with its exit code; it has its standard output and error from whoever
-asks, as a run keeps those of each step in files of their own. It ends by itself where a fit failed, where it has grown
-large or has imported a user's own modules, and with the process that started it.
+process reads what to do from a socket and answers that it has begun, and with its exit code; it has its standard output
+and error from whoever asks, as a run keeps those of each step in files of their own. It ends by itself where a fit
+failed, where it should not be kept (`orchestration.pipes.fit.stays`), and with the process that started it.
+
+Only a process that runs many jobs keeps one, and says so by `begin`: what a run of the daemon would keep stands idle.
 """
 
 import atexit
@@ -41,6 +43,10 @@ class Started:
     folder: str
 
 
+class NotBegun(Exception):
+    """A process that was kept ended while it was idle."""
+
+
 @dataclass
 class KeptFit:
     """The process, once it was started."""
@@ -49,9 +55,11 @@ class KeptFit:
     process: "subprocess.Popen[bytes] | None" = None
     ours: socket.socket | None = None
     busy: threading.Lock = field(default_factory=threading.Lock)
+    is_wanted: bool = False
 
     def begin(self, command: Sequence[str], environment: Mapping[str, str], folder: str) -> None:
         """Have a process that was started with just this; one that is there already is it, or ends."""
+        self.is_wanted = True
         wanted = Started(tuple(command), tuple(sorted(environment.items())), folder)
         if self.process is not None and self.process.poll() is None and self.started_with == wanted:
             return
@@ -72,29 +80,36 @@ class KeptFit:
 
         Returns:
             Its exit code, or the negative number of the signal that ended the process.
+
+        Raises:
+            NotBegun: the process had ended before it was asked.
         """
         assert self.process is not None
         try:
-            answer = self._asked(told)
+            said = self._said(told)
         except BaseException:  # the run is stopped: its fit goes with it
             self.close()
             raise
-        if answer is not None and answer["stays"]:
-            return int(answer["code"])
+        if said and said[-1].get("stays"):
+            return int(said[-1]["code"])
         code = self.process.wait()
         self.close()
+        if not said:
+            raise NotBegun
         return code
 
-    def _asked(self, told: Mapping[str, str]) -> "dict[str, int] | None":
-        """The answer; None where the process ended without one."""
+    def _said(self, told: Mapping[str, str]) -> list[dict[str, int]]:
+        """That the fit began, and its answer; less of it where the process ended before."""
         assert self.ours is not None
+        said: list[dict[str, int]] = []
         try:
             socket.send_fds(self.ours, [dumps(dict(told)).encode() + b"\n"], [1, 2])
-            with self.ours.makefile("rb") as answers:
-                line = answers.readline()
+            with self.ours.makefile("rb") as lines:
+                while len(said) < 2 and (line := lines.readline()).endswith(b"\n"):
+                    said.append(json.loads(line))
         except (BrokenPipeError, ConnectionResetError):
-            return None
-        return json.loads(line) if line.endswith(b"\n") else None
+            pass
+        return said
 
     def close(self) -> None:
         """End the process, if there is one."""

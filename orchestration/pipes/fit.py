@@ -9,6 +9,7 @@ fit, or stays for the next of whoever started it (`assets.resources.kept_fit`).
 
 import json
 import os
+import resource
 import socket
 import sys
 import threading
@@ -50,8 +51,8 @@ def main() -> int:
 def serve(asked: socket.socket) -> int:
     """One fit after the other, each told by a line of JSON what a process of its own would have in its environment.
 
-    With the line come the standard output and error of whoever asks. The answer is the exit code, and whether the
-    process stays: one that failed, has grown large, or has imported a user's own modules, which may change, does not.
+    With the line come the standard output and error of whoever asks. The answer is that it has begun, then the exit
+    code and whether the process stays.
     """
     from mmm_core.json_text import dumps
 
@@ -65,15 +66,27 @@ def serve(asked: socket.socket) -> int:
             for stream, number in zip(streams, (1, 2), strict=True):
                 os.dup2(stream, number)
                 os.close(stream)
+            asked.sendall(dumps({"begun": True}).encode() + b"\n")
             code = fitted(json.loads(line))
             sys.stdout.flush()
             sys.stderr.flush()
             for number in (1, 2):  # the files of a step that has ended are nobody's to hold open
                 os.dup2(nowhere.fileno(), number)
-            stays = code == 0 and _resident_bytes() < LARGE_BYTES and not _extensions
-            asked.sendall(dumps({"code": code, "stays": stays}).encode() + b"\n")
-            if not stays:
+            keep = code == 0 and stays()
+            asked.sendall(dumps({"code": code, "stays": keep}).encode() + b"\n")
+            if not keep:
                 return code
+
+
+def stays() -> bool:
+    """Whether this process is there for the next fit.
+
+    Not where it has grown large, where it has imported a user's own modules, which may change, and where it holds
+    memory of an accelerator, which whatever comes after the fit needs.
+    """
+    import jax
+
+    return _resident_bytes() < LARGE_BYTES and not _extensions and jax.default_backend() == "cpu"
 
 
 def get_ready() -> None:
@@ -98,11 +111,11 @@ def fitted(told: Mapping[str, str]) -> int:
 
 
 def _resident_bytes() -> int:
-    """Memory of this process; 0 where the system does not say."""
+    """Memory of this process; the most it ever was where the system does not say how much it is."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
-        return 0
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def why(error: Exception) -> str:

@@ -46,13 +46,16 @@ raise SystemExit(fit.main())
 def fit(tmp_path):
     """Have a fit done in a run of its own; its process's number, and why it failed where it did."""
 
-    def fitted(do: str = "nothing", environment: dict[str, str] | None = None) -> tuple[int, str]:
+    def fitted(
+        do: str = "nothing", environment: dict[str, str] | None = None, begun: bool = True
+    ) -> tuple[int, str]:
         process = FitProcess(
             command=[sys.executable, "-c", SAYS_WHO],
             environment=environment or {},
             folder=str(REPOSITORY),
-            kept=True,
         )
+        if begun:
+            process.begin()
 
         @dg.asset
         def posterior(context: dg.AssetExecutionContext, fit_process: FitProcess) -> dg.MaterializeResult:
@@ -65,6 +68,7 @@ def fit(tmp_path):
 
     yield fitted
     kept_fit().close()
+    kept_fit().is_wanted = False
 
 
 def test_the_next_fit_is_done_by_the_same_process_and_prints_where_it_was_asked(fit, tmp_path, capfd):
@@ -111,6 +115,33 @@ def test_a_fit_that_is_stopped_takes_its_process_along(tmp_path):
         signal.signal(signal.SIGALRM, previous)
     assert process.poll() is not None
     assert kept.process is None
+
+
+def test_one_that_ended_while_it_was_idle_is_replaced_before_the_fit(fit):
+    first, _ = fit()
+    kept = kept_fit()
+    real, asked = kept._said, []
+
+    def said(told):
+        if not asked:  # killed between the look whether it is there and the question
+            asked.append(kept.process.kill())
+            kept.process.wait()
+        return real(told)
+
+    kept._said = said
+    try:
+        second, why = fit()
+    finally:
+        del kept._said
+    assert (second != first, why) == (True, "")
+
+
+def test_a_process_that_runs_one_job_keeps_none(fit, tmp_path):
+    """Nobody has begun one: what a run of the daemon kept would stand idle."""
+    kept_fit().is_wanted = False
+    first, _ = fit(begun=False)
+    assert fit(begun=False)[0] != first
+    assert kept_fit().process is None
 
 
 @pytest.mark.parametrize("ends", ["", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"])
