@@ -2,6 +2,9 @@
 
 import datetime as dt
 import io
+import json
+import os
+import threading
 
 import dagster as dg
 import pytest
@@ -9,11 +12,11 @@ import pytest
 from assets.brief import LEFT_OUT
 from assets.models import load_model
 from assets.resources.settings import REPOSITORY
-from orchestration.fits_ahead import UP_TO_THE_FIT
+from orchestration.fits_ahead import UP_TO_THE_FIT, Beside, FitsAhead
 from orchestration.foreground import Foreground
 from orchestration.refresh import refresh, weeks_of
 from orchestration.terminal import plain_console
-from tests.orchestration.house import LAST_WEEK, MODEL, vintage
+from tests.orchestration.house import LAST_WEEK, MODEL, failure, vintage
 from tests.orchestration.test_refresh import LONG_TERM, STAGES
 
 PAST = LAST_WEEK - dt.timedelta(weeks=1)
@@ -89,10 +92,15 @@ def test_past_weeks_are_fitted_beside_and_brief_and_the_last_is_whole(new_house,
     assert house.posteriors.current(vintage(PAST)) == version
     whole = held(house, PAST)
     assert min(whole.values()) > 0
+    assert [week.job for week in weeks_of(vintage(), 2, whole=False)] == ["refresh_model"] * 2
     assert house.refresh(PAST, job="refresh_past_week").success
     assert held(house, PAST) == whole
 
-    # and leaves out what is of another
+    # of another budget there are no scenarios, of another posterior no long term either
+    house.write_spec(long_term=LONG_TERM, budget={"weeks": 8, "bounds": {"default": [0.5, 1.5]}})
+    answers = "budget_allocation budget_readiness stability champion published_results"
+    assert house.refresh(PAST, only=answers, job="refresh_past_week").success
+    assert held(house, PAST) == {**whole, "budget_scenarios": 0}
     house.write_spec(long_term=LONG_TERM, fit={"chains": 2, "warmup": 150, "draws": 150, "seed": 4})
     assert house.refresh(PAST, job="refresh_past_week").success
     assert held(house, PAST) == {**ROWS, **dict.fromkeys(BESIDE, 0)}
@@ -107,3 +115,39 @@ def test_a_budget_that_counts_the_long_term_has_its_past_weeks_whole(new_house):
     new_house.write_spec(long_term=LONG_TERM, budget={"weeks": 8, "horizon": "long"})
     assert load_model(MODEL).budget.horizon == "long"
     assert jobs(whole=False) == ["refresh_model"] * 3
+    refused = new_house.refresh(PAST, only="model_table", job="refresh_past_week")
+    words = failure(refused, "model_table")
+    assert "its budget counts the long term: run refresh_model for this week" in words
+
+
+class Refused(Beside):
+    """A run that makes a posterior which a blocking check then refuses."""
+
+    def run(self, *_, **__):
+        self.failed.append(self.title)
+        return {"mmm_posterior": {"posterior_version": "v"}}
+
+
+def test_a_posterior_that_its_check_refused_is_no_fit():
+    reads, writes = os.pipe()
+    Refused(plain_console(io.StringIO()), channel=writes).fit(f"refresh_model:{vintage().key}")
+    os.close(writes)
+    with os.fdopen(reads) as said:
+        assert json.loads(said.read()) == {"week": f"refresh_model:{vintage().key}", "posterior": ""}
+
+
+def test_what_the_process_beside_says_is_shown_and_its_end_ends_the_wait():
+    first, second = weeks_of(vintage(), 2, whole=False)
+    lines = [
+        {"say": "mmm_posterior"},
+        {"tell": "waits for mcmc"},
+        {"week": first.name, "posterior": "v"},
+    ]
+    cut = "\n".join(json.dumps(line) for line in lines) + '\n{"week": '
+    ahead = FitsAhead(process=None)
+    foreground = Foreground(plain_console(io.StringIO()))
+    threading.Timer(0.3, ahead.listen, [io.BytesIO(cut.encode())]).start()
+    assert ahead.wait(first, foreground) == "v"
+    assert ahead.wait(second, foreground) == ""
+    assert ahead.doing == "mmm_posterior"
+    assert ahead.told == ["waits for mcmc"] or "waits for mcmc" in foreground.console.file.getvalue()
