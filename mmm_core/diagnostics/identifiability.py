@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from mmm_core.data.quarters import filled, whole_quarters
 from mmm_core.effects.roi import roi_draws
 from mmm_core.forecast.predictive import baseline_and_expected
 from mmm_core.model.beliefs import EffectBelief, effect_beliefs
@@ -214,19 +215,23 @@ def _media_correlation(posterior: Posterior) -> np.ndarray:
 def _response(posterior: Posterior, model: MediaModel) -> np.ndarray:
     """Media as the KPI sees them, (geo, week, channel), at the posterior's mean parameters and a coefficient of 1."""
     everything, exposure = posterior.media_parameters(), posterior.data["exposure"].to_numpy()
+    # whole quarters, as the fit has them: a further week runs the program of the week before
+    weeks = exposure.shape[1]
+    more = whole_quarters(weeks) - weeks
+    frequency = None if model.frequency is None else filled(model.frequency, more, 1, "edge")
     with jax.enable_x64(True):
         shape = {name: values.mean(0) for name, values in everything.shape.items()}
         ones = np.ones(everything.coefficient.shape[1:])
         response = _effect(
             model.layout,
             model.media_scale,
-            model.frequency,
+            frequency,
             model.population,
             model.unit,
             MediaParameters(shape, ones),
-            exposure,
+            filled(exposure, more, 1),
         )
-    return np.asarray(response)[:, posterior.history :] / model.unit[:, None, None]
+    return np.asarray(response)[:, posterior.history : weeks] / model.unit[:, None, None]
 
 
 @partial(jax.jit, static_argnums=0)
