@@ -77,6 +77,10 @@ class FitsAhead:
             self.told.append(said["tell"])
         self.doing = said.get("say", self.doing)
 
+    def _tell(self, foreground: Foreground) -> None:
+        while self.told:
+            foreground.tell(self.told.pop(0))
+
     def wait(self, week: Week, foreground: Foreground) -> str:
         """Version of a week's posterior once it is fitted; "" once it is known that it will not be.
 
@@ -84,8 +88,8 @@ class FitsAhead:
         """
         while week.name not in self.fitted and not self.ended.wait(LOOK_SECONDS):
             foreground.say(self.doing)
-            while self.told:
-                foreground.tell(self.told.pop(0))
+            self._tell(foreground)
+        self._tell(foreground)  # what came while a week was read
         return self.fitted.get(week.name, "")
 
 

@@ -36,7 +36,7 @@ MAY_BE_EMPTY = ("calibration_report", "budget_cells", *LONG_TERM)
         "Contributions, ROI, response curves, budget, scenarios and readiness, review, what the lift tests moved, the "
         "long term and where all of it comes from, of a model that passed its review and was promoted: kept as files "
         "and written to the schema `results` in one transaction in place of what was there for this vintage. A brief "
-        "run publishes scenarios and long term where an earlier run made them of the same posterior.\n\n"
+        "run keeps the scenarios and long term that the vintage has published of the same posterior and budget.\n\n"
         "Grain: the rows of one vintage in each table of `results`."
     ),
     kinds={"duckdb"},
@@ -89,7 +89,7 @@ def published_results(
             name
             for name, table in tables.items()
             if set(table["posterior_version"]) != {run.posterior_version}
-            and not ((name in MAY_BE_EMPTY or is_brief(context)) and table.empty)
+            and not ((name in MAY_BE_EMPTY or (name in beside and is_brief(context))) and table.empty)
         )
         stale += _of_another_long_term(tables)
         if stale:

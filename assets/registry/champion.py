@@ -178,7 +178,7 @@ def _promote_all(run: Stage, tracking: Tracking, long_terms: LongTermStore) -> N
                 allow_retries=False,
             )
         client.set_model_version_tag(
-            name, version, "long_term_version", (held if long_term else None) or "none"
+            name, version, "long_term_version", held if held and long_term else "none"
         )
         versions[kind] = version
     versions[LONG_TERM] = long_term

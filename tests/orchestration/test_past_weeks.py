@@ -150,4 +150,4 @@ def test_what_the_process_beside_says_is_shown_and_its_end_ends_the_wait():
     assert ahead.wait(first, foreground) == "v"
     assert ahead.wait(second, foreground) == ""
     assert ahead.doing == "mmm_posterior"
-    assert ahead.told == ["waits for mcmc"] or "waits for mcmc" in foreground.console.file.getvalue()
+    assert foreground.console.file.getvalue().count("waits for mcmc") == 1
