@@ -1,8 +1,8 @@
 """Content-addressed files of one kind: `<folder>/<model>/<as_of_week>/<version>`, and which of them is current.
 
 What was once written is never written over; a reader sees a whole file or none. `current.json` beside the versions
-names the one that the vintage holds now. Should it be damaged it can be made again: pointing at a version touches its
-file, so that the newest file is the one pointed at last.
+names the one that the vintage holds now. Should it be damaged it can be made again: pointing at a version that is not
+the newest touches its file, so that the newest file is the one pointed at last.
 """
 
 import hashlib
@@ -106,7 +106,8 @@ class Versions:
         path = self.path(vintage, version)
         if not path.is_file():
             raise FileNotFoundError(f"{path}: cannot point {vintage.key} at a file that is not there")
-        os.utime(path)
+        if self._pointed_at_last(vintage) != version:  # a file that stays as it is need not be read again
+            os.utime(path)
         text = dumps({"version": version, "sha256": _sha256(version)}) + "\n"
         write_whole(path.with_name(POINTER), lambda partial: partial.write_text(text))
 
