@@ -23,6 +23,7 @@ from mmm_core.long_term.returns import long_term_roi
 from mmm_core.long_term.sensitivity import prior_sensitivity
 from mmm_core.long_term.settings import minnesota
 from mmm_core.long_term.stationarity import Stationarity, stationarity
+from mmm_core.long_term.tracked import LEAST_ESS, MOST_RHAT
 from mmm_core.long_term.tracker_forecast import tracker_against_random_walk
 from mmm_core.long_term.variables import BASE
 from mmm_core.spec.long_term_spec import TREND
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 SEVERE = ("stable draws", "sampler")
 """Checks without which no figure may be read."""
-MOST_RHAT, LEAST_ESS = 1.1, 100.0
 LEAST_P = 0.05
 MOST_RATIO = 1.1
 """A forecast's error in that of "as before" from which it is worse by more than these few origins leave to chance."""

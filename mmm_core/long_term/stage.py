@@ -32,7 +32,7 @@ from mmm_core.long_term.multipliers import long_run_multipliers
 from mmm_core.long_term.settings import tracked_settings
 from mmm_core.long_term.stored import FORMAT, as_dataset, as_table, check_long_term
 from mmm_core.long_term.terms import terms_of
-from mmm_core.long_term.tracked import fit_tracked_bvar
+from mmm_core.long_term.tracked import STEPS, fit_tracked_bvar
 from mmm_core.long_term.waves import Surveys, surveys_of, waves
 from mmm_core.long_term.worth import worth_of_base
 from mmm_core.posterior.handle import Posterior
@@ -42,6 +42,8 @@ from mmm_core.spec.model_spec import ModelSpec
 
 PLUG_IN_DRAWS, PLUG_IN_STEPS = 400, 8
 """Of the fit that only says what propagation is worth."""
+DOUBLINGS = 2
+"""How often chains that do not mix go on with twice the steps."""
 
 
 def skip_reason(spec: ModelSpec) -> str:
@@ -92,7 +94,9 @@ def fit_long_term(
         form = max(evidence, key=lambda each: evidence[each])
         said += form_in_words(evidence, form)
     settings["lags"], terms = form.lags, terms_of(rule, weeks, form.trend)
-    draws = fit_measured(base, seen, media, terms, seed=rule.seed, **settings)
+    draws = fit_measured(base, seen, media, terms, seed=rule.seed, doublings=DOUBLINGS, **settings)
+    if draws.attrs["steps"] > STEPS:
+        said.append(f"its chains mixed slowly and took {draws.attrs['steps'] // STEPS} times the usual steps")
     plain = None
     if checked:
         mean = plugged_in(with_metrics(base["base"], {}))

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -58,6 +58,10 @@ CHAINS = 16
 DRAWS = 1000
 STEPS = 36
 WARMUP = 240
+MOST_RHAT, LEAST_ESS = 1.1, 100.0
+"""From which on chains tell the same: worse than that, no figure may be read."""
+FEW_DRAWS = 400
+"""Fewer are no more worth than `LEAST_ESS` even where chains hardly remember the draw before."""
 SHOCKS_EVERY = 3
 """Every so many steps the shocks are held instead of the states: each time costs as much as the rest of a step."""
 START_STEP = 2.0
@@ -102,6 +106,7 @@ def fit_tracked_bvar(
     draws: int = DRAWS,
     steps: int = STEPS,
     warmup: int = WARMUP,
+    doublings: int = 0,
     seed: int = 0,
 ) -> xr.Dataset:
     """Draws of a vector autoregression whose metrics are weekly states behind surveys.
@@ -121,10 +126,14 @@ def fit_tracked_bvar(
         chains: how many. draws: kept ones of all chains together; of a known variable that is draws, as many as
             those.
         steps: of the sampler between two kept draws. warmup: steps before the first.
+        doublings: how often the chains go on from where they are with twice the steps while they do not tell the same
+            (`MOST_RHAT`, `LEAST_ESS`); only the last draws are kept. Fewer draws than `FEW_DRAWS` stay as they
+            are.
 
     Returns:
         As `fit_bvar`: `observed` and `modelled` hold the states of each draw. Attributes `states` (how many variables
-        are), `rhat` (largest) and `ess` (smallest) of the coefficients, of chains (each split in two).
+        are), `rhat` (largest) and `ess` (smallest) of the coefficients, of chains (each split in two), `steps` that
+        were taken between two kept draws.
 
     Raises:
         InputError: as `fit_bvar` and `weekly_states`; no survey, or a metric in `differenced`.
@@ -137,11 +146,20 @@ def fit_tracked_bvar(
         rules = _Rules(restrictions(task.given, ready.layout, enters or {}, signs or {}), cross)
     table = task.table
     kept = table.draws if table.draws > 1 else draws
-    found = sampled(task, ready, kept, chains=chains, steps=steps, warmup=warmup, seed=seed, rules=rules)
+    length: dict[str, Any] = {"chains": chains, "warmup": warmup, "rules": rules}
+    found = sampled(task, ready, kept, steps=steps, seed=seed, **length)
     rhat, ess = _mixed(found.coefficients)
+    for doubling in range(1, doublings + 1):
+        if kept < FEW_DRAWS or not (rhat > MOST_RHAT or ess < LEAST_ESS):
+            break
+        steps *= 2
+        found = sampled(
+            task, ready, kept, steps=steps, seed=(seed, doubling), begin=found.levels[-1], **length
+        )
+        rhat, ess = _mixed(found.coefficients)
     out = _labelled(found, kept, task.given, ready, len(task.latent))
     out = out.assign_coords(draw=table.draw if table.draws > 1 else np.arange(kept))
-    return out.assign_attrs(chains=chains, rhat=rhat, ess=ess, seed=seed)
+    return out.assign_attrs(chains=chains, rhat=rhat, ess=ess, steps=steps, seed=seed)
 
 
 class Task(NamedTuple):
@@ -198,18 +216,21 @@ def sampled(
     chains: int = CHAINS,
     steps: int = STEPS,
     warmup: int = WARMUP,
-    seed: int = 0,
+    seed: int | tuple[int, int] = 0,
     rules: _Rules | None = None,
+    begin: np.ndarray | None = None,
 ) -> Draws:
     """Run the chains for so many draws of all together, or a few more.
 
     Args:
         ready: `prepare` of the task's series and units; its first row may be a later week than its lags ask for.
+        begin: levels to start from in the prior's units, (chain, week, n); by default the task's.
     """
     table, seen = task.table, task.seen
     rounds = -(-kept // chains)
     places = (np.arange(rounds * chains) % table.draws).reshape(rounds, chains)
-    begin = task.given.observed[np.arange(chains) % BEGIN] / task.units.variables
+    if begin is None:
+        begin = task.given.observed[np.arange(chains) % BEGIN] / task.units.variables
     of_known = task.units.variables[len(seen) :]
     told = [
         _Round(table.values[which] / of_known, table.weekly(which, of_known, len(seen))) for which in places

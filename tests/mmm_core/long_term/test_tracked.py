@@ -15,7 +15,7 @@ from mmm_core.long_term.minnesota import Minnesota
 from mmm_core.long_term.multipliers import cumulative_multipliers
 from mmm_core.long_term.residuals import residuals
 from mmm_core.long_term.survey import weekly_states
-from mmm_core.long_term.tracked import fit_tracked_bvar
+from mmm_core.long_term.tracked import LEAST_ESS, MOST_RHAT, fit_tracked_bvar
 
 WEEKS = 130
 INDEX = pd.date_range("2021-01-04", periods=WEEKS, freq="7D")
@@ -84,6 +84,21 @@ def test_where_waves_are_rare_effects_are_found_that_states_drawn_first_hide():
     inside = together["observed"].sel(variable="awareness").quantile([0.05, 0.95], "draw").to_numpy()
     covered = (inside[0] <= variables["awareness"]) & (variables["awareness"] <= inside[1])
     assert 0.8 < covered.mean() < 0.98
+
+
+def test_chains_that_do_not_tell_the_same_go_on_with_twice_the_steps():
+    variables, media = brand(3)
+    asked = {"awareness": waves(variables["awareness"], 400, 4)}
+    short = {"lags": 1, "chains": 8, "draws": 400, "steps": 2, "warmup": 5}
+    once = fit_tracked_bvar(variables[["base"]], asked, media, **short)
+    assert once.attrs["steps"] == 2
+    assert once.attrs["rhat"] > MOST_RHAT or once.attrs["ess"] < LEAST_ESS
+    more = fit_tracked_bvar(variables[["base"]], asked, media, doublings=6, **short)
+    assert more.attrs["steps"] > 2
+    assert more.attrs["rhat"] <= MOST_RHAT
+    assert more.attrs["ess"] >= LEAST_ESS
+    few = fit_tracked_bvar(variables[["base"]], asked, media, doublings=2, **{**short, "draws": 80})
+    assert few.attrs["steps"] == 2  # no steps make them enough
 
 
 def test_every_draw_of_the_base_is_used_once_and_what_follows_works():
