@@ -5,7 +5,6 @@ no signal until it has one. This one waits asleep, says who holds the place, tak
 and lets itself be stopped at any time. A run that ends, however it ends, leaves nothing claimed in a pool.
 """
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,19 +14,16 @@ from dagster._core.execution.api import ExecuteRunWithPlanIterable
 from dagster._core.execution.context.system import PlanExecutionContext, PlanOrchestrationContext
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager
 from dagster._core.execution.plan.execute_plan import inner_plan_execution_iterator
-from dagster._core.execution.plan.instance_concurrency_context import InstanceConcurrencyContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._utils.interrupts import check_captured_interrupt
 
-from orchestration import dead_runs, stopping
-from orchestration.processes import PID, process_tags
+from assets.resources import dead_runs
+from assets.resources.pools import ASLEEP_SECONDS, Places
+from assets.resources.processes import PID, process_tags
+from orchestration import stopping
 
 STEP_ENDS = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED", "STEP_UP_FOR_RETRY"}
-ASLEEP_SECONDS = 0.2  # so long a signal may go unheard
-CLAIM_SECONDS = 1.0  # between two questions to the pool
-PATIENCE_SECONDS = 2.0  # waits that are shorter are nobody's concern
-HOLDER_SECONDS = 5.0  # between two looks at whoever holds it
 
 
 class OneProcess(dg.Executor):
@@ -79,28 +75,12 @@ def _steps(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> 
                 events.throw(DagsterExecutionInterruptedError())
 
 
-class _Claims(InstanceConcurrencyContext):
+class _Claims(Places):
     """Places in pools, waited for asleep; the plan asks here how long to sleep, also between two tries of a step."""
 
     def __init__(self, job_context: PlanExecutionContext):
-        super().__init__(job_context.instance, job_context.dagster_run)
-        self._log = job_context.log
-        self._pools_waited_for: dict[str, str] = {}
+        super().__init__(job_context.instance, job_context.dagster_run, job_context.log)
         self._to_be_tried_again: set[str] = set()
-        self._told: set[str] = set()
-        self._look_again = 0.0
-
-    def claim(self, concurrency_key: str, step_key: str, step_priority: int = 0) -> bool:
-        claimed = super().claim(concurrency_key, step_key, step_priority)
-        if claimed:
-            self._pools_waited_for.pop(step_key, None)
-        else:
-            if not self._pools_waited_for:
-                self._look_again = time.monotonic() + PATIENCE_SECONDS
-            soon = time.time() + CLAIM_SECONDS
-            self._pending_timeouts[step_key] = min(self._pending_timeouts[step_key], soon)
-            self._pools_waited_for[step_key] = concurrency_key
-        return claimed
 
     def follow(self, event: dg.DagsterEvent) -> None:
         """Remember which steps sleep before their next try."""
@@ -117,21 +97,8 @@ class _Claims(InstanceConcurrencyContext):
     def interval_to_next_pending_claim_check(self) -> float:
         if check_captured_interrupt() or stopping.requested():
             raise DagsterExecutionInterruptedError
-        if self._pools_waited_for and time.monotonic() > self._look_again:
-            self._look_again = time.monotonic() + HOLDER_SECONDS
-            self._look_at_holders()
+        self.look_at_holders()
         return ASLEEP_SECONDS
-
-    def _look_at_holders(self) -> None:
-        for run in dead_runs.end_dead_runs(self._instance):
-            self._log.warning(
-                f"{dead_runs.name(run)} (run {run.run_id[:8]}) was killed: it is failed, and waits no more"
-            )
-        for step, pool in self._pools_waited_for.items():
-            for holder in dead_runs.holders(self._instance, pool):
-                if holder not in self._told:
-                    self._told.add(holder)
-                    self._log.warning(f"{step} waits for the pool {pool}, held by {holder}")
 
 
 @dg.executor(name="one_process")

@@ -20,10 +20,10 @@ from rich.text import Text
 from assets.models import Vintage
 from assets.raw.origins.notes import WAS_FETCHED
 from assets.raw.results import ALL_READ, KEEPS_CONTRACT
+from assets.resources.processes import process_tags
 from assets.resources.warehouse import Warehouse
 from orchestration import stopping
 from orchestration.follow import FOLLOW, following
-from orchestration.processes import process_tags
 from orchestration.reasons import is_evaluation, reason, reason_of
 
 Made = Mapping[str, Mapping[str, Any]]
@@ -108,16 +108,7 @@ class Foreground:
         Raises:
             Stopped: a signal came; the run has ended as cancelled and what it was at can be gone on with.
         """
-        built = dg.build_reconstructable_job(*self.jobs, (job,))
-        with following(self.say, self.tell):
-            result = dg.execute_job(
-                built,
-                instance=self.instance,
-                tags={**process_tags(), **(_partition_tags(vintage) if vintage else {})},
-                run_config={"loggers": LOGGERS, **(config or {})},
-                asset_selection=_part(built.get_definition(), only, without) if only or without else None,
-            )
-        stopping.check()
+        result = self._ran(job, vintage, config, only, without)
         if not result.success:
             self.failed.append(self.title)
             self._say_why(result)
@@ -131,6 +122,36 @@ class Foreground:
             for event in made
             if event.asset_key
         }
+
+    def makes(self, job: str, vintage: Vintage, only: Collection[str]) -> bool:
+        """Whether some assets of a job could be made just now; one that fails is for whoever asks to try again.
+
+        Raises:
+            Stopped: a signal came.
+        """
+        return self._ran(job, vintage, None, only, (), f"{vintage.as_of_week}: ").success
+
+    def _ran(
+        self,
+        job: str,
+        vintage: Vintage | None,
+        config: Mapping[str, Any] | None,
+        only: Collection[str] | None,
+        without: Collection[str],
+        shown: str = "",
+    ) -> dg.JobExecutionResult:
+        """A run that has ended; what it is at is shown after `shown`."""
+        built = dg.build_reconstructable_job(*self.jobs, (job,))
+        with following(lambda what: self.say(f"{shown}{what}"), self.tell):
+            result = dg.execute_job(
+                built,
+                instance=self.instance,
+                tags={**process_tags(), **(_partition_tags(vintage) if vintage else {})},
+                run_config={"loggers": LOGGERS, **(config or {})},
+                asset_selection=_part(built.get_definition(), only, without) if only or without else None,
+            )
+        stopping.check()
+        return result
 
     def _say_why(self, result: dg.JobExecutionResult) -> None:
         """Which steps failed and why; or, where none did, what ended the run."""

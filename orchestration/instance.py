@@ -8,10 +8,10 @@ from pathlib import Path
 import dagster as dg
 
 from assets.publish.publication import remove
+from assets.resources.dead_runs import end_dead_runs
 from assets.resources.tracking import Tracking
 from assets.resources.warehouse import Warehouse
 from mmm_core.files import abandoned
-from orchestration.dead_runs import end_dead_runs
 from orchestration.environments import paths
 
 TEMPLATE = Path(__file__).with_name("dagster.yaml")

@@ -7,6 +7,8 @@ the fits: each loads and compiles once. With DRY=1 it says what it would do, and
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from assets.models import Vintage, as_of_week, check_model, load_model
 from mmm_core.errors import InputError
 
 if TYPE_CHECKING:
-    from orchestration.fits_ahead import Week
+    from orchestration.fits_ahead import FitsAhead, Week
     from orchestration.foreground import Foreground, Made
 
 
@@ -97,7 +99,6 @@ def refresh(
             its table keeps the rows it had.
         Stopped: a signal came.
     """
-    from orchestration import resources
     from orchestration.last_week import check_reached, last_vintage
     from orchestration.results import show, show_places
     from orchestration.up_to_date import is_up_to_date
@@ -105,24 +106,23 @@ def refresh(
     named = Vintage(model, as_of) if as_of else None
     with foreground.phase("Set up"):
         instance = foreground.instance
-        if weeks == 1:  # several have a process of their own for their fits
-            resources.fit_process().begin()
         if named and is_up_to_date(instance, foreground.warehouse, model):
             check_reached(foreground.warehouse, named)
-    with foreground.phase("Ingest and marts"):
-        foreground.run("ingest")
-    if foreground.failed:
-        raise InputError("Nothing was refreshed: mend what failed above, and run this again.")
-    if named:
-        check_reached(foreground.warehouse, named)
-    vintage = named or last_vintage(foreground.warehouse, model)
-    oldest_first = weeks_of(vintage, weeks, whole)
-    check_reached(foreground.warehouse, oldest_first[0].vintage)
-    if weeks == 1:
-        with foreground.phase(f"Model {model} as of {vintage.as_of_week}"):
-            made = foreground.run("refresh_model", vintage)
-    else:
-        made = _refresh_several(foreground, oldest_first)
+    with _fits(foreground, weeks) as ahead:  # what imports does so beside the ingest
+        with foreground.phase("Ingest and marts"):
+            foreground.run("ingest")
+        if foreground.failed:
+            raise InputError("Nothing was refreshed: mend what failed above, and run this again.")
+        if named:
+            check_reached(foreground.warehouse, named)
+        vintage = named or last_vintage(foreground.warehouse, model)
+        if ahead:
+            oldest_first = weeks_of(vintage, weeks, whole)
+            check_reached(foreground.warehouse, oldest_first[0].vintage)
+            made = _refresh_several(foreground, ahead, oldest_first)
+        else:
+            with foreground.phase(f"Model {model} as of {vintage.as_of_week}"):
+                made = foreground.run("refresh_model", vintage)
     with foreground.phase("Reporting marts and the published copy"):
         foreground.run("report")
     show(foreground.console, vintage, made)
@@ -155,20 +155,34 @@ def weeks_of(last: Vintage, weeks: int, whole: bool) -> "list[Week]":
     ]
 
 
-def _refresh_several(foreground: "Foreground", oldest_first: "list[Week]") -> "Made":
+@contextmanager
+def _fits(foreground: "Foreground", weeks: int) -> "Iterator[FitsAhead | None]":
+    """What makes fits, begun: of several weeks a process that fits ahead, of one a process that this one asks."""
+    from orchestration import resources
+    from orchestration.fits_ahead import fits_ahead
+
+    if weeks > 1:
+        with fits_ahead(foreground.jobs) as ahead:
+            yield ahead
+    else:
+        resources.fit_process().begin()
+        yield None
+
+
+def _refresh_several(foreground: "Foreground", ahead: "FitsAhead", oldest_first: "list[Week]") -> "Made":
     """Refresh weeks that a process beside this one fits; returns what was made of the last."""
     from orchestration import stopping
-    from orchestration.fits_ahead import UP_TO_THE_FIT, fits_ahead
+    from orchestration.fits_ahead import UP_TO_THE_FIT
 
-    with fits_ahead(oldest_first, foreground.jobs) as ahead:
-        for week in oldest_first:
-            with foreground.phase(f"Model {week.vintage.model} as of {week.vintage.as_of_week}"):
-                posterior = ahead.wait(week, foreground)
-                stopping.check()
-                # where there is none, all of the job: what stopped the fit is said then, or is gone
-                made = foreground.run(week.job, week.vintage, without=UP_TO_THE_FIT if posterior else ())
-                if posterior:
-                    made = {"mmm_posterior": {"posterior_version": posterior}, **made}
+    ahead.left = list(oldest_first)
+    for week in oldest_first:
+        with foreground.phase(f"Model {week.vintage.model} as of {week.vintage.as_of_week}"):
+            posterior = ahead.wait(week, foreground)
+            stopping.check()
+            # where there is none, all of the job: what stopped the fit is said then, or is gone
+            made = foreground.run(week.job, week.vintage, without=UP_TO_THE_FIT if posterior else ())
+            if posterior:
+                made = {"mmm_posterior": {"posterior_version": posterior}, **made}
     return made
 
 

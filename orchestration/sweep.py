@@ -16,8 +16,8 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 from assets.models import PARTITIONS
+from assets.resources.dead_runs import end_dead_runs
 from orchestration import jobs
-from orchestration.dead_runs import end_dead_runs
 from orchestration.landing_sensor import RUNNING
 from orchestration.reasons import is_passing
 

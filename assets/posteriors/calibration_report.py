@@ -8,6 +8,7 @@ from assets.code import code_version
 from assets.models import Vintage, load_model, vintage_of
 from assets.posteriors.fit_inputs import FitInputs
 from assets.resources.fitting import FitProcess
+from assets.resources.pools import place
 from assets.resources.stores import EvidenceStore, PosteriorStore, VintageStore
 from assets.resources.tracking import Tracking
 from assets.stage import check, model_asset, stage
@@ -30,7 +31,6 @@ SHOWN = ["test_id", "channels", "measured", "unseen_lift", "unseen_p_value", "ca
         "Grain: one row a channel and what was left out, a test or all; figures of a test stand in each of its rows."
     ),
     kinds={"numpyro", "parquet"},
-    pool="mcmc",
     code_version=code_version(__name__, "agreement.stored", "agreement.moves", "plots.agreement"),
     io_manager_key="results",
     checks={
@@ -109,5 +109,6 @@ def _report(
     if not posteriors.has_report(vintage, version):
         table = vintages.checked(vintage, vintages.current(vintage))
         inputs = FitInputs(vintage, table, tests_file, version, posteriors.path(vintage, version))
-        fit_process.run(context, inputs.extras({}, target))
+        with place(context, "mcmc"):
+            fit_process.run(context, inputs.extras({}, target))
     return read_report(target)

@@ -58,7 +58,7 @@ def mmm_posterior(
     fit_process: FitProcess,
     tracking: Tracking,
 ) -> dg.MaterializeResult:
-    from mmm_core.diagnostics.summary import summary
+    from mmm_core.diagnostics.summary import sampling
     from mmm_core.evidence.stored import read_evidence
     from mmm_core.inference.version import posterior_version as version_of
 
@@ -88,7 +88,7 @@ def mmm_posterior(
         context.log.info(f"posterior {posterior_version} is there already: {target}")
     tree = posteriors.load(vintage, posterior_version)
 
-    facts = summary(tree)
+    facts = sampling(tree)
     figures = {name: facts[name] for name in FIGURES if facts[name] is not None}
     tags = {
         "spec_hash": spec.spec_hash,

@@ -22,6 +22,8 @@ from mmm_core.json_text import dumps
 END_SECONDS = 5.0
 SERVE = "--serve"
 """Followed by the number of the socket: what the entry point is started with to stay."""
+TELLING = ("MMM_", "JAX_", "XLA_")
+"""Beginnings of the names of variables that say how a fit is done."""
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
@@ -39,8 +41,21 @@ class Started:
     """What a process was started with: another one serves nobody else."""
 
     command: tuple[str, ...]
-    environment: tuple[tuple[str, str], ...]
+    environment: Mapping[str, str]
     folder: str
+
+    def serves(self, wanted: "Started") -> bool:
+        """Whether what is wanted now is what the process was started with.
+
+        A variable that has come since is none of a fit's, but for those with which somebody tells a fit something:
+        libraries set some of their own for this process as it imports them.
+        """
+        come = {name for name in wanted.environment if name not in self.environment}
+        return (
+            (self.command, self.folder) == (wanted.command, wanted.folder)
+            and not any(name.startswith(TELLING) for name in come)
+            and all(wanted.environment.get(name) == value for name, value in self.environment.items())
+        )
 
 
 class NotBegun(Exception):
@@ -60,8 +75,9 @@ class KeptFit:
     def begin(self, command: Sequence[str], environment: Mapping[str, str], folder: str) -> None:
         """Have a process that was started with just this; one that is there already is it, or ends."""
         self.is_wanted = True
-        wanted = Started(tuple(command), tuple(sorted(environment.items())), folder)
-        if self.process is not None and self.process.poll() is None and self.started_with == wanted:
+        wanted = Started(tuple(command), dict(environment), folder)
+        is_there = self.process is not None and self.process.poll() is None
+        if is_there and self.started_with is not None and self.started_with.serves(wanted):
             return
         self.close()
         self.ours, theirs = socket.socketpair()

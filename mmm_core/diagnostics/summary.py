@@ -27,30 +27,46 @@ def summary(tree: xr.DataTree | Posterior) -> dict[str, Any]:
     """
     posterior = Posterior.of(tree)
     spec, stats = posterior.spec, posterior.sample_stats
-    rhat, rhat_at = posterior.mixing.worst("rhat")
-    bulk, bulk_at = posterior.mixing.worst("ess_bulk")
-    tail, tail_at = posterior.mixing.worst("ess_tail")
     metrics: dict[str, dict[str, dict[str, float | None]]] = {}
     for row in roi_table(posterior).to_dict("records"):
         channel, metric = str(row.pop("channel")), str(row.pop("metric"))
         metrics.setdefault(metric, {})[channel] = {name: _number(float(row[name])) for name in STATISTICS}
-    compile_seconds, sampling_seconds = (
-        float(stats.attrs[f"{part}_seconds"]) for part in ("compile", "sampling")
-    )
     return {
         "model": spec.model,
         "spec_hash": str(posterior.attrs["spec_hash"]),
         "engine": posterior.engine,
         "approximate": posterior.approximate,
         "kpi": spec.kpi.column,
-        "compile_seconds": compile_seconds,
-        "sampling_seconds": sampling_seconds,
-        "total_seconds": float(posterior.attrs.get("total_seconds", compile_seconds + sampling_seconds)),
+        **sampling(posterior),
         "chains": posterior.chains,
         "warmup": int(stats.attrs["warmup"]),
         "draws": posterior.draws_a_chain,
         "weeks": int(posterior.data.sizes["week"]),
         "geos": int(posterior.data.sizes["geo"]),
+        "outcome": outcome_name(spec),
+        "returns": return_name(spec),
+        **metrics,
+    }
+
+
+def sampling(tree: xr.DataTree | Posterior) -> dict[str, Any]:
+    """What a summary says of how a posterior was sampled and whether it converged; nothing of its returns.
+
+    Keys: compile_seconds, sampling_seconds, total_seconds; rhat_max, ess_bulk_min, ess_tail_min, each with `..._at`;
+    divergences.
+    """
+    posterior = Posterior.of(tree)
+    stats = posterior.sample_stats
+    compile_seconds, sampling_seconds = (
+        float(stats.attrs[f"{part}_seconds"]) for part in ("compile", "sampling")
+    )
+    rhat, rhat_at = posterior.mixing.worst("rhat")
+    bulk, bulk_at = posterior.mixing.worst("ess_bulk")
+    tail, tail_at = posterior.mixing.worst("ess_tail")
+    return {
+        "compile_seconds": compile_seconds,
+        "sampling_seconds": sampling_seconds,
+        "total_seconds": float(posterior.attrs.get("total_seconds", compile_seconds + sampling_seconds)),
         "rhat_max": _number(rhat),
         "rhat_max_at": rhat_at,
         "ess_bulk_min": _number(bulk),
@@ -58,9 +74,6 @@ def summary(tree: xr.DataTree | Posterior) -> dict[str, Any]:
         "ess_tail_min": _number(tail),
         "ess_tail_min_at": tail_at,
         "divergences": int(stats["diverging"].sum()),
-        "outcome": outcome_name(spec),
-        "returns": return_name(spec),
-        **metrics,
     }
 
 

@@ -2,8 +2,9 @@
 
     python -m tests.orchestration.sleeper JOB
 
-The jobs: `sleep` holds the pool `duckdb` until the file `wake` is in MMM_DATA_DIR; `deaf` does so and lets nothing
-interrupt it; `again` fails and would be tried again in an hour. at-work-<pid> appears once a step is at work.
+The jobs: `sleep` holds the pool `duckdb` until the file `wake` is in MMM_DATA_DIR; `briefly` does so for a part of its
+step, before which it leaves before-<pid>; `deaf` lets nothing interrupt it; `again` fails and would be tried again in an
+hour. at-work-<pid> appears once a step is at work in the pool.
 """
 
 import os
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets.resources.dead_runs import end_dead_runs
+from assets.resources.pools import place
 from orchestration.command import command
-from orchestration.dead_runs import end_dead_runs
 from orchestration.executor import one_process
 from orchestration.follow import FOLLOW, follow
 from orchestration.foreground import Foreground
@@ -48,6 +50,13 @@ def deaf() -> None:
             (FOLDER / f"not-heard-{os.getpid()}").touch()
 
 
+@dg.asset
+def briefly(context: dg.AssetExecutionContext) -> None:
+    (FOLDER / f"before-{os.getpid()}").touch()
+    with place(context, "duckdb"):
+        sleep_until_woken()
+
+
 @dg.asset(pool="duckdb", retry_policy=dg.RetryPolicy(max_retries=2, delay=3600))
 def again() -> None:
     (FOLDER / f"at-work-{os.getpid()}").touch()
@@ -55,9 +64,10 @@ def again() -> None:
 
 
 defs = dg.Definitions(
-    assets=[sleep, after_sleep, deaf, again],
+    assets=[sleep, after_sleep, briefly, deaf, again],
     jobs=[
         dg.define_asset_job("sleep", [sleep, after_sleep]),
+        dg.define_asset_job("briefly", [briefly]),
         dg.define_asset_job("deaf", [deaf]),
         dg.define_asset_job("again", [again]),
     ],

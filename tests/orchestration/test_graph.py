@@ -96,7 +96,6 @@ def test_everything_that_fits_or_writes_the_warehouse_has_its_pool(defs):
         ("bvar_posterior", "mcmc"),
         ("brand_state", "duckdb"),
         ("model_table", "duckdb"),
-        ("model_review", "duckdb"),
         ("lift_evidence", "duckdb"),
         ("published_results", "duckdb"),
     ):

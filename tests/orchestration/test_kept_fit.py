@@ -101,6 +101,19 @@ def test_another_environment_has_another_process(fit):
     assert fit(environment={"MMM_COMPILATION_CACHE": "elsewhere"})[0] != first
 
 
+def test_a_variable_that_a_library_has_set_since_is_none_of_a_fits(fit, monkeypatch):
+    monkeypatch.setenv("OF_A_PERSON", "before")
+    first, _ = fit()
+    monkeypatch.setenv("OF_A_LIBRARY", "as it is imported")
+    assert fit()[0] == first
+    monkeypatch.setenv("JAX_ENABLE_X64", "1")
+    assert (second := fit()[0]) != first
+    monkeypatch.setenv("OF_A_PERSON", "after")
+    assert (third := fit()[0]) != second
+    monkeypatch.delenv("OF_A_PERSON")
+    assert fit()[0] != third
+
+
 def test_a_fit_that_is_stopped_takes_its_process_along(tmp_path):
     kept = kept_fit()
     never_ready = SAYS_WHO.replace("lambda: None", "lambda: time.sleep(600)")

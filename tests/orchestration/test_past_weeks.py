@@ -10,9 +10,9 @@ import dagster as dg
 import pytest
 
 from assets.brief import LEFT_OUT
-from assets.models import load_model
+from assets.models import Vintage, load_model
 from assets.resources.settings import REPOSITORY
-from orchestration.fits_ahead import UP_TO_THE_FIT, Beside, FitsAhead
+from orchestration.fits_ahead import FIT, INPUTS, UP_TO_THE_FIT, Beside, FitsAhead, Week
 from orchestration.foreground import Foreground
 from orchestration.refresh import refresh, weeks_of
 from orchestration.terminal import plain_console
@@ -77,7 +77,12 @@ def test_past_weeks_are_fitted_beside_and_brief_and_the_last_is_whole(new_house,
         ("refresh_past_week", vintage(PAST).key, True): STAGES - set(LEFT_OUT),
         ("refresh_model", vintage().key, False): STAGES,
     }
-    assert by_run.count(set(UP_TO_THE_FIT)) == 2
+    # inputs are made here while there is nothing to read, or beside with the fit
+    fitted = [names & set(UP_TO_THE_FIT) for names in by_run if "mmm_posterior" in names]
+    inputs = [names for names in by_run if names == set(INPUTS)]
+    assert len(fitted) == 2
+    assert fitted.count(set(FIT)) == len(inputs) >= 1
+    assert fitted.count(set(UP_TO_THE_FIT)) == 2 - len(inputs)
 
     assert held(house, PAST) == {**ROWS, **dict.fromkeys(BESIDE, 0)}
     whole = held(house, LAST_WEEK)
@@ -130,7 +135,7 @@ class Refused(Beside):
 
 def test_a_posterior_that_its_check_refused_is_no_fit():
     reads, writes = os.pipe()
-    Refused(plain_console(io.StringIO()), channel=writes).fit(f"refresh_model:{vintage().key}")
+    Refused(plain_console(io.StringIO()), channel=writes).fit(f"refresh_model:{vintage().key}", FIT)
     os.close(writes)
     with os.fdopen(reads) as said:
         assert json.loads(said.read()) == {"week": f"refresh_model:{vintage().key}", "posterior": ""}
@@ -144,10 +149,92 @@ def test_what_the_process_beside_says_is_shown_and_its_end_ends_the_wait():
         {"week": first.name, "posterior": "v"},
     ]
     cut = "\n".join(json.dumps(line) for line in lines) + '\n{"week": '
-    ahead = FitsAhead(process=None)
+    ahead = FitsAhead()
     foreground = Foreground(plain_console(io.StringIO()))
     threading.Timer(0.3, ahead.listen, [io.BytesIO(cut.encode())]).start()
     assert ahead.wait(first, foreground) == "v"
     assert ahead.wait(second, foreground) == ""
     assert ahead.doing == "mmm_posterior"
     assert foreground.console.file.getvalue().count("waits for mcmc") == 1
+
+
+class Reader(Foreground):
+    """Makes no inputs, and notes which it was asked for; those of `refused` weeks fail."""
+
+    def __init__(self, *refused: Week):
+        super().__init__(plain_console(io.StringIO()))
+        self.made: list[Vintage] = []
+        self.refused = [week.vintage for week in refused]
+
+    def makes(self, job, vintage, only):
+        assert (job, tuple(only)) == ("refresh_past_week", INPUTS)
+        self.made.append(vintage)
+        return vintage not in self.refused
+
+
+class Asked(io.BytesIO):
+    """What the process beside was asked for, and whether it was told that this is all."""
+
+    all = False
+
+    def close(self):
+        self.all = True
+
+    def weeks(self) -> list[tuple[str, tuple[str, ...]]]:
+        lines = [json.loads(line) for line in self.getvalue().splitlines()]
+        return [(line["week"], tuple(line["only"])) for line in lines]
+
+
+@pytest.fixture
+def four(monkeypatch):
+    monkeypatch.setattr("orchestration.fits_ahead.READING", ())
+    return [
+        Week("refresh_past_week", Vintage(MODEL, str(LAST_WEEK - dt.timedelta(weeks=n))))
+        for n in (4, 3, 2, 1)
+    ]
+
+
+def test_while_there_is_nothing_to_read_inputs_are_made(four):
+    asked, reader = Asked(), Reader()
+    ahead = FitsAhead(asked, list(four))
+    threading.Timer(0.3, ahead._take, [{"week": four[0].name, "posterior": "v"}]).start()
+    assert ahead.wait(four[0], reader) == "v"
+    assert reader.made == [week.vintage for week in four]
+    assert asked.weeks() == [(week.name, FIT) for week in four]
+    assert asked.all
+
+
+def test_a_process_beside_that_would_wait_makes_the_inputs_itself(four):
+    asked, reader = Asked(), Reader()
+    ahead = FitsAhead(asked, list(four))
+    ahead.fitted[four[0].name] = "v"  # it is there to be read
+    assert ahead.wait(four[0], reader) == "v"
+    assert ahead.wait(four[0], reader) == "v"
+    assert asked.weeks() == [(week.name, UP_TO_THE_FIT) for week in four[:2]]
+    ahead._take({"week": four[1].name, "posterior": "w"})
+    assert ahead.wait(four[1], reader) == "w"
+    assert [week for week, _ in asked.weeks()] == [week.name for week in four[:3]]
+    assert reader.made == []
+    assert not asked.all
+
+
+def test_a_week_whose_inputs_fail_is_for_whoever_reads_to_do_again(four):
+    asked, reader = Asked(), Reader(four[0])
+    ahead = FitsAhead(asked, list(four))
+    assert ahead.wait(four[0], reader) == ""
+    assert reader.made == [four[0].vintage]
+    assert asked.weeks() == [(week.name, UP_TO_THE_FIT) for week in four[1:3]]
+    assert reader.failed == []
+
+
+def test_a_process_beside_that_has_ended_is_asked_for_nothing_more(four):
+    reads, writes = os.pipe()
+    os.close(reads)
+    reader = Reader()
+    with os.fdopen(writes, "wb", buffering=0) as asks:
+        ahead = FitsAhead(asks, list(four))
+        threading.Timer(0.2, ahead.ended.set).start()
+        assert ahead.wait(four[0], reader) == ""
+        ahead.left = list(four)
+        assert ahead.wait(four[1], reader) == ""
+        assert ahead.left == four

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from orchestration.processes import BORN, HOST, PID, birth, is_gone, process_tags
+from assets.resources.processes import BORN, HOST, PID, birth, is_gone, process_tags
 
 
 def test_a_process_that_runs_is_there():

@@ -106,15 +106,19 @@ def test_the_next_start_ends_a_run_that_was_killed_and_nobody_waits_for_it(world
     assert any("is gone: killed" in message and "start the run again" in message for message in messages)
 
 
-def test_a_run_that_is_killed_while_another_waits_for_it_is_waited_for_no_longer(world):
-    first = world.start().wait_until_at_work()
-    second = world.start().wait_until_it_says("waits for the pool duckdb")
+@pytest.mark.parametrize(("one", "other"), [("sleep", "sleep"), ("sleep", "briefly"), ("briefly", "sleep")])
+def test_a_run_that_is_killed_while_another_waits_for_it_is_waited_for_no_longer(world, one, other):
+    first = world.start(one).wait_until_at_work()
+    second = world.start(other).wait_until_it_says("waits for the pool duckdb")
+    assert (world.folder / f"before-{second.process.pid}").exists() == (other == "briefly")
+    assert not (world.folder / f"at-work-{second.process.pid}").exists()
     first.end(signal.SIGKILL)
     second.wait_until_it_says("was killed")
     second.wait_until_at_work()
     world.wake()
     assert second.process.wait(60) == 0, second.said()
     assert world.statuses() == [Status.FAILURE, Status.SUCCESS]
+    assert world.waiting_or_holding() == set()
 
 
 def test_of_two_at_once_the_second_says_for_whom_it_waits_and_both_end_well(world):
@@ -145,10 +149,13 @@ def test_a_signal_cancels_the_run_at_work_and_the_rest(world):
     assert "Traceback" not in sleeper.said()
 
 
-@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_one_that_waits_and_not_the_one_it_waits_for(world, number, expected):
+@pytest.mark.parametrize(
+    ("job", "number", "expected"),
+    [("sleep", signal.SIGINT, 130), ("sleep", signal.SIGTERM, 143), ("briefly", signal.SIGTERM, 143)],
+)
+def test_a_signal_ends_one_that_waits_and_not_the_one_it_waits_for(world, job, number, expected):
     first = world.start().wait_until_at_work()
-    second = world.start().wait_until_it_says("waits for the pool duckdb")
+    second = world.start(job).wait_until_it_says("waits for the pool duckdb")
     code, seconds = second.end(number)
     assert code == expected, second.said()
     at_once = {signal.SIGINT: "Ctrl-C again", signal.SIGTERM: "a second SIGTERM or Ctrl-C"}[number]

@@ -17,13 +17,13 @@ from dagster._core.remote_origin import (
 
 from assets import brief
 from assets.models import PARTITIONS
+from assets.resources.processes import HOST, PID, process_tags
 from assets.resources.tracking import TrackingAway
 from assets.resources.warehouse import WarehouseLocked
 from mmm_core.errors import InputError, OutOfSpace
 from orchestration import jobs, reasons, sweep
 from orchestration.instance import TEMPLATE
 from orchestration.policies import EXECUTOR
-from orchestration.processes import HOST, PID, process_tags
 
 LOCKED = WarehouseLocked("w.duckdb is locked by python (process 12): close that connection")
 VINTAGE, OTHER = PARTITIONS.get_partition_keys()[:2]

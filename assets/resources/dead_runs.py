@@ -5,7 +5,7 @@ from datetime import datetime
 import dagster as dg
 from dagster import DagsterRunStatus as Status
 
-from orchestration.processes import HOST, PID, is_gone
+from assets.resources.processes import HOST, PID, is_gone
 
 UNFINISHED = [Status.NOT_STARTED, Status.STARTING, Status.STARTED, Status.CANCELING]
 
