@@ -46,6 +46,13 @@ def with_digest(tree: xr.DataTree) -> xr.DataTree:
     return signed
 
 
+def is_what_was_written(tree: xr.DataTree) -> bool:
+    """Whether a posterior that was read holds its digest, and content of that digest."""
+    content = tree.copy()
+    written = content.attrs.pop(DIGEST, None)
+    return written is not None and written == content_digest(content)
+
+
 def check_digest(tree: xr.DataTree, path: Path) -> None:
     """Take the digest off a posterior that was read, and hold its content against it.
 

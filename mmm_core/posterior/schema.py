@@ -23,7 +23,8 @@ import yaml
 from mmm_core.errors import DamagedFile, InputError, SpecError
 from mmm_core.evidence.stored import Evidence, evidence_from
 from mmm_core.files import write_whole
-from mmm_core.posterior.integrity import check_digest, with_digest
+from mmm_core.posterior.hdf5 import read_tree
+from mmm_core.posterior.integrity import check_digest, is_what_was_written, with_digest
 from mmm_core.spec.extensions import extension, extensions_folder, load_extensions
 from mmm_core.spec.margin import without_old_default
 from mmm_core.spec.model_spec import ModelSpec, parse_spec
@@ -192,8 +193,7 @@ def load_posterior(path: str | Path) -> xr.DataTree:
             f"{path}: no such posterior: `mmm fit ... --out FOLDER` writes one to FOLDER/posterior.nc"
         )
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as opened:
-            tree = opened.load()
+        tree = _read(path)
     except PermissionError:
         raise InputError(f"{path}: may not be read: ask for the right to read it") from None
     except Exception:  # whatever HDF5 and its readers make of damaged bytes
@@ -205,6 +205,17 @@ def load_posterior(path: str | Path) -> xr.DataTree:
     check_digest(tree, path)
     check_posterior(tree, str(path), extensions_folder(path))
     return tree
+
+
+def _read(path: Path) -> xr.DataTree:
+    """What a file holds: read quickly where that is certainly what was written, and else as any netCDF file is."""
+    try:
+        if is_what_was_written(tree := read_tree(path)):
+            return tree
+    except Exception:  # whatever is the matter with it is told by the usual reader
+        pass
+    with xr.open_datatree(path, engine="h5netcdf") as opened:
+        return opened.load()
 
 
 def _refuse_another_format(tree: xr.DataTree, source: str) -> None:

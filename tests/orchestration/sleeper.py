@@ -3,8 +3,8 @@
     python -m tests.orchestration.sleeper JOB
 
 The jobs: `sleep` holds the pool `duckdb` until the file `wake` is in MMM_DATA_DIR; `briefly` does so for a part of its
-step, before which it leaves before-<pid>; `deaf` lets nothing interrupt it; `again` fails and would be tried again in an
-hour. at-work-<pid> appears once a step is at work in the pool.
+step, before which it leaves before-<pid>; `deaf` lets nothing interrupt it; `again` fails and would be tried again
+in an hour. at-work-<pid> appears once a step is at work in the pool.
 """
 
 import os
