@@ -61,13 +61,16 @@ _SCALE = parameter("Weibull scale in weeks", lognormal=[1.0, 0.5])
 def weibull_pdf(lags: jax.Array, shape: jax.Array, scale: jax.Array) -> jax.Array:
     """Weibull density at lag + 1 weeks: the effect may build up before it falls.
 
-    Relative to its largest value, so that a scale of a fraction of a week leaves a weight to normalise by.
+    Relative to its largest value, so that a scale of a fraction of a week leaves a weight to normalise by. That value
+    is a constant to derivatives: weights that sum to 1 do not depend on it, and the derivative of a largest value is
+    not a number where a compiler computes it twice and rounds it differently.
     """
+    import jax
     import jax.numpy as jnp
 
     time = (lags + 1) / scale
     density = (shape - 1) * jnp.log(time) - time**shape
-    return jnp.exp(density - density.max(-1, keepdims=True))
+    return jnp.exp(density - jax.lax.stop_gradient(density).max(-1, keepdims=True))
 
 
 @ADSTOCKS.register("weibull_cdf", shape=_SHAPE, scale=_SCALE)
