@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 LONG_TERM = "long_term.nc"
 OF_MODEL = ("brand", "model")
 OF_TABLE = (
-    "variables", "media", "terms", "week", "unit_root", "lags", "media_lags", "centre", "horizon", "draws", "seed",
+    "variables", "media", "terms", "week", "unit_root", "lags", "media_lags", "centre", "dummies", "horizon", "draws",
+    "seed",
 )  # fmt: skip
 """Options that only one of the two commands hears."""
 
@@ -70,6 +71,14 @@ def bvar(
     centre: Annotated[
         float, typer.Option("--centre", min=-1, max=1, help="prior mean of a variable's own first lag")
     ] = 1.0,
+    dummies: Annotated[
+        str,
+        typer.Option(
+            "--dummies",
+            help="dummy observations of the prior, for series without a level of their own: sum_of_coefficients,"
+            "initial_observation",
+        ),
+    ] = "",
     horizon: Annotated[int, typer.Option("--horizon", min=1, max=520, help="weeks that are followed")] = 52,
     draws: Annotated[int, typer.Option("--draws", min=100, max=20_000, help="draws of the posterior")] = 2000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="of the draws")] = 7,
@@ -89,7 +98,7 @@ def bvar(
             "autoregression of a table's own columns"
         )
     columns = Columns(_names(variables), _names(media), _names(terms), week, _names(unit_root))
-    _of_table(table, columns, _whole(lags), media_lags, centre, horizon, draws, seed, out)
+    _of_table(table, columns, _whole(lags), media_lags, centre, _names(dummies), horizon, draws, seed, out)
 
 
 def _refuse_of_the_other(context: typer.Context, of_model: bool) -> None:
@@ -131,7 +140,7 @@ def _of_model(
             read.refuse_another_table(fingerprint(rows), str(table), str(posterior))
         if reason := skip_reason(spec):
             raise InputError(reason)
-        found = fit_long_term(read, read_waves(brand), spec.long_term, origin=str(posterior))
+        found = fit_long_term(read, read_waves(brand, spec.filter), spec.long_term, origin=str(posterior))
         doubts = unconverged(read)
     if (
         out is not None
@@ -182,6 +191,7 @@ def _of_table(
     lags: tuple[int, ...],
     media_lags: int,
     centre: float,
+    dummies: tuple[str, ...],
     horizon: int,
     draws: int,
     seed: int,
@@ -192,8 +202,8 @@ def _of_table(
         from mmm_core.long_term.plain import fit_table
 
         found = fit_table(
-            read_table(path), columns, lags=lags, media_lags=media_lags, centre=centre, horizon=horizon, draws=draws,
-            seed=seed, source=str(path),
+            read_table(path), columns, lags=lags, media_lags=media_lags, centre=centre, dummies=dummies,
+            horizon=horizon, draws=draws, seed=seed, source=str(path),
         )  # fmt: skip
     from mmm_core.cli import console_bvar
 

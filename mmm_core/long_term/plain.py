@@ -21,6 +21,8 @@ from mmm_core.long_term.residuals import LAGS, portmanteau
 from mmm_core.long_term.rolling import against_random_walk
 from mmm_core.long_term.stationarity import stationarity
 
+DUMMIES = ("sum_of_coefficients", "initial_observation")
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -65,6 +67,7 @@ def fit_table(
     lags: Sequence[int] = (2,),
     media_lags: int = 0,
     centre: float = 1.0,
+    dummies: Sequence[str] = (),
     horizon: int = 52,
     draws: int = 2000,
     seed: int = 7,
@@ -72,11 +75,20 @@ def fit_table(
 ) -> Plain:
     """Fit columns of a weekly table and read off what there is to read.
 
+    Args:
+        dummies: which sets of dummy observations the prior has (`DUMMIES`). Each weighs as much as a variable is large
+            beside its weekly noise: of sales that return to a level of their own it makes a random walk, on which every
+            effect lasts, and a constant added to a column changes what media are credited with.
+
     Raises:
-        InputError: a column is missing or named twice, a cell is no number or blank, or as `fit_bvar`.
+        InputError: a column is missing or named twice, a cell is no number or blank, no such dummies, or as `fit_bvar`.
     """
     variables, media, terms = frames(table, columns, source)
-    prior = Minnesota(centre=centre)
+    unknown = [name for name in dummies if name not in DUMMIES]
+    if unknown:
+        raise InputError(f"no dummy observations are called '{unknown[0]}': {nearest(unknown[0], DUMMIES)}")
+    without: dict[str, Any] = {name: None for name in DUMMIES if name not in dummies}
+    prior = Minnesota(centre=centre, **without)
     settings: dict[str, Any] = {
         "media_lags": media_lags, "prior": prior, "differenced": columns.unit_root, "seed": seed
     }  # fmt: skip

@@ -19,6 +19,7 @@ import pandas as pd
 
 from mmm_core.data.cells import day_column, number_column, text_of
 from mmm_core.data.reader import read_table
+from mmm_core.data.table import matching
 from mmm_core.errors import InputError, listed, nearest
 from mmm_core.inputs import name_of
 from mmm_core.long_term.series import ALIKE
@@ -53,13 +54,20 @@ class Surveys:
         return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
-def read_waves(path: str | Path) -> pd.DataFrame:
+def read_waves(path: str | Path, keep: Mapping[str, str] | None = None) -> pd.DataFrame:
     """The waves in a CSV or Parquet file, as `waves` returns them.
 
+    Args:
+        keep: the model's `filter`: of columns that the file has too, such as its market, only these values.
+
     Raises:
-        InputError: no such file, or as `waves`.
+        InputError: no such file, no row is kept, or as `waves`.
     """
-    return waves(read_table(path), name_of(path))
+    rows, source = read_table(path), name_of(path)
+    for column, value in (keep or {}).items():
+        if column in rows.columns:
+            rows = matching(rows, column, value, source)
+    return waves(rows, source)
 
 
 def waves(table: pd.DataFrame, source: str = "surveys") -> pd.DataFrame:

@@ -170,3 +170,14 @@ def test_waves_that_hold_each_answer_four_times_count_it_once():
     (told,) = [note for note in notes if "overlap" in note]
     assert told.startswith("awareness: its waves overlap, a day is in 3.9 of them on average")
     assert "as if 26% of its respondents" in told
+
+
+def test_of_a_file_of_several_markets_the_models_own_is_read(tmp_path):
+    weeks = pd.date_range("2024-01-01", periods=40, freq="7D")
+    parts = [monthly(weeks, seed=place).assign(market=name) for place, name in enumerate(("uk", "us"))]
+    pd.concat(parts).to_csv(tmp_path / "brand.csv", index=False)
+    pd.testing.assert_frame_equal(read_waves(tmp_path / "brand.csv", {"market": "us"}), waves(parts[1]))
+    with pytest.raises(InputError, match="no row has market = 'de'"):
+        read_waves(tmp_path / "brand.csv", {"market": "de"})
+    with pytest.raises(InputError, match="give the rows of one market"):
+        read_waves(tmp_path / "brand.csv")
