@@ -12,6 +12,7 @@
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -128,8 +129,17 @@ def _columns(expectation: Any, names: list[str], where: str) -> list[str]:
         raise InputError(f"{where}: kwargs must be keys")
     columns = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
     columns += kwargs.get("column_list", [])
+    columns += _of_condition(kwargs.get("row_condition", ""), names, where)
     if unknown := [column for column in columns if column not in names]:
         raise InputError(f"{where}: there is no column {unknown[0]}: {nearest(str(unknown[0]), names)}")
     if not columns:
         raise InputError(f"{where}: it names no column")
     return columns
+
+
+def _of_condition(condition: str, names: list[str], where: str) -> list[str]:
+    """The columns of the condition on which rows are asked."""
+    named = [name for name in names if re.search(rf"\b{re.escape(name)}\b", condition)]
+    if condition and not named:
+        raise InputError(f"{where}: row_condition {condition!r} names no column: known: {listed(names)}")
+    return named

@@ -28,6 +28,13 @@ _TEXTS = {
     "currency": "USD",
     "action_type": "omni_purchase",
     "event_name": "purchase",
+    "merged_deal_id": "1234567891",
+}
+_NUMBERS = {
+    "population_share": "0.5",
+    "pre_period_error": "0.05",
+    "price_index": "100.0",
+    "rate_to_usd": "1.0",
 }
 
 
@@ -47,7 +54,9 @@ def template_path(contract: Contract) -> Path:
 def _example(column: Column, contract: Contract) -> str:
     if column.kind in _DAY:
         stop = contract.period.stop if contract.period else ""
-        return _LAST_DAY if column.name == stop else _DAY[column.kind]
+        return _LAST_DAY if column.name in (stop, "reported_date") else _DAY[column.kind]
+    if column.name in _NUMBERS:
+        return _NUMBERS[column.name]
     if column.kind in ("integer", "number"):
         number = 10.5 if column.maximum is None else column.maximum / 2
         return str(int(number) if column.kind == "integer" else number)
@@ -57,7 +66,7 @@ def _example(column: Column, contract: Contract) -> str:
         return "USD"
     if column.allowed:
         return column.allowed[0]
-    return "1234567890" if column.spelling == "id" else _TEXTS.get(column.name, f"{column.name} 1")
+    return _TEXTS.get(column.name, "1234567890" if column.spelling == "id" else f"{column.name} 1")
 
 
 def main() -> None:

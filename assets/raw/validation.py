@@ -10,6 +10,7 @@ import datetime as dt
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from assets.raw.asked_before import before, groups, note
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 ROWS = 500_000
 SHOWN = 5
+_PLACE = "place"  # of an expectation in its suite: results come back with those first that could not be asked
 
 
 @dataclass(frozen=True)
@@ -90,23 +92,39 @@ def _all_stand(suite: Suite, asked: Sequence[int]) -> tuple[Outcome, ...]:
 
 def _asking(suite: Suite, today: dt.date) -> "Callable[[pd.DataFrame], Any]":
     """What asks a batch of rows."""
-    great_expectations = _great_expectations()
+    whole = _whole_frames()
     from great_expectations.core.expectation_suite import ExpectationSuite
 
-    context = great_expectations.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    asset = context.data_sources.add_pandas("raw").add_dataframe_asset(suite.contract.name)
-    whole = asset.add_batch_definition_whole_dataframe("rows that count")
     expected = ExpectationSuite(
-        name=suite.contract.name, expectations=[dict(each) for each in suite.expectations]
+        name=suite.contract.name,
+        expectations=[{**each, "meta": {_PLACE: place}} for place, each in enumerate(suite.expectations)],
     )
     parameters = {"tomorrow": dt.datetime.combine(today, dt.time()) + dt.timedelta(days=1)}
 
     def ask(rows: "pd.DataFrame") -> Any:
         batch = whole.get_batch(batch_parameters={"dataframe": rows})
-        return batch.validate(expected, expectation_parameters=parameters, result_format="SUMMARY")
+        found = batch.validate(expected, expectation_parameters=parameters, result_format="SUMMARY")
+        found.results.sort(key=lambda result: result.expectation_config.meta[_PLACE])
+        _let_go(batch, rows)
+        return found
 
     return ask
+
+
+def _let_go(batch: Any, rows: "pd.DataFrame") -> None:
+    """The engine that all batches share would keep the rows of the last one for as long as the process lives."""
+    engine = batch.data.execution_engine
+    engine.load_batch_data(batch.id, rows.head(0))
+    engine.batch_manager.reset_batch_cache()
+
+
+@cache
+def _whole_frames() -> Any:
+    """What takes any data frame as a batch: of no table, so that it is made once, and not again for each."""
+    context = _great_expectations().get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("raw").add_dataframe_asset("rows that count")
+    return asset.add_batch_definition_whole_dataframe("all of them")
 
 
 def _great_expectations() -> Any:
@@ -169,6 +187,10 @@ def _written(value: Any) -> str:
         value = tuple(value.values())
     if isinstance(value, tuple):
         return " and ".join(map(_written, value))
+    import numpy as np
+
+    if isinstance(value, np.datetime64):  # of a pair of days
+        value = value.astype("datetime64[D]").item()
     return without_addresses(f"{value:%Y-%m-%d}" if hasattr(value, "strftime") else f"{value}")
 
 
