@@ -1,59 +1,15 @@
 """Files are held against the contract of their table: every fault is named with its column and rows."""
 
-import io
 import re
-from pathlib import Path
 
-import duckdb
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as parquet
 import pytest
 
 from assets.raw.connector import FOLDER, connector, known_connectors
-from assets.raw.contract import Contract
 from assets.raw.contracts import CONTRACTS
 from assets.raw.files import FileRefused, check, read_bytes
-from assets.raw.folder import LandingFile, scan
+from assets.raw.folder import LandingFile
 from assets.raw.personal import with_hashed_emails
-from assets.raw.plain import days_in_doubt, plain_file, repeats_a_row
-from assets.raw.surface import surface
-from mmm_core.inputs import UnreadableFile
-
-HEADER = (
-    "customer_id,currency_code,date,campaign_id,campaign_name,"
-    "device,ad_network_type,impressions,clicks,cost_micros"
-)
-ROW = "1,USD,2024-01-0{day},7,us_all_search_brand,MOBILE,SEARCH,100,3,1000000"
-GOOD = "\n".join([HEADER, *(ROW.format(day=day) for day in range(1, 5))])
-GOOGLE = CONTRACTS["google_ads__campaign_stats"]
-
-
-def read(folder: Path, text: str | bytes, contract=GOOGLE):
-    path = folder / contract.folder / "2024.csv"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    (file,) = scan(folder).tables[contract.name]
-    try:
-        return check(file, contract, *read_bytes(file))
-    except FileRefused:
-        assert not taken_by_duckdb(file, contract), "what is refused is never loaded by the quick reader"
-        raise
-
-
-def taken_by_duckdb(file: LandingFile, contract: Contract) -> bool:
-    """Whether the quick reader would load a file."""
-    try:
-        seen = surface(file)
-    except UnreadableFile:
-        return False
-    with duckdb.connect() as connection:
-        plain = plain_file(connection, file, contract, seen)
-        rows = f"({plain.rows})" if plain else ""
-        return plain is not None and not (
-            repeats_a_row(connection, contract, rows, plain.row_count)
-            or days_in_doubt(connection, contract, rows)
-        )
+from tests.assets.raw.reading import GOOD, GOOGLE, HEADER, ROW, read, taken_by_duckdb
 
 
 def test_a_good_file_is_typed(tmp_path):
@@ -76,38 +32,6 @@ def test_columns_the_contract_does_not_name_are_kept_out(tmp_path):
     accepted = read(tmp_path, text)
     assert accepted.extra_columns == ("labels",)
     assert list(accepted.rows) == [column.name for column in GOOGLE.columns]
-
-
-def test_a_column_that_nobody_reads_may_be_there_several_times(tmp_path):
-    """As GA4's export has `param_session_engaged`; in CSV and in Parquet, and it is told."""
-    rows = GOOD.splitlines()
-    text = "\n".join([f"note,{rows[0]},labels,note,LABELS", *(f"1,{row},a,2,b" for row in rows[1:])])
-    accepted = read(tmp_path / "text", text)
-    assert accepted.extra_columns == ("note (2 times)", "labels", "LABELS")
-    plain = read(tmp_path / "plain", GOOD)
-    pd.testing.assert_frame_equal(accepted.rows, plain.rows)
-    cells = [pa.array(column) for column in zip(*(row.split(",") for row in rows[1:]), strict=True)]
-    names = [*HEADER.split(","), "note", "note"]
-    with io.BytesIO() as stored:
-        parquet.write_table(pa.Table.from_arrays([*cells, cells[0], cells[1]], names), stored)
-        packed = read(tmp_path / "packed", stored.getvalue())
-    assert packed.extra_columns == ("note (2 times)",)
-    pd.testing.assert_frame_equal(packed.rows.reset_index(drop=True), plain.rows.reset_index(drop=True))
-
-
-def test_one_that_is_read_by_any_of_its_names_may_not(tmp_path):
-    """Not in CSV and not in Parquet: which of the two the figures are in, nobody can tell."""
-    rows = GOOD.replace("campaign_id", "id").splitlines()
-    for place, name in enumerate(("cost_micros", "Cost_Micros", "id", "CAMPAIGN_ID")):
-        text = "\n".join([f"{rows[0]},{name},{name}", *(f"{row},7,7" for row in rows[1:])])
-        with pytest.raises(FileRefused, match=f"column '{name}' is there twice|columns .*'{name}'"):
-            read(tmp_path / f"text{place}", text)
-    cells = [pa.array(column) for column in zip(*(row.split(",") for row in rows[1:]), strict=True)]
-    with io.BytesIO() as stored:
-        names = [*rows[0].split(","), "cost_micros"]
-        parquet.write_table(pa.Table.from_arrays([*cells, cells[0]], names), stored)
-        with pytest.raises(FileRefused, match="column 'cost_micros' is there twice: keep one"):
-            read(tmp_path / "packed", stored.getvalue())
 
 
 def second_row(old: str, new: str) -> str:
@@ -469,104 +393,3 @@ def test_every_fault_says_what_to_do(tmp_path, cell):
     assert faults
     for fault in faults:
         assert len(fault.partition("): ")[2].split()) > 2, fault
-
-
-LIFT_TESTS = CONTRACTS["experiments__lift_tests"]
-LIFT = {
-    "test_id": "tv-1", "market": "UK", "channels": "TV; ooh", "geos": "G01;g02", "start_date": "2025-01-06",
-    "end_date": "2025-02-02", "design": "geo_holdout", "incremental_outcome": "-41200", "standard_error": "9800",
-    "spend_with": "0;12.5", "spend_without": "100; 10", "weekly_spend_without": "60 40;5 5",
-}  # fmt: skip
-
-
-def lift_tests(separator=",", **cells):
-    row = {**LIFT, **cells}
-    return separator.join(row) + "\n" + separator.join(f'"{cell}"' for cell in row.values()) + "\n"
-
-
-def test_columns_that_a_lift_test_need_not_state_may_be_missing(tmp_path):
-    (row,) = read(tmp_path, lift_tests(), LIFT_TESTS).rows.to_dict("records")
-    assert set(row) == {column.name for column in LIFT_TESTS.columns}
-    assert (row["market"], row["channels"], row["geos"]) == ("uk", "tv; ooh", "g01;g02")
-    assert row["status"] is None
-    assert row["roi"] != row["roi"]
-    assert (row["spend_with"], row["spend_without"], row["weekly_spend_without"]) == (
-        "0;12.5", "100;10", "60 40;5 5",
-    )  # fmt: skip
-
-
-def test_amounts_of_several_channels_may_have_decimal_commas(tmp_path):
-    text = lift_tests(";", spend_with="0;12,5", incremental_outcome="-41200,5")
-    assert read(tmp_path, text, LIFT_TESTS).rows["spend_with"].tolist() == ["0;12.5"]
-
-
-@pytest.mark.parametrize(
-    ("cells", "message"),
-    [
-        (
-            {"spend_with": "0;n/a"},
-            r"column spend_with: '0;n/a' is no list of amounts \(row 2\): write numbers",
-        ),
-        ({"spend_with": "0;-1"}, "column spend_with: '0;-1' is no list of amounts"),
-        ({"spend_with": "0;"}, "column spend_with: '0;' is no list of amounts"),
-        ({"spend_with": ""}, "column spend_with: is blank"),
-        (
-            {"status": "aproved"},
-            "column status: 'aproved' is not one of approved, needs review, rejected, pending",
-        ),
-        ({"design": "coin"}, "column design: 'coin' is not one of geo_holdout"),
-        ({"end_date": "2025-01-01"}, "column end_date: '2025-01-01' is before start_date '2025-01-06'"),
-        ({"intervall_low": "3"}, "column intervall_low is not read: did you mean 'interval_low'"),
-    ],
-)
-def test_a_lift_test_that_no_reader_could_use_is_refused(tmp_path, cells, message):
-    with pytest.raises(FileRefused, match=message):
-        read(tmp_path, lift_tests(**cells), LIFT_TESTS)
-
-
-def test_the_landing_table_has_the_columns_that_the_reader_knows():
-    from mmm_core.evidence.columns import COLUMNS
-
-    assert [column.name for column in LIFT_TESTS.columns] == [column.name for column in COLUMNS]
-    required = {column.name for column in LIFT_TESTS.columns if column.required} - {"market", "geos"}
-    assert required == {column.name for column in COLUMNS if column.required}
-
-
-REPORTS = CONTRACTS["attribution__platform_reports"]
-CLAIM = {
-    "platform": "GA4", "date_start": "2025-01-06", "date_stop": "2025-01-12", "channel": "Email",
-    "attribution_model": "Last_Click", "conversions": "3.5", "conversion_value": "120.25", "currency": "usd",
-}  # fmt: skip
-
-
-def claims(*changes):
-    rows = [{**CLAIM, **cells} for cells in changes]
-    return "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)]) + "\n"
-
-
-def test_attribution_may_leave_open_market_campaign_and_windows(tmp_path):
-    rows = read(tmp_path, claims({}), REPORTS).rows
-    assert set(rows) == {column.name for column in REPORTS.columns}
-    stated = ["platform", "channel", "attribution_model", "currency"]
-    assert rows[stated].to_numpy().tolist() == [["ga4", "email", "last_click", "USD"]]
-    assert rows[["market", "campaign_name", "click_window_days", "view_window_days"]].isna().all(axis=None)
-    assert REPORTS.amount == "conversion_value"
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (({"attribution_model": "lastclick"},), "column attribution_model: 'lastclick' is not one of last_click"),
-        (({"conversion_value": "-1"},), "column conversion_value: '-1' is negative"),
-        (({"conversion_value": ""},), "column conversion_value: is blank"),
-        (({"date_stop": "2025-01-05"},), "column date_stop: '2025-01-05' is before date_start"),
-        (({}, {}), "rows 2, 3 repeat the same platform, date_start, market"),
-        (
-            ({}, {"date_start": "2025-01-10", "date_stop": "2025-01-16"}),
-            "row 3 cover days that another row of the same platform, market, channel",
-        ),
-    ],
-)  # fmt: skip
-def test_attribution_that_would_count_twice_or_say_nothing_is_refused(tmp_path, changes, message):
-    with pytest.raises(FileRefused, match=message):
-        read(tmp_path, claims(*changes), REPORTS)
