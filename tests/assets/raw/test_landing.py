@@ -514,7 +514,7 @@ print("sought:", sought)
 
 @pytest.mark.slow
 def test_a_load_asks_nobody_and_keeps_to_its_folder(landed):
-    """Without any setting in the environment: no host is looked up, nothing is written to the home folder."""
+    """Without any setting in the environment, and expectations are asked: no host is looked up, no home folder made."""
     environment = {name: value for name, value in os.environ.items() if name != "DO_NOT_TRACK"}
     environment |= {"HOME": str(landed.folder / "home"), "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run(
@@ -524,6 +524,7 @@ def test_a_load_asks_nobody_and_keeps_to_its_folder(landed):
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "sought: []"
     assert {path.name for path in landed.folder.iterdir()} == {
+        "expectations",
         "landing",
         "warehouse.duckdb",
         "warehouse.landing.json",
