@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -145,16 +146,15 @@ class Spent:
         print(f"{'model':<18}{'step':<40}{'own':>8}{'children':>10}{'wall':>8}")
         for (model, name), (own, children, wall) in sums.items():
             print(f"{model:<18}{name:<40}{own:8.2f}{children:10.2f}{wall:8.2f}")
-        processor = {"": 0.0, MODEL: 0.0, SECOND: 0.0, SHORT: 0.0}
-        wall = dict(processor)
+        processor, wall = defaultdict[str, float](float), defaultdict[str, float](float)
         for (model, _), (own, children, seconds) in sums.items():
-            processor[model] = processor.get(model, 0.0) + own + children
-            wall[model] = wall.get(model, 0.0) + seconds
-        for unit, spent in (("processor", processor), ("wall", wall)):
+            processor[model] += own + children
+            wall[model] += seconds
+        for unit, by_model in (("processor", processor), ("wall", wall)):
             figures = {
-                "one further week of one model": sum(spent.values()) - spent[SECOND] - spent[SHORT],
-                "the second model of the run": spent[SECOND],
-                "the long term adds to it": spent[SECOND] - spent[SHORT],
+                "one further week of one model": sum(by_model.values()) - by_model[SECOND] - by_model[SHORT],
+                "the second model of the run": by_model[SECOND],
+                "the long term adds to it": by_model[SECOND] - by_model[SHORT],
             }
             print(f"\n{unit} seconds: " + ", ".join(f"{n} {rounded(v, 3)}" for n, v in figures.items()))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,9 @@ from mmm_core.long_term.multipliers import long_run_multipliers
 from mmm_core.long_term.residuals import LAGS, portmanteau
 from mmm_core.long_term.rolling import against_random_walk
 from mmm_core.long_term.stationarity import stationarity
+from mmm_core.spec.long_term_spec import Dummies
 
-DUMMIES = ("sum_of_coefficients", "initial_observation")
+DUMMIES = get_args(Dummies)
 
 
 @dataclass(frozen=True)

@@ -46,11 +46,10 @@ def with_digest(tree: xr.DataTree) -> xr.DataTree:
     return signed
 
 
-def is_what_was_written(tree: xr.DataTree) -> bool:
-    """Whether a posterior that was read holds its digest, and content of that digest."""
-    content = tree.copy()
-    written = content.attrs.pop(DIGEST, None)
-    return written is not None and written == content_digest(content)
+def take_digest(tree: xr.DataTree) -> bool | None:
+    """Take the digest off a posterior that was read: whether its content is of that digest; None where it has none."""
+    written = tree.attrs.pop(DIGEST, None)
+    return None if written is None else bool(written == content_digest(tree))
 
 
 def check_digest(tree: xr.DataTree, path: Path) -> None:
@@ -61,8 +60,7 @@ def check_digest(tree: xr.DataTree, path: Path) -> None:
     Raises:
         DamagedFile: the content is not what was written.
     """
-    written = tree.attrs.pop(DIGEST, None)
-    if written is not None and written != content_digest(tree):
+    if take_digest(tree) is False:
         raise DamagedFile(
             f"{path}: damaged: its content is not what was written: take it from a backup, or fit again"
         )

@@ -24,7 +24,7 @@ from mmm_core.errors import DamagedFile, InputError, SpecError
 from mmm_core.evidence.stored import Evidence, evidence_from
 from mmm_core.files import write_whole
 from mmm_core.posterior.hdf5 import read_tree
-from mmm_core.posterior.integrity import check_digest, is_what_was_written, with_digest
+from mmm_core.posterior.integrity import check_digest, take_digest, with_digest
 from mmm_core.spec.extensions import extension, extensions_folder, load_extensions
 from mmm_core.spec.margin import without_old_default
 from mmm_core.spec.model_spec import ModelSpec, parse_spec
@@ -208,9 +208,12 @@ def load_posterior(path: str | Path) -> xr.DataTree:
 
 
 def _read(path: Path) -> xr.DataTree:
-    """What a file holds: read quickly where that is certainly what was written, and else as any netCDF file is."""
+    """What a file holds: read quickly where that is certainly what was written, and else as any netCDF file is.
+
+    Of what was read quickly the digest has been asked, and is off.
+    """
     try:
-        if is_what_was_written(tree := read_tree(path)):
+        if take_digest(tree := read_tree(path)):
             return tree
     except Exception:  # whatever is the matter with it is told by the usual reader
         pass
