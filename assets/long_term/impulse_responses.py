@@ -66,10 +66,10 @@ def impulse_responses(
 
 def media_reach(returns: "pd.DataFrame") -> dg.AssetCheckResult:
     """Whether the long-term return of any channel is told from none; `returns` of `LongTerm.roi()`."""
-    from mmm_core.long_term.identification import SURE
+    from mmm_core.long_term.identification import told_from_none
 
     long = returns[(returns["effect"] == "long") & (returns["path"] == "all")]
-    told = long[(long["positive"] >= SURE) | (long["positive"] <= 1 - SURE)]
+    told = any(told_from_none(returns).values())
     lines = [f"{row.channel}: {row.positive:.0%} of the draws above 0" for row in long.itertuples()]
-    said = "" if len(told) else "no channel's effect on base sales is told from none; "
-    return check(REACH, not told.empty, said + ", ".join(lines), severity=dg.AssetCheckSeverity.WARN)
+    said = "" if told else "no channel's effect on base sales is told from none; "
+    return check(REACH, told, said + ", ".join(lines), severity=dg.AssetCheckSeverity.WARN)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmm_core.cli.asked import spec_as_asked
-from mmm_core.cli.contents import keep, posterior_origin, record, refuse_another
+from mmm_core.cli.contents import TABLE, keep, plain_origin, posterior_origin, record, refuse_another
 from mmm_core.cli.terminal import Folder, busy, label, marked, read_posterior, reported, wrote
 from mmm_core.cli.terminal import out as screen
 
@@ -197,18 +197,19 @@ def _of_table(
     seed: int,
     out: Path | None,
 ) -> None:
+    refuse_another(out, f"{TABLE}{path.stem}")
+    asked: dict[str, Any] = {"lags": lags, "media_lags": media_lags, "centre": centre, "dummies": dummies,
+             "horizon": horizon, "draws": draws, "seed": seed}  # fmt: skip
     with busy("Fitting the autoregression"):
         from mmm_core.data.table import read_table
         from mmm_core.long_term.plain import fit_table
 
-        found = fit_table(
-            read_table(path), columns, lags=lags, media_lags=media_lags, centre=centre, dummies=dummies,
-            horizon=horizon, draws=draws, seed=seed, source=str(path),
-        )  # fmt: skip
+        table = read_table(path)
+        found = fit_table(table, columns, **asked, source=str(path))
     from mmm_core.cli import console_bvar
 
     screen.print(console_bvar.plain(found))
-    keep(out, _files(found, path.stem))
+    keep(out, _files(found, path.stem), plain_origin(path.stem, {**asked, "columns": columns}, table))
 
 
 def _files(found: Plain, name: str) -> dict[str, Any]:

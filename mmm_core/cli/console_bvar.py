@@ -10,7 +10,9 @@ from rich.markup import escape
 from rich.text import Text
 
 from mmm_core.cli.console import INTERVAL, _Figures
+from mmm_core.errors import listed
 from mmm_core.long_term.checks import SEVERE
+from mmm_core.long_term.identification import SURE, told_from_none
 from mmm_core.plural import plural
 
 if TYPE_CHECKING:
@@ -36,17 +38,36 @@ def long_term(found: LongTerm) -> RenderableType:
         long = rows[rows["effect"] == "long"].set_index("path")
         cells += [f"{long.loc[path, 'median']:.2f}" for path in by_way]
         figures.add_row(*cells)
-    said = Text(
-        "medians, 90 % intervals; the last columns: by way of which the long-term effect enters base sales",
-        "dim",
-    )
-    return Group(figures, said, *_remarks(found))
+    said = [
+        Text(
+            "medians, which do not add up, and 90 % intervals; the last columns: by way of which the long-term effect "
+            "enters base sales",
+            "dim",
+        )
+    ]
+    unknown = [channel for channel, told in told_from_none(table).items() if not told]
+    if unknown:
+        said.append(
+            Text(
+                f"long-term effect not identified: {listed(unknown, len(unknown))}; under {SURE:.0%} of the draws are "
+                "on one side of 0, so that the figure is no estimate to act on",
+                "yellow",
+            )
+        )
+    severe = _severe(found)
+    above = [Text(f"no figure of these may be read: {words}", "bold red") for words in severe]
+    return Group(*above, figures, *said, *(Text(note) for note in found.notes if note not in severe))
 
 
-def _remarks(found: LongTerm) -> list[Text]:
+def _severe(found: LongTerm) -> list[str]:
+    """What forbids to read any figure, in words."""
     table = found.checks()
-    severe = set(table.loc[table["check"].isin(SEVERE) & ~table["passed"].astype(bool), "words"])
-    return [Text(note, style="yellow" if note in severe else "") for note in found.notes]
+    if table.empty:
+        return []
+    return [
+        str(words)
+        for words in table.loc[table["check"].isin(SEVERE) & ~table["passed"].astype(bool), "words"]
+    ]
 
 
 def plain(found: Plain) -> RenderableType:

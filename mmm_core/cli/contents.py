@@ -8,6 +8,7 @@ it is there.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mmm_core.cli.terminal import err, escape, write_json, writer, wrote
 from mmm_core.errors import InputError, listed
 from mmm_core.files import abandoned, one_at_a_time, write_together
+from mmm_core.json_text import dumps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 CONTENTS = "contents.json"
 POSTERIOR = "posterior.nc"
+TABLE = "table "
+"""What the name begins with where files are of a table, and of no model."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,20 @@ class Origin:
     """What a command's files are of.
 
     Attributes:
-        of: name of the model.
-        version: hashes of the specification and the table behind them.
+        of: name of the model, or of the table where there is none.
+        version: hashes of the specification, or of what was asked, and the table behind them.
     """
 
     of: str
     version: str
+
+
+def plain_origin(name: str, asked: Mapping[str, Any], table: pd.DataFrame) -> Origin:
+    """Of files that a table and what was asked of it make, without a model."""
+    from mmm_core.data.table import fingerprint
+
+    settings = hashlib.sha256(dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+    return Origin(f"{TABLE}{name}", f"{settings}-{fingerprint(table)}")
 
 
 def posterior_origin(posterior: Posterior) -> Origin:
@@ -65,9 +77,14 @@ def refuse_another(folder: Path | None, of: str) -> None:
     other, files = _held(folder)
     if files and other != of:
         raise InputError(
-            f"--out {folder} holds files of model {other} ({listed(sorted(files), 3)}), and these would be of {of}; a "
-            f"folder holds one model's files: name another, such as {folder / of}, or delete those"
+            f"--out {folder} holds files of {_called(other)} ({listed(sorted(files), 3)}), and these would be of "
+            f"{_called(of)}; a folder holds one model's files: name another, such as "
+            f"{folder / of.removeprefix(TABLE)}, or delete those"
         )
+
+
+def _called(of: str) -> str:
+    return of if of.startswith(TABLE) else f"model {of}"
 
 
 def keep(folder: Path | None, files: Mapping[str, Any], origin: Origin | None = None) -> None:

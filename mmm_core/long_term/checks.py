@@ -172,6 +172,8 @@ def _moved_by_the_prior(found: LongTerm, prior: Minnesota) -> list[Row]:
         if not one.trusted:
             words = f"{channel}: nobody can tell from these draws what {one.words} would do (k-hat {one.khat:.1f})"
         passed = one.trusted and one.moved <= MOST_MOVED
+        if not passed:
+            words += ": state long_term.tightness by what is known beforehand, or do not plan by its size"
         rows.append(("prior sensitivity", channel, one.moved, MOST_MOVED, passed, words))
     return rows
 

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from mmm_core.long_term.minnesota import GammaPrior, Minnesota
@@ -125,6 +126,17 @@ def contractions(
         for j, channel in enumerate(channels)
         for i, variable in enumerate(variables)
     ]
+
+
+def told_from_none(returns: pd.DataFrame) -> dict[str, bool]:
+    """Of each channel, whether its long-term return is known to be on one side of 0.
+
+    Args:
+        returns: of `mmm_core.long_term.tables.roi`.
+    """
+    long = returns[(returns["effect"] == "long") & (returns["path"] == "all")]
+    told = (long["positive"] >= SURE) | (long["positive"] <= 1 - SURE)
+    return dict(zip(long["channel"].astype(str), told.astype(bool), strict=True))
 
 
 def stability_words(draws: xr.Dataset) -> str:

@@ -20,6 +20,7 @@ from mmm_core.long_term.multipliers import long_run_multipliers
 from mmm_core.long_term.residuals import LAGS, portmanteau
 from mmm_core.long_term.rolling import against_random_walk
 from mmm_core.long_term.stationarity import stationarity
+from mmm_core.plural import plural
 from mmm_core.spec.long_term_spec import Dummies
 
 DUMMIES = get_args(Dummies)
@@ -85,6 +86,11 @@ def fit_table(
         InputError: a column is missing or named twice, a cell is no number or blank, no such dummies, or as `fit_bvar`.
     """
     variables, media, terms = frames(table, columns, source)
+    for name in columns.unit_root:
+        if name not in columns.variables:
+            raise InputError(
+                f"a unit root of '{name}', which is no variable: {nearest(name, columns.variables)}"
+            )
     unknown = [name for name in dummies if name not in DUMMIES]
     if unknown:
         raise InputError(f"no dummy observations are called '{unknown[0]}': {nearest(unknown[0], DUMMIES)}")
@@ -101,7 +107,7 @@ def fit_table(
         raise InputError(f"{source}: {error}") from None
     units = {name: (name, 1.0) for name in columns.variables}
     notes = [stability_words(found), portmanteau(found, max(LAGS, found.attrs["lags"] + 4)).sentence]
-    notes += [one.sentence for one in stationarity(variables)]
+    notes += [one.sentence_of(one.variable in columns.unit_root) for one in stationarity(variables)]
     multipliers = None
     if media is not None:
         refused = ""
@@ -141,7 +147,9 @@ def frames(
         raise InputError("no variable is named: name the columns to be explained")
     weeks = day_column(table, columns.week, source)
     if weeks.isna().any():
-        raise InputError(f"{source}: column {columns.week} is blank in {int(weeks.isna().sum())} rows")
+        raise InputError(
+            f"{source}: column {columns.week} is blank in {plural(int(weeks.isna().sum()), 'row')}"
+        )
     index = pd.DatetimeIndex(weeks)
 
     def part(names: tuple[str, ...]) -> pd.DataFrame | None:

@@ -21,6 +21,7 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.errors import InputError, listed
+from mmm_core.plural import plural
 
 INTERCEPT = "intercept"
 ALIKE = 1 - 1e-9
@@ -140,9 +141,10 @@ class Series:
         weeks = len(self.weeks)
         if weeks - start <= layout.regressors:
             raise InputError(
-                f"{max(weeks - start, 0)} weeks are left after the lags, for {layout.regressors} coefficients an "
-                f"equation ({lags} lags of {layout.variables} variables, {layout.media_columns} of media, "
-                f"{layout.terms} terms): take fewer lags, fewer channels or more weeks"
+                f"{plural(max(weeks - start, 0), 'week is', 'weeks are')} left after the lags, for "
+                f"{plural(layout.regressors, 'coefficient')} an equation ({plural(lags, 'lag')} of "
+                f"{plural(layout.variables, 'variable')}, {layout.media_columns} of media, "
+                f"{plural(layout.terms, 'term')} with the intercept): take fewer lags, fewer channels or more weeks"
             )
         lead = self.modelled.shape[:-2]
         blocks = [self.modelled[..., start - lag : weeks - lag, :] for lag in range(1, lags + 1)]
@@ -228,7 +230,7 @@ def _labelled(variables: pd.DataFrame | xr.DataArray) -> xr.DataArray:
 def _weeks(weeks: pd.DatetimeIndex, whose: str) -> pd.DatetimeIndex:
     steps = np.diff(weeks.to_numpy()) / np.timedelta64(7, "D")
     if len(weeks) < 2:
-        raise InputError(f"{whose} have {len(weeks)} weeks: a vector autoregression needs many")
+        raise InputError(f"{whose} have {plural(len(weeks), 'week')}: a vector autoregression needs many")
     if (steps <= 0).any():
         at_fault = weeks[1:][steps <= 0]
         raise InputError(
@@ -251,9 +253,9 @@ def _check_values(values: np.ndarray, names: tuple[str, ...], weeks: pd.Datetime
         missing = ~np.isfinite(flat[..., position]).all(axis=0)
         if missing.any():
             raise InputError(
-                f"{kind} '{name}' has no number in {missing.sum()} weeks ({_days(weeks[missing])}): nothing is filled "
-                "in here. Give a survey to `mmm bvar --posterior --brand` as it is (in Python its weeks are estimated "
-                "by mmm_core.long_term.survey.weekly_states), or leave those weeks out at either end"
+                f"{kind} '{name}' has no number in {plural(int(missing.sum()), 'week')} ({_days(weeks[missing])}): "
+                "nothing is filled in here. Give a survey to `mmm bvar --posterior --brand` as it is (in Python its "
+                "weeks are estimated by mmm_core.long_term.survey.weekly_states), or leave them out at either end"
             )
     spread = np.ptp(flat, axis=1).max(axis=0)
     constant = [name for name, width in zip(names, spread, strict=True) if width == 0]
@@ -290,8 +292,8 @@ def _check_start(values: np.ndarray, names: tuple[str, ...]) -> None:
                 else "a number in the place of an unknown past is fitted as one that stood still"
             )
             raise InputError(
-                f"variable '{name}' is {what} in its first {filled} weeks and never again: {why}. Start the table "
-                "after them"
+                f"variable '{name}' is {what} in its first {plural(filled, 'week')} and never again: {why}. Start "
+                "the table after them"
             )
 
 
@@ -310,7 +312,7 @@ def _aligned(
     index = _weeks(pd.DatetimeIndex(frame.index), kind)
     missing = weeks.difference(index)
     if len(missing):
-        raise InputError(f"{kind} lack {len(missing)} weeks of the variables ({_days(missing)})")
+        raise InputError(f"{kind} lack {plural(len(missing), 'week')} of the variables ({_days(missing)})")
     used = index <= weeks[-1]
     names = tuple(str(name) for name in frame.columns)
     values = frame.to_numpy(dtype=float)[used]

@@ -45,13 +45,22 @@ class Stationarity:
             return "stationary" if against_root else wanders
         return "trend or step" if against_root else "unclear"
 
-    @property
-    def sentence(self) -> str:
-        """In words."""
+    def sentence_of(self, change: bool = False) -> str:
+        """In words, beside a fit of the series' level, or of its weekly change.
+
+        Args:
+            change: whether its change is fitted, in which every effect on it is there for good.
+        """
         advice = {
-            "stationary": "effects die out",
-            "unit root": f"effects may be permanent: compare a fit of its change ({UNIT_ROOT})",
-            "unclear": f"too short to tell: compare fits of its level and of its change ({UNIT_ROOT})",
+            "stationary": "effects die out, which a fit of its change, as was asked for, cannot show"
+            if change
+            else "effects die out",
+            "unit root": "effects may be permanent, as this fit of its change has them"
+            if change
+            else f"effects may be permanent: compare a fit of its change ({UNIT_ROOT})",
+            "unclear": "too short to tell: compare a fit of its level"
+            if change
+            else f"too short to tell: compare fits of its level and of its change ({UNIT_ROOT})",
             "trend or step": "give the fit a trend or a step as a term",
         }[self.verdict]
         return f"{self.variable}: {self.verdict} (ADF p = {self.adf_p:.2f}, KPSS p = {self.kpss_p:.2f}); {advice}"

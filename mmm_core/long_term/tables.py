@@ -36,6 +36,9 @@ POINTS = "points"
 LAST_YEAR = 52
 FEWEST_FINITE = 0.95
 """Share of the draws that must have a figure before the others' side of 0 is told."""
+MOST_SPREAD = 1.0
+"""A standard deviation in 90 % intervals beyond which a few draws carry it and the mean: a normal's is .3, that of a
+t with 3 degrees of freedom .37."""
 Units = Mapping[str, tuple[str, float]]
 RESPONSES = ("kind", "cause", "size", "response", "weeks_after", "unit", "median", "q05", "q95")
 QUANTILES = {"median": 0.5, "q05": 0.05, "q95": 0.95}
@@ -52,7 +55,8 @@ def roi(found: LongTerm) -> pd.DataFrame:
         effect, path, horizon_weeks (missing where the effect has none), discount, mean, median, sd, q05, q95, positive
         (share of draws above 0; nan where over 5 % of the draws have no such figure: those that have are too sure) and
         returns, what a return is: revenue per unit of spend, or units of the KPI where it has no price. mean and sd are
-        nan of long_run and permanent, which have no moments; a few draws that explode carry any mean: read the median.
+        nan of long_run and permanent, which have no moments, and where a few draws carry them (`MOST_SPREAD`): read the
+        median.
     """
     rule, worth = found.rule, found.worth_of_base
     long = long_term_roi(found.draws, revenue_per_kpi=worth, horizon=rule.horizon, discount=rule.discount)
@@ -70,14 +74,16 @@ def roi(found: LongTerm) -> pd.DataFrame:
         for effect, path, draws, known in [*effects, ("total", ALL, parts["total"], stated)]:
             of_channel = draws.sel(channel=channel).to_numpy()
             row = {"channel": str(channel), "effect": effect, "path": path}
-            rows.append({**row, **known, **_figures(of_channel, True)})
+            most = np.inf if effect == "short" else MOST_SPREAD
+            rows.append({**row, **known, **_figures(of_channel, most)})
     effect = PERMANENT if rule.unit_root else LONG_RUN
     if found.stable_share >= FEWEST_STABLE:
         sums = long_run_multipliers(found.draws).sel(response=BASE, drop=True)
         forever = sums[effect].transpose("draw", "channel") * worth
         for channel in forever["channel"].to_numpy():
+            values = forever.sel(channel=channel).to_numpy()
             row = {"channel": str(channel), "effect": effect, "path": ALL}
-            rows.append({**row, **unbounded, **_figures(forever.sel(channel=channel).to_numpy(), False)})
+            rows.append({**row, **unbounded, **_figures(values, np.nan)})
     return pd.DataFrame(rows).astype({"horizon_weeks": "Int64"}).assign(returns=str(found.attrs["returns"]))
 
 
@@ -253,10 +259,13 @@ def _units(found: LongTerm) -> dict[str, tuple[str, float]]:
     return out
 
 
-def _figures(values: np.ndarray, moments: bool) -> dict[str, float]:
+def _figures(values: np.ndarray, most_spread: float) -> dict[str, float]:
+    """Figures of draws, (draw,); without moments where they are spread further than their interval allows."""
     finite = values[np.isfinite(values)]
-    mean, sd = (float(values.mean()), float(values.std(ddof=1))) if moments else (np.nan, np.nan)
     spread = _quantiles(values)
+    mean, sd = float(values.mean()), float(values.std(ddof=1))
+    if not sd <= most_spread * (spread["q95"] - spread["q05"]):
+        mean = sd = np.nan
     return {
         "mean": mean,
         "median": spread["median"],

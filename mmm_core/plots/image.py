@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from mmm_core.plots.style import letters_left_out
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -19,11 +21,12 @@ def png(figure: Figure) -> bytes:
     for it, and drawing takes longer than what is shown.
     """
     layout = figure.get_layout_engine()
-    if layout is not None:
-        layout.execute(figure)
-        figure.set_layout_engine("none")
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=100)
+    with letters_left_out():
+        if layout is not None:
+            layout.execute(figure)
+            figure.set_layout_engine("none")
+        figure.savefig(image, format="png", dpi=100)
     return image.getvalue()
 
 

@@ -81,7 +81,10 @@ def responses(table: pd.DataFrame, model: str = "", response: str | None = None)
         axes.set_ylabel(str(rows["unit"].iloc[0]), fontsize=8)
         axes.set_xlabel("weeks after", fontsize=8)
         money(axes.yaxis)
-    words = "channels: a week of average media; others: a shock of one sd; medians and 90 % bands"
+    words = (
+        "channels: a week of average media; others: a shock of one sd; medians and 90 % bands; "
+        "each panel has its own scale"
+    )
     heading(figure, _titled(model, "what follows"), words)
     return figure
 
@@ -100,13 +103,24 @@ def brand(table: pd.DataFrame, model: str = "") -> Figure:
         hue = colour(place)
         axes.fill_between(rows["week_start"], rows["q05"], rows["q95"], color=hue, alpha=0.2, lw=0)
         axes.plot(rows["week_start"], rows["median"], color=hue, lw=1.8)
-        axes.plot(rows["week_start"], rows["surveyed"], color=INK, lw=0, marker=".", ms=3)
+        axes.plot(*_waves(rows), color=INK, lw=1.2, marker=".", ms=3)
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         axes.set_title(metric, fontsize=9)
     heading(
-        figure, _titled(model, "brand metrics"), "weekly state, median and 90 % band; dots: what was surveyed"
+        figure,
+        _titled(model, "brand metrics"),
+        "weekly state, median and 90 % band; dots: what was surveyed, a line over the weeks of a wave",
     )
     return figure
+
+
+def _waves(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Weeks and what was surveyed in them, with a gap before each wave: other people, or another answer."""
+    asked = rows[["surveyed", "sample"]]
+    starts = np.flatnonzero((asked != asked.shift()).any(axis=1))
+    weeks = rows["week_start"].to_numpy()
+    surveyed = rows["surveyed"].to_numpy(dtype=float)
+    return np.insert(weeks, starts, weeks[starts]), np.insert(surveyed, starts, np.nan)
 
 
 def _titled(model: str, words: str) -> str:

@@ -7,8 +7,10 @@ blindness, and neighbours differ in lightness, so that they stay apart in black 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,6 +46,30 @@ STYLE: Any = {
 }
 
 
+FALLBACKS = (
+    "Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "PingFang SC", "Microsoft YaHei", "Yu Gothic",
+    "Malgun Gothic", "Noto Sans Arabic", "Noto Sans Devanagari", "Noto Sans Thai", "Arial Unicode MS",
+)  # fmt: skip
+"""Fonts for letters that DejaVu Sans, which matplotlib brings, lacks; those that a machine has are used."""
+
+
+@cache
+def fonts() -> list[str]:
+    """Families to look for a letter in, the first first."""
+    from matplotlib.font_manager import get_font_names
+
+    there = set(get_font_names())
+    return ["DejaVu Sans", *(name for name in FALLBACKS if name in there)]
+
+
+@contextmanager
+def letters_left_out() -> Iterator[None]:
+    """A letter that no font of the machine has is drawn as a box: the picture shows it, the terminal need not."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     """A picture drawn in this module's style, whatever the user's own is."""
 
@@ -51,7 +77,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     def drawn(*args: Any, **kwargs: Any) -> Figure:
         import matplotlib
 
-        with matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context({**STYLE, "font.family": fonts()}):
             return draw(*args, **kwargs)
 
     return drawn

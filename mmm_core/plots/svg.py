@@ -11,7 +11,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from mmm_core.plots.style import STYLE
+from mmm_core.plots.style import STYLE, letters_left_out
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +27,10 @@ def inline_svg(figure: Figure, key: str, title: str, description: str = "") -> s
     import matplotlib
 
     drawn = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.fonttype": "none", "svg.hashsalt": key}):
+    with (
+        letters_left_out(),
+        matplotlib.rc_context({**STYLE, "svg.fonttype": "none", "svg.hashsalt": key}),
+    ):
         figure.savefig(
             drawn, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
         )

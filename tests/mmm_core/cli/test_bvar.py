@@ -6,10 +6,12 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 import yaml
 from typer.testing import CliRunner
 
 from mmm_core.cli import bvar as cli_bvar
+from mmm_core.cli import console_bvar
 from mmm_core.cli.cli import app
 from mmm_core.long_term import stage
 from mmm_core.long_term.stage import LongTerm
@@ -138,13 +140,46 @@ def test_a_table_alone_gives_multipliers_that_are_those_of_its_columns(folder, t
     assert "of the draws are stable" in said.stdout
     assert {path.name for path in tmp_path.iterdir()} == {
         "impulse_responses.csv", "impulse_responses.png", "variance_decomposition.csv", "multipliers.csv", "bvar.json",
-        "forecast_against_random_walk.csv",
+        "forecast_against_random_walk.csv", "contents.json",
     }  # fmt: skip
     facts = json.loads((tmp_path / "bvar.json").read_text())
     assert facts["lags"] in (1, 2)
-    without = bvar("--table", folder / "series.csv", "--variables", "awareness,base", "--draws", "100")
+    again = ["--table", folder / "series.csv", "--variables", "awareness,base", "--draws", "100"]
+    without = bvar(*again, "--out", tmp_path)
     assert without.exit_code == 0
     assert "What one unit of media brings" not in without.stdout
+    assert "of another specification or table of table series" in on_one_line(without.stderr)
+    assert "multipliers.csv: make them again" in on_one_line(without.stderr)
+
+
+def test_a_folder_of_a_model_s_files_takes_none_of_a_table_s(folder, tmp_path):
+    save_posterior(load_posterior(folder / "posterior.nc"), tmp_path / "posterior.nc")
+    said = bvar("--table", folder / "series.csv", "--variables", "awareness,base", "--out", tmp_path)
+    assert said.exit_code == 2
+    assert "holds files of model small (posterior.nc), and these would be of table series" in on_one_line(
+        said.stderr
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["posterior.nc"]
+
+
+def test_figures_that_may_not_be_read_or_acted_on_are_said_to_be_so(folder):
+    tree = load_posterior(folder / "posterior.nc")
+    rng = np.random.default_rng(1)
+    found = long_term_of(tree, {"tv": rng.normal(0, 1, 100), "search": np.full(100, 2.0)})
+    table = pd.DataFrame(
+        [("sampler", "R-hat", 1.5, 1.1, False, "largest R-hat 1.500: chains disagree"),
+         ("forecast", "base", 1.3, 1.1, False, "base: its lags tell nothing")],
+        columns=["check", "subject", "value", "bound", "passed", "words"],
+    )  # fmt: skip
+    found.tree["checks"] = xr.DataTree(xr.Dataset.from_dataframe(table))
+    with cli_bvar.screen.capture() as captured:
+        cli_bvar.screen.print(console_bvar.long_term(found))
+    told = on_one_line(captured.get())
+    severe = "no figure of these may be read: largest R-hat 1.500: chains disagree"
+    assert told.index(severe) < told.index("channel")
+    assert told.count("chains disagree") == 1
+    assert "base: its lags tell nothing" in told
+    assert "long-term effect not identified: tv; under 95%" in told
 
 
 def on_one_line(text: str) -> str:

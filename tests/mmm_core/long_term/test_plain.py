@@ -49,3 +49,27 @@ def test_dummies_that_are_asked_for_hold_such_a_series_to_a_random_walk():
 def test_unknown_dummies_are_refused_with_the_nearest_name():
     with pytest.raises(InputError, match="'sum_of_coeficients': did you mean 'sum_of_coefficients'"):
         fit_table(weekly(0), COLUMNS, dummies=["sum_of_coeficients"])
+
+
+def wandering():
+    """Sales that keep whatever comes."""
+    table = weekly(0)
+    return table.assign(sales=np.cumsum(np.random.default_rng(1).normal(size=len(table))))
+
+
+def test_a_unit_root_of_no_variable_is_refused_and_of_a_stationary_one_is_spoken_against():
+    with pytest.raises(InputError, match="'sale', which is no variable: did you mean 'sales'"):
+        fit_table(weekly(0), Columns(COLUMNS.variables, COLUMNS.media, unit_root=("sale",)))
+    rooted = Columns(("awareness", "sales"), ("search",), unit_root=("sales",))
+    (said,) = [
+        note for note in fit_table(weekly(0), rooted, draws=100).notes if note.startswith("sales: stat")
+    ]
+    assert said.endswith("effects die out, which a fit of its change, as was asked for, cannot show")
+    (said,) = [
+        note for note in fit_table(wandering(), rooted, draws=100).notes if note.startswith("sales: unit")
+    ]
+    assert said.endswith("effects may be permanent, as this fit of its change has them")
+    (said,) = [
+        note for note in fit_table(wandering(), COLUMNS, draws=100).notes if note.startswith("sales: unit")
+    ]
+    assert "compare a fit of its change" in said

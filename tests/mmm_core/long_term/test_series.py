@@ -74,9 +74,9 @@ def test_draws_lead():
         (VARIABLES.assign(copy=2 * VARIABLES["base"] + 1), None, {}, "'copy' is a copy of 'base'"),
         (VARIABLES, SPEND.assign(twin=SPEND["tv"]), {}, "channel 'twin' is a copy of 'tv'"),
         (VARIABLES, SPEND.assign(dark=0.0), {}, "dark never changes"),
-        (VARIABLES, SPEND.iloc[1:], {}, "media lack 1 weeks of the variables .2021-01-04"),
+        (VARIABLES, SPEND.iloc[1:], {}, "media lack 1 week of the variables .2021-01-04"),
         (VARIABLES, None, {"differenced": ("bas",)}, "known: awareness, consideration, base"),
-        (VARIABLES.iloc[:1], None, {}, "1 weeks"),
+        (VARIABLES.iloc[:1], None, {}, "have 1 week: "),
     ],
 )
 def test_bad_input_is_refused_by_name(variables, media, settings, words):

@@ -209,6 +209,15 @@ def test_a_unit_root_has_what_stays_for_good_and_a_wave_of_the_first_week(tree):
     assert forever.loc["tv", "horizon_weeks"] is pd.NA
 
 
+def test_moments_that_a_few_draws_carry_are_left_out():
+    draws = np.random.default_rng(0).normal(2, 1, 1000)
+    assert tables._figures(draws, tables.MOST_SPREAD)["mean"] == pytest.approx(draws.mean())
+    draws[:3] = 1e4  # as of draws whose effects hardly die out
+    found = tables._figures(draws, tables.MOST_SPREAD)
+    assert found["median"] == pytest.approx(np.median(draws))
+    assert np.isnan([found["mean"], found["sd"]]).all()
+
+
 def test_returns_add_up_and_are_those_of_the_draws(found):
     table = found.roi()
     whole = table[table["path"] == "all"].pivot(index="channel", columns="effect", values="mean")

@@ -53,10 +53,26 @@ def test_responses_have_a_panel_a_cause_and_response():
 def test_metrics_have_a_panel_each_and_no_dot_where_nobody_was_asked():
     weeks = pd.date_range("2024-01-01", periods=4, freq="7D")
     table = pd.DataFrame(
-        {"metric": "awareness", "week_start": weeks, **FIGURES, "surveyed": [0.4, np.nan, np.nan, 0.5]}
+        {
+            "metric": "awareness",
+            "week_start": weeks,
+            **FIGURES,
+            "surveyed": [0.4, 0.4, np.nan, 0.5],
+            "sample": 100,
+        }
     )
     both = pd.concat([table, table.assign(metric="consideration")])
     figure = long_term.brand(both, "us")
     assert [axes.get_title("left") for axes in figure.axes] == ["awareness", "consideration"]
-    dots = figure.axes[0].lines[1].get_ydata()
-    assert np.isnan(dots[1:3]).all()
+    dots = figure.axes[0].lines[1]
+    drawn = pd.Series(dots.get_ydata(), index=dots.get_xdata())
+    assert drawn[drawn.notna()].to_dict() == {weeks[0]: 0.4, weeks[1]: 0.4, weeks[3]: 0.5}
+    assert drawn.isna().tolist() == [
+        True,
+        False,
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]  # a wave is a line, waves are apart
