@@ -46,6 +46,9 @@ OF_SINGLE_ROWS = (
 )
 """Expectations that can be asked of a part of a table and added up: what one row is does not depend on others."""
 
+PARAMETERS = ("tomorrow",)
+"""What a suite may leave to the day on which it is asked."""
+
 _KEYS = ("type", "kwargs", "severity", "description")
 
 
@@ -57,12 +60,14 @@ class Suite:
         expectations: as Great Expectations takes them: type, kwargs, severity, description.
         columns: the columns that they name.
         digest: changes with any of it.
+        place: the file and the table in it.
     """
 
     contract: Contract
     expectations: tuple[dict[str, Any], ...]
     columns: tuple[str, ...]
     digest: str
+    place: str = ""
 
 
 @cache
@@ -97,7 +102,9 @@ def read_suite(contract: Contract, keys: Any, path: Path) -> Suite | None:
     for number, expectation in enumerate(listed_here, start=1):
         columns += _columns(expectation, names, f"{path}: {contract.table}: expectation {number}")
     digest = hashlib.sha256(repr(listed_here).encode()).hexdigest()[:16]
-    return Suite(contract, tuple(listed_here), tuple(dict.fromkeys(columns)), digest)
+    return Suite(
+        contract, tuple(listed_here), tuple(dict.fromkeys(columns)), digest, f"{path}: {contract.table}"
+    )
 
 
 def _tables(contract: Contract, path: Path) -> list[str]:
@@ -127,9 +134,17 @@ def _columns(expectation: Any, names: list[str], where: str) -> list[str]:
         raise InputError(f"{where}: severity {severity!r} is none of: {listed(SEVERITIES)}")
     if not isinstance(kwargs, dict):
         raise InputError(f"{where}: kwargs must be keys")
+    for value in kwargs.values():
+        asked = str(value.get("$PARAMETER")) if isinstance(value, dict) else ""
+        if asked and not asked.startswith(
+            PARAMETERS
+        ):  # what follows, such as + timedelta(days=7), is reckoned
+            raise InputError(f"{where}: $PARAMETER: {asked}: it begins with none of: {listed(PARAMETERS)}")
     columns = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
-    columns += kwargs.get("column_list", [])
-    columns += _of_condition(kwargs.get("row_condition", ""), names, where)
+    if not isinstance(several := kwargs.get("column_list", []), list):
+        raise InputError(f"{where}: column_list: {several!r}: write a list of columns")
+    columns += several
+    columns += _of_condition(str(kwargs.get("row_condition") or ""), names, where)
     if unknown := [column for column in columns if column not in names]:
         raise InputError(f"{where}: there is no column {unknown[0]}: {nearest(str(unknown[0]), names)}")
     if not columns:

@@ -55,6 +55,8 @@ def validate(connection: "duckdb.DuckDBPyConnection", suite: Suite, today: dt.da
     stands = before(connection, suite)
     if not stands.files:
         return _all_stand(suite, stands.asked) if any(stands.asked) else ()
+    if faulty := _not_askable(suite):
+        return faulty
     ask = _asking(suite, today)
     results, examples = None, [[] for _ in suite.expectations]  # type: ignore[var-annotated]
     asked = stands.asked
@@ -88,6 +90,40 @@ def _all_stand(suite: Suite, asked: Sequence[int]) -> tuple[Outcome, ...]:
         Outcome(each["description"], each["type"], each.get("severity", SEVERITIES[0]), True, rows)
         for each, rows in zip(suite.expectations, asked, strict=True)
     )
+
+
+def _not_askable(suite: Suite) -> tuple[Outcome, ...]:
+    """Expectations whose arguments Great Expectations does not take: nothing is asked while there is one."""
+    _great_expectations()
+    from great_expectations.compatibility import pydantic
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    found = []
+    for number, each in enumerate(suite.expectations, start=1):
+        try:
+            ExpectationConfiguration(**each).to_domain_obj()
+        except pydantic.ValidationError as error:
+            where = f"{suite.place}: expectation {number}"
+            found.append(
+                Outcome(
+                    each["description"],
+                    each["type"],
+                    each.get("severity", SEVERITIES[0]),
+                    False,
+                    error=f"{where}: {'; '.join(_reasons(error, each['kwargs']))}",
+                )
+            )
+    return tuple(found)
+
+
+def _reasons(error: Any, kwargs: dict[str, Any]) -> list[str]:
+    """What is wrong with each argument, in words; the first of what is said of one."""
+    found: dict[str, str] = {}
+    for each in error.errors():
+        name = str(each["loc"][0])
+        given = f"{name}: {kwargs[name]!r}: " if name in kwargs else ""
+        found.setdefault(name, f"{given}{each['msg']}")
+    return list(found.values())
 
 
 def _asking(suite: Suite, today: dt.date) -> "Callable[[pd.DataFrame], Any]":

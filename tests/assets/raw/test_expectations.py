@@ -268,6 +268,32 @@ def test_an_expectation_that_cannot_be_asked_is_not_met(raw):
     assert "unterminated" in found.error
 
 
+@pytest.mark.parametrize(
+    ("kwargs", "says"),
+    [
+        ({"column": "clicks", "max_value": "many"}, "max_value: 'many': value is not a valid float"),
+        ({"column": "clicks", "max_valu": 3}, "max_valu: 3: extra fields not permitted"),
+        ({"column": "clicks", "max_value": 3, "mostly": 50}, "mostly: 50: ensure this value is less than"),
+        ({"column": "clicks"}, "min_value and max_value cannot both be None"),
+    ],
+)
+def test_arguments_that_are_not_taken_are_told_with_the_file_and_the_place_in_it(raw, kwargs, says):
+    keys = {
+        "campaign_stats": [
+            GOOGLE.expectations[0],
+            {"type": "expect_column_values_to_be_between", "kwargs": kwargs, "description": "Some."},
+        ]
+    }
+    path = connector("google_ads").folder / FILE
+    suite = read_suite(GOOGLE.contract, keys, path)
+    table_of(raw, suite.contract)
+    insert(raw, suite.contract, {})
+    (found,) = validation.validate(raw, suite, TODAY)
+    assert not found.met
+    assert f"{path}: campaign_stats: expectation 2: " in found.error
+    assert says in found.error
+
+
 def test_what_cannot_be_asked_is_told_of_itself_and_not_of_another(raw):
     good, late = GOOGLE.expectations[2], GOOGLE.expectations[1]
     wrong = good | {"kwargs": good["kwargs"] | {"row_condition": "clicks >", "condition_parser": "pandas"}}
@@ -400,6 +426,16 @@ def test_a_table_without_rows_has_a_page_that_says_so(raw, tmp_path):
             "campaign_stats: [{type: expect_column_values_to_be_null, kwargs: {column: date, row_condition: klicks > 1}"
             ", description: d}]",
             "row_condition 'klicks > 1' names no column: known: customer_id",
+        ),
+        (
+            "campaign_stats: [{type: expect_select_column_values_to_be_unique_within_record, kwargs: "
+            "{column_list: date}, description: d}]",
+            "column_list: 'date': write a list of columns",
+        ),
+        (
+            "campaign_stats: [{type: expect_column_values_to_be_between, kwargs: {column: date, max_value: "
+            "{$PARAMETER: tomorow}}, description: d}]",
+            "PARAMETER: tomorow: it begins with none of: tomorrow",
         ),
     ],
 )
