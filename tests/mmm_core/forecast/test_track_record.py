@@ -16,17 +16,19 @@ WEEKS = 120
 
 @pytest.fixture(scope="module")
 def fitted():
-    """A posterior of 120 weeks, and a table of 129."""
-    table = weekly_table(WEEKS + 9)
+    """A posterior of 120 weeks, and a table of 134."""
+    table = weekly_table(WEEKS + 14)
     return posterior(table=table.iloc[:WEEKS]), table
 
 
 def test_scores_are_those_of_the_weeks_that_came(fitted):
     tree, table = fitted
     found = score_since(tree, table)
-    assert found["horizon"].tolist() == [4, 8]  # the thirteenth week has not come
+    assert found["horizon"].tolist() == [4, 8, 13]
+    before = score_since(tree, table.iloc[: WEEKS + 12])
+    assert before["horizon"].tolist() == [4, 8]  # the thirteenth week has not come
     assert list(found) == list(COLUMNS)
-    draws = predictive_draws(tree, table.iloc[WEEKS : WEEKS + 8])[0].to_numpy()[:, 0]
+    draws = predictive_draws(tree, table.iloc[WEEKS : WEEKS + 13])[0].to_numpy()[:, 0]
     actual = table["revenue"].to_numpy()
     for row in found.itertuples():
         ahead = np.arange(row.horizon)
