@@ -20,7 +20,7 @@ export DO_NOT_TRACK := 1
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: engine meridian help setup demo refresh publish ui docs test test-fast lint format lock bench clean clean-data
+.PHONY: engine meridian help setup demo refresh ingest publish ui docs test test-fast lint format lock bench clean clean-data
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ refresh: $(READY)  ## load what has landed and refresh one model: make refresh M
 	@test -n "$(MODEL)" || { echo "Name one: make refresh MODEL=name, with name from:"; \
 	  ls "$${MMM_MODELS_DIR:-models}" | sed -n 's/^\(.*\)[.]yaml$$/  \1/p'; exit 2; }
 	@$(BIN)/python -m orchestration.refresh $(MODEL) $(if $(AS_OF),--as-of $(AS_OF)) $(if $(WEEKS),--weeks $(WEEKS)) $(if $(WHOLE),--whole) $(if $(DRY),--dry-run)
+
+ingest: $(READY)  ## load what has landed and build the marts, without a fit
+	@$(BIN)/python -m orchestration.ingest
 
 publish: $(READY)  ## build the reporting marts and publish them (ACCEPT="names" of models or marts that may go)
 	@$(BIN)/python -m orchestration.publish $(if $(ACCEPT),--accept $(ACCEPT))

@@ -7,6 +7,7 @@ from orchestration import environments as env
 from orchestration import resources
 from orchestration.command import command
 from orchestration.foreground import Foreground
+from orchestration.ingest import load
 from orchestration.last_week import last_vintage
 from orchestration.results import show, show_places
 
@@ -29,8 +30,7 @@ def demo(foreground: Foreground) -> None:
         resources.fit_process().begin()
     with foreground.phase("Sample world"):
         write_world(foreground)
-    with foreground.phase("Ingest and marts"):
-        foreground.run("ingest")
+    load(foreground)
     vintages = [last_vintage(foreground.warehouse, model) for model in MODELS]
     made = []
     for vintage in vintages:

@@ -22,6 +22,8 @@ from assets.raw.origins.notes import WAS_FETCHED
 from assets.raw.results import ALL_READ, KEEPS_CONTRACT
 from assets.resources.processes import process_tags
 from assets.resources.warehouse import Warehouse
+from mmm_core.errors import on_one_line, shortened
+from mmm_core.plural import plural
 from orchestration import stopping
 from orchestration.follow import FOLLOW, following
 from orchestration.reasons import is_evaluation, reason, reason_of
@@ -32,6 +34,8 @@ LOGGERS = {FOLLOW: {}, "console": {"config": {"log_level": "INFO"}}}
 WAIT_SECONDS = (
     600.0  # a run beside this one writes the warehouse for minutes; the wait is told and can be ended
 )
+MOST_WARNED = 20
+LONGEST_WARNING = 400
 
 
 @dataclass
@@ -45,6 +49,7 @@ class Foreground:
         default_factory=list
     )  # landing files and fetches, with what their tables hold now
     not_read: list[str] = field(default_factory=list)  # landing files that no table takes
+    warned: list[str] = field(default_factory=list)  # what checks found that stops nothing, not shown yet
     title: str = ""
     spinner: Spinner | None = None
     jobs: tuple[str, str] = (
@@ -114,6 +119,7 @@ class Foreground:
             self._say_why(result)
         self.refused += refusals(result)
         self.not_read += passed_over(result)
+        self.warned += warnings(result)
         made = result.filter_events(lambda event: event.is_step_materialization)
         return {
             event.asset_key.path[-1]: {
@@ -164,6 +170,15 @@ class Foreground:
         for name, words in reasons:
             self.console.print(Text.assemble((name, "red"), f": {words}"), soft_wrap=True)
 
+    def show_warned(self) -> None:
+        """Print what checks have warned of so far, a line each, and forget it."""
+        for line in self.warned[:MOST_WARNED]:
+            self.tell(f"  {line}")
+        if len(self.warned) > MOST_WARNED:
+            more = plural(len(self.warned) - MOST_WARNED, "more warning")
+            self.tell(f"  and {more}: the asset checks in the UI have them")
+        self.warned.clear()
+
     def show_timing(self) -> None:
         table = Table(title="Seconds", title_justify="left", show_footer=True, box=None)
         table.add_column("phase", footer="all")
@@ -188,6 +203,20 @@ def refusals(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> list[
 def passed_over(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> list[str]:
     """The landing files that no table takes; one line, which holds nothing up."""
     return _failing(result, ALL_READ)
+
+
+def warnings(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> list[str]:
+    """What checks found that stops nothing, and that is told nowhere else."""
+    elsewhere = (WAS_FETCHED, KEEPS_CONTRACT, ALL_READ)
+    checks = [event.asset_check_evaluation_data for event in result.filter_events(is_evaluation)]
+    found = [
+        f"{check.asset_key.path[-1]}: {check.check_name}: {check.description}"
+        for check in checks
+        if not check.passed
+        and check.severity is dg.AssetCheckSeverity.WARN
+        and check.check_name not in elsewhere
+    ]
+    return list(dict.fromkeys(shortened(on_one_line(line), LONGEST_WARNING) for line in found))
 
 
 def _failing(result: dg.JobExecutionResult | dg.ExecuteInProcessResult, check_name: str) -> list[str]:

@@ -99,6 +99,7 @@ def refresh(
             its table keeps the rows it had.
         Stopped: a signal came.
     """
+    from orchestration.ingest import load
     from orchestration.last_week import check_reached, last_vintage
     from orchestration.results import show, show_places
     from orchestration.up_to_date import is_up_to_date
@@ -109,8 +110,7 @@ def refresh(
         if named and is_up_to_date(instance, foreground.warehouse, model):
             check_reached(foreground.warehouse, named)
     with _fits(foreground, weeks) as ahead:  # what imports does so beside the ingest
-        with foreground.phase("Ingest and marts"):
-            foreground.run("ingest")
+        load(foreground)
         if foreground.failed:
             raise InputError("Nothing was refreshed: mend what failed above, and run this again.")
         if named:

@@ -14,8 +14,10 @@ from assets.resources.stores import ResultStore
 from mmm_core.agreement.moves import channel_moves
 from mmm_core.budget.change import change_in_words, percent
 from mmm_core.plural import plural
+from mmm_core.posterior.labels import outcome_name
 from orchestration import environments as env
 
+REVENUE = "revenue"
 SHOWN = {
     "roi": "Return on investment",
     "calibration_report": "What the lift tests moved",
@@ -42,8 +44,10 @@ def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any
         return
     version = made["mmm_posterior"]["posterior_version"]
     tables = _of_one_posterior(vintage, version, made)
+    spec = load_model(vintage.model)
+    outcome = outcome_name(spec)
     if "roi" in tables:
-        console.print(roi_table(tables["roi"]))
+        console.print(roi_table(tables["roi"], outcome))
     if len(tables.get("long_term_roi", ())) and len(tables.get("total_roi", ())):
         console.print(long_term_table(tables["long_term_roi"], tables["total_roi"]))
     else:
@@ -52,7 +56,7 @@ def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any
         show_moves(console, tables["calibration_report"])
     if "budget_allocation" in tables:
         budget = tables["budget_allocation"]
-        console.print(budget_table(budget, load_model(vintage.model).budget.weeks))
+        console.print(budget_table(budget, spec.budget.weeks, outcome))
         for note in filter(None, budget.get("note", ())):
             console.print(note, style="yellow", markup=False)
     if "budget_scenarios" in tables:
@@ -96,10 +100,14 @@ def show_moves(console: Console, report: pd.DataFrame) -> None:
     console.print(table)
 
 
-def roi_table(roi: pd.DataFrame) -> Table:
-    table = Table(title="Return on investment, with 90 % intervals", title_justify="left", box=SIMPLE_HEAD)
+def roi_table(roi: pd.DataFrame, outcome: str = REVENUE) -> Table:
+    """A line a channel; a return on what is no money is units of it per unit of spend, often few."""
+    form = ".2f" if outcome == REVENUE else ".2g"
+    per = "" if outcome == REVENUE else f" in {outcome} per unit of spend"
+    title = f"Return on investment{per}, with 90 % intervals"
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD)
     table.add_column("channel", no_wrap=True)
-    for heading in ("spend", "revenue brought", "ROI", "90 %", "mROI"):
+    for heading in ("spend", f"{outcome} brought", "ROI", "90 %", "mROI"):
         table.add_column(heading, justify="right", no_wrap=True)
     figures = roi.set_index(["channel", "metric"])
     for channel in dict.fromkeys(roi["channel"]):
@@ -110,9 +118,9 @@ def roi_table(roi: pd.DataFrame) -> Table:
             channel,
             f"{row.at['spend', 'mean']:,.0f}",
             f"{row.at['contribution', 'mean']:,.0f}",
-            f"{row.at['roi', 'mean']:.2f}",
-            f"{row.at['roi', 'q05']:.2f} to {row.at['roi', 'q95']:.2f}",
-            f"{row.at['mroi', 'mean']:.2f}",
+            f"{row.at['roi', 'mean']:{form}}",
+            f"{row.at['roi', 'q05']:{form}} to {row.at['roi', 'q95']:{form}}",
+            f"{row.at['mroi', 'mean']:{form}}",
         )
     return table
 
@@ -168,7 +176,8 @@ def counts_long_term(table: pd.DataFrame) -> bool:
     return "horizon" in table and bool((table["horizon"] == "long").any())
 
 
-def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
+def budget_table(budget: pd.DataFrame, weeks: int, outcome: str = REVENUE) -> Table:
+    form = ".2f" if outcome == REVENUE else ".2g"
     counted = "; short and long term are counted" if counts_long_term(budget) else ""
     table = Table(
         title=f"Recommended budget, next {plural(weeks, 'week')}{counted}",
@@ -182,7 +191,7 @@ def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
     table.add_column("spent last", justify="right", footer=f"{current:,.0f}")
     table.add_column("spend next", justify="right", footer=f"{recommended:,.0f}")
     table.add_column("change", justify="right", footer=change_in_words(current, recommended))
-    table.add_column("revenue change", justify="right", footer=f"{gain:+,.0f}")
+    table.add_column(f"{outcome} change", justify="right", footer=f"{gain:+,.0f}")
     table.add_column("mROI", justify="right")
     for row in budget.itertuples():
         table.add_row(
@@ -191,7 +200,7 @@ def budget_table(budget: pd.DataFrame, weeks: int) -> Table:
             f"{row.recommended_spend:,.0f}",
             change_in_words(row.current_spend, row.recommended_spend),
             f"{row.recommended_revenue - row.current_revenue:+,.0f}",
-            "" if pd.isna(row.mroi) else f"{row.mroi:.2f}",
+            "" if pd.isna(row.mroi) else f"{row.mroi:{form}}",
         )
     return table
 

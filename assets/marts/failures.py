@@ -32,7 +32,9 @@ def with_failing_rows(
     rows = [_markdown_row(found.columns), "|" + "---|" * found.shape[1]]
     rows += [_markdown_row(row) for row in found.itertuples(index=False)]
     first = ", ".join(f"{name} {_cell(value)}" for name, value in found.iloc[0].items()) if len(found) else ""
-    found_words = [f"first failing row: {first}", *filter(None, [_purpose(sql)])]
+    others = len(found) - 1
+    more = f", and {others}{' or more' if len(found) == SHOWN else ''} like it" if others > 0 else ""
+    found_words = [f"first failing row: {first}{more}", *filter(None, [_purpose(sql)])]
     return result._replace(
         description="; ".join(found_words) if first else result.description,
         metadata={**result.metadata, "failing_rows": dg.MetadataValue.md("\n".join(rows))},

@@ -21,6 +21,11 @@ NULL_SPEND = (
     "(`silence: zero`, see docs/connectors.md, weeks without rows), and where an exchange rate is missing."
 )
 
+NEVER_KNOWN = (
+    "A variable of which no week is known has no column. A channel's level is unknown in each week in which one of its "
+    "channels is: marts.fct_media_weekly says which (`delivery`)."
+)
+
 NULL_REACH = (
     "In a mart the reach of a week is known where one row of the exports holds all of its channel: the check "
     "reach_by_week_is_known of intermediate/int_media_reach names the channels and weeks that lost theirs, and why "
@@ -72,6 +77,8 @@ def _every_week(warehouse: Warehouse, spec: "ModelSpec") -> "pd.DataFrame":
     if missing:
         faults = "; ".join(f"'{column}': {nearest(column, map(str, table.columns))}" for column in missing)
         why = f"\n{NULL_REACH}" if set(missing) & _reaches(spec) else ""
+        if not spec.table.startswith(WEEKLY_TABLES):
+            why += f"\n{NEVER_KNOWN}"
         raise InputError(f"{_source(spec)}: columns that the model's YAML names are not there: {faults}{why}")
     for column, value in spec.filter.items():
         table = matching(table, column, value, _source(spec))

@@ -118,7 +118,7 @@ def find_replacements(connection: "duckdb.DuckDBPyConnection", contract: Contrac
     within = (
         f'cast("{contract.period.start}" as date) between cast(? as date) and cast(? as date)'
         if contract.period
-        else "? is null and ? is null"
+        else "true or (? is null and ? is null)"  # what is of a moment may be of another in the later export
     )
     connection.execute(
         f"""

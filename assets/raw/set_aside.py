@@ -25,10 +25,10 @@ class SetAside:
     """The rows of a file that are not loaded.
 
     Attributes:
-        rows: a line a row, its index the row in the file: `day` (the first it covers; None where there is none or it
-            cannot be read), `column_name` (the columns at fault), `reason`, `remedy`, `amount` (of the contract, to six
-            decimals; None where it cannot be read) and `contents` (name and cell of each of the contract's columns,
-            without addresses of persons).
+        rows: a line a row, its index the row in the file: `day` (the first it covers, in UTC of a moment; None where
+            there is none or it cannot be read), `column_name` (the columns at fault), `reason`, `remedy`, `amount` (of
+            the contract, to six decimals; None where it cannot be read) and `contents` (name and cell of each of the
+            contract's columns, without addresses of persons).
         keys: the contract's grain in its types, of the rows where it can be read.
     """
 
@@ -65,7 +65,7 @@ def set_aside(
         amounts = {row: round(Decimal(str(value)), 6) for row, value in read.items() if abs(value) < LARGEST}
     names = [column.name for column in contract.columns]
     contents = cells.loc[at_fault, names].map(lambda cell: shortened(without_addresses(cell), LONGEST_CELL))
-    start = contract.period.start if contract.period else ""
+    start = _first_day(contract)
     days = typed[start].drop(index=list(rows_at_fault(faults, (start,)))).dt.date.to_dict() if start else {}
     rows = pd.DataFrame(
         {
@@ -82,6 +82,14 @@ def set_aside(
     unreadable = rows_at_fault(faults, contract.grain)
     keys = typed.loc[[row for row in at_fault if row not in unreadable], list(contract.grain)]
     return SetAside(rows, keys)
+
+
+def _first_day(contract: Contract) -> str:
+    """The column that says which day a row is of, or begins with; "" where none does: a moment's day is that in UTC."""
+    if contract.period:
+        return contract.period.start
+    moments = [column.name for column in contract.columns if column.kind == "moment"]
+    return moments[0] if contract.gives and moments else ""
 
 
 def _joined(separator: str, words: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ _LAST_DAY = "2026-01-11"
 _CELLS = {"moment": "2026-01-05 09:30:00", "flag": "false", "amounts": "100", "zone": "America/New_York"}
 _TEXTS = {
     "market": "us",
+    "metric": "awareness",
     "geo": "all",
     "region": "all",
     "geos": "all",
@@ -66,7 +67,9 @@ def _example(column: Column, contract: Contract) -> str:
         return "USD"
     if column.allowed:
         return column.allowed[0]
-    return _TEXTS.get(column.name, "1234567890" if column.spelling == "id" else f"{column.name} 1")
+    # the id of a history of campaigns is that of the report's campaign
+    called = column.also[0] if column.name == "id" and column.also else column.name
+    return _TEXTS.get(called, "1234567890" if column.spelling == "id" else f"{called} 1")
 
 
 def main() -> None:

@@ -2,15 +2,22 @@
 -- Weeks in which more of the spend is unmapped than `unmapped_share` of sources.yaml allows: whatever is fitted on them
 -- would take the rest for all there was. Spend of unknown value may be any share, so it always stops them: name its
 -- currency, or add the rate of its week.
-with weeks as (
+with campaigns as (
+    select
+        *,
+        concat_ws(' ', source, nullif(account, ''), coalesce(nullif(campaign, ''), 'without a name')) as named
+    from {{ ref('fct_unmapped_spend') }}
+),
+
+weeks as (
     select
         week_start,
         sum(spend) as spend,
         sum(share_of_week) as share_of_week,  -- rounded, so that all of a week may be a little more than 1
         count(*) <> count(spend) as is_unknown,
-        min(campaign) filter (where spend is null) as unknown_campaign,
-        arg_max(campaign, spend) as largest
-    from {{ ref('fct_unmapped_spend') }}
+        min(named) filter (where spend is null) as unknown_campaign,
+        arg_max(named, spend) as largest
+    from campaigns
     group by week_start
 )
 

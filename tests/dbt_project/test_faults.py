@@ -77,8 +77,10 @@ def test_faults_that_stop_the_marts_are_named(new_platform):
         "unmapped_spend_is_small: first failing row: week_start 2024-12-02, spend 42.0, percent_of_week"
         in words
     )
+    assert "largest_campaign google_ads 1 " in words
+    assert ", and 5 like it; Weeks in which more" in words
     assert (
-        "; Weeks in which more of the spend is unmapped than `unmapped_share` of sources.yaml allows" in words
+        " Weeks in which more of the spend is unmapped than `unmapped_share` of sources.yaml allows" in words
     )
     assert "spend_is_mapped" not in words  # it only warns
     found = checks(result)
@@ -95,7 +97,7 @@ def test_faults_that_stop_the_marts_are_named(new_platform):
 
 
 def test_rules_that_land_map_what_names_do_not_say(new_platform):
-    """Any name, channel, level and currency of the marts: YAML and files, no SQL."""
+    """Any name, channel, level, brand metric and currency of the marts: YAML and files, no SQL."""
     platform = small_world(new_platform)
     platform.land("google_ads/campaign_stats/b.csv", google("Brand US 2024"))
     platform.land("google_ads/campaign_stats/c.csv", google("Video Germany"))
@@ -116,6 +118,8 @@ def test_rules_that_land_map_what_names_do_not_say(new_platform):
     platform.land("reference/channels/a.csv", pd.DataFrame(channels))
     levels = {"channel": ["google_brand", "search"], "level": "type", "name": "all_search"}
     platform.land("reference/channel_levels/a.csv", pd.DataFrame(levels))
+    waves = {"month": ["2024-12"], "market": "us", "metric": "trust", "value": 0.42, "sample_size": 900}
+    platform.land("brand_tracker/monthly/a.csv", pd.DataFrame(waves))
     platform.run(landing_tables, dbt_marts)
     unmapped = platform.query(
         "select campaign, unmapped_because, sum(spend) as spend from marts.fct_unmapped_spend group by all"
@@ -131,6 +135,9 @@ def test_rules_that_land_map_what_names_do_not_say(new_platform):
     assert table["google_brand_spend"].tolist() == [14] * 6
     assert table["all_search_spend"].tolist() == [28] * 6
     assert table["all_search_clicks"].tolist() == [42] * 6
+    assert platform.query("select metric, value from marts.fct_brand_metrics").to_dict("records") == [
+        {"metric": "trust", "value": 0.42}
+    ]
 
 
 def test_gaps_are_told_and_left_to_the_model(new_platform):
@@ -180,6 +187,7 @@ TAMPERED = {
         "update marts.fct_controls_weekly set market = 'fr' where market = 'uk' and week_start = {week}"
     ),
     "spend_has_an_exchange_rate": "delete from intermediate.int_exchange_rates where week_start = {week}",
+    "kpi_has_an_exchange_rate": "delete from intermediate.int_exchange_rates where week_start = {week}",
     "unique_grain_fct_kpi_weekly_": "insert into marts.fct_kpi_weekly from marts.fct_kpi_weekly limit 1",
     "not_negative_fct_media_weekly": (
         "update marts.fct_media_weekly set spend = -1 where market = 'us' and channel = 'tv' and week_start = {week}"

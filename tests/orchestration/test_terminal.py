@@ -23,7 +23,7 @@ from orchestration.command import command
 from orchestration.follow import FOLLOW, follow, following, waits_told
 from orchestration.foreground import Foreground, passed_over, refusals
 from orchestration.reasons import reason_of
-from orchestration.results import budget_table, show
+from orchestration.results import budget_table, roi_table, show
 from orchestration.terminal import plain_console
 from tests.fixtures_warehouse import Platform
 from tests.orchestration.house import SPEC, vintage
@@ -276,6 +276,22 @@ def test_a_budget_of_channels_that_were_all_off_is_no_share_of_nothing():
     rows = [line.split() for line in console.file.getvalue().splitlines()]
     assert ["all", "0", "5", "was", "off", "+9"] in rows
     assert ["search", "0", "0", "off", "+0"] in rows
+
+
+def test_an_outcome_that_is_no_money_is_called_by_its_name():
+    figures = {"spend": 1e6, "contribution": 1234.0, "roi": 0.001234, "mroi": 0.00099}
+    rows = [
+        {"channel": "tv", "metric": metric, "mean": mean, "q05": mean / 2, "q95": 2 * mean}
+        for metric, mean in figures.items()
+    ]
+    console = plain_console(io.StringIO())
+    console.print(roi_table(pd.DataFrame(rows), "sign_ups"))
+    told = console.file.getvalue()
+    assert "Return on investment in sign_ups per unit of spend" in told
+    assert "sign_ups brought" in told
+    assert "0.0012" in told
+    assert "0.00062 to 0.0025" in told
+    assert "revenue" not in told
 
 
 @pytest.mark.parametrize(

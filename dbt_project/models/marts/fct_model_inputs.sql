@@ -3,6 +3,7 @@
 -- bad week. A channel's levels (platform, type of campaign, funnel stage, whatever reference/channel_levels names) are
 -- variables too: the sum of their channels, but for reach and frequency, which do not add up.
 -- No model is fitted where too much is unmapped: depends_on: {{ ref('fct_unmapped_spend') }}
+{%- set all_came = "count(*) filter (where media.delivery = 'missing') = 0" %}
 {%- set measures = ['spend', 'impressions', 'clicks', 'conversions'] %}
 
 with calendar as (
@@ -45,9 +46,10 @@ media as (
         media.week_start,
         levels.name,
         case when count(media.spend) = count(*) then sum(media.spend order by media.channel) end as spend,
-        sum(media.impressions order by media.channel) as impressions,
-        sum(media.clicks) as clicks,
-        sum(media.conversions order by media.channel) as conversions
+        -- a channel that never reports clicks adds none; one of which nothing came makes the sum unknown
+        case when {{ all_came }} then sum(media.impressions order by media.channel) end as impressions,
+        case when {{ all_came }} then sum(media.clicks) end as clicks,
+        case when {{ all_came }} then sum(media.conversions order by media.channel) end as conversions
     from {{ ref('fct_media_weekly') }} as media
     inner join {{ ref('stg_reference__channel_levels') }} as levels on media.channel = levels.channel
     group by media.market, media.geo, media.week_start, levels.name

@@ -7,15 +7,17 @@ import os
 import random
 from decimal import Decimal
 
+import duckdb
 import pandas as pd
 import pytest
 
-from assets.raw import results
+from assets.raw import quarantine, results
 from assets.raw.assets import raw_key
+from assets.raw.connector import connector
 from assets.raw.contracts import CONTRACTS
 from assets.raw.files import FileRefused, check
 from assets.raw.folder import LandingFile
-from assets.raw.ingest import reading_version
+from assets.raw.ingest import make_table, reading_version
 from assets.raw.load import load
 from assets.resources.landing import Landing
 from tests.assets.raw.test_plain import CELLS, EVERY_KIND, GOOD
@@ -283,3 +285,26 @@ def test_good_rows_are_read_as_if_the_others_were_not_there():
         pd.testing.assert_frame_equal(accepted.rows.reset_index(drop=True), alone.reset_index(drop=True))
         compared += accepted.set_aside is not None
     assert compared > 10
+
+
+def test_a_row_of_a_moment_is_taken_back_by_a_later_export_that_has_it_on_another_day():
+    """The grain of an order is its number: when it was placed may be what was mended."""
+    orders = connector("orders").contracts[0]
+    with duckdb.connect() as connection:
+        connection.execute("create schema raw")
+        make_table(connection, orders)
+        quarantine.make(connection)
+        place = "insert into raw.orders__orders (order_id, ordered_at, _file, _row, _export_order) values "
+        connection.execute(
+            place + "('7', '2024-01-06 10:00:00', 'b.csv', 2, 2), ('8', '2024-01-06', 'a.csv', 2, 1)"
+        )
+        for order, row in (("7", 3), ("9", 4)):
+            connection.execute(
+                "insert into raw.landing_quarantine (source, source_table, file, row, day, row_key) "
+                f"values ('orders', 'orders__orders', 'a.csv', {row}, '2024-03-01', md5('{order}'))"
+            )
+        quarantine.find_replacements(connection, orders)
+        found = connection.execute(
+            "select row, replaced_by from raw.landing_quarantine order by row"
+        ).fetchall()
+    assert found == [(3, "b.csv"), (4, None)]

@@ -50,11 +50,11 @@ def test_rows_in_quarantine_are_counted_and_the_rest_reconciles(built):
     assert built.failed_of("no_row_in_quarantine") == ["raw/orders__orders"]
     found = built.query(
         "select source_table, column_name, reason, rows_in_quarantine, amount_in_quarantine, rows_without_amount, "
-        "first_row from marts.fct_quarantine order by reason"
+        "first_row, cast(week_start as varchar) from marts.fct_quarantine order by reason"
     )
     assert found.values.tolist() == [
-        ["orders__orders", "currency", "currency is no currency of ISO 4217", 1, 30.2, 0, 3],
-        ["orders__orders", "net_amount", "net_amount is not a number", 1, 0, 1, 4],
+        ["orders__orders", "currency", "currency is no currency of ISO 4217", 1, 30.2, 0, 3, "2026-01-05"],
+        ["orders__orders", "net_amount", "net_amount is not a number", 1, 0, 1, 4, "2026-01-12"],
     ]
     counted = built.query("select sum(value) as v from staging.stg_orders__kpi where currency is not null")
     files = built.query(
