@@ -3,6 +3,7 @@
 Neither Dagster's history nor the dbt project is opened, as both write beside what they read.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -124,12 +125,16 @@ def _model(
 def _assets() -> list[str]:
     """The assets of the job `refresh_model`, found as the code location finds them, but without dbt's."""
     groups = [group for group, job in JOB_OF_GROUP.items() if job == "refresh_model"]
-    found = [
-        asset
-        for group in groups
-        for asset in dg.load_assets_from_package_module(import_module(f"assets.{group}"))
-        if isinstance(asset, dg.AssetsDefinition)
-    ]
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message=".* is currently in preview"
+        )  # a line for each of its checks
+        found = [
+            asset
+            for group in groups
+            for asset in dg.load_assets_from_package_module(import_module(f"assets.{group}"))
+            if isinstance(asset, dg.AssetsDefinition)
+        ]
     named = [key.to_user_string() for asset in found for key in asset.keys]
     return [*named, *(name for name, job in JOB_OF_ASSET.items() if job == "refresh_model")]
 

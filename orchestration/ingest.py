@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 def main() -> int:
     argparse.ArgumentParser(description=__doc__).parse_args()
 
+    from orchestration.company import refused_sources
+
+    if code := refused_sources():
+        return code
     from orchestration import environments as env
     from orchestration.command import command
 

@@ -43,7 +43,7 @@ def prepare(warehouse: Warehouse, tracking: Tracking) -> dg.DagsterInstance:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not Path(warehouse.path).is_file():  # one that is there, the runs prepare when it is their turn
             warehouse.prepare()
-        tracking.client().search_experiments(max_results=1)
+        tracking.prepare()
         instance = dg.DagsterInstance.get()
         end_dead_runs(instance)
     kept = paths()

@@ -22,6 +22,10 @@ def main() -> int:
     )
     options = parser.parse_args()
 
+    from orchestration.company import refused_sources
+
+    if code := refused_sources():
+        return code
     from orchestration import environments as env
     from orchestration.command import command
 

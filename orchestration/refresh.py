@@ -67,11 +67,16 @@ def _told(model: str, as_of: str | None, weeks: int, whole: bool) -> int:
     """Print what a refresh would do; returns the exit code."""
     from assets.resources.warehouse import WarehouseDamaged, WarehouseLocked
     from orchestration.dry_run import dry_run
+    from orchestration.follow import waits_told
+
+    def say(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
     try:
-        for line in dry_run(model, as_of, weeks, whole):
-            sys.stdout.write(f"{line}\n")
-            sys.stdout.flush()
+        with waits_told(say):
+            for line in dry_run(model, as_of, weeks, whole):
+                say(line)
     except (InputError, WarehouseDamaged, WarehouseLocked) as error:
         sys.stderr.write(f"{error}\n")
         return 2

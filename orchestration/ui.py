@@ -15,6 +15,7 @@ from rich.text import Text
 from assets.resources.settings import REPOSITORY
 from orchestration import environments as env
 from orchestration import resources
+from orchestration.company import refused_sources
 from orchestration.instance import prepare
 from orchestration.terminal import plain_console
 
@@ -24,6 +25,8 @@ START_SECONDS = 120
 
 
 def main() -> int:
+    if code := refused_sources():
+        return code
     console = plain_console()
     mlflow_port, dagster_port = free_port(5000), free_port(3000)
     os.environ.setdefault("MMM_MLFLOW_UI", f"http://{HOST}:{mlflow_port}")

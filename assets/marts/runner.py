@@ -4,6 +4,7 @@ import datetime as dt
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,17 @@ def build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> DbtBuild:
     reported: list[Mapping[str, Any]] = []
     errors: list[str] = []
 
+    unheard: list[Exception] = []
+
     def listen(event: Any) -> None:
+        try:
+            hear(event)
+        except (
+            Exception
+        ) as error:  # raised in the thread of dbt that reports, it would have dbt wait for ever
+            unheard.append(error)
+
+    def hear(event: Any) -> None:
         if event.info.level in TOLD:
             tell(event)
         if event.info.name in RESULTS:
@@ -108,7 +119,7 @@ def build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> DbtBuild:
         anew = ["--full-refresh"] if is_made_otherwise(warehouse, made_by) else []
         arguments = [*BUILD, *anew, *_selection(context, manifest, translator)]
         done = invoke(arguments, warehouse.path, target, parsed, listen, made_by)
-    failure = None if done.success else _failure(done, errors)
+    failure = unheard[0] if unheard else None if done.success else _failure(done, errors)
     return DbtBuild(context, manifest, translator, project, target, reported, _compiled_tests(done), failure)
 
 
@@ -126,8 +137,9 @@ def tell(event: Any) -> None:
     """An event as the line that dbt prints of it, into the log of the step."""
     from dbt_common.events.functions import env_scrubber
 
-    sys.stdout.write(f"{dt.datetime.now(dt.UTC):%H:%M:%S}  {env_scrubber(event.info.msg)}\n")
-    sys.stdout.flush()
+    with suppress(OSError):  # the disk of the log is full: what fails of that says so itself
+        sys.stdout.write(f"{dt.datetime.now(dt.UTC):%H:%M:%S}  {env_scrubber(event.info.msg)}\n")
+        sys.stdout.flush()
 
 
 def _selection(

@@ -18,11 +18,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from assets.raw.connector import FOLDER
 from assets.raw.contract import Contract
 from mmm_core.errors import InputError, listed, nearest
+from mmm_core.spec.yaml_file import read_yaml
 
 FILE = "expectations.yaml"
 
@@ -80,7 +79,7 @@ def suite_of(contract: Contract) -> Suite | None:
     path = FOLDER / contract.source / FILE
     if not path.is_file():
         return None
-    return read_suite(contract, yaml.load(path.read_bytes(), yaml.CSafeLoader), path)
+    return read_suite(contract, read_yaml(path, "expectations"), path)
 
 
 def read_suite(contract: Contract, keys: Any, path: Path) -> Suite | None:

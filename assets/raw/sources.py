@@ -5,12 +5,11 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
 
-import yaml
-
 from assets.raw.contract import BAD_SHARE, BadRows, Silence
 from assets.raw.retail_calendar import RetailCalendar, read_retail_calendar
 from assets.resources.settings import sources_file
 from mmm_core.errors import InputError, nearest
+from mmm_core.spec.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from assets.raw.origins.origin import Origin
@@ -70,11 +69,7 @@ def sources() -> Sources:
         InputError: the file is not there or is no list of sources; with the key at fault.
     """
     path = sources_file()
-    try:
-        keys = yaml.load(path.read_bytes(), yaml.CSafeLoader)
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    return read_sources(keys, str(path))
+    return read_sources(read_yaml(path, "sources"), str(path))
 
 
 def read_sources(keys: Any, path: str) -> Sources:

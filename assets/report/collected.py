@@ -38,6 +38,7 @@ def findings(
     Raises:
         Failure: one of them comes from another posterior.
     """
+    from mmm_core.long_term.identification import told_from_none
     from mmm_core.posterior.handle import Posterior
     from mmm_core.report.findings import Findings
     from mmm_core.report.gather import backing_of, chances, compared, page_source, subject_of
@@ -55,6 +56,7 @@ def findings(
     counted = spec.budget.model_copy(update={"horizon": recommendation.horizon})
     long_term = tables["long_term"] if len(tables["long_term"]) else None
     tests = results.read("lift_evidence", run.vintage)
+    long = results.read("long_term_roi", run.vintage)
     reported: dict[str, Any] = {**tables, "long_term": long_term, "evidence": tests}
     return Findings(
         subject=subject,
@@ -67,6 +69,7 @@ def findings(
         review=tables["review"],
         tests=tests,
         long_term=long_term,
+        long_told={} if long is None or long.empty else told_from_none(long),
         scenarios=tables["scenarios"],
         change=changed,
         manifest=manifest(

@@ -26,7 +26,7 @@ FIGURES, ALONE, SHEETS = "says_what_the_marts_say", "stands_alone", "fits_on_two
 @model_asset(
     "report",
     "weekly_report",
-    deps=["registered_model", "lift_evidence"],
+    deps=["registered_model", "lift_evidence", "long_term_roi"],
     description=(
         "The recommended budget with its gain and probability, whether it is ready, what changed since the last "
         "published week and why, returns, response curves, moves, caveats, model health, evidence and versions: HTML "

@@ -117,6 +117,9 @@ class TrackedRun:
                 mlflow.log_artifact(str(file))
 
 
+SQLITE = "sqlite:///"
+
+
 class Tracking(dg.ConfigurableResource):
     """Where runs and model versions are recorded, and where people open them."""
 
@@ -141,10 +144,26 @@ class Tracking(dg.ConfigurableResource):
         import mlflow
 
         logging.getLogger("mlflow").setLevel(logging.ERROR)
-        if self.uri.startswith("sqlite:///"):
-            Path(self.uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        if self.uri.startswith(SQLITE):
+            Path(self.uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
         mlflow.set_tracking_uri(self.uri)
         return mlflow.MlflowClient(self.uri)
+
+    def prepare(self) -> None:
+        """Create the database where it is a file that is not there; for one process at a time.
+
+        It appears whole: MLflow makes its tables by some forty migrations, and could not go on from the middle of one.
+        """
+        if not self.uri.startswith(SQLITE):
+            self.client().search_experiments(max_results=1)
+            return
+        database = Path(self.uri.removeprefix(SQLITE))
+        if not database.is_file():
+            beginning = database.with_name(f".{database.name}.beginning")
+            beginning.unlink(missing_ok=True)
+            self.model_copy(update={"uri": f"{SQLITE}{beginning}"}).client().search_experiments(max_results=1)
+            beginning.rename(database)
+        self.client().search_experiments(max_results=1)
 
     def _knock(self) -> None:
         if not self.uri.startswith("http"):

@@ -6,6 +6,9 @@ as base sales were in the weeks that the curves repeat. With a discount the effe
 spend, and that for the weeks of the plan before it, as if spent evenly over them. Draws of the two belong together: the
 long term was fitted to draws of the very posterior that the curves are of, and where the curves are of other draws of
 it, the nearest in its chains stands in.
+
+A channel of which the draws do not even tell on which side of 0 its long-term return is has its short term only: what
+stands there is mostly noise about a wide prior, and a plan would move money after it.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ class LongEffect:
     """What a unit of spend brings beside the curves.
 
     Attributes:
-        per_spend: (draw, channel), 0 of channels whose long term was not looked for.
+        per_spend: (draw, channel), 0 of channels whose long term was not looked for, or is not told from none.
         words: what is counted, a sentence.
     """
 
@@ -53,9 +56,11 @@ def long_effect(
         channels: paid ones, in the curves' order. positions: of the curves' draws among all of the posterior.
 
     Raises:
-        InputError: there is no long term, it is of another posterior, or effects do not die out in enough draws.
+        InputError: there is no long term, it is of another posterior, its chains disagree, or effects do not die out
+            in enough draws.
     """
     from mmm_core.effects.curves import discounted
+    from mmm_core.long_term.identification import SURE, one_sided
     from mmm_core.long_term.multipliers import LEAST_STABLE
     from mmm_core.long_term.returns import long_term_roi
     from mmm_core.long_term.worth import worth_of_base
@@ -75,6 +80,11 @@ def long_effect(
             f"than {LEAST_STABLE:.0%}. See the check `stable "
             "draws` of the long term for what to do, or plan by `horizon: short`"
         )
+    if severe := long_term.severe:
+        raise InputError(
+            f"model {model}: `budget: {{horizon: long}}`: no figure of the long term may be read, and no money is "
+            f"planned by one: {severe[0]}. Or plan by `horizon: short`"
+        )
     rule = long_term.rule
     discount = budget.discount or rule.discount
     every = long_term.draws["draw"].to_numpy()
@@ -88,19 +98,26 @@ def long_effect(
     known = [str(name) for name in returns["channel"].to_numpy()]
     places = _nearest(positions, every)
     per_spend = np.zeros((len(positions), len(channels)))
+    told = dict(zip(known, one_sided(returns.to_numpy()), strict=True))
     for i, channel in enumerate(channels):
-        if channel in known:
+        if told.get(channel):
             per_spend[:, i] = returns.to_numpy()[places, known.index(channel)]
     counted = ", ".join(
-        f"{channel} {per_spend[:, i].mean():.2f}" for i, channel in enumerate(channels) if channel in known
+        f"{channel} {per_spend[:, i].mean():.2f}" for i, channel in enumerate(channels) if told.get(channel)
     )
+    untold = [channel for channel in channels if channel in known and not told[channel]]
     others = [*(name for name in channels if name not in known), *budget.new_channels]
     less = f", at {discount:.0%} a year less" if discount else ""
     words = (
         f"counted: short-term effects, and what a unit of spend brings by way of the brand within "
         f"{plural(rule.horizon, 'week')}"
-        f"{less} ({counted})"
+        f"{less} ({counted or 'of no channel'})"
     )
+    if untold:
+        words += (
+            f"; of {', '.join(untold)} the short term only, as under {SURE:.0%} of the draws of the long-term effect "
+            "are on one side of 0"
+        )
     if others:
         words += f"; of {', '.join(others)} the short term only, as `long_term: channels` does not name them"
     return LongEffect(per_spend, words)

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from mmm_core.cli.console import INTERVAL, _Figures
 from mmm_core.errors import listed
-from mmm_core.long_term.checks import SEVERE
 from mmm_core.long_term.identification import SURE, told_from_none
 from mmm_core.plural import plural
 
@@ -54,20 +53,9 @@ def long_term(found: LongTerm) -> RenderableType:
                 "yellow",
             )
         )
-    severe = _severe(found)
+    severe = found.severe
     above = [Text(f"no figure of these may be read: {words}", "bold red") for words in severe]
     return Group(*above, figures, *said, *(Text(note) for note in found.notes if note not in severe))
-
-
-def _severe(found: LongTerm) -> list[str]:
-    """What forbids to read any figure, in words."""
-    table = found.checks()
-    if table.empty:
-        return []
-    return [
-        str(words)
-        for words in table.loc[table["check"].isin(SEVERE) & ~table["passed"].astype(bool), "words"]
-    ]
 
 
 def plain(found: Plain) -> RenderableType:

@@ -73,6 +73,13 @@ def checks(
     return pd.DataFrame(rows, columns=["check", "subject", "value", "bound", "passed", "words"])
 
 
+def failed_severely(table: pd.DataFrame) -> tuple[str, ...]:
+    """Words of the checks that failed and without which no figure may be read; `table` of `checks`."""
+    if table.empty:
+        return ()
+    return tuple(map(str, table.loc[table["check"].isin(SEVERE) & ~table["passed"].astype(bool), "words"]))
+
+
 Row = tuple[str, str, float, float, bool, str]
 
 

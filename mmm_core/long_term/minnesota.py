@@ -179,7 +179,8 @@ def scales(series: Series) -> Scales:
     )
     variance = ((after - slope * before) ** 2).sum(-2) / (values.shape[-2] - 3)
     residual = np.sqrt(variance.reshape(-1, variance.shape[-1]).mean(0))
-    smallest = residual <= 1e-10 * np.abs(values).max()
+    # of each beside its own size: logits of a share stand beside sales of billions
+    smallest = residual <= 1e-10 * np.abs(values).reshape(-1, values.shape[-1]).max(0)
     if smallest.any():
         names = [name for name, small in zip(series.variables, smallest, strict=True) if small]
         raise InputError(

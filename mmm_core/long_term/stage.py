@@ -227,6 +227,13 @@ class LongTerm:
         table = self.checks()
         return (*found, *(str(words) for words in table.loc[~table["passed"].astype(bool), "words"]))
 
+    @property
+    def severe(self) -> tuple[str, ...]:
+        """What forbids to read any figure, in words."""
+        from mmm_core.long_term.checks import failed_severely
+
+        return failed_severely(self.checks())
+
     def checks(self) -> pd.DataFrame:
         """Whether to believe it: check, subject, value, bound, passed, words."""
         return as_table(self.tree["checks"].to_dataset())

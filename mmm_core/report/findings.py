@@ -168,6 +168,7 @@ class Findings:
         right: by channel whose spend moves, the probability that the move is right (`mmm_core.report.moves`).
         gates: `ReadinessReport.table()`. review: check_name, severity, passed, figure, threshold, message.
         tests: columns of `mmm_core.evidence.scorecard.TABLE`, and `calibrates`.
+        long_told: of channels with a long term, whether it is told on which side of 0 theirs is.
         long_term: rows of a channel and effect, short or total: mean, median, q05, q95, horizon_weeks.
         scenarios: `mmm_core.scenarios.rows.rows_of`.
         change: against the previous version.
@@ -184,6 +185,7 @@ class Findings:
     review: pd.DataFrame | None = None
     tests: pd.DataFrame | None = None
     long_term: pd.DataFrame | None = None
+    long_told: Mapping[str, bool] = field(default_factory=dict)
     scenarios: pd.DataFrame | None = None
     change: Change | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from mmm_core.effects.curves import response_curves
 from mmm_core.effects.roi import roi_table
 from mmm_core.errors import InputError
 from mmm_core.inference.version import version_of
+from mmm_core.long_term.identification import told_from_none
 from mmm_core.posterior.handle import Posterior
 from mmm_core.posterior.labels import outcome_name
 from mmm_core.posterior.schema import calibrated_by
@@ -113,6 +114,7 @@ def findings_of(
         backing=backing_of(posterior),
         right=chances(posterior, recommendation, spec, long_term),
         long_term=None if long_term is None else long_term.roi(),
+        long_told={} if long_term is None else told_from_none(long_term.roi()),
         gates=gates,
         review=tables["review"],
         tests=tables["evidence"],

@@ -13,7 +13,7 @@ from mmm_core.plots.svg import inline_svg
 from mmm_core.plural import plural
 from mmm_core.report.findings import Backing, Findings, records
 from mmm_core.report.page import Block, Chart, Paragraph, Section, Table
-from mmm_core.report.words import between, counted, figure
+from mmm_core.report.words import between, counted, enumeration, figure
 
 POINTS = (0.5, 1.0, 1.5)
 """Multiples of today's spend in the table behind the curves."""
@@ -189,7 +189,12 @@ def _behind(found: Findings, plan: pd.DataFrame, title: str) -> Table:
 
 
 def _counts(found: Findings) -> str:
-    return "the long term too" if found.recommendation.horizon == "long" else "the short term only"
+    if found.recommendation.horizon != "long":
+        return "the short term only"
+    told = [channel for channel, known in found.long_told.items() if known]
+    if not found.long_told or len(told) == len(found.long_told):
+        return "the long term too"
+    return f"the long term of {enumeration(told)} too" if told else "the short term only"
 
 
 def long_term_section(found: Findings, most: int = 12) -> Section | None:
@@ -209,7 +214,7 @@ def long_term_section(found: Findings, most: int = 12) -> Section | None:
         rows.append(
             (
                 str(channel),
-                figure(short["mean"]),
+                figure(short["median"]),
                 between(figure(short["q05"]), figure(short["q95"])),
                 figure(total["median"]),
                 between(figure(total["q05"]), figure(total["q95"])),
@@ -217,8 +222,10 @@ def long_term_section(found: Findings, most: int = 12) -> Section | None:
         )
     weeks = int(table.loc[table["effect"] == "total", "horizon_weeks"].max())
     columns = ("Channel", "Short-term ROI", "90% interval", "Total ROI", "90% interval")
+    untold = [str(channel) for channel in totals["channel"] if not found.long_told.get(str(channel), True)]
     words = (
-        f"Total: the median, with what comes by way of the brand within {plural(weeks, 'week')}."
+        f"Medians. Total: with what comes by way of the brand within {plural(weeks, 'week')}."
+        + (f" Of {enumeration(untold)} that is not identified: no total to act on." if untold else "")
         + ("" if found.refused else f" The recommendation counts {_counts(found)}.")
         + (f" {plural(rest, 'more channel has', 'more channels have')} less." if rest > 0 else "")
     )

@@ -1,4 +1,4 @@
-"""Reading a model's YAML: small, flat, of numbers that can be computed with, or refused by file and line.
+"""Reading a YAML that a person writes: small, flat, of numbers that can be computed with, or refused by file and line.
 
 A YAML of a thousand bytes can stand for a billion values (aliases of aliases), and one of many brackets can end the
 interpreter; neither is a model.
@@ -23,8 +23,11 @@ MAX_MESSAGE = 1_000
 """Characters of a message about a YAML."""
 
 
-def read_yaml(path: str | Path) -> Any:
+def read_yaml(path: str | Path, of: str = "model") -> Any:
     """What a YAML file holds.
+
+    Args:
+        of: what the file is of, for messages.
 
     Raises:
         SpecError: no regular file, too large, not UTF-8, not YAML, a control character, a key that is written
@@ -34,9 +37,9 @@ def read_yaml(path: str | Path) -> Any:
     try:
         content = read_bytes(path)
     except UnreadableFile as error:
-        raise SpecError(str(error).replace("no such file", "no such model file")) from None
+        raise SpecError(str(error).replace("no such file", f"no such {of} file")) from None
     if len(content) > MAX_BYTES:
-        raise SpecError(f"{source}: has {len(content):,} bytes; a model's YAML has {MAX_BYTES:,} at most")
+        raise SpecError(f"{source}: has {len(content):,} bytes; a YAML has {MAX_BYTES:,} at most")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -144,7 +147,7 @@ class _Loader(yaml.SafeLoader):
         sizes[id(node)] = 1 + sum(self._count(part, sizes) for part in parts)
         if sizes[id(node)] > MAX_VALUES:
             raise SpecError(
-                f"{self.name}: line {line}: more than {MAX_VALUES:,} values with its aliases written out: a model has "
-                "some hundred"
+                f"{self.name}: line {line}: more than {MAX_VALUES:,} values with its aliases written out: some "
+                "hundred are usual"
             )
         return sizes[id(node)]

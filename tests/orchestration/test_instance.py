@@ -1,8 +1,11 @@
 """The instance's configuration: one at a time in each pool, nothing sent anywhere."""
 
+import sqlite3
+
 import dagster as dg
 import yaml
 
+from assets.resources.tracking import Tracking
 from mmm_core.files import HOST
 from orchestration.instance import prepare, prepare_home
 from orchestration.publish import accepting
@@ -53,3 +56,19 @@ def test_a_publication_that_may_lose_something_is_a_run_of_the_report_job():
     assert dg.validate_run_config(job_named("report"), config)["ops"]["published_marts"]["config"] == {
         "accept_losses": ["old_model", "marts.fct_kpi_weekly"]
     }
+
+
+def test_a_first_start_that_was_killed_while_mlflow_made_its_tables_is_begun_anew(tmp_path):
+    database = tmp_path / "mlflow" / "mlflow.db"
+    half = database.with_name(".mlflow.db.beginning")
+    half.parent.mkdir()
+    with sqlite3.connect(half) as connection:  # as a kill in the middle of a migration leaves it
+        connection.execute("create table alembic_version (version_num varchar(32))")
+        connection.execute("insert into alembic_version values ('451aebb31d03')")
+        connection.execute("create table _alembic_tmp_tags (key varchar)")
+    tracking = Tracking(uri=f"sqlite:///{database}", artifacts=None, ui="")
+    tracking.prepare()
+    assert [path.name for path in database.parent.iterdir()] == [database.name]
+    tracking.client().create_experiment("mmm/us")
+    tracking.prepare()  # what is there is kept
+    assert "mmm/us" in {found.name for found in tracking.client().search_experiments()}

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from mmm_core.budget.allocation import allocate
 from mmm_core.budget.decide import decide
@@ -65,6 +66,20 @@ def test_a_unit_of_base_is_priced_by_the_weeks_of_the_curves_and_counts_less_the
     assert np.allclose(later.per_spend[:, 0], 6.0 * np.mean(1.3 ** (-np.arange(6) / 52)))
 
 
+def test_a_channel_of_which_the_draws_do_not_tell_the_sign_counts_its_short_term_only(tree):
+    """Nine of ten draws below 0 are not enough: a plan by their mean would cut what the data say nothing of."""
+    effects = {"tv": np.array([1.0, *np.full(9, -3.0)]), "search": 0.5}
+    found = long_effect(
+        long_term_of(tree, effects), Posterior.of(tree), asked(), ("tv", "search"), np.arange(10)
+    )
+    assert (found.per_spend[:, 0] == 0).all()
+    assert np.allclose(found.per_spend[:, 1], 0.5)
+    assert "(search 0.50); of tv the short term only, as under 95% of the draws" in found.words
+    neither = long_term_of(tree, {"tv": effects["tv"]})
+    words = long_effect(neither, Posterior.of(tree), asked(), ("tv", "search"), np.arange(10)).words
+    assert "within 10 weeks (of no channel); of tv the short term only" in words
+
+
 @pytest.mark.slow
 def test_money_moves_to_what_pays_in_the_long_term_and_the_answer_says_what_it_counts(tree):
     plain = allocate(tree, Budget(**LAST_6))
@@ -105,7 +120,7 @@ def test_the_marginal_return_holds_the_long_term(tree):
 
 @pytest.mark.parametrize("rise", [0.0, 0.7])
 def test_ranges_of_spend_are_enclosed_with_it_where_prices_rise_too(tree, rise):
-    long = long_term_of(tree, {"tv": np.linspace(-2, 2, 10), "search": 0.5})
+    long = long_term_of(tree, {"tv": np.linspace(0.1, 4, 10), "search": -0.5})
     with jax.enable_x64(True):
         asks = question(tree, asked(price_rise={"tv": rise} if rise else {}), long)
         curves = asks.problem.response
@@ -153,11 +168,11 @@ def test_by_week_each_draw_gains_its_return_in_whichever_week_and_money_moves_to
 
 
 def test_curves_of_other_draws_take_the_nearest_of_the_long_term(tree):
-    long = long_term_of(tree, {"tv": np.arange(5.0)}, every=2)  # of draws 0, 2, 4, 6, 8
+    long = long_term_of(tree, {"tv": np.arange(1.0, 6.0)}, every=2)  # of draws 0, 2, 4, 6, 8
     with jax.enable_x64(True):
         found = question(tree, asked(), long)
     tv = np.asarray(found.problem.response.linear)[:, found.channels.index("tv")]
-    assert tv.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert tv.tolist() == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
 def test_without_a_long_term_that_can_be_planned_by_it_is_refused_by_name(tree):
@@ -191,3 +206,25 @@ def test_a_long_term_changes_nothing_for_a_budget_that_does_not_ask(tree):
     same = allocate(tree, Budget(**LAST_6), long_term=long_term_of(tree, {"tv": 3.0}))
     assert same.channels.equals(plain.channels)
     assert same.words == ()
+
+
+def test_no_money_is_planned_by_chains_that_disagree(tree):
+    long = long_term_of(tree, {"tv": 1.0})
+    checks = pd.DataFrame(
+        [
+            (
+                "sampler",
+                "R-hat",
+                1.4,
+                1.1,
+                False,
+                "largest R-hat 1.400: chains disagree; raise long_term.draws",
+            )
+        ],
+        columns=["check", "subject", "value", "bound", "passed", "words"],
+    )
+    long.tree["checks"] = xr.DataTree(xr.Dataset.from_dataframe(checks))
+    with pytest.raises(
+        InputError, match=r"no money is planned by one: largest R-hat 1\.400.*`horizon: short`"
+    ):
+        allocate(tree, asked(), long_term=long)

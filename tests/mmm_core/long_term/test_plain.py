@@ -73,3 +73,12 @@ def test_a_unit_root_of_no_variable_is_refused_and_of_a_stationary_one_is_spoken
         note for note in fit_table(wandering(), COLUMNS, draws=100).notes if note.startswith("sales: unit")
     ]
     assert "compare a fit of its change" in said
+
+
+def test_a_share_beside_sales_of_billions_is_a_series_like_any():
+    table = weekly(10)
+    found = fit_table(table.assign(sales=1e11 * table["sales"]), COLUMNS, draws=500)
+    assert on_sales(found) == pytest.approx(1e11 * on_sales(fit_table(table, COLUMNS, draws=500)), rel=1e-3)
+    formula = table.assign(awareness=0.3 * 0.9 ** np.arange(len(table)))
+    with pytest.raises(InputError, match="variable awareness follows an autoregression without any noise"):
+        fit_table(formula, COLUMNS)

@@ -236,6 +236,13 @@ def test_a_plan_for_the_long_term_says_so():
     assert "The recommendation counts the short term only" in texts(found)["report.md"]
     assert "by way of the brand after that included" in texts(long)["report.md"]
     assert "The recommendation counts the long term too" in texts(long)["report.md"]
+    both = made_up.long_term(["tv", "ooh"])
+    some = dataclasses.replace(long, long_term=both, long_told={"tv": True, "ooh": False})
+    told = texts(some)["report.md"]
+    assert "Of ooh that is not identified: no total to act on." in told
+    assert "The recommendation counts the long term of tv too" in told
+    none = dataclasses.replace(long, long_told={"tv": False})
+    assert "The recommendation counts the short term only" in texts(none)["report.md"]
 
 
 def test_names_are_escaped_and_shown_as_they_are():
