@@ -73,6 +73,8 @@ def _multipliers(table: pd.DataFrame) -> RenderableType:
     figures = _Figures("What one unit of media brings in sum", "media", "variable", "weeks", "median", INTERVAL,
                        text=("variable", "weeks"))  # fmt: skip
     for row in table.to_dict("records"):
+        if pd.isna(row["median"]):  # an effect that stays for good has no sum, as a note says
+            continue
         weeks = "all to come" if pd.isna(row["horizon_weeks"]) else f"{row['horizon_weeks']}"
         interval = f"{row['q05']:.3g} to {row['q95']:.3g}"
         figures.add_row(

@@ -39,6 +39,8 @@ _POINT_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(\.[0-9]{3})+)(,[0-9]+)?([eE][+-]?[0-9]+)?")
 _COMMA_FOR_CERTAIN = re.compile(r"[+-]?([0-9.]*\.[0-9]{3},[0-9]+|0,[0-9]+|[0-9]+,([0-9]{1,2}|[0-9]{4,}))")
 _THOUSANDS_PERHAPS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
+_GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?")
+_GROUPED_FOR_CERTAIN = re.compile(r"[+-]?[1-9][0-9]{0,2}((,[0-9]{3})+\.[0-9]+|(,[0-9]{3}){2,})")
 _DAY = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"  # the day as it is written, in whatever zone
     r"([ T]00:00(:00(\.0+)?)? ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
@@ -58,7 +60,8 @@ def numbers(cells: pd.Series, decimal_commas: bool = False) -> Typed:
     """Numbers as float64.
 
     Where there may be decimal commas, a column is read with them if one of its cells leaves no doubt ("12,5",
-    "1.234,56"); one whose points may all be thousands ("1.234") is marked as wrong.
+    "1.234,56"); one whose points may all be thousands ("1.234") is marked as wrong. Commas between thousands are read
+    where a cell leaves no doubt ("1,234.56", "1,234,567") and none speaks for decimal commas.
 
     Args:
         cells: text or Python values.
@@ -72,6 +75,12 @@ def numbers(cells: pd.Series, decimal_commas: bool = False) -> Typed:
     if decimal_commas and not comma and _may_be_thousands(text):
         unclear = pd.Series(["." in cell for cell in text], cells.index)
         return Typed(pd.Series(np.nan, cells.index, name=cells.name), unclear, _UNCLEAR_POINT)
+    if (
+        not comma
+        and any(map(_GROUPED_FOR_CERTAIN.fullmatch, text))
+        and not any(map(_COMMA_FOR_CERTAIN.fullmatch, text))
+    ):
+        text = [written.replace(",", "") if _GROUPED.fullmatch(written) else written for written in text]
     read = [
         _number(written, comma) if isinstance(cell, str) else _python_number(cell)
         for cell, written in zip(cells, text, strict=True)

@@ -79,6 +79,10 @@ def table_from(content: bytes, source: str, wanted: Collection[str] | None = Non
     content = _unpacked(content, source)
     if content[:4] == b"PAR1":
         return _from_parquet(content, source, wanted)
+    if source.lower().endswith(".parquet"):
+        raise UnreadableFile(
+            source, "is called Parquet and is none: write it again, or name it by what it is"
+        )
     if content.startswith(_WORKBOOKS):
         raise UnreadableFile(source, f"is a workbook or an archive, no text{_SAVE_AS_CSV}")
     return _from_text(_decoded(content, source), source, wanted)

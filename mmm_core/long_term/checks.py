@@ -1,7 +1,7 @@
 """Whether to believe a long-term posterior: what is stable, identified, moved by the prior, forecast.
 
-One table, a row a check and subject, each in words. `stable draws` and `sampler` say whether the figures may be read at
-all; the others what to keep in mind when reading them.
+One table, a row a check and subject, each in words. `sampler` says whether the figures may be read at all; the others
+what to keep in mind when reading them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from mmm_core.long_term.stage import LongTerm
     from mmm_core.long_term.waves import Surveys
 
-SEVERE = ("stable draws", "sampler")
-"""Checks without which no figure may be read."""
+SEVERE = ("sampler",)
+"""Checks without which no figure may be read; draws that explode leave those of a horizon, by their medians."""
 LEAST_P = 0.05
 MOST_RATIO = 1.1
 """A forecast's error in that of "as before" from which it is worse by more than these few origins leave to chance."""
@@ -137,9 +137,14 @@ def _stationary(found: LongTerm) -> list[Row]:
         known = f"ADF p = {adf:.2f}, KPSS p = {kpss:.2f}"
         fine = verdict in ("stationary", "unclear") or (name == BASE and rule.unit_root)
         more = "a step" if trend else "long_term.trend: true, or a step"
+        wanders = "effects may be permanent"
+        if name == BASE:
+            wanders += ", as long_term.unit_root: true has them" if rule.unit_root else ""
+        if not rule.unit_root:
+            wanders += ": compare a fit with long_term.unit_root: true, which models the change of base sales"
         advice = {
             "stationary": "effects die out",
-            "unit root": "effects may be permanent: compare a fit with long_term.unit_root: true",
+            "unit root": wanders,
             "unclear": "too short to tell",
             "trend or step": "it moves for a reason of its own that no lag explains, and spend that rose or fell with "
             f"it is credited with that: compare a fit with {more} under long_term.steps",
@@ -216,10 +221,11 @@ def _forecast(
     except InputError as error:
         return [("forecast", "", np.nan, MOST_RATIO, False, f"no forecasts were compared: {error}")]
     rows: list[Row] = []
+    fewer = "" if settings.get("lags") == 1 else "take fewer, or "
     for row in table.to_dict("records"):
         ratio = float(row["ratio"])
         compared = f'{row["variable"]}: error {ratio:.2f} times that of "as before" over {row["forecasts"]} forecasts'
-        worse = ": its lags tell nothing of the weeks to come; take fewer, or look for what is missing"
+        worse = f": its lags tell nothing of the weeks to come; {fewer}look for what is missing"
         if not row["forecasts"]:
             compared, worse = (
                 f"{row['variable']}: no forecasts were compared",

@@ -65,7 +65,7 @@ class Contraction:
     @property
     def sentence(self) -> str:
         """In words."""
-        about = f"{self.channel} on {self.variable}"
+        about = f"{self.channel} directly on {self.variable}"
         sign = "sign given" if self.sign_given else f"sign {self.sure_of_sign:.0%} sure"
         known = f"contraction {self.contraction:.2f}, {sign}"
         sure = self.sure_of_sign >= SURE and not self.sign_given

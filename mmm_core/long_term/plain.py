@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from mmm_core.data.cells import day_column, number_column
-from mmm_core.errors import InputError, nearest
+from mmm_core.errors import InputError, listed, nearest
 from mmm_core.long_term import tables
 from mmm_core.long_term.fit import fit_bvar
 from mmm_core.long_term.identification import contractions, stability_words
@@ -106,13 +106,18 @@ def fit_table(
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
     units = {name: (name, 1.0) for name in columns.variables}
-    notes = [stability_words(found), portmanteau(found, max(LAGS, found.attrs["lags"] + 4)).sentence]
+    notes = []
+    if len(lags) > 1:
+        notes.append(
+            f"{plural(int(found.attrs['lags']), 'lag')}: of {listed(lags)} what the data speak for most"
+        )
+    notes += [stability_words(found), portmanteau(found, max(LAGS, found.attrs["lags"] + 4)).sentence]
     notes += [one.sentence_of(one.variable in columns.unit_root) for one in stationarity(variables)]
     multipliers = None
     if media is not None:
         refused = ""
         try:
-            long_run_multipliers(found)
+            notes += _for_good(long_run_multipliers(found), columns.unit_root)
         except InputError as error:
             refused = str(error)
             notes.append(f"no long-run figures: {refused}")
@@ -131,6 +136,20 @@ def fit_table(
         forecast=forecast,
         notes=tuple(notes),
     )
+
+
+def _for_good(forever: xr.Dataset, unit_root: Sequence[str]) -> list[str]:
+    """What one unit of media adds for good to variables whose change is modelled: over all weeks it has no sum."""
+    said = []
+    for name in unit_root:
+        for channel in forever["channel"].to_numpy():
+            draws = forever["permanent"].sel(response=name, channel=channel).to_numpy()
+            low, middle, high = np.nanquantile(draws, [0.05, 0.5, 0.95])
+            said.append(
+                f"{name}: one unit of {channel} moves its level for good, by {middle:.3g} ({low:.3g} to {high:.3g}); "
+                "that has no sum over all weeks to come"
+            )
+    return said
 
 
 def frames(

@@ -125,7 +125,8 @@ def waves(table: pd.DataFrame, source: str = "surveys") -> pd.DataFrame:
     _refuse(out, out["sample"] < 0, "a sample below 0", source)
     _refuse(out, out["end"] < out["start"], "an end before its start", source)
     twice = out.duplicated(["metric", "start"], keep=False)
-    _refuse(out, twice, "another one that begins on the same day: give the rows of one market", source)
+    what = "another one of the same metric that begins on the same day: keep one, or, of several markets, those of one"
+    _refuse(out, twice, what, source)
     return out
 
 

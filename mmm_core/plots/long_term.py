@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmm_core.long_term.identification import told_from_none
 from mmm_core.plots.style import (
     INK,
     QUIET,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 EFFECTS = {"short": ("short term", "o"), "long": ("long term", "s"), "total": ("both", "D")}
 FILLS = {"short": "white", "long": None, "total": INK}
 APART = 0.22
-MOST_PANELS = 24
+MOST_PANELS = 36
 
 
 @styled
@@ -51,7 +52,11 @@ def returns(table: pd.DataFrame, model: str = "", unit: str = "revenue per unit 
                 [row["median"]], [height], marker=marker, ms=5, color=hue, mfc=FILLS[effect] or hue, lw=0,
                 label=label if place == 0 else None,
             )  # fmt: skip
-    axes.set_yticks(np.arange(len(channels))[::-1], channels)
+    told = told_from_none(table) if "positive" in table else {}
+    named = [
+        f"{name}\n(long term not identified)" if not told.get(str(name), True) else name for name in channels
+    ]
+    axes.set_yticks(np.arange(len(channels))[::-1], named)
     axes.tick_params(axis="y", length=0, labelcolor=INK)
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(unit)

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, wraps
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ CHANNEL_COLOURS = (
 BASELINE_COLOUR = "#d9dde2"
 DEEP, BAND = CHANNEL_COLOURS[0], "#c9d7e6"
 """A line and its interval where there is nothing to tell apart by colour: far apart in lightness."""
+
+LETTERS = 15
+"""Of the quieter words under a title that an inch takes."""
 
 STYLE: Any = {
     "font.size": 9,
@@ -114,9 +118,15 @@ def title(axes: Axes, text: str, words: str = "") -> None:
 
 
 def heading(figure: Figure, text: str, words: str = "") -> None:
-    """The title of a picture of several panels, with quieter words on a line below."""
+    """The title of a picture of several panels, with quieter words below, on as many lines as its width takes."""
+    words = "\n".join(wrap(words, int(LETTERS * figure.get_figwidth())))
     lines = figure.suptitle(
-        text + "\n " * bool(words), x=0.01, ha="left", fontsize=10, fontweight="bold", color=INK
+        text + "\n " * (words.count("\n") + bool(words)),
+        x=0.01,
+        ha="left",
+        fontsize=10,
+        fontweight="bold",
+        color=INK,
     )
     if words:
         below = figure.axes[0].annotate(words, (0, 0), xycoords=lines, fontsize=8, color=QUIET, va="bottom")

@@ -200,11 +200,20 @@ def test_decimal_commas_are_read_where_a_cell_leaves_no_doubt():
         ("week;spend\na;1,234\nb;5\n", r"'1,234' \(row 2\): write digits only"),
         ("week;spend\na;1,25\nb;2.5\n", r"'2.5' \(row 3\)"),
         ('week,spend\na,"1,25"\n', r"'1,25' \(row 2\): write digits only, with a point for decimals"),
+        ('week,spend\na,"1,234"\n', r"'1,234' \(row 2\): write digits only, with a point for decimals"),
+        ('week,spend\na,"1,234.5"\nb,"12,5"\n', r"'1,234.5', '12,5' \(rows 2, 3\)"),
+        ('week,spend\na,"1,234.5"\nb,"12,34,5"\n', r"'12,34,5' \(row 3\)"),
     ],
 )
 def test_commas_and_points_that_may_mean_two_things_are_refused(text, says):
     with pytest.raises(InputError, match=says):
         number_column(from_text(text), "spend", "t")
+
+
+def test_commas_between_thousands_are_read_where_a_cell_leaves_no_doubt():
+    table = from_text('week,spend,sales\na,"1,234.50","-1,234,567"\nb,"12,000",5\nc,7.25,"1,000"\n')
+    assert number_column(table, "spend", "t").tolist() == [1234.5, 12000, 7.25]
+    assert number_column(table, "sales", "t").tolist() == [-1234567, 5, 1000]
 
 
 def test_points_of_a_semicolon_file_are_decimals_where_they_cannot_be_thousands():
@@ -241,3 +250,8 @@ def test_no_bytes_do_anything_but_be_read_or_refused(content):
     assert table.columns.is_unique
     assert all(name == name.strip() and name for name in table.columns)
     assert all(isinstance(cell, str) for cell in table.to_numpy().ravel())
+
+
+def test_text_that_is_called_parquet_is_told_to_be_none():
+    with pytest.raises(InputError, match=r"a.parquet: is called Parquet and is none"):
+        table_from(b"week,spend\na,1\n", "a.parquet")

@@ -79,7 +79,7 @@ def test_draws_of_the_restricted_prior_have_contracted_by_nothing():
     found = contractions(draws, prior, restricted=True, signs={"tv": {"awareness": "positive"}})
     assert [one.contraction for one in found] == pytest.approx([0.0] * 4, abs=0.05)
     assert [one.sign_given for one in found] == [False, True, False, False]
-    assert "tv on awareness is not identified" in found[1].sentence
+    assert "tv directly on awareness is not identified" in found[1].sentence
     assert "sign given" in found[1].sentence
     taken_for_found = contractions(draws, prior, restricted=True)[1]
     assert taken_for_found.contraction == pytest.approx(2 / np.pi, abs=0.02)

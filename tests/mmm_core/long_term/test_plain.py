@@ -46,6 +46,11 @@ def test_dummies_that_are_asked_for_hold_such_a_series_to_a_random_walk():
     assert on_sales(found)[0] > 2 * TRUE
 
 
+def test_which_of_several_lags_was_taken_is_said():
+    several = fit_table(weekly(0), COLUMNS, lags=(1, 2, 4), draws=100)
+    assert several.notes[0] == "2 lags: of 1, 2, 4 what the data speak for most"
+
+
 def test_unknown_dummies_are_refused_with_the_nearest_name():
     with pytest.raises(InputError, match="'sum_of_coeficients': did you mean 'sum_of_coefficients'"):
         fit_table(weekly(0), COLUMNS, dummies=["sum_of_coeficients"])
@@ -69,6 +74,8 @@ def test_a_unit_root_of_no_variable_is_refused_and_of_a_stationary_one_is_spoken
         note for note in fit_table(wandering(), rooted, draws=100).notes if note.startswith("sales: unit")
     ]
     assert said.endswith("effects may be permanent, as this fit of its change has them")
+    (for_good,) = [note for note in fit_table(weekly(0), rooted, draws=100).notes if "for good" in note]
+    assert for_good.startswith("sales: one unit of search moves its level for good, by ")
     (said,) = [
         note for note in fit_table(wandering(), COLUMNS, draws=100).notes if note.startswith("sales: unit")
     ]

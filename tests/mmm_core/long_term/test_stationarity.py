@@ -15,16 +15,16 @@ def test_what_wanders_and_what_comes_back():
     frame = pd.DataFrame({"back": back, "wanders": np.cumsum(shocks[:, 1])})
     first, second = stationarity(frame)
     assert first.verdict == "stationary"
-    assert "effects die out" in first.sentence
+    assert "effects die out" in first.sentence_of()
     assert second.verdict == "unit root"
-    assert "differenced=" in second.sentence
+    assert "differenced=" in second.sentence_of()
 
 
 @pytest.mark.parametrize(("adf", "kpss", "verdict"), [(0.5, 0.1, "unclear"), (0.01, 0.01, "trend or step")])
 def test_where_the_tests_do_not_agree(adf, kpss, verdict):
     found = Stationarity("base", adf, kpss)
     assert found.verdict == verdict
-    assert found.sentence.startswith(f"base: {verdict}")
+    assert found.sentence_of().startswith(f"base: {verdict}")
 
 
 def test_no_test_of_a_constant():

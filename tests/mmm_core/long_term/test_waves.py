@@ -103,7 +103,10 @@ def test_a_wave_of_nobody_is_set_aside():
         (lambda t: t.assign(value="many"), "column value.*write digits only"),
         (lambda t: t.rename(columns={"month_start": "start"}), "no column end: a brand survey has metric"),
         (lambda t: t.assign(metric=t["metric"].where(t.index > 2)), "3 waves have no metric: fill it in"),
-        (lambda t: pd.concat([t, t]), "begins on the same day: give the rows of one market"),
+        (
+            lambda t: pd.concat([t, t]),
+            "begins on the same day: keep one, or, of several markets, those of one",
+        ),
         (
             lambda t: t.assign(start=t["month_start"], end=t["month_start"] - pd.Timedelta(days=1)),
             "an end before",
@@ -179,5 +182,5 @@ def test_of_a_file_of_several_markets_the_models_own_is_read(tmp_path):
     pd.testing.assert_frame_equal(read_waves(tmp_path / "brand.csv", {"market": "us"}), waves(parts[1]))
     with pytest.raises(InputError, match="no row has market = 'de'"):
         read_waves(tmp_path / "brand.csv", {"market": "de"})
-    with pytest.raises(InputError, match="give the rows of one market"):
+    with pytest.raises(InputError, match="keep one, or, of several markets, those of one"):
         read_waves(tmp_path / "brand.csv")

@@ -38,6 +38,19 @@ def test_returns_have_a_row_a_channel_and_state_their_horizon():
     assert "26 weeks after the spend, discounted by 10% a year" in words
 
 
+def test_a_channel_whose_long_term_is_not_identified_is_marked():
+    table = roi().assign(positive=lambda rows: np.where(rows["channel"] == "tv", 0.99, 0.8))
+    (axes,) = long_term.returns(table).axes
+    names = [text.get_text() for text in axes.get_yticklabels()]
+    assert names == ["tv", "search\n(long term not identified)"]
+
+
+def test_words_under_a_title_take_as_many_lines_as_they_need():
+    figure = long_term.responses(responses(), response="base")
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert any("\n" in each and "each panel has its own scale" in each.replace("\n", " ") for each in words)
+
+
 def test_responses_have_a_panel_a_cause_and_response():
     titles = [axes.get_title("left") for axes in long_term.responses(responses()).axes if axes.get_visible()]
     assert titles == [
