@@ -1,6 +1,7 @@
 """What a load tells: the materialization of each raw table, its checks, and the files that nobody reads."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import dagster as dg
 
@@ -134,8 +135,10 @@ def warnings(table: Loaded) -> Iterator[str]:
     """What the log says of a table."""
     if refused := table.landed.refused:
         yield "\n".join([*map(str, refused), f"  {_consequence(table)}"])
-    if kept_out := _kept_out(table):
-        yield f"{table.landed.contract.name}: columns kept out, as the contract does not name them: {kept_out}"
+    if kept_out := list(dict.fromkeys(chain(*(taken.extra_columns for taken in table.landed.taken)))):
+        columns = plural(len(kept_out), "column is kept out, as the contract does not name it",
+                         "columns are kept out, as the contract does not name them")  # fmt: skip
+        yield f"{table.landed.contract.name}: {columns}: {listed(kept_out, SHOWN)}"
     if hashed := _hashed(table):
         yield f"{table.landed.contract.name}: e-mail addresses in texts, a hash stands in their place: {hashed}"
     if table.quarantined:

@@ -80,7 +80,7 @@ class Warehouse(dg.ConfigurableResource):
         """A connection, closed on the way out whatever happened.
 
         Raises:
-            InputError: reading before anything was written.
+            InputError: reading before anything was written, or a file that its user may not open.
             WarehouseLocked: another process held the file for all of `wait_seconds`.
             WarehouseDamaged: the file is not what DuckDB wrote.
             OutOfSpace: the disk has no room for what is written.
@@ -100,6 +100,11 @@ class Warehouse(dg.ConfigurableResource):
                 raise out_of_space(Path(self.path)) from error
             if any(sign in str(error) for sign in _DAMAGED):
                 raise WarehouseDamaged(self._damaged(error)) from error
+            if "Permission denied" in str(error):
+                raise InputError(
+                    f"{self.path} may not be {'read' if read_only else 'written'} by this user: give it and its folder "
+                    "to whoever runs the platform, or name another data folder in MMM_DATA_DIR"
+                ) from error
             raise
 
     def _damaged(self, error: Exception) -> str:

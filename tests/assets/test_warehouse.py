@@ -220,3 +220,19 @@ def test_a_damaged_file_is_named_with_its_remedy(warehouse, damage):
     with asked as refusal, warehouse.connect(read_only=True) as connection:
         connection.execute("select max(s) from t").fetchall()
     assert warehouse.path in str(refusal.value)
+
+
+@pytest.mark.parametrize(("read_only", "may_not"), [(True, "may not be read"), (False, "may not be written")])
+def test_a_file_of_another_user_is_told_to_be_one(tmp_path, monkeypatch, read_only, may_not):
+    path = tmp_path / "warehouse.duckdb"
+    duckdb.connect(str(path)).close()
+
+    def denied(*_, **__):  # in DuckDB's words: whoever runs the tests may be allowed everything
+        raise duckdb.IOException(f'IO Error: Cannot open file "{path}": Permission denied')
+
+    monkeypatch.setattr(duckdb, "connect", denied)
+    with (
+        pytest.raises(InputError, match=f"{may_not} by this user: .* MMM_DATA_DIR"),
+        Warehouse(path=str(path)).connect(read_only=read_only),
+    ):
+        pass

@@ -11,8 +11,11 @@ import dagster as dg
 import pytest
 
 from assets.raw import assets as raw_assets
+from assets.raw import results
 from assets.raw.assets import LEDGER, landing_tables, raw_key
 from assets.raw.ingest import ALL_CONTRACTS
+from assets.raw.load import load as load_tables
+from assets.resources.landing import Landing
 from assets.resources.settings import REPOSITORY
 from tests.fixtures_warehouse import checks, execute, materializations
 
@@ -225,6 +228,18 @@ def test_columns_kept_out_are_told(landed):
         == "macro/weekly/2024.csv: note"
     )
     assert checks(result)["keeps_contract"].passed
+
+
+def test_columns_kept_out_of_many_files_are_named_once(landed):
+    for monday in ("2024-01-01", "2025-01-06"):
+        text = f"week_start,market,consumer_confidence,note,more\n{monday},us,100,x,y\n"
+        landed.land(f"macro/weekly/{monday[:4]}.csv", text)
+    landed.warehouse.prepare()
+    contract = ALL_CONTRACTS["macro__weekly"]
+    (table,) = load_tables([contract], Landing(folder=str(landed.landing)), landed.warehouse).tables
+    assert len(table.landed.taken) == 2
+    said = "macro__weekly: 2 columns are kept out, as the contract does not name them: note, more"
+    assert said in list(results.warnings(table))
 
 
 def test_no_address_of_a_text_is_in_the_warehouse_and_it_is_said_how_many_were(landed):
