@@ -222,6 +222,7 @@ def _files(found: Plain, name: str) -> dict[str, Any]:
         "impulse_responses.csv": found.responses,
         "variance_decomposition.csv": found.decomposition,
         "impulse_responses.png": picture,
+        "bvar.nc": found.draws,
         "bvar.json": {**found.draws.attrs, "notes": list(found.notes)},
     }
     if found.multipliers is not None:

@@ -211,8 +211,8 @@ def bar(what: str, total: float | None) -> Iterator[Callable[[float, float | Non
 
 
 def writer(path: Path, value: Any) -> Callable[[Path], object]:
-    """What writes a value to a file, by the ending of its name: a data frame as CSV, a figure as PNG, else JSON,
-    indented, in which a figure that does not exist is null. Text is written as it is.
+    """What writes a value to a file, by the ending of its name: a data frame as CSV, a figure as PNG, a dataset as
+    netCDF, else JSON, indented, in which a figure that does not exist is null. Text is written as it is.
     """
     if isinstance(value, str):
         return lambda target: target.write_text(value, encoding="utf-8")
@@ -222,6 +222,8 @@ def writer(path: Path, value: Any) -> Callable[[Path], object]:
         from mmm_core.plots.image import png
 
         return lambda target: target.write_bytes(png(value))
+    if path.suffix == ".nc":
+        return lambda target: value.to_netcdf(target, engine="h5netcdf")
     text = dumps(value, indent=2)
     return lambda target: target.write_text(text + "\n", encoding="utf-8")
 

@@ -23,6 +23,8 @@ def bands(values: xr.DataArray, levels: Sequence[float] = (0.5, 0.9)) -> xr.Data
     Raises:
         InputError: a level is not between 0 and 1, or the values have no draws.
     """
+    if isinstance(values, xr.Dataset):
+        raise InputError(f"bands are of one figure: take one of {', '.join(map(str, values.data_vars))}")
     wrong = [level for level in levels if not 0 < level < 1]
     if wrong or "draw" not in values.dims:
         raise InputError(

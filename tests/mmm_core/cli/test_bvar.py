@@ -14,6 +14,8 @@ from mmm_core.cli import bvar as cli_bvar
 from mmm_core.cli import console_bvar
 from mmm_core.cli.cli import app
 from mmm_core.long_term import stage
+from mmm_core.long_term.bands import bands
+from mmm_core.long_term.multipliers import cumulative_multipliers
 from mmm_core.long_term.stage import LongTerm
 from mmm_core.long_term.stored import load_long_term, save_long_term
 from mmm_core.posterior.schema import load_posterior, save_posterior
@@ -140,8 +142,12 @@ def test_a_table_alone_gives_multipliers_that_are_those_of_its_columns(folder, t
     assert "of the draws are stable" in said.stdout
     assert {path.name for path in tmp_path.iterdir()} == {
         "impulse_responses.csv", "impulse_responses.png", "variance_decomposition.csv", "multipliers.csv", "bvar.json",
-        "forecast_against_random_walk.csv", "contents.json",
+        "bvar.nc",        "forecast_against_random_walk.csv", "contents.json",
     }  # fmt: skip
+    with xr.open_dataset(tmp_path / "bvar.nc", engine="h5netcdf") as draws:
+        sums = bands(cumulative_multipliers(draws.load(), (24,)))["median"]
+    row = table.query("channel == 'tv' and response == 'base' and horizon_weeks == 24").iloc[0]
+    assert float(sums.sel(horizon=24, response="base", channel="tv")) == pytest.approx(row["median"])
     facts = json.loads((tmp_path / "bvar.json").read_text())
     assert facts["lags"] in (1, 2)
     again = ["--table", folder / "series.csv", "--variables", "awareness,base", "--draws", "100"]

@@ -41,3 +41,5 @@ def test_levels_are_between_0_and_1(levels):
 def test_draws_are_needed():
     with pytest.raises(InputError, match="need draws"):
         bands(VALUES.mean("draw"))
+    with pytest.raises(InputError, match="of one figure: take one of long_run, permanent"):
+        bands(xr.Dataset({"long_run": VALUES, "permanent": VALUES}))
