@@ -1,6 +1,6 @@
 """What `make demo` and `make refresh` print at the end: returns, lift tests, budget, scenarios, review, and places."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from assets.models import Vintage, load_model
 from assets.resources.stores import ResultStore
 from mmm_core.agreement.moves import channel_moves
 from mmm_core.budget.change import change_in_words, percent
+from mmm_core.long_term.identification import told_from_none
 from mmm_core.plural import plural
 from mmm_core.posterior.labels import outcome_name
 from orchestration import environments as env
@@ -56,7 +57,7 @@ def show(console: Console, vintage: Vintage, made: Mapping[str, Mapping[str, Any
         show_moves(console, tables["calibration_report"])
     if "budget_allocation" in tables:
         budget = tables["budget_allocation"]
-        console.print(budget_table(budget, spec.budget.weeks, outcome))
+        console.print(budget_table(budget, spec.budget.weeks, outcome, told(tables.get("long_term_roi"))))
         for note in filter(None, budget.get("note", ())):
             console.print(note, style="yellow", markup=False)
     if "budget_scenarios" in tables:
@@ -176,9 +177,25 @@ def counts_long_term(table: pd.DataFrame) -> bool:
     return "horizon" in table and bool((table["horizon"] == "long").any())
 
 
-def budget_table(budget: pd.DataFrame, weeks: int, outcome: str = REVENUE) -> Table:
+def told(long: pd.DataFrame | None) -> list[str]:
+    """Channels whose long-term return is told from none, which are those that a budget counts it of."""
+    return (
+        [] if long is None or long.empty else [name for name, known in told_from_none(long).items() if known]
+    )
+
+
+def budget_table(
+    budget: pd.DataFrame, weeks: int, outcome: str = REVENUE, long_of: Sequence[str] = ()
+) -> Table:
+    """A line a channel: spent last, to be spent next.
+
+    Args:
+        long_of: channels whose long term is counted where the budget is of the long term.
+    """
     form = ".2f" if outcome == REVENUE else ".2g"
-    counted = "; short and long term are counted" if counts_long_term(budget) else ""
+    counted = ""
+    if counts_long_term(budget):
+        counted = f"; the short term is counted, and the long term of {', '.join(long_of) or 'no channel'}"
     table = Table(
         title=f"Recommended budget, next {plural(weeks, 'week')}{counted}",
         title_justify="left",
