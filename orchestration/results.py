@@ -177,25 +177,29 @@ def counts_long_term(table: pd.DataFrame) -> bool:
     return "horizon" in table and bool((table["horizon"] == "long").any())
 
 
-def told(long: pd.DataFrame | None) -> list[str]:
-    """Channels whose long-term return is told from none, which are those that a budget counts it of."""
-    return (
-        [] if long is None or long.empty else [name for name, known in told_from_none(long).items() if known]
-    )
+def told(long: pd.DataFrame | None) -> list[str] | None:
+    """Channels of which a budget for the long term counts it, as it is told from none; None where nobody knows."""
+    if long is None or long.empty:
+        return None
+    return [name for name, known in told_from_none(long).items() if known]
 
 
 def budget_table(
-    budget: pd.DataFrame, weeks: int, outcome: str = REVENUE, long_of: Sequence[str] = ()
+    budget: pd.DataFrame, weeks: int, outcome: str = REVENUE, long_of: Sequence[str] | None = None
 ) -> Table:
     """A line a channel: spent last, to be spent next.
 
     Args:
-        long_of: channels whose long term is counted where the budget is of the long term.
+        long_of: channels whose long term is counted where the budget is of the long term; None where nobody knows.
     """
     form = ".2f" if outcome == REVENUE else ".2g"
     counted = ""
     if counts_long_term(budget):
-        counted = f"; the short term is counted, and the long term of {', '.join(long_of) or 'no channel'}"
+        counted = "; short and long term are counted"
+        if long_of is not None:
+            counted = (
+                f"; the short term is counted, and the long term of {', '.join(long_of) or 'no channel'}"
+            )
     table = Table(
         title=f"Recommended budget, next {plural(weeks, 'week')}{counted}",
         title_justify="left",

@@ -23,7 +23,7 @@ from orchestration.command import command
 from orchestration.follow import FOLLOW, follow, following, waits_told
 from orchestration.foreground import Foreground, passed_over, refusals
 from orchestration.reasons import reason_of
-from orchestration.results import budget_table, roi_table, show
+from orchestration.results import budget_table, roi_table, show, told
 from orchestration.terminal import plain_console
 from tests.fixtures_warehouse import Platform
 from tests.orchestration.house import SPEC, vintage
@@ -224,6 +224,10 @@ def test_a_budget_and_scenarios_that_count_the_long_term_say_so(results):
     text = " ".join(shown(NEW).split())
     assert "weeks; short and long term are counted" in text
     assert "better with probability over 99 %; short and long term are counted" in text
+    results("new", "long_term_roi", "total_roi")
+    assert "weeks; the short term is counted, and the long term of no channel" in " ".join(shown(NEW).split())
+    long = pd.DataFrame({"channel": ["tv", "ooh"], "effect": "long", "path": "all", "positive": [0.99, 0.9]})
+    assert told(long) == ["tv"]
 
 
 def test_a_model_without_lift_tests_says_so_and_a_report_of_an_earlier_run_does_not(results):
