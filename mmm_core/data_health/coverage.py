@@ -2,7 +2,8 @@
 
 The model's table shows spend; whether a 0 is a pause and a small figure a small campaign is known where the exports
 arrive: `reported`, `partial` (on fewer days than usual), `no_activity` (the source delivered the week, without this
-channel) or `missing` (it delivered nothing). Without that table the figures are those of the spend column itself.
+channel), `missing` (it delivered nothing, and something later) or `awaited` (nothing since). Without that table the
+figures are those of the spend column itself.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from mmm_core.spec.data_health_spec import DataHealth
 
 FAMILY = "coverage"
 
-STATES = ("reported", "partial", "no_activity", "missing")
+STATES = ("reported", "partial", "no_activity", "awaited", "missing")
 """What may be said of a channel's week, the best first; of a week of several geos the worst counts."""
 
-SHORT = ("partial", "missing")
+SHORT = ("partial", "awaited", "missing")
 """States in which spend is not what was spent."""
 
 

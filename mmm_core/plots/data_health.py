@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 FLAG = "#b3261e"
 """What was found, on every picture."""
 
-DELIVERY = (DEEP, "#ccb541", BASELINE_COLOUR, FLAG)
+DELIVERY = (DEEP, "#ccb541", BASELINE_COLOUR, "#e7a39c", FLAG)
 """Colours of `STATES`."""
 
 MOST = 24

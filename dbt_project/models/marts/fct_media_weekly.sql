@@ -4,7 +4,8 @@
 --                spend as far as it was delivered, 0 where nothing was
 --   no_activity  they delivered the market's week, without this geo or channel: spend 0; or they are silent, and
 --                sources.yaml says that this is no spend
---   missing      they delivered nothing for the market's week: spend unknown
+--   missing      they delivered nothing for the market's week, and something for a later one: spend unknown
+--   awaited      they have delivered nothing for the market since: it has not arrived yet, or stopped: spend unknown
 -- Reach is known where int_media_reach has it, and 0 where nothing ran.
 with calendar as (
     select * from {{ ref('int_calendar_weeks') }}
@@ -105,6 +106,7 @@ by_source as (
                         spine.source in {{ silent_sources(['between']) }}
                         and spine.week_start between spans.first_week and spans.last_week
                         then 'no_activity'
+                    when spine.week_start > spans.last_week then 'awaited'
                     else 'missing'
                 end
             when partial_weeks.source is not null then 'partial'
@@ -144,12 +146,13 @@ labelled as (
         week_start,
         any_value(channel_group) as channel_group,
         case
-            when bool_and(delivery = 'missing') then 'missing'
-            when bool_or(delivery in ('missing', 'partial')) then 'partial'
+            when bool_and(delivery = 'awaited') then 'awaited'
+            when bool_and(delivery in ('missing', 'awaited')) then 'missing'
+            when bool_or(delivery in ('missing', 'awaited', 'partial')) then 'partial'
             when bool_and(delivery = 'no_activity') then 'no_activity'
             else 'reported'
         end as delivery,
-        not bool_or(has_rows or delivery = 'missing') as is_zero,
+        not bool_or(has_rows or delivery in ('missing', 'awaited')) as is_zero,
         -- a source with rows and no amount has no exchange rate
         case when not bool_or(has_rows and spend is null) then sum(spend order by source) end as spend,
         sum(impressions order by source) as impressions,

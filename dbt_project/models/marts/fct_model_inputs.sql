@@ -3,7 +3,7 @@
 -- bad week. A channel's levels (platform, type of campaign, funnel stage, whatever reference/channel_levels names) are
 -- variables too: the sum of their channels, but for reach and frequency, which do not add up.
 -- No model is fitted where too much is unmapped: depends_on: {{ ref('fct_unmapped_spend') }}
-{%- set all_came = "count(*) filter (where media.delivery = 'missing') = 0" %}
+{%- set all_came = "count(*) filter (where media.delivery in ('missing', 'awaited')) = 0" %}
 {%- set measures = ['spend', 'impressions', 'clicks', 'conversions'] %}
 
 with calendar as (

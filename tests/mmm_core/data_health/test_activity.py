@@ -118,6 +118,10 @@ def test_coverage_counts_the_worst_of_all_geos():
     (found,) = coverage(panel, delivery, DataHealth())
     assert found.value == pytest.approx(2 / 52)
     assert (found.verdict, found.first_week) == ("warn", panel.weeks[10])
+    awaited = delivery.assign(delivery=np.where(delivery["week"] == panel.weeks[-1], "awaited", "reported"))
+    (found,) = coverage(panel, awaited, DataHealth(undelivered=0.5))
+    assert "51 reported, 1 awaited" in found.sentence
+    assert "the last week is among them: load the export again, or wait for it" in found.sentence
     gone = delivery[delivery["week"] < panel.weeks[-1]].assign(delivery="reported")
     (found,) = coverage(panel, gone, DataHealth(undelivered=0.5))
     assert found.verdict == "warn"
