@@ -19,10 +19,23 @@
         {{ 'union all' if not loop.last }}
     {% else -%}
         select
-            null as source,
-            null as {{ columns | join(', null as ') }}
+            cast(null as varchar) as source
+            {%- for column in columns %},
+            cast(null as {{ _type_of(column) }}) as {{ column }}
+            {%- endfor %}
         where false
     {% endfor %}
+{%- endmacro %}
+
+{#- Type of a column of what a source gives, where no source gives it and DuckDB would have to guess. -#}
+{% macro _type_of(column) -%}
+    {% if column in ('activity_date', 'first_day', 'last_day') -%}
+        date
+    {%- elif column in ('spend', 'value', 'impressions', 'clicks', 'conversions', 'conversion_value', 'reach') -%}
+        double
+    {%- else -%}
+        varchar
+    {%- endif %}
 {%- endmacro %}
 
 {#-
