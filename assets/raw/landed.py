@@ -108,7 +108,8 @@ class Landed:
         return {
             name: replace(
                 entry,
-                exported_at=modified(files[name]),
+                exported_at=first_seen(self.loaded.get(name), entry.digest, modified(files[name])),
+                modified_at=modified(files[name]),
                 size=files[name].size,
                 export_order=self.order[name],
             )
@@ -140,6 +141,12 @@ def look(connection: "duckdb.DuckDBPyConnection", contract: Contract, listing: L
     return landed
 
 
+def first_seen(was: ledger.Entry | None, digest: str, now: dt.datetime) -> dt.datetime:
+    """When a file that holds what it held was modified first, as far as is known; otherwise, as it is now."""
+    same = was is not None and was.digest.partition("-")[0] == digest.partition("-")[0] != ""
+    return min(now, was.exported_at) if same and was and was.exported_at else now
+
+
 def modified(file: LandingFile) -> dt.datetime:
     """When a file was last modified, UTC, to the microsecond."""
     seconds, rest = divmod(file.modified_ns, 10**9)
@@ -162,7 +169,7 @@ def _new(file: LandingFile, contract: Contract, entry: ledger.Entry | None) -> N
     if (
         entry is not None
         and entry.digest.endswith(f"-{reading}")
-        and (entry.size, entry.exported_at) == (file.size, modified(file))
+        and (entry.size, entry.modified_at) == (file.size, modified(file))
     ):
         return None
     try:

@@ -32,7 +32,11 @@ COLUMNS = {
         "Why it waits, was refused, is not read or was not fetched; of a loaded file what is odd about it.",
     ),
     "digest": ("VARCHAR", "Hash of the file and of how it was read."),
-    "exported_at": ("TIMESTAMP", "When the file was last modified, UTC."),
+    "exported_at": (
+        "TIMESTAMP",
+        "When the file was modified last, UTC, as it was first seen to hold what it holds: a copy of the same bytes "
+        "brings nothing new.",
+    ),
     "size": ("BIGINT", "Its bytes. A file of the same size and time is not read again."),
     "export_order": ("BIGINT", "Its place among the files of its table, oldest export first."),
     "row_count": ("BIGINT", "Rows of the file that are loaded."),
@@ -54,6 +58,7 @@ COLUMNS = {
         "BIGINT",
         "Cells of the loaded rows in which a hash stands in place of an e-mail address.",
     ),
+    "modified_at": ("TIMESTAMP", "When the file was last modified, UTC."),
 }
 """Name, type and meaning of each column."""
 
@@ -77,6 +82,7 @@ class Entry:
     quarantined_rows: int | None = None
     quarantined_amount: Decimal | None = None
     hashed_cells: int | None = None
+    modified_at: dt.datetime | None = None
 
 
 assert [field.name for field in fields(Entry)] == list(COLUMNS)

@@ -230,6 +230,25 @@ def test_columns_kept_out_are_told(landed):
     assert checks(result)["keeps_contract"].passed
 
 
+def test_a_copy_of_the_same_bytes_was_exported_when_they_were_first_seen(landed):
+    """A restore that keeps no times, or a `touch`, brings nothing that past weeks did not know."""
+    file = landed.landing / "macro/weekly/2024.csv"
+    contract = ALL_CONTRACTS["macro__weekly"]
+    landed.warehouse.prepare()
+
+    def times(at):
+        os.utime(file, (at, at))
+        load_tables([contract], Landing(folder=str(landed.landing)), landed.warehouse)
+        found = landed.query("select epoch(exported_at) as e, epoch(modified_at) as m from raw.landing_files")
+        return found.astype(int).to_numpy().tolist()
+
+    assert times(10**9) == [[10**9, 10**9]]
+    assert times(2 * 10**9) == [[10**9, 2 * 10**9]]
+    assert times(5 * 10**8) == [[5 * 10**8, 5 * 10**8]]  # an older copy of it was found
+    file.write_text(MACRO.replace("101.5", "102"))
+    assert times(2 * 10**9) == [[2 * 10**9, 2 * 10**9]]
+
+
 def test_columns_kept_out_of_many_files_are_named_once(landed):
     for monday in ("2024-01-01", "2025-01-06"):
         text = f"week_start,market,consumer_confidence,note,more\n{monday},us,100,x,y\n"
