@@ -19,7 +19,8 @@ from rich.text import Text
 
 from assets.models import Vintage
 from assets.raw.origins.notes import WAS_FETCHED
-from assets.raw.results import ALL_READ, KEEPS_CONTRACT
+from assets.raw.quarantine_check import NAME as NO_ROW_IN_QUARANTINE
+from assets.raw.results import ALL_READ, EXPORTS_AGREE, KEEPS_CONTRACT
 from assets.resources.processes import process_tags
 from assets.resources.warehouse import Warehouse
 from mmm_core.errors import on_one_line, shortened
@@ -207,7 +208,7 @@ def passed_over(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> li
 
 def warnings(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> list[str]:
     """What checks found that stops nothing, and that is told nowhere else."""
-    elsewhere = (WAS_FETCHED, KEEPS_CONTRACT, ALL_READ)
+    elsewhere = (WAS_FETCHED, KEEPS_CONTRACT, ALL_READ, EXPORTS_AGREE, NO_ROW_IN_QUARANTINE)
     checks = [event.asset_check_evaluation_data for event in result.filter_events(is_evaluation)]
     found = [
         f"{check.asset_key.path[-1]}: {check.check_name}: {check.description}"

@@ -280,20 +280,22 @@ def _passed(made: Mapping[str, Mapping[str, Any]]) -> Text:
     promoted = "promoted" if outcome == "live" else outcome
     published = "published" if "published_results" in made else "not published"
     good = outcome == "live" and "published_results" in made
-    return Text(f"passed: {promoted} and {published}", "green" if good else "yellow")
+    between = " and" if good or ":" not in promoted else ";"  # a reason is not gone on with
+    return Text(f"passed: {promoted}{between} {published}", "green" if good else "yellow")
 
 
 def show_places(console: Console) -> None:
     paths = env.paths()
-    table = Table(title="Where things are", title_justify="left", show_header=False, box=None)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")  # a path that is cut is no path
-    table.add_row("marts to query, read-only", str(paths.published / "current" / "marts.duckdb"))
     reports = sorted((paths.published / "current").glob("report_*.html"))
-    for report in reports:
-        table.add_row("weekly report, to read and print", str(report))
-    table.add_row("warehouse", str(paths.warehouse))
-    table.add_row("posteriors", str(paths.posteriors))
-    table.add_row("MLflow", env.mlflow_uri())
-    table.add_row("graph, runs and checks", "make ui")
-    console.print(table)
+    places = [
+        ("marts to query, read-only", paths.published / "current" / "marts.duckdb"),
+        *(("weekly report, to read and print", report) for report in reports),
+        ("warehouse", paths.warehouse),
+        ("posteriors", paths.posteriors),
+        ("MLflow", env.mlflow_uri()),
+        ("graph, runs and checks", "make ui"),
+    ]
+    console.print("Where things are", style="italic")
+    wide = max(len(what) for what, _ in places)
+    for what, place in places:  # no table: a path that is cut or broken is no path
+        console.print(f" {what:<{wide}}  {place}", soft_wrap=True)

@@ -64,7 +64,8 @@ def _purpose(sql: str) -> str:
 
 
 def _cell(value: Any) -> str:
-    return without_addresses(str(value).removesuffix(" 00:00:00"))
+    written = f"{value:.12g}" if isinstance(value, float) and abs(value) < 1e12 else str(value)
+    return without_addresses(written.removesuffix(" 00:00:00"))
 
 
 def _markdown_row(cells: Any) -> str:

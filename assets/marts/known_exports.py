@@ -26,6 +26,7 @@ from assets.raw.retired import rows_table
 from assets.raw.versions import DayAlone, rows_alone
 from mmm_core.errors import listed
 from mmm_core.json_text import dumps
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import duckdb
@@ -93,7 +94,7 @@ class KnownExports:
         """What the data are, in a sentence."""
         moment = f"{self.known_by:%Y-%m-%d}"
         late = sum(map(len, self.left_out.values()))
-        not_counted = f"; {late} later exports do not count" if late else ""
+        not_counted = f"; {plural(late, 'later export does', 'later exports do')} not count" if late else ""
         if files := len({copy.file for copies in self.restored.values() for copy in copies}):
             not_counted += f"; {files} files count with the rows that were deleted from them later"
         if self.as_today:

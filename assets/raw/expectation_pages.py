@@ -17,6 +17,7 @@ from assets.raw.expectations import Suite
 from assets.resources.settings import docs_address
 from mmm_core.files import write_whole
 from mmm_core.json_text import dumps
+from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import duckdb
@@ -117,9 +118,11 @@ def _write_index(place: Path) -> None:
             continue
         found = content[1]
         failed = [html.escape(each.description) for each in found if not each.met]
-        said = "; ".join(failed) or (f"all {len(found)} are met" if found else "no rows")
+        met = f"{plural(len(found), 'expectation is', 'expectations are')} met" if found else "no rows"
+        said = "; ".join(failed) or met
         rows.append([f'<a href="{path.stem}.html">{path.stem}</a>', said])
-    page = _document("Expectations of the raw tables", _table(("Table", "What does not hold"), rows))
+    back = "<p><a href='../'>Documentation</a></p>"
+    page = _document("Expectations of the raw tables", back + _table(("Table", "What does not hold"), rows))
     write_whole(place / INDEX, lambda partial: partial.write_text(page, encoding="utf-8"))
 
 

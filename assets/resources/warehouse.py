@@ -86,7 +86,9 @@ class Warehouse(dg.ConfigurableResource):
             OutOfSpace: the disk has no room for what is written.
         """
         if read_only and not Path(self.path).is_file():
-            raise InputError(f"{self.path}: there is no warehouse yet: materialize the raw assets first")
+            raise InputError(
+                f"{self.path}: there is no warehouse yet: make ingest makes it of what has landed"
+            )
         import duckdb
 
         try:

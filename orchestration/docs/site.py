@@ -23,7 +23,12 @@ def write_site(repository: Path, warehouse: Path, defs: dg.Definitions, folder: 
     missing = write_marts(warehouse, folder / MARTS / INDEX)
     (folder / ASSETS).write_text(write_assets(defs), encoding="utf-8")
     links = [
-        {"title": each.title, "link": f"{GUIDE}/{each.target}", "name": str(each.place)} for each in pages
+        {
+            "title": each.title.replace("`", ""),
+            "link": f"{GUIDE}/{each.target}",
+            "name": str(each.place),
+        }
+        for each in pages
     ]
     text = page(
         "index.html.j2",

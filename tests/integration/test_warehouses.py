@@ -451,7 +451,7 @@ def test_a_warehouse_that_is_away_is_told_without_its_secret(shop, monkeypatch, 
 def test_a_table_that_is_not_there_is_named(shop):
     assert "shop.daly: there is no such table" in shop.fetch(table="shop.daly").note.fault
     assert (
-        "the cursor updated is not there"
+        "the table has no column updated"
         in shop.fetch(table="shop.daily", columns={"date": "day"}, cursor="updated").note.fault
     )
 

@@ -226,8 +226,10 @@ class Asked:
             return cls(written)
         by = written[table.day] if table.incremental == "partition" else table.cursor
         if by not in kinds:
+            called = f" (its {by} is called {written[by]} there)" if written.get(by, by) != by else ""
             raise NotFetched(
-                f"{table.place}: the cursor {by} is not there: correct `cursor:` in sources.yaml"
+                f"{table.place}: the table has no column {by}{called}: `cursor:` in sources.yaml takes the name that "
+                "the table has for it"
             )
         kind = kinds[by]
         if isinstance(kind, sa.DateTime | sa.Date):

@@ -132,11 +132,13 @@ select
     cast(sum(together.rows_changed) as bigint) as rows_changed,
     cast(sum(together.rows_added) as bigint) as rows_added,
     cast(sum(together.rows_gone) as bigint) as rows_gone,
-    cast(sum(together.amount_before) as double) / coalesce(max(units.per_unit), 1) as amount_before,
-    cast(sum(together.amount_now) as double) / coalesce(max(units.per_unit), 1) as amount_now,
-    cast(sum(together.amount_added) as double) / coalesce(max(units.per_unit), 1) as amount_added,
-    cast(sum(together.amount_now - together.amount_before + together.amount_added) as double)
-    / coalesce(max(units.per_unit), 1) as amount_change
+    {% for name in ['amount_before', 'amount_now', 'amount_added'] -%}
+        round(cast(sum(together.{{ name }}) as double) / coalesce(max(units.per_unit), 1), 4) as {{ name }},
+    {% endfor -%}
+    round(
+        cast(sum(together.amount_now - together.amount_before + together.amount_added) as double)
+        / coalesce(max(units.per_unit), 1), 4
+    ) as amount_change
 from together
 left join units on together.source_table = units.source_table
 group by together.source_table, together.week_start, together.file

@@ -90,7 +90,7 @@ def test_a_later_export_does_not_count_for_a_past_week_and_does_for_the_last(res
     before = restated.query("select search_spend from marts.mmm_model_table where market = 'us'")
     then, origin = freeze(restated, vintages)
     assert origin.known_then
-    assert origin.words == "the data are those known by 2026-09-21; 1 later exports do not count"
+    assert origin.words == "the data are those known by 2026-09-21; 1 later export does not count"
     assert origin.data_until == THEN.isoformat()
     assert then.index.max().date() == PAST
     # the marts of the warehouse were built before the restatement: what was known then is what they hold
