@@ -306,7 +306,7 @@ def test_an_outcome_that_is_no_money_is_called_by_its_name():
         ({**LIVE, "champion": {"outcome": "kept out: version 3 is of a later week"}}, "kept out: version 3"),
         (
             {**NEW, "champion": {"outcome": "not promoted, version 3 stays live: refused: advice_is_stable"}},
-            "not promoted, version 3 stays live: refused: advice_is_stable and not published",
+            "not promoted, version 3 stays live: refused: advice_is_stable; not published",
         ),
     ],
 )
