@@ -113,7 +113,7 @@ def test_a_full_disk_names_the_warehouse_and_the_next_write_works(warehouse):
 
 
 def test_reading_before_writing_is_a_clear_error(warehouse):
-    with pytest.raises(InputError, match="materialize the raw assets"), warehouse.connect(read_only=True):
+    with pytest.raises(InputError, match="make ingest makes it"), warehouse.connect(read_only=True):
         pass
 
 
