@@ -100,9 +100,7 @@ def build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> DbtBuild:
     def listen(event: Any) -> None:
         try:
             hear(event)
-        except (
-            Exception
-        ) as error:  # raised in the thread of dbt that reports, it would have dbt wait for ever
+        except Exception as error:  # raised in dbt's own thread, dbt would wait for ever
             unheard.append(error)
 
     def hear(event: Any) -> None:

@@ -135,9 +135,7 @@ def _columns(expectation: Any, names: list[str], where: str) -> list[str]:
         raise InputError(f"{where}: kwargs must be keys")
     for value in kwargs.values():
         asked = str(value.get("$PARAMETER")) if isinstance(value, dict) else ""
-        if asked and not asked.startswith(
-            PARAMETERS
-        ):  # what follows, such as + timedelta(days=7), is reckoned
+        if asked and not asked.startswith(PARAMETERS):  # + timedelta(days=7) may follow
             raise InputError(f"{where}: $PARAMETER: {asked}: it begins with none of: {listed(PARAMETERS)}")
     columns = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
     if not isinstance(several := kwargs.get("column_list", []), list):

@@ -60,7 +60,7 @@ def long_effect(
             in enough draws.
     """
     from mmm_core.effects.curves import discounted
-    from mmm_core.long_term.identification import SURE, one_sided
+    from mmm_core.long_term.identification import SURE, told_from_none
     from mmm_core.long_term.multipliers import LEAST_STABLE
     from mmm_core.long_term.returns import long_term_roi
     from mmm_core.long_term.worth import worth_of_base
@@ -98,7 +98,7 @@ def long_effect(
     known = [str(name) for name in returns["channel"].to_numpy()]
     places = _nearest(positions, every)
     per_spend = np.zeros((len(positions), len(channels)))
-    told = dict(zip(known, one_sided(returns.to_numpy()), strict=True))
+    told = told_from_none(long_term.roi())  # by the figures that people read
     for i, channel in enumerate(channels):
         if told.get(channel):
             per_spend[:, i] = returns.to_numpy()[places, known.index(channel)]

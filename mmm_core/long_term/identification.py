@@ -128,15 +128,6 @@ def contractions(
     ]
 
 
-def one_sided(draws: np.ndarray) -> np.ndarray:
-    """Of each channel of (draw, channel), whether its effect is known to be on one side of 0, as `told_from_none`."""
-    return _is_sure((draws > 0).mean(axis=0))
-
-
-def _is_sure(positive: np.ndarray) -> np.ndarray:
-    return np.asarray((positive >= SURE) | (positive <= 1 - SURE))
-
-
 def told_from_none(returns: pd.DataFrame) -> dict[str, bool]:
     """Of each channel, whether its long-term return is known to be on one side of 0.
 
@@ -144,7 +135,8 @@ def told_from_none(returns: pd.DataFrame) -> dict[str, bool]:
         returns: of `mmm_core.long_term.tables.roi`.
     """
     long = returns[(returns["effect"] == "long") & (returns["path"] == "all")]
-    told = _is_sure(long["positive"].to_numpy(dtype=float))
+    positive = long["positive"].to_numpy(dtype=float)
+    told = (positive >= SURE) | (positive <= 1 - SURE)
     return dict(zip(long["channel"].astype(str), told, strict=True))
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from assets.raw import assets as raw_assets
-from assets.raw import ledger, results
+from assets.raw import results
 from assets.raw.assets import LEDGER, landing_tables, raw_key
 from assets.raw.ingest import ALL_CONTRACTS
 from assets.raw.load import load as load_tables
@@ -228,29 +228,6 @@ def test_columns_kept_out_are_told(landed):
         == "macro/weekly/2024.csv: note"
     )
     assert checks(result)["keeps_contract"].passed
-
-
-def test_a_copy_of_the_same_bytes_was_exported_when_they_were_first_seen(landed):
-    """A restore that keeps no times, or a `touch`, brings nothing that past weeks did not know."""
-    file = landed.landing / "macro/weekly/2024.csv"
-    contract = ALL_CONTRACTS["macro__weekly"]
-    landed.warehouse.prepare()
-    versions = []
-
-    def times(at):
-        os.utime(file, (at, at))
-        load_tables([contract], Landing(folder=str(landed.landing)), landed.warehouse)
-        with landed.warehouse.connect(read_only=True) as connection:
-            versions.append(ledger.version(connection))
-        found = landed.query("select epoch(exported_at) as e, epoch(modified_at) as m from raw.landing_files")
-        return found.astype(int).to_numpy().tolist()
-
-    assert times(10**9) == [[10**9, 10**9]]
-    assert times(2 * 10**9) == [[10**9, 2 * 10**9]]
-    assert versions[0] == versions[1]
-    assert times(5 * 10**8) == [[5 * 10**8, 5 * 10**8]]  # an older copy of it was found
-    file.write_text(MACRO.replace("101.5", "102"))
-    assert times(2 * 10**9) == [[2 * 10**9, 2 * 10**9]]
 
 
 def test_columns_kept_out_of_many_files_are_named_once(landed):
