@@ -19,12 +19,17 @@
         {{ 'union all' if not loop.last }}
     {% else -%}
         select
-            cast(null as varchar) as source
-            {%- for column in columns %},
-            cast(null as {{ _type_of(column) }}) as {{ column }}
-            {%- endfor %}
+            cast(null as varchar) as source,
+            {{ _empty(columns) }}
         where false
     {% endfor %}
+{%- endmacro %}
+
+{#- Those columns without a value, each of its type. -#}
+{% macro _empty(columns) -%}
+    {%- for column in columns -%}
+        cast(null as {{ _type_of(column) }}) as {{ column }}{{ ', ' if not loop.last }}
+    {%- endfor -%}
 {%- endmacro %}
 
 {#- Type of a column of what a source gives, where no source gives it and DuckDB would have to guess. -#}
