@@ -28,7 +28,7 @@ os.environ.update(
     # compiled programs, for all processes of this run and for the next one
     MMM_COMPILATION_CACHE=str(Path(__file__).parents[1] / ".pytest_cache" / "jax"),
     # a test runs its programs a few times only: compiling them less saves more than it costs
-    XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=1",
+    XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0",
     DAGSTER_DISABLE_TELEMETRY="yes",
     MLFLOW_DISABLE_TELEMETRY="true",
     DBT_SEND_ANONYMOUS_USAGE_STATS="false",

@@ -74,7 +74,7 @@ def test_faults_that_stop_the_marts_are_named(new_platform):
     words = failure(result)  # all that the terminal and the alert have
     assert "Failure in test unmapped_spend_is_small (tests/unmapped_spend_is_small.sql)" in words
     assert (
-        "unmapped_spend_is_small: first failing row: week_start 2024-12-02, spend 42.0, percent_of_week"
+        "unmapped_spend_is_small: first failing row: week_start 2024-12-02, spend 42, percent_of_week"
         in words
     )
     assert "largest_campaign google_ads 1 " in words
@@ -164,8 +164,8 @@ def test_gaps_are_told_and_left_to_the_model(new_platform):
     assert "| us | all | revenue | 2024-12-09 | 6 |" in rows_of(found["kpi_weeks_are_complete"])
     waiting = rows_of(found["media_weeks_have_a_kpi"]).splitlines()[2:]
     assert waiting == [
-        "| us | tv | tv | 2025-01-06 | 2025-01-06 | 1 | 100.0 |",
-        "| us | google_ads | search | 2025-01-06 | 2025-01-06 | 1 | 14.0 |",
+        "| us | tv | tv | 2025-01-06 | 2025-01-06 | 1 | 100 |",
+        "| us | google_ads | search | 2025-01-06 | 2025-01-06 | 1 | 14 |",
     ]
     future = rows_of(found["dates_are_not_in_the_future"]).splitlines()[2:]
     assert future == ["| media | tv | us | tv | 2062-01-02 | 2062-01-02 | 100.0 |"]

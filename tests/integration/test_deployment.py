@@ -183,6 +183,8 @@ def deployment(database) -> Iterator[Deployment]:
         database.wait_until_healthy("webserver")
         yield database
     finally:
+        for name in started:  # all at once: some take their time
+            os.killpg(database.processes[name].pid, signal.SIGTERM)
         for name in reversed(started):
             database.stop(name)
 
