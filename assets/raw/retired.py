@@ -21,7 +21,7 @@ from assets.raw.folder import LandingFile
 from assets.raw.gone import RETIRED, STAMP, moment_of, records, taken_from
 from assets.raw.ingest import ORIGIN, make_table, reading_version
 from assets.raw.landed import modified
-from assets.raw.origins.bucket import FOLDER
+from assets.raw.origins.earlier_forms import FOLDER, copy_in
 from assets.raw.origins.landed_rows import PREFIX
 from assets.raw.quarantine import TABLE as QUARANTINE
 from assets.raw.quarantine import retract
@@ -103,7 +103,10 @@ def copies(landing: Path, contract: Contract, files: Sequence[LandingFile]) -> l
         at = LandingFile(path, path.relative_to(landing).as_posix(), status.st_mtime_ns, status.st_size)
         if path in noted:
             found.append(Copy(at, "", moment_of(path)))
-        elif _OF_OBJECT.fullmatch(path.name):
+        elif form := copy_in(path.name):
+            file = f"{contract.folder}/{FOLDER}/{inside.with_name(form[0]).as_posix()}"
+            found.append(Copy(at, file, form[1]))
+        elif _OF_OBJECT.fullmatch(path.name):  # an earlier release put a form aside whole
             forms.append((f"{contract.folder}/{FOLDER}/{inside.as_posix()}", at))
         elif of_rows := _OF_ROWS.fullmatch(inside.as_posix()):
             gone_at = dt.datetime.strptime(of_rows["when"], STAMP)

@@ -4,24 +4,22 @@ The name of a landing file says which object it is a copy of, and of which of it
 itself tells what has been copied. Its time of modification is the object's, so that of two exports the later counts.
 """
 
-import datetime as dt
 import hashlib
 import os
 import queue
 import re
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from assets.raw.files import FileRefused, check
-from assets.raw.folder import LandingFile
-from assets.raw.gone import RETIRED, moment_of, record, records, taken_from
 from assets.raw.origins import secret
 from assets.raw.origins.columns import asked_for, wanted
+from assets.raw.origins.copied_text import cells_of, text_of
+from assets.raw.origins.earlier_forms import FOLDER, earlier, mark_of, retire_lost
 from assets.raw.origins.landed_rows import Landing, keeps_contract
 from assets.raw.origins.origin import NotFetched, Origin, TableOrigin
 from mmm_core.disk import is_out_of_space
@@ -29,15 +27,7 @@ from mmm_core.files import write_whole
 
 if TYPE_CHECKING:
     import duckdb
-    import pandas as pd
     from pyarrow.fs import FileSystem
-
-FOLDER = "fetched"
-"""Folder of the copies inside the table's landing folder."""
-
-RETIRING = ".retiring-"
-"""How a file beside a copy is called as long as what the object was before is not put aside: a fetch that finds it goes
-on where another was killed."""
 
 BATCH = 100_000
 ANSWER_SECONDS = 60.0
@@ -72,6 +62,11 @@ class Object:
     copy: PurePosixPath
     modified_ns: int
     keys: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """Without its folders."""
+        return PurePosixPath(self.key).name
 
 
 @contextmanager
@@ -148,15 +143,15 @@ def copy_new(
         )
     for item in found:
         target = folder / FOLDER / item.copy
-        unfinished = target.with_name(f"{RETIRING}{target.name}")
+        unfinished = mark_of(target)
         if not target.exists():
-            if _earlier(item, target):
+            if earlier(target, item.name):
                 unfinished.touch()
             done.rows += _copied(bucket, table, item, target, connection)
             done.files += 1
-            done.retired += _retire_lost(folder, item, target, table, connection)
+            done.retired += retire_lost(connection, folder, table, target, item.name)
         elif unfinished.exists():
-            done.retired += _retire_lost(folder, item, target, table, connection)
+            done.retired += retire_lost(connection, folder, table, target, item.name)
         elif target.stat().st_ctime_ns - item.modified_ns < YOUNG_NS:
             before, at = target.read_bytes(), target.stat().st_mtime_ns
             rows = _copied(bucket, table, item, target, connection)
@@ -265,123 +260,12 @@ def _chosen(bucket: Bucket, table: TableOrigin, item: Object, partial: Path) -> 
 
 def _copy_text(bucket: Bucket, table: TableOrigin, item: Object, partial: Path) -> int:
     """Copy text as the careful reader reads it, so that no cell means another thing without the cells beside it."""
-    from mmm_core.data.cells import DECIMAL_COMMAS
-
     with bucket.files.open_input_file(item.path) as stream:
-        cells = _cells(stream.read(), item.key, asked_for(table))
+        cells = cells_of(stream.read(), item.key, asked_for(table))
     for name, value in item.keys.items():
         if name not in cells:
             cells[name] = value
     columns = wanted(table, list(cells), item.key)
     chosen = cells[list(columns.values())].set_axis(list(columns), axis="columns")
-    chosen.to_csv(
-        partial, index=False, sep=";" if cells.attrs.get(DECIMAL_COMMAS) else ",", lineterminator="\n"
-    )
+    partial.write_text(text_of(chosen), encoding="utf-8")
     return len(chosen)
-
-
-def _cells(content: bytes, name: str, asked: Collection[str] | None = None) -> "pd.DataFrame":
-    from mmm_core.data.reader import UnreadableFile, table_from
-
-    try:
-        return table_from(content, name, asked)
-    except UnreadableFile as refusal:
-        raise NotFetched(f"{name}: {refusal.fault}") from None
-
-
-def _earlier(item: Object, target: Path) -> list[Path]:
-    """Copies of other forms of an object, the one that counted first."""
-    name = _escaped(PurePosixPath(item.key).name)
-    return sorted((path for path in target.parent.glob(f"{name}@*") if path != target), reverse=True)
-
-
-def _retire_lost(
-    folder: Path, item: Object, target: Path, table: TableOrigin, connection: "duckdb.DuckDBPyConnection"
-) -> int:
-    """Put aside earlier forms of an object that hold rows which its new form does not; returns such rows.
-
-    All records are written before the first form moves, so that one who goes on after a kill knows which there are.
-    """
-    new, lost, told = _grains(_cells_of(target), table), 0, set[tuple[Any, ...]]()
-    losing: dict[Path, pd.DataFrame] = {}
-    for path in _earlier(item, target):
-        cells = _cells_of(path)
-        grains = _grains(cells, table)
-        if gone := set(grains) - set(new):
-            losing[path] = cells[[grain in gone - told for grain in grains]]
-            told |= gone
-            lost += len(gone)
-    names = {path: path.relative_to(folder).as_posix() for path in losing}
-    recorded = _recorded(folder, item, connection)
-    for path, lines in losing.items():
-        files = [names[path], *(name for name in names.values() if name != names[path])]
-        if not _is_recorded(folder, names[path], recorded):
-            _record(folder, item, table, lines, connection, files)
-    for path in losing:
-        _put_aside(path, folder / RETIRED / item.copy.parent / path.name)
-    for mark in target.parent.glob(f"{RETIRING}{_escaped(PurePosixPath(item.key).name)}@*"):
-        mark.unlink()
-    return lost
-
-
-def _put_aside(path: Path, kept: Path) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(path, kept)
-
-
-def _recorded(folder: Path, item: Object, connection: "duckdb.DuckDBPyConnection") -> list[list[str]]:
-    """The files that the records of this form of an object name, each record's own first."""
-    at = _written(item).replace(microsecond=0, tzinfo=None)
-    return [taken_from(connection, path) for path in records(folder) if moment_of(path) == at]
-
-
-def _is_recorded(folder: Path, name: str, recorded: Sequence[Sequence[str]]) -> bool:
-    """Whether a fetch that was killed has recorded what a form lost: it has a record, or others have moved already."""
-    return any(
-        files[0] == name or not all((folder / file).exists() for file in files)
-        for files in recorded
-        if name in files
-    )
-
-
-def _record(
-    folder: Path,
-    item: Object,
-    table: TableOrigin,
-    cells: "pd.DataFrame",
-    connection: "duckdb.DuckDBPyConnection",
-    files: Sequence[str],
-) -> None:
-    """Write down the rows of an earlier form that the new one does not have, typed as the loader reads them."""
-    from mmm_core.data.cells import DECIMAL_COMMAS
-
-    if cells.empty:
-        return
-    text = cells.to_csv(index=False, sep=";" if cells.attrs.get(DECIMAL_COMMAS) else ",").encode()
-    try:
-        rows = check(LandingFile(Path("gone.csv"), item.key), table.contract, text, "").rows
-    except FileRefused:  # it landed under another contract
-        rows = cells
-    connection.register("lost", rows)
-    try:
-        record(connection, folder, "from lost", _written(item), files)
-    finally:
-        connection.unregister("lost")
-
-
-def _written(item: Object) -> dt.datetime:
-    """When a form of an object was written, UTC."""
-    return dt.datetime.fromtimestamp(item.modified_ns / 10**9, dt.UTC)
-
-
-def _cells_of(path: Path) -> "pd.DataFrame":
-    return _cells(path.read_bytes(), path.name)
-
-
-def _grains(cells: "pd.DataFrame", table: TableOrigin) -> list[tuple[Any, ...]]:
-    names = [name for name in table.contract.grain if name in cells]
-    return list(cells[names].itertuples(index=False, name=None))
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -18,6 +18,7 @@ from assets.raw.connector import connector
 from assets.raw.gone import records
 from assets.raw.load import load
 from assets.raw.origins import bucket as origin_of_objects
+from assets.raw.origins import earlier_forms
 from assets.raw.origins.configured import read_origin
 from assets.raw.origins.fetch import fetch
 from assets.resources.landing import Landing
@@ -129,18 +130,22 @@ def test_another_form_of_an_object_is_a_later_export_and_replaces_one_that_holds
     assert first.stat().st_mtime < second.stat().st_mtime
     time.sleep(1.1)
     bucket.put(key, f"{HEADER}\n{ROW.replace('all', 'ny')}\n")
-    assert bucket.fetch().landing.retired == 2  # the row of the whole country, in both forms
+    assert bucket.fetch().landing.retired == 1  # the row of the whole country, which both forms have
     assert len(bucket.files()) == 1
     (record,) = records(bucket.landing / "shopify" / "daily_orders")
     assert duckdb.sql(f"select region, orders, net_sales from '{record}'").fetchall() == [("all", 2, 1234.5)]
 
 
 @pytest.mark.parametrize(
-    ("step", "done"),
-    [("_retire_lost", 0), ("_record", 0), ("_record", 1), ("_put_aside", 0), ("_put_aside", 1)],
+    ("module", "step", "done"),
+    [
+        (origin_of_objects, "retire_lost", 0),
+        (earlier_forms, "record", 0),
+        *((earlier_forms, step, done) for step in ("_keep_copy", "_take_out") for done in (0, 1)),
+    ],
 )
-def test_a_fetch_that_was_killed_before_it_put_earlier_forms_aside_is_mended_by_the_next(
-    bucket, monkeypatch, step, done
+def test_a_fetch_that_was_killed_before_earlier_forms_lost_their_rows_is_mended_by_the_next(
+    bucket, monkeypatch, module, step, done
 ):
     """Killed after so many calls of a step: each row that was lost is recorded once, and no form stays behind."""
     key = "shop/date=2026-01-01/a.csv"
@@ -151,7 +156,7 @@ def test_a_fetch_that_was_killed_before_it_put_earlier_forms_aside_is_mended_by_
         time.sleep(1.1)  # S3 counts in seconds
     assert (len(bucket.files()), gone_regions(bucket)) == (2, [])
     bucket.put(key, f"{HEADER}\n{ROW.replace('all', 'ny')}\n")
-    really, calls = getattr(origin_of_objects, step), []
+    really, calls = getattr(module, step), []
 
     def killed(*arguments):
         if len(calls) == done:
@@ -160,7 +165,7 @@ def test_a_fetch_that_was_killed_before_it_put_earlier_forms_aside_is_mended_by_
         return really(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(origin_of_objects, step, killed)
+        patched.setattr(module, step, killed)
         with pytest.raises(KeyboardInterrupt):
             bucket.fetch()
     assert len(bucket.files()) > 1
@@ -175,6 +180,79 @@ def test_a_fetch_that_was_killed_before_it_put_earlier_forms_aside_is_mended_by_
 def gone_regions(bucket):
     found = records(bucket.landing / "shopify" / "daily_orders")
     return sorted(row for path in found for (row,) in duckdb.sql(f"select region from '{path}'").fetchall())
+
+
+@pytest.fixture
+def loaded(bucket, tmp_path):
+    """Fetches, loads, and asks the warehouse."""
+    warehouse = Warehouse(path=str(tmp_path / "warehouse.duckdb"))
+    warehouse.prepare()
+    (contract,) = connector("shopify").contracts
+
+    def after(*questions, files="shop/*"):
+        assert bucket.fetch(files).note.fault == ""
+        assert load([contract], Landing(folder=str(bucket.landing)), warehouse).refused == []
+        with warehouse.connect(read_only=True) as connection:
+            return [connection.execute(question).fetchall() for question in questions]
+
+    return after
+
+
+RESTATED = (
+    "select cast(sum(differing) as int), cast(sum(amount) as double), cast(sum(later_amount) as double) "
+    "from raw.landing_overruled where differing > 0"
+)
+RETIRED = (
+    "select strftime(gone_at, '%H:%M:%S'), region, orders from raw.shopify__daily_orders__retired as held "
+    "inner join raw.landing_retired as listed on held._file = listed.copy where file <> '' order by all"
+)
+FIRST_OF_A_ROW = "select file, cast(sum(row_count) as int) from raw.landing_brought group by all order by all"
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_form_that_loses_a_row_still_says_which_ones_its_next_form_restates(bucket, loaded, kind):
+    def put(**sales):
+        lines = [ROW.replace("all", region).replace("1.234,50", amount) for region, amount in sales.items()]
+        content = "\n".join([f"date;{HEADER}", *(f"2026-01-01;{line}" for line in lines), ""])
+        if kind == "parquet":
+            frame = pd.read_csv(io.StringIO(content), sep=";", decimal=",", thousands=".")
+            content = frame.to_parquet()
+        bucket.put(f"shop/a.{kind}", content)
+
+    put(ny="10,50", tx="20,50", ca="30,50")
+    loaded()
+    time.sleep(1.1)  # S3 counts in seconds
+    put(ny="11,50", tx="20,50")
+    restated, brought = loaded(RESTATED, FIRST_OF_A_ROW)
+    assert restated == [(1, 31.0, 32.0)]
+    first, _ = (path.relative_to(bucket.landing).as_posix() for path in bucket.files())
+    assert brought == [(first, 2)], "no row came late with the second form"
+    assert len(gone_regions(bucket)) == 1
+    time.sleep(1.1)
+    put(ny="12,50")
+    restated, retired = loaded(RESTATED, RETIRED)
+    assert restated == [(2, 22.0, 25.0)]  # in both earlier forms
+    moments = sorted({moment for moment, *_ in retired})
+    # Texas went from both forms, California from the first alone; each with the moment at which it went
+    assert retired == [(moments[0], "ca", 1), (moments[1], "tx", 1), (moments[1], "tx", 1)]
+    assert gone_regions(bucket) == ["ca", "tx"]
+
+
+def test_a_form_that_reads_otherwise_without_the_row_that_is_gone_is_put_aside_whole(bucket, loaded):
+    """Only the comma of the row that is gone told that the other is of a thousand."""
+
+    def put(**sales):
+        lines = [f"2026-01-01;us;{region};1;0;0;0;{amount};USD" for region, amount in sales.items()]
+        bucket.put("shop/a.csv", "\n".join([";".join(NAMES), *lines, ""]))
+
+    put(ny="1.234", tx="2,5")
+    sales = "select region, net_sales from raw.shopify__daily_orders order by all"
+    assert loaded(sales) == [[("ny", 1234.0), ("tx", 2.5)]]
+    time.sleep(1.1)
+    put(ny="1.234", ca="3,5")
+    assert loaded(sales) == [[("ca", 3.5), ("ny", 1234.0)]]
+    assert len(bucket.files()) == 1
+    assert gone_regions(bucket) == ["tx"]
 
 
 def test_a_column_that_nobody_asks_for_may_be_there_twice_in_an_object(bucket):
