@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     from mmm_core.long_term.plain import Plain
 
 LONG_TERM = "long_term.nc"
+
+
+class ShockKind(StrEnum):
+    """What responses follow."""
+
+    ORTHOGONAL = "orthogonal"
+    GENERALISED = "generalised"
+
+
 OF_MODEL = ("brand", "model")
 OF_TABLE = (
     "variables", "media", "terms", "week", "unit_root", "lags", "media_lags", "centre", "dummies", "horizon", "draws",
@@ -79,6 +89,13 @@ def bvar(
             "initial_observation",
         ),
     ] = "",
+    shocks: Annotated[
+        ShockKind,
+        typer.Option(
+            "--shocks",
+            help="what responses follow: orthogonal, by the order of the variables; or generalised, which knows none",
+        ),
+    ] = ShockKind.ORTHOGONAL,
     horizon: Annotated[int, typer.Option("--horizon", min=1, max=520, help="weeks that are followed")] = 52,
     draws: Annotated[int, typer.Option("--draws", min=100, max=20_000, help="draws of the posterior")] = 2000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="of the draws")] = 7,
@@ -87,7 +104,7 @@ def bvar(
     """Say what media bring in the long term, by way of the brand; or fit a vector autoregression to a table."""
     _refuse_of_the_other(context, posterior is not None)
     if posterior is not None:
-        _of_model(posterior, brand, model, table, out)
+        _of_model(posterior, brand, model, table, shocks.value, out)
         return
     from mmm_core.errors import InputError
     from mmm_core.long_term.plain import Columns
@@ -98,7 +115,11 @@ def bvar(
             "autoregression of a table's own columns"
         )
     columns = Columns(_names(variables), _names(media), _names(terms), week, _names(unit_root))
-    _of_table(table, columns, _whole(lags), media_lags, centre, _names(dummies), horizon, draws, seed, out)
+    asked = {
+        "lags": _whole(lags), "media_lags": media_lags, "centre": centre, "dummies": _names(dummies),
+        "horizon": horizon, "draws": draws, "seed": seed, "shocks": shocks.value,
+    }  # fmt: skip
+    _of_table(table, columns, asked, out)
 
 
 def _refuse_of_the_other(context: typer.Context, of_model: bool) -> None:
@@ -120,7 +141,12 @@ def _refuse_of_the_other(context: typer.Context, of_model: bool) -> None:
 
 
 def _of_model(
-    posterior: Path, brand: Path | None, model: Path | None, table: Path | None, out: Path | None
+    posterior: Path,
+    brand: Path | None,
+    model: Path | None,
+    table: Path | None,
+    shocks: Any,
+    out: Path | None,
 ) -> None:
     from mmm_core.errors import InputError
 
@@ -160,7 +186,7 @@ def _of_model(
             if name == "returns":
                 return long_term.returns(found.roi(), read.model, found.attrs["returns"])
             if name == "responses":
-                return long_term.responses(found.responses(), read.model)
+                return long_term.responses(found.responses(shocks), read.model)
             return long_term.brand(found.brand(), read.model)
 
         return draw
@@ -170,7 +196,7 @@ def _of_model(
         {
             "long_term_roi.csv": marked(found.roi(), read.approximate),
             "long_term_multipliers.csv": marked(found.multipliers(), read.approximate),
-            "impulse_responses.csv": marked(found.responses(), read.approximate),
+            "impulse_responses.csv": marked(found.responses(shocks), read.approximate),
             "variance_decomposition.csv": found.decomposition(),
             "brand_metrics.csv": found.brand(),
             "long_term_checks.csv": found.checks(),
@@ -185,21 +211,8 @@ def _of_model(
         record(out, posterior_origin(read), [saved])
 
 
-def _of_table(
-    path: Path,
-    columns: Any,
-    lags: tuple[int, ...],
-    media_lags: int,
-    centre: float,
-    dummies: tuple[str, ...],
-    horizon: int,
-    draws: int,
-    seed: int,
-    out: Path | None,
-) -> None:
+def _of_table(path: Path, columns: Any, asked: dict[str, Any], out: Path | None) -> None:
     refuse_another(out, f"{TABLE}{path.stem}")
-    asked: dict[str, Any] = {"lags": lags, "media_lags": media_lags, "centre": centre, "dummies": dummies,
-             "horizon": horizon, "draws": draws, "seed": seed}  # fmt: skip
     with busy("Fitting the autoregression"):
         from mmm_core.data.table import read_table
         from mmm_core.long_term.plain import fit_table

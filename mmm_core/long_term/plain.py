@@ -18,6 +18,7 @@ from mmm_core.long_term.identification import contractions, stability_words
 from mmm_core.long_term.minnesota import Minnesota
 from mmm_core.long_term.multipliers import long_run_multipliers
 from mmm_core.long_term.residuals import LAGS, portmanteau
+from mmm_core.long_term.responses import Shocks
 from mmm_core.long_term.rolling import against_random_walk
 from mmm_core.long_term.stationarity import stationarity
 from mmm_core.plural import plural
@@ -73,6 +74,7 @@ def fit_table(
     horizon: int = 52,
     draws: int = 2000,
     seed: int = 7,
+    shocks: Shocks = "orthogonal",
     source: str = "table",
 ) -> Plain:
     """Fit columns of a weekly table and read off what there is to read.
@@ -130,7 +132,7 @@ def fit_table(
         notes.append(f"no forecasts were compared: {error}")
     return Plain(
         draws=found,
-        responses=tables.responses_of(found, horizon, units),
+        responses=tables.responses_of(found, horizon, units, shocks),
         decomposition=tables.decomposition_of(found, sorted({4, 13, horizon})),
         multipliers=multipliers,
         forecast=forecast,

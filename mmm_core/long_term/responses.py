@@ -22,7 +22,7 @@ from mmm_core.long_term.coefficients import Coefficients
 from mmm_core.threads import one_blas_thread
 
 WEEKS = 52
-Kind = Literal["orthogonal", "generalised"]
+Shocks = Literal["orthogonal", "generalised"]
 
 
 def carried_on(lags: np.ndarray, forcing: np.ndarray, horizon: int) -> np.ndarray:
@@ -63,7 +63,7 @@ def in_levels(response: np.ndarray, differenced: np.ndarray) -> np.ndarray:
 
 
 @one_blas_thread
-def impulse_responses(draws: xr.Dataset, horizon: int = WEEKS, kind: Kind = "orthogonal") -> xr.DataArray:
+def impulse_responses(draws: xr.Dataset, horizon: int = WEEKS, kind: Shocks = "orthogonal") -> xr.DataArray:
     """Responses of every variable to a shock of one standard deviation in each.
 
     Args:
@@ -105,7 +105,7 @@ def variance_decomposition(draws: xr.Dataset, horizon: int = WEEKS) -> xr.DataAr
     return share.assign_coords(horizon=np.arange(1, horizon + 1)).rename("variance_share")
 
 
-def _shock(found: Coefficients, kind: Kind) -> np.ndarray:
+def _shock(found: Coefficients, kind: Shocks) -> np.ndarray:
     if kind == "orthogonal":
         return found.root()
     if kind == "generalised":

@@ -29,6 +29,7 @@ from mmm_core.long_term.base import measured_base, plugged_in, with_metrics
 from mmm_core.long_term.checks import checks
 from mmm_core.long_term.form import evidence_of_forms, form_in_words, forms_of
 from mmm_core.long_term.multipliers import long_run_multipliers
+from mmm_core.long_term.responses import Shocks
 from mmm_core.long_term.settings import tracked_settings
 from mmm_core.long_term.stored import FORMAT, as_dataset, as_table, check_long_term
 from mmm_core.long_term.terms import terms_of
@@ -242,9 +243,9 @@ class LongTerm:
         """As `mmm_core.long_term.tables.roi`."""
         return self._roi.copy()
 
-    def responses(self) -> pd.DataFrame:
+    def responses(self, shocks: Shocks = "orthogonal") -> pd.DataFrame:
         """As `mmm_core.long_term.tables.responses`."""
-        return self._responses.copy()
+        return self._responses.copy() if shocks == "orthogonal" else tables.responses(self, shocks)
 
     def brand(self) -> pd.DataFrame:
         """As `mmm_core.long_term.tables.brand`."""

@@ -22,7 +22,7 @@ from mmm_core.long_term.multipliers import (
     long_run_multipliers,
     multipliers_by_path,
 )
-from mmm_core.long_term.responses import impulse_responses, variance_decomposition
+from mmm_core.long_term.responses import Shocks, impulse_responses, variance_decomposition
 from mmm_core.long_term.returns import long_term_roi, total_roi
 from mmm_core.long_term.survey import days_in_weeks, weekly_states
 from mmm_core.long_term.variables import BASE
@@ -87,32 +87,35 @@ def roi(found: LongTerm) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"horizon_weeks": "Int64"}).assign(returns=str(found.attrs["returns"]))
 
 
-def responses(found: LongTerm) -> pd.DataFrame:
+def responses(found: LongTerm, shocks: Shocks = "orthogonal") -> pd.DataFrame:
     """What follows what, week by week.
 
     Returns:
         A row a kind, cause, response and week. kind media: the channel's spend of an average week in which it ran;
-        shock: one sd of what is a variable's own beside those before it in the order of the rule. Columns kind, cause
-        (channel or variable), size (that spend, or that sd: of a metric in points), response (a metric or base),
-        weeks_after (0 to the horizon), unit (points, or the KPI), median, q05, q95.
+        shock: one sd of what is a variable's own beside those before it in the order of the rule; generalised, in its
+        place where it is asked for: one sd of all a variable does not owe to its past, with what then comes with it.
+        Columns kind, cause (channel or variable), size (that spend, or that sd: of a metric in points), response (a
+        metric or base), weeks_after (0 to the horizon), unit (points, or the KPI), median, q05, q95.
     """
-    return responses_of(found.draws, found.rule.horizon, _units(found))
+    return responses_of(found.draws, found.rule.horizon, _units(found), shocks)
 
 
-def responses_of(draws: xr.Dataset, horizon: int, units: Units) -> pd.DataFrame:
+def responses_of(
+    draws: xr.Dataset, horizon: int, units: Units, shocks: Shocks = "orthogonal"
+) -> pd.DataFrame:
     """The same of draws of any autoregression; without media only shocks.
 
     Args:
         units: of each variable, and what its effects are multiplied with to be shown in them.
     """
-    # what of a variable's own shock those before it do not bring: the shock that is made, and its response at once
-    size = np.median(
-        np.diagonal(np.linalg.cholesky(draws["covariance"].to_numpy()), axis1=1, axis2=2), axis=0
-    )
+    followed = impulse_responses(draws, horizon, shocks)
+    # a shock is as large as what it brings to its own variable at once
+    at_once = followed.sel(horizon=0).transpose("draw", "response", "shock").to_numpy()
+    size = np.median(np.diagonal(at_once, axis1=1, axis2=2), axis=0)
     names = [str(name) for name in draws["variable"].to_numpy()]
     sizes = {name: float(value) * units[name][1] for name, value in zip(names, size, strict=True)}
-    shocks = impulse_responses(draws, horizon)
-    parts = [_by_week(shocks.rename(shock="cause"), units, "shock", sizes)]
+    kind = "shock" if shocks == "orthogonal" else shocks
+    parts = [_by_week(followed.rename(shock="cause"), units, kind, sizes)]
     if draws.sizes["channel"]:
         media = draws["media"]
         ran = media.where(media != 0).mean("media_week")

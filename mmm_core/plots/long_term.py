@@ -86,8 +86,9 @@ def responses(table: pd.DataFrame, model: str = "", response: str | None = None)
         axes.set_ylabel(str(rows["unit"].iloc[0]), fontsize=8)
         axes.set_xlabel("weeks after", fontsize=8)
         money(axes.yaxis)
+    shock = "a generalised shock" if "generalised" in set(shown["kind"]) else "a shock"
     words = (
-        "channels: a week of average media; others: a shock of one sd; medians and 90 % bands; "
+        f"channels: a week of average media; others: {shock} of one sd; medians and 90 % bands; "
         "each panel has its own scale"
     )
     heading(figure, _titled(model, "what follows"), words)

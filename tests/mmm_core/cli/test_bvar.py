@@ -158,6 +158,33 @@ def test_a_table_alone_gives_multipliers_that_are_those_of_its_columns(folder, t
     assert "multipliers.csv: make them again" in on_one_line(without.stderr)
 
 
+def test_generalised_shocks_know_no_order_of_the_variables(folder, tmp_path):
+    def responses(variables, shocks):
+        out = tmp_path / f"{variables}-{shocks}"
+        said = bvar(
+            "--table", folder / "series.csv", "--variables", variables, "--lags", "1", "--draws", "2000", "--horizon",
+            "8", "--shocks", shocks, "--out", out,
+        )  # fmt: skip
+        assert said.exit_code == 0, said.stderr
+        table = pd.read_csv(out / "impulse_responses.csv")
+        return table.set_index(["kind", "cause", "response", "weeks_after"])
+
+    there, back = (responses(names, "generalised") for names in ("awareness,base", "base,awareness"))
+    both = there.join(back, rsuffix="_back").reset_index()
+    assert set(both["kind"]) == {"generalised"}
+    wide = both["q95"] - both["q05"]
+    assert ((both["median"] - both["median_back"]).abs() < 0.25 * wide).all()  # two samples of one posterior
+    # what is moved is moved by the sd that is stated, and so it is of the first of orthogonal ones
+    for cause in ("awareness", "base"):
+        row = there.loc[("generalised", cause, cause, 0)]
+        assert row["median"] == pytest.approx(row["size"])
+    first = responses("awareness,base", "orthogonal").loc[("shock", "awareness")]
+    pd.testing.assert_frame_equal(first, there.loc[("generalised", "awareness")])
+    # where base goes last, its orthogonal shock leaves awareness as it is at once; its generalised one does not
+    assert responses("awareness,base", "orthogonal").loc[("shock", "base", "awareness", 0), "median"] == 0
+    assert there.loc[("generalised", "base", "awareness", 0), "median"] != 0
+
+
 def test_a_folder_of_a_model_s_files_takes_none_of_a_table_s(folder, tmp_path):
     save_posterior(load_posterior(folder / "posterior.nc"), tmp_path / "posterior.nc")
     said = bvar("--table", folder / "series.csv", "--variables", "awareness,base", "--out", tmp_path)

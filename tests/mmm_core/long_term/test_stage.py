@@ -263,6 +263,16 @@ def test_the_size_of_a_shock_is_what_it_moves_its_own_variable_by_at_once(found)
         assert own["size"] == pytest.approx(own["median"], rel=1e-6)
 
 
+def test_generalised_shocks_take_the_place_of_orthogonal_ones_and_leave_media_as_they_are(found):
+    table, orthogonal = found.responses("generalised"), found.responses()
+    is_media = orthogonal["kind"] == "media"
+    pd.testing.assert_frame_equal(table[is_media], orthogonal[is_media])
+    assert set(table[~is_media]["kind"]) == {"generalised"}
+    sd = np.sqrt(found.draws["covariance"].sel(equation="base", variable="base")).median().item()
+    base = table[~is_media & (table["cause"] == "base")]
+    assert base["size"].unique() == pytest.approx([sd])
+
+
 def test_points_of_a_metric_are_the_change_of_its_share(found):
     """A small shock to the logit of the last year's level, put through the logistic curve."""
     table = found.responses()
