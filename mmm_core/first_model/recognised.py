@@ -288,6 +288,11 @@ class Recognised:
             if column:
                 kind = role if channel.spend else f"organic {role}"
                 self.why[column] = ColumnRole(column, f"{kind} of {channel.name}", self.found[column].why)
+        if not channel.spend and words.has(words.tokens(channel.columns[0]), words.ANSWERS):
+            self.traps.append(
+                f"{channel.columns[0]} counts people who answered, who were about to buy: it takes credit for sales "
+                "that it only announces; bring how many were reached instead, as with mails sent"
+            )
         if not channel.spend and self.found[channel.columns[0]].role in ("exposure", "clicks"):
             self.traps.append(
                 f"{channel.columns[0]} has no spend beside it: taken for organic media; if it is paid, bring its spend"

@@ -59,6 +59,8 @@ EXPOSURE = frozenset(
     ]
 )
 CLICKS = frozenset(["click", "clicks"])
+ANSWERS = CLICKS | {"clicked", "open", "opens", "opened"}
+"""What people do who were reached."""
 REACH = frozenset(["reach"])
 FREQUENCY = frozenset(["frequency", "freq"])
 ENDINGS = {"S": "spend", "I": "exposure", "P": "clicks"}

@@ -430,7 +430,7 @@ def test_an_integer_cursor_in_pieces(shop, monkeypatch):
     [
         ("", "TEST_WAREHOUSE_URL is not set"),
         ("postgresql://ann:{secret}@127.0.0.1:1/shop", "postgres does not answer"),
-        ("postgresql://analyst:wr0ng{secret}@{server}", "password authentication failed"),
+        ("postgresql://analyst:wr0ng{secret}@{server}", "postgres refuses: connection to server"),
         ("mysql://ann:{secret}@host/shop", "is an address of mysql, and `from:` says postgres"),
         ("{secret}", "is no address: write postgresql://"),
     ],

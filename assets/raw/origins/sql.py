@@ -112,6 +112,10 @@ def _words(origin: Origin, error: Exception, url: str, away: bool) -> str:
     """What a database said, on one line and without secrets, and what to do."""
     said = (str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__])[0]
     said = secret.without_secrets(said, url)
+    if (
+        away and "FATAL" in said and "starting up" not in said
+    ):  # it answered: there is no such database, role, password
+        return f"{origin.kind} refuses: {said}: look whether {origin.connection} is right; the next fetch asks again"
     remedy = (
         f"look whether it is up and whether {origin.connection} is right; the next fetch asks again"
         if away

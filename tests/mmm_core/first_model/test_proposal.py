@@ -66,6 +66,7 @@ def test_the_yaml_says_why_and_is_read_back(tmp_path):
         ({"radio_spend": plain()["tv_spend"].where(plain().index != 50)}, "radio: missing in 1 rows"),
         ({"search_clicks": plain()["search_clicks"] * (plain().index % 3 > 0)}, "search_clicks: 34% of its weeks"),
         ({"video_impressions": plain()["tv_spend"]}, "video_impressions has no spend beside it"),
+        ({"email_clicks": plain()["tv_spend"]}, "email_clicks counts people who answered"),
         ({"revenue": plain()["revenue"].where(plain().index < 120)}, "revenue is 0 or missing after 2024-04-15"),
         ({"revenue": plain()["revenue"].where(plain().index != 50)}, "revenue is missing in some weeks"),
         ({"days": np.where(plain().index == 0, 3, 7)}, "weeks of fewer than 7 days by column days (2022-01-03: 3)"),
