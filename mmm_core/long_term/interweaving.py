@@ -98,15 +98,40 @@ def given_shocks(
     # log likelihood and belief's normal together: a normal of M
     both = precision + kappa * np.eye(len(kappa))
     towards = pull + (precision @ now[..., None])[..., 0] + kappa * middle
+    spread, is_known = _factored(both)
+    both[~is_known], towards[~is_known] = np.eye(len(kappa)), 0.0
     centre = np.linalg.solve(both, towards[..., None])[..., 0]
-    spread = np.linalg.cholesky(both).swapaxes(1, 2)
+    spread = spread.swapaxes(1, 2)
 
     other = np.linalg.solve(spread, rng.standard_normal((*now.shape, 1)))[..., 0]
     new = elliptical_slices(now, other, centre, strength, middle, kappa, rng)
     matrix = np.zeros_like(root)
     matrix[:, below[0], below[1]] = new
     root = scale @ matrix
-    return root @ root.swapaxes(1, 2), levels_moved(levels, moved, new - now)
+    drawn, states = root @ root.swapaxes(1, 2), levels_moved(levels, moved, new - now)
+    drawn[~is_known], states[..., ~is_known] = covariance[~is_known], levels[..., ~is_known]
+    return drawn, states
+
+
+def _factored(precision: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lower roots (chain, m, m), the identity where rounding leaves none, and of which chains there is one.
+
+    Where coefficients make states explode, an entry of M decides more than another by more digits than numbers have.
+    Such a chain does without this step: whether it does depends on nothing that the step moves, so the posterior stays.
+    """
+    finite = np.isfinite(precision).all((1, 2))
+    try:
+        if finite.all():
+            return np.linalg.cholesky(precision), finite
+    except np.linalg.LinAlgError:
+        pass
+    roots, known = np.tile(np.eye(precision.shape[1]), (len(precision), 1, 1)), finite.copy()
+    for chain in np.flatnonzero(finite):
+        try:
+            roots[chain] = np.linalg.cholesky(precision[chain])
+        except np.linalg.LinAlgError:
+            known[chain] = False
+    return roots, known
 
 
 def _normal_of_the_belief(

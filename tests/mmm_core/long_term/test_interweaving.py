@@ -103,6 +103,27 @@ def test_draws_are_those_of_the_density_on_a_grid():
     assert abs(belief @ grid - mean).max() > 1.0 * sd.max()
 
 
+@pytest.mark.parametrize("explosive", [1e4, 1e40])  # rounding leaves no root of the precision; it overflows
+def test_a_chain_whose_states_explode_does_without_the_step_and_the_others_take_it(explosive):
+    shocks, start, expected, *measured = world()
+    waves, weekly = seen_of(*measured, 3)
+    root = np.array([[0.8, 0], [0.3, 0.5]])
+    levels = np.repeat(states(root, shocks, start, expected)[..., None], 3, axis=-1)
+    sigma = np.repeat((root @ root.T)[None], 3, axis=0)
+    lags = np.repeat(LAGS[..., None], 3, axis=-1)
+    lags[..., 1] *= explosive
+    belief = InverseWishart(np.repeat(BELIEF.scale[None], 3, axis=0), BELIEF.degrees)
+    told = measured_states(waves, Start(np.zeros(2), np.ones(2), 1.0), weekly, 3, ORDER, ORDER)
+    residuals = chains_last(np.repeat((root @ shocks.T).T[None], 3, axis=0))
+    with np.errstate(all="ignore"):
+        found, moved = given_shocks(sigma, belief, residuals, lags, levels, told, np.random.default_rng(1))
+    stays = [np.array_equal(found[chain], sigma[chain]) for chain in range(3)]
+    assert stays == [False, True, False]
+    assert np.array_equal(moved[..., 1], levels[..., 1])
+    assert np.isfinite(found).all()
+    assert np.isfinite(moved).all()
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_the_belief_is_what_coefficients_and_dummies_leave(known):
     """Rows of coefficients and of dummies are rows of a regression with the covariance Sigma."""
