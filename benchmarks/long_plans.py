@@ -1,13 +1,13 @@
 """Is a plan better for counting the long term, and for counting only what of it is told from none?
 
-Sample worlds of several seeds; in each the national model is fitted without lift tests, then its long term. Four plans
-of the same total within the model's bounds: by the short term alone, by the long term of the channels whose effect is
-told from none (what `budget: {horizon: long}` does), by the long term of all of them, and the best there is by the
-truth. What a plan brings is asked of the simulator: all spend of a year changes as the plan says, and its revenue is
-counted in the year after as well, short and long term. Where the platform refuses to plan by a long term, both plans
-that count it are the one of the short term.
+Sample worlds of several seeds; in each the national model is fitted with the lift tests that the world calls approved,
+or without any, then its long term. Four plans of the same total within the model's bounds: by the short term alone; by
+the long term of the channels whose effect is told from none, as `budget: {horizon: long}` does; by the long term of all
+of them; and the best there is by the truth. What a plan brings is asked of the simulator: all spend of a year changes
+as the plan says, and its revenue is counted in the year after as well, short and long term. Where the platform refuses
+to plan by a long term, both plans that count it are the one of the short term.
 
-make bench B=long_plans [ARGS="--seeds 8"]
+make bench B=long_plans [ARGS="--seeds 12 --no-tests"]
 """
 
 from __future__ import annotations
@@ -19,18 +19,26 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import yaml
 from scipy.optimize import minimize
 
 from benchmarks.common.machine import finish, machine, rounded
 from mmm_core.budget.allocation import allocate
+from mmm_core.data.arrays import model_data
 from mmm_core.errors import InputError
+from mmm_core.evidence.approvals import APPROVED, Approval
+from mmm_core.evidence.reader import lift_tests_in
+from mmm_core.evidence.scorecard import scorecard
+from mmm_core.evidence.stored import Evidence
 from mmm_core.inference.fit import fit
 from mmm_core.long_term import identification
 from mmm_core.long_term.stage import LongTerm, fit_long_term
 from mmm_core.long_term.waves import waves
 from mmm_core.posterior.handle import Posterior
 from mmm_core.simulate import simulate_world, survey_table
+from mmm_core.simulate.experiments import lift_tests
+from mmm_core.simulate.market import Market
 from mmm_core.simulate.truth import MarketTruth
 from mmm_core.spec.model_spec import ModelSpec, parse_spec
 
@@ -44,11 +52,23 @@ EQUAL = 1e-6
 
 
 def model() -> ModelSpec:
-    """The sample world's national model, without the lift tests that its YAML names."""
+    """The sample world's national model; whose tests are approved is said by the world."""
     mapping = yaml.safe_load((ROOT / "models" / f"{MODEL}.yaml").read_text())
-    return parse_spec(
-        {name: part for name, part in mapping.items() if name not in ("calibration", "scenarios")}
-    )
+    del mapping["calibration"]["approvals"]
+    return parse_spec(mapping)
+
+
+def evidence(spec: ModelSpec, market: Market) -> Evidence:
+    """The market's lift tests, of which the approved ones calibrate the model."""
+    rows = lift_tests(market)
+    reading = lift_tests_in(rows.drop(columns="true_incremental_outcome").astype(str), "lift tests")
+    days = pd.to_datetime(rows.set_index("test_id")["reported_date"])
+    approvals = {
+        test: Approval(test, APPROVED, "the world", days[test].date())
+        for test in rows.loc[rows["status"] == APPROVED, "test_id"]
+    }
+    table = market.table.assign(market=market.name)
+    return scorecard(reading.tests, model_data(table, spec), spec, spec.calibration, approvals).evidence
 
 
 def brought(truth: MarketTruth, change: np.ndarray) -> float:
@@ -96,11 +116,13 @@ def plan(posterior: Posterior, horizon: str, long_term: LongTerm | None, truth: 
     return (change.to_numpy() * money.sum() / (change.to_numpy() @ money)).astype(float)
 
 
-def of_world(seed: int) -> dict[str, Any]:
+def of_world(seed: int, with_tests: bool) -> dict[str, Any]:
     """What the plans of one world bring, as shares of what the best one does; and which effects were told."""
     market = next(each for each in simulate_world(seed=seed, end=END).markets if each.name == MARKET)
     truth = market.truth
-    posterior = Posterior.of(fit(market.table.assign(market=MARKET), model()))
+    spec = model()
+    calibrating = evidence(spec, market) if with_tests else None
+    posterior = Posterior.of(fit(market.table.assign(market=MARKET), spec, lift_tests=calibrating))
     long = fit_long_term(posterior, waves(survey_table(market)), checked=False)
     told = identification.told_from_none(long.roi())
     everyone = dict.fromkeys(told, True)
@@ -134,14 +156,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--first", type=int, default=1)
+    parser.add_argument(
+        "--tests", action=argparse.BooleanOptionalAction, default=True, help="calibrate the fits"
+    )
     asked = parser.parse_args()
     started_with, rows = machine(), []
     print("share of what the best plan gains over today's mix, by the truth")
     print("seed  short   told    all  told from none")
     for seed in range(asked.first, asked.first + asked.seeds):
-        rows.append(row := of_world(seed))
+        rows.append(row := of_world(seed, asked.tests))
         words = row["refused"][:80] or ", ".join(row["counted"]) or "of no channel"
         print(f"{seed:4d} {row['short']:6.2f} {row['told']:6.2f} {row['all']:6.2f}  {words}", flush=True)
     gains = {name: np.array([row[name] for row in rows]) for name in PLANS}
