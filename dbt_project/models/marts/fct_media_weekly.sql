@@ -1,7 +1,7 @@
 -- Dense over weeks, so that nothing downstream has to guess what an absent row means:
 --   reported     the sources of the channel have rows
---   partial      an account of the channel has rows on fewer days of the week than usual, or a source of it has none:
---                spend as far as it was delivered, 0 where nothing was
+--   partial      an account of the channel has rows on fewer days of the week than usual, a source of it has none, or
+--                rows of a source of it lie in quarantine: spend as far as it was delivered, 0 where nothing was
 --   no_activity  they delivered the market's week, without this geo or channel: spend 0; or they are silent, and
 --                sources.yaml says that this is no spend
 --   missing      they delivered nothing for the market's week, and something for a later one: spend unknown
@@ -71,6 +71,18 @@ partial_weeks as (
     where delivery.days_delivered < delivery.days_usual and not delivery.is_rest
 ),
 
+-- whose channel and market the rows are of is not asked: they may be what is wrong with them
+set_aside as (
+    select distinct
+        source,
+        {{ week_start('day') }} as week_start
+    from {{ source('landing', 'landing_quarantine') }}
+    where
+        replaced_by is null
+        and day is not null
+        and source_table in {{ media_tables() }}
+),
+
 spine as (
     select
         calendar.market,
@@ -101,6 +113,7 @@ by_source as (
         case
             when spend.channel is null and deliveries.source is null
                 then case
+                    when set_aside.source is not null then 'missing'
                     when spine.source in {{ silent_sources(['zero']) }} then 'no_activity'
                     when
                         spine.source in {{ silent_sources(['between']) }}
@@ -109,7 +122,7 @@ by_source as (
                     when spine.week_start > spans.last_week then 'awaited'
                     else 'missing'
                 end
-            when partial_weeks.source is not null then 'partial'
+            when partial_weeks.source is not null or set_aside.source is not null then 'partial'
             when spend.channel is not null then 'reported'
             else 'no_activity'
         end as delivery
@@ -136,6 +149,10 @@ by_source as (
             and spine.source = partial_weeks.source
             and spine.channel = partial_weeks.channel
             and spine.week_start = partial_weeks.week_start
+    left join set_aside
+        on
+            spine.source = set_aside.source
+            and spine.week_start = set_aside.week_start
 ),
 
 labelled as (
