@@ -90,7 +90,7 @@ def test_faults_that_stop_the_marts_are_named(new_platform):
     assert "| google_ads | Brand US 2024 | no rule says its market, geo, channel |" in unmapped
     assert "| google_ads | us_north_search_brand | reference/geos does not list market and geo |" in unmapped
     assert "| google_ads | us_all_radio_brand | its channel is not listed |" in unmapped
-    assert "| 2024-12-02 | 42.0 |" in failed["unmapped_spend_is_small"]
+    assert "| 2024-12-02 | 42 |" in failed["unmapped_spend_is_small"]
     made = set(materializations(result))
     assert "marts/fct_unmapped_spend" in made
     assert not {"marts/fct_model_inputs", "marts/mmm_model_table"} & made
@@ -168,7 +168,7 @@ def test_gaps_are_told_and_left_to_the_model(new_platform):
         "| us | google_ads | search | 2025-01-06 | 2025-01-06 | 1 | 14 |",
     ]
     future = rows_of(found["dates_are_not_in_the_future"]).splitlines()[2:]
-    assert future == ["| media | tv | us | tv | 2062-01-02 | 2062-01-02 | 100.0 |"]
+    assert future == ["| media | tv | us | tv | 2062-01-02 | 2062-01-02 | 100 |"]
     table = platform.query(
         "select week_start, revenue, search_spend, search_clicks from marts.mmm_model_table order by all"
     )
