@@ -28,6 +28,7 @@ help:  ## list the targets
 setup: $(READY)  ## create or refresh .venv (the other targets do it by themselves)
 
 demo: $(READY)  ## run the whole graph on the sample world; print the ROI table and the budget
+	@test -z "$(DRY)" || { echo "DRY=1 goes with ingest and refresh"; exit 2; }
 	@$(BIN)/python -m orchestration.demo
 
 refresh: $(READY)  ## load what has landed and refresh one model: make refresh MODEL=name (WEEKS=12: and the weeks before, in brief, or WHOLE=1; DRY=1: only say what it would do)
@@ -35,10 +36,11 @@ refresh: $(READY)  ## load what has landed and refresh one model: make refresh M
 	  ls "$${MMM_MODELS_DIR:-models}" | sed -n 's/^\(.*\)[.]yaml$$/  \1/p'; exit 2; }
 	@$(BIN)/python -m orchestration.refresh $(MODEL) $(if $(AS_OF),--as-of $(AS_OF)) $(if $(WEEKS),--weeks $(WEEKS)) $(if $(WHOLE),--whole) $(if $(DRY),--dry-run)
 
-ingest: $(READY)  ## load what has landed and build the marts, without a fit
-	@$(BIN)/python -m orchestration.ingest
+ingest: $(READY)  ## load what has landed and build the marts, without a fit (DRY=1: only say what it would do)
+	@$(BIN)/python -m orchestration.ingest $(if $(DRY),--dry-run)
 
 publish: $(READY)  ## build the reporting marts and publish them (ACCEPT="names" of models or marts that may go)
+	@test -z "$(DRY)" || { echo "DRY=1 goes with ingest and refresh"; exit 2; }
 	@$(BIN)/python -m orchestration.publish $(if $(ACCEPT),--accept $(ACCEPT))
 
 ui: $(READY)  ## open Dagster, with MLflow beside it

@@ -1,10 +1,10 @@
-"""`make refresh MODEL=name DRY=1`: what a refresh would load and build, and why. It changes nothing on disk.
+"""DRY=1: what `make ingest` or `make refresh` would load and build, and why. It changes nothing on disk.
 
 Neither Dagster's history nor the dbt project is opened, as both write beside what they read.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -38,14 +38,23 @@ def dry_run(model: str, as_of: str | None, weeks: int, whole: bool = False) -> I
         InputError: the marts as they are do not hold the weeks that were asked for, and no new file may bring them.
         WarehouseLocked: another process writes the warehouse.
     """
-    warehouse = resources.warehouse()
-    listing, tables = would_load(list(ALL_CONTRACTS.values()), env.paths().landing, warehouse)
+    changed = yield from dry_ingest()
+    yield from _model(resources.warehouse(), model, as_of, weeks, whole, [*changed, *FETCHED])
+    yield "report: the reporting marts and the published copy, which follow every refresh."
+
+
+def dry_ingest() -> Generator[str, None, list[str]]:
+    """The lines that say what `ingest` would do; returns the tables that would change.
+
+    Raises:
+        WarehouseLocked: another process writes the warehouse.
+    """
+    listing, tables = would_load(list(ALL_CONTRACTS.values()), env.paths().landing, resources.warehouse())
     yield "Dry run: nothing is fetched, loaded, built or written."
     yield from _loads(listing, tables)
     changed = [table.contract.name for table in tables if table.changes]
     yield from _marts(changed)
-    yield from _model(warehouse, model, as_of, weeks, whole, [*changed, *FETCHED])
-    yield "report: the reporting marts and the published copy, which follow every refresh."
+    return changed
 
 
 def _loads(listing: Listing, tables: Sequence[TableNews]) -> Iterator[str]:

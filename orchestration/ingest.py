@@ -12,12 +12,19 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dry-run", action="store_true", help="say what would be loaded and built, and why")
+    options = parser.parse_args()
 
     from orchestration.company import refused_sources
 
     if code := refused_sources():
         return code
+    if options.dry_run:
+        from orchestration.dry_run import dry_ingest
+        from orchestration.told import told
+
+        return told(dry_ingest)
     from orchestration import environments as env
     from orchestration.command import command
 

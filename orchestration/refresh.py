@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from assets.brief import why_whole
 from assets.models import Vintage, as_of_week, check_model, load_model
 from mmm_core.errors import InputError
+from orchestration.told import told
 
 if TYPE_CHECKING:
     from orchestration.fits_ahead import FitsAhead, Week
@@ -48,7 +49,9 @@ def main() -> int:
         return 2
 
     if options.dry_run:
-        return _told(options.model, as_of, options.weeks, options.whole)
+        from orchestration.dry_run import dry_run
+
+        return told(lambda: dry_run(options.model, as_of, options.weeks, options.whole))
 
     from orchestration import environments as env
     from orchestration.command import command
@@ -61,26 +64,6 @@ def main() -> int:
         + (f" WEEKS={options.weeks}" if options.weeks > 1 else "")
         + (" WHOLE=1" if options.whole else ""),
     )
-
-
-def _told(model: str, as_of: str | None, weeks: int, whole: bool) -> int:
-    """Print what a refresh would do; returns the exit code."""
-    from assets.resources.warehouse import WarehouseDamaged, WarehouseLocked
-    from orchestration.dry_run import dry_run
-    from orchestration.follow import waits_told
-
-    def say(line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-
-    try:
-        with waits_told(say):
-            for line in dry_run(model, as_of, weeks, whole):
-                say(line)
-    except (InputError, WarehouseDamaged, WarehouseLocked) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
 
 
 def _count(text: str) -> int:

@@ -59,7 +59,7 @@ def impulse_responses(
             table,
             [media_reach(bvar_posterior.roi())],
             # of base sales alone: a panel for every pair takes seconds to draw, and the table has them all
-            {"impulse_responses": lambda: drawn(table, vintage.model, BASE)},
+            {"impulse_responses": lambda: drawn(table, vintage.model, BASE, bvar_posterior.severe)},
             peaks[["cause", "size", "weeks_after", "unit", "median", "q05", "q95"]],
         )
 

@@ -43,7 +43,7 @@ class Reason:
 
     Attributes:
         rows: how many there are, first: the first of them.
-        amount: the sum of what can be read of the contract's amount.
+        amount: the sum of what can be read of the contract's amount. unread: rows of which it cannot be.
     """
 
     file: str
@@ -51,6 +51,7 @@ class Reason:
     rows: int
     first: int
     amount: Decimal
+    unread: int = 0
 
 
 def make(connection: "duckdb.DuckDBPyConnection") -> None:
@@ -153,7 +154,8 @@ def held(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> Mapping
 def reasons(connection: "duckdb.DuckDBPyConnection", contract: Contract) -> list[Reason]:
     """What lies in quarantine of a table: rows that no later export replaces, most of them first."""
     rows = connection.execute(
-        f"select file, reason, count(*), min(row), coalesce(sum(amount), 0) from raw.{TABLE} "
+        f"select file, reason, count(*), min(row), coalesce(sum(amount), 0), "
+        f"count(*) filter (amount is null) from raw.{TABLE} "
         "where source_table = ? and replaced_by is null group by file, reason order by count(*) desc, file, reason",
         [contract.name],
     )

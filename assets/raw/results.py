@@ -148,7 +148,12 @@ def warnings(table: Loaded) -> Iterator[str]:
         yield f"{table.landed.contract.name}: retracted, as they are no longer there: {gone}"
     for copy, why in table.not_kept.items():
         yield f"{copy}: past weeks cannot have the rows again that were deleted from this file: {why}"
-    yield from (_disagreement(line, table.landed.contract) for line in table.overruled if line.differing)
+    new = {taken.file.name for taken in table.landed.taken}  # others were told of when they landed
+    yield from (
+        _disagreement(line, table.landed.contract)
+        for line in table.overruled
+        if line.differing and not new.isdisjoint((line.file, line.later_file))
+    )
 
 
 def not_read(listing: Listing) -> Iterator[str]:
@@ -225,7 +230,10 @@ def _exports_agree(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
         for line in table.overruled
     )
     amount = contract.amount or "amount"
-    head = f"| file | the later file, which counts | rows in both | that differ | {amount} | {amount} in the later |\n"
+    head = (
+        "| file | the next file with its rows, which counts over it | rows in both | that differ | "
+        f"{amount} | {amount} in the later |\n"
+    )
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=EXPORTS_AGREE,

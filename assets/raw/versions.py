@@ -43,7 +43,8 @@ _NO_DAY = "date '0001-01-01'"  # of tables whose rows are not of days: they are 
 
 @dataclass(frozen=True)
 class Overruling:
-    """Rows of an earlier export that a later one holds too. Rows and amounts are of days where rows are spread.
+    """Rows of an export that a later one holds too, the first that does. Rows and amounts are of days where rows are
+    spread.
 
     Attributes:
         differing: how many of the rows have another figure in the later file.
@@ -199,7 +200,7 @@ def _pieces(shared: list[tuple[str, int]]) -> Iterator[list[str]]:
 
 
 def _comparison(contract: Contract, days: list[str]) -> str:
-    """Make a table of the rows of some days: their rank among the exports, and how they differ from the last one's.
+    """Make a table of the rows of some days: their rank among the exports, and how they differ from the next one's.
 
     `_is_first`: no earlier export holds the row.
     """
@@ -217,7 +218,7 @@ def _comparison(contract: Contract, days: list[str]) -> str:
         with {_shares(contract, _rows_of_days(contract, days))},
         held as (select * from shares where _day in ({listed})),
         ranked as (
-            select *, row_number() over newest as _rank, first_value(held) over newest as _later,
+            select *, row_number() over newest as _rank, lag(held) over newest as _later,
                 lead(_file) over newest is null as _is_first
             from held
             window newest as (partition by {_grain(contract)} order by _export_order desc, _row desc)

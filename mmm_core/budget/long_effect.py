@@ -20,7 +20,7 @@ import numpy as np
 import xarray as xr
 
 from mmm_core.effects.roi import roi_draws
-from mmm_core.errors import InputError
+from mmm_core.errors import InputError, listed
 from mmm_core.plural import plural
 from mmm_core.posterior.handle import Posterior
 from mmm_core.spec.budget_spec import Budget
@@ -60,6 +60,7 @@ def long_effect(
             in enough draws.
     """
     from mmm_core.effects.curves import discounted
+    from mmm_core.long_term.checks import doubts
     from mmm_core.long_term.identification import SURE, told_from_none
     from mmm_core.long_term.multipliers import LEAST_STABLE
     from mmm_core.long_term.returns import long_term_roi
@@ -70,7 +71,7 @@ def long_effect(
         raise InputError(
             f"model {model}: `budget: {{horizon: long}}` counts what media bring by way of the brand, and there is no "
             "long-term posterior: name brand metrics under `long_term:` and give it (`mmm bvar` writes it, "
-            "`mmm allocate --long-term FILE` reads it), or plan by `horizon: short`"
+            "`--long-term FILE` reads it), or plan by `horizon: short`"
         )
     _refuse_another(long_term, posterior)
     if long_term.stable_share < LEAST_STABLE:
@@ -120,6 +121,11 @@ def long_effect(
         )
     if others:
         words += f"; of {', '.join(others)} the short term only, as `long_term: channels` does not name them"
+    if failed := doubts(long_term.checks(), [channel for channel in channels if told.get(channel)]):
+        words += (
+            f"; with care, as checks of this long term failed: {listed(failed, len(failed))} (`mmm bvar` and the "
+            "checks of bvar_posterior say why)"
+        )
     return LongEffect(per_spend, words)
 
 

@@ -14,6 +14,8 @@ from mmm_core.cli.terminal import Folder, busy, label, marked, read_posterior, r
 from mmm_core.cli.terminal import out as screen
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mmm_core.long_term.plain import Plain
 
 LONG_TERM = "long_term.nc"
@@ -184,20 +186,25 @@ def _of_model(
             from mmm_core.plots import long_term
 
             if name == "returns":
-                return long_term.returns(found.roi(), read.model, found.attrs["returns"])
+                return long_term.returns(found.roi(), read.model, found.attrs["returns"], found.severe)
             if name == "responses":
-                return long_term.responses(found.responses(shocks), read.model)
+                return long_term.responses(found.responses(shocks), read.model, severe=found.severe)
             return long_term.brand(found.brand(), read.model)
 
         return draw
 
+    def told(table: pd.DataFrame) -> pd.DataFrame:
+        """The table with what is approximate about it, and what forbids to read it, as last columns."""
+        table = marked(table, read.approximate)
+        return table.assign(not_to_be_read="; ".join(found.severe)) if found.severe else table
+
     keep(
         out,
         {
-            "long_term_roi.csv": marked(found.roi(), read.approximate),
-            "long_term_multipliers.csv": marked(found.multipliers(), read.approximate),
-            "impulse_responses.csv": marked(found.responses(shocks), read.approximate),
-            "variance_decomposition.csv": found.decomposition(),
+            "long_term_roi.csv": told(found.roi()),
+            "long_term_multipliers.csv": told(found.multipliers()),
+            "impulse_responses.csv": told(found.responses(shocks)),
+            "variance_decomposition.csv": told(found.decomposition()),
             "brand_metrics.csv": found.brand(),
             "long_term_checks.csv": found.checks(),
             "long_term_roi.png": picture("returns"),

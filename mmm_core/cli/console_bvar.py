@@ -87,8 +87,11 @@ def _decomposition(table: pd.DataFrame) -> RenderableType:
     last = table[table["horizon_weeks"] == table["horizon_weeks"].max()]
     shocks = list(dict.fromkeys(last["shock"]))
     weeks = int(last["horizon_weeks"].iloc[0])
-    figures = _Figures(f"Share of each variable's forecast error {plural(weeks, 'week')} ahead", "variable",
-                       *(f"by {escape(name)}" for name in shocks))  # fmt: skip
+    title = (
+        f"Share of each variable's forecast error {plural(weeks, 'week')} ahead by orthogonal shocks, in the "
+        "variables' order"
+    )
+    figures = _Figures(title, "variable", *(f"by {escape(name)}" for name in shocks))
     for response, rows in last.groupby("response", sort=False):
         shares = rows.set_index("shock")["median"]
         figures.add_row(escape(str(response)), *(f"{shares[name]:.0%}" for name in shocks))

@@ -123,7 +123,9 @@ def fit_table(
         except InputError as error:
             refused = str(error)
             notes.append(f"no long-run figures: {refused}")
-        multipliers = tables.multipliers_of(found, tuple(sorted({24, horizon})), units, not refused)
+        multipliers = tables.multipliers_of(
+            found, tuple(sorted({min(24, horizon), horizon})), units, not refused
+        )
         notes += [one.sentence for one in contractions(found, prior)]
     forecast = None
     try:

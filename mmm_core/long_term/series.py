@@ -26,6 +26,8 @@ from mmm_core.plural import plural
 INTERCEPT = "intercept"
 ALIKE = 1 - 1e-9
 """Two series whose correlation is above are copies of one another."""
+NO_PART = 1e-3
+"""Weight below which a series has no part in a sum."""
 
 FEWEST_ZEROS, FEWEST_ALIKE = 2, 4
 """First weeks of 0, or of another number, from which a past looks filled in."""
@@ -263,11 +265,21 @@ def _check_values(values: np.ndarray, names: tuple[str, ...], weeks: pd.Datetime
         raise InputError(
             f"{kind} {listed(constant)} never changes: leave it out, nothing can be learnt of it"
         )
-    unit = flat - flat.mean(axis=1, keepdims=True)
+    largest = np.maximum(np.abs(flat).max(axis=1, keepdims=True), np.finfo(float).tiny)
+    unit = flat / largest  # squares of very small numbers would be 0
+    unit -= unit.mean(axis=1, keepdims=True)
     unit /= np.maximum(np.sqrt((unit**2).sum(axis=1, keepdims=True)), np.finfo(float).tiny)
     alike = np.abs(np.einsum("dti,dtj->dij", unit, unit)).min(axis=0)
     for i, j in zip(*np.nonzero(np.triu(alike, 1) > ALIKE), strict=True):
         raise InputError(f"{kind} '{names[j]}' is a copy of '{names[i]}' up to scale: leave one of them out")
+    if kind == "variable" and len(names) > 2 and flat.shape[1] > len(names):
+        _, sizes, mixes = np.linalg.svd(unit, full_matrices=False)
+        if (sizes[:, -1] ** 2).max() < 1 - ALIKE:  # in every draw
+            parts = [name for name, part in zip(names, mixes[0, -1], strict=True) if abs(part) > NO_PART]
+            raise InputError(
+                f"variables {listed(parts)} add up: each of them is made of the others, without any noise: leave one "
+                "of them out"
+            )
 
 
 def _check_start(values: np.ndarray, names: tuple[str, ...]) -> None:

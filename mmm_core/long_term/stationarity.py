@@ -78,6 +78,8 @@ def stationarity(variables: pd.DataFrame, about: str = "c") -> list[Stationarity
     from statsmodels.tsa.stattools import adfuller, kpss
 
     def both_tests(values: np.ndarray, about: str) -> tuple[float, float]:
+        values = values / np.abs(values).max()  # the regressions of the tests round by the unit
+        values = (values - values.mean()) / values.std()
         return (
             float(adfuller(values, regression=about, autolag="AIC")[1]),
             float(kpss(values, regression=about, nlags="auto")[1]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,11 +33,16 @@ MOST_PANELS = 36
 
 
 @styled
-def returns(table: pd.DataFrame, model: str = "", unit: str = "revenue per unit of spend") -> Figure:
+def returns(
+    table: pd.DataFrame,
+    model: str = "",
+    unit: str = "revenue per unit of spend",
+    severe: Sequence[str] = (),
+) -> Figure:
     """A row a channel: short-term, long-term and total return with 90 % intervals.
 
     Args:
-        table: of `mmm_core.long_term.tables.roi`. unit: what a return is.
+        table: of `mmm_core.long_term.tables.roi`. unit: what a return is. severe: what forbids to read it.
     """
     shown = table[(table["path"] == "all") & table["effect"].isin(EFFECTS)]
     channels = list(dict.fromkeys(shown["channel"]))
@@ -61,17 +67,21 @@ def returns(table: pd.DataFrame, model: str = "", unit: str = "revenue per unit 
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(unit)
     horizon, discount = _stated(table)
-    heading(figure, _titled(model, "short and long term"), f"medians and 90 % intervals; {horizon}{discount}")
+    words = f"medians and 90 % intervals; {horizon}{discount}"
+    heading(figure, _titled(model, "short and long term"), _forbidden(severe) + words)
     legend(figure, axes, 3)
     return figure
 
 
 @styled
-def responses(table: pd.DataFrame, model: str = "", response: str | None = None) -> Figure:
+def responses(
+    table: pd.DataFrame, model: str = "", response: str | None = None, severe: Sequence[str] = ()
+) -> Figure:
     """A panel a cause and response: what follows, week by week, with a 90 % band.
 
     Args:
-        table: of `mmm_core.long_term.tables.responses`. response: only what follows for this variable.
+        table: of `mmm_core.long_term.tables.responses`. response: only what follows for this variable. severe: what
+            forbids to read it.
     """
     shown = table if response is None else table[table["response"] == response]
     groups = list(shown.groupby(["kind", "cause", "response"], sort=False))[:MOST_PANELS]
@@ -91,7 +101,7 @@ def responses(table: pd.DataFrame, model: str = "", response: str | None = None)
         f"channels: a week of average media; others: {shock} of one sd; medians and 90 % bands; "
         "each panel has its own scale"
     )
-    heading(figure, _titled(model, "what follows"), words)
+    heading(figure, _titled(model, "what follows"), _forbidden(severe) + words)
     return figure
 
 
@@ -127,6 +137,10 @@ def _waves(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     weeks = rows["week_start"].to_numpy()
     surveyed = rows["surveyed"].to_numpy(dtype=float)
     return np.insert(weeks, starts, weeks[starts]), np.insert(surveyed, starts, np.nan)
+
+
+def _forbidden(severe: Sequence[str]) -> str:
+    return f"NO FIGURE OF THESE MAY BE READ: {'; '.join(severe)}. " if severe else ""
 
 
 def _titled(model: str, words: str) -> str:

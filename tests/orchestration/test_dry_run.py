@@ -153,9 +153,9 @@ def test_a_dry_run_says_what_a_refresh_would_do_and_changes_no_byte(new_house):
 def test_the_command_needs_no_data_folder_and_leaves_none(tmp_path):
     environment = {**os.environ, "MMM_DATA_DIR": str(tmp_path / "data"), "HOME": str(tmp_path)}
 
-    def dry_run():
+    def dry_run(*command):
         return subprocess.run(
-            [sys.executable, "-m", "orchestration.refresh", MODEL, "--dry-run"],
+            [sys.executable, "-m", *(command or ("orchestration.refresh", MODEL)), "--dry-run"],
             cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
@@ -170,6 +170,11 @@ def test_the_command_needs_no_data_folder_and_leaves_none(tmp_path):
     done = dry_run()
     assert (done.returncode, done.stderr) == (0, "")  # no warning of what it is made with
     assert "macro/weekly/2024.csv: 1 row, new" in done.stdout
+    of_ingest = dry_run("orchestration.ingest")
+    assert (of_ingest.returncode, of_ingest.stderr) == (0, "")
+    assert done.stdout.startswith(of_ingest.stdout)  # what is of a model follows
+    assert "macro/weekly/2024.csv: 1 row, new" in of_ingest.stdout
+    assert MODEL not in of_ingest.stdout
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [first_file]
 
 

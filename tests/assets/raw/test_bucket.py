@@ -231,7 +231,7 @@ def test_a_form_that_loses_a_row_still_says_which_ones_its_next_form_restates(bu
     time.sleep(1.1)
     put(ny="12,50")
     restated, retired = loaded(RESTATED, RETIRED)
-    assert restated == [(2, 22.0, 25.0)]  # in both earlier forms
+    assert restated == [(2, 22.0, 24.0)]  # 10.50 to 11.50, and 11.50 to 12.50
     moments = sorted({moment for moment, *_ in retired})
     # Texas went from both forms, California from the first alone; each with the moment at which it went
     assert retired == [(moments[0], "ca", 1), (moments[1], "tx", 1), (moments[1], "tx", 1)]

@@ -131,7 +131,8 @@ def test_what_lies_in_quarantine_is_told_by_a_check_metadata_and_the_log(lying):
     assert not found.passed
     assert found.severity.value == "WARN"
     words = (
-        "5 rows with net_cost 7.85 of tv/invoices/a.csv lie in quarantine, beside 4 that are loaded: 2 x repeats the "
+        "5 rows with net_cost 7.85 and 1 amount that cannot be read, of tv/invoices/a.csv lie in quarantine, beside 4 "
+        "that are loaded: 2 x repeats the "
         "same invoice_id, station, market, region, week_commencing (row 5 on), 1 x invoice_id is blank (row 7 on), "
         "1 x net_cost is negative; currency is no currency of ISO 4217 (row 4 on) and 1 more: mend them in the file, "
         "or export these days again"

@@ -3,6 +3,7 @@
 import dataclasses
 import random
 from decimal import Decimal
+from itertools import pairwise
 
 import duckdb
 import pandas as pd
@@ -73,14 +74,12 @@ def days_by_hand(connection):
     counting = {key: max(lines)[3] for key, lines in held.items()}
     overruled = {}
     for lines in held.values():
-        last = max(lines)
-        for line in lines:
-            if line != last:
-                pair = overruled.setdefault((line[2], last[2]), [0, 0, 0.0, 0.0])
-                pair[0] += 1
-                pair[1] += abs(line[3] - last[3]) > 1e-9
-                pair[2] += line[3]
-                pair[3] += last[3]
+        for line, later in pairwise(sorted(lines)):
+            pair = overruled.setdefault((line[2], later[2]), [0, 0, 0.0, 0.0])
+            pair[0] += 1
+            pair[1] += abs(line[3] - later[3]) > 1e-9
+            pair[2] += line[3]
+            pair[3] += later[3]
     brought = {}
     for (_, day), lines in held.items():
         first = min(lines)
@@ -150,6 +149,18 @@ def test_what_files_the_rows_came_in_does_not_matter_and_any_value_does(raw):
     assert brought_up_to_date(raw, META, {"a", "b"}).hash == whole
     put(raw, META, "b", 2, [{**meta("2024-01-01", "2024-01-01", 5.0), "account_currency": "EUR"}])
     assert brought_up_to_date(raw, META, {"b"}).hash != whole
+
+
+def test_a_restatement_is_of_the_export_that_brought_it_and_of_no_other(raw):
+    """Of five exports of a day the third restates it once, and the last takes that back."""
+    for order, (file, spend) in enumerate(zip("abcde", (5.0, 5.0, 7.5, 7.5, 5.0), strict=True)):
+        put(raw, META, file, order, [meta("2024-01-01", "2024-01-01", spend)])
+    found = brought_up_to_date(raw, META, set("abcde")).overruled
+    assert [(line.file, line.later_file, line.differing) for line in found] == [
+        ("a", "b", 0), ("b", "c", 1), ("c", "d", 0), ("d", "e", 1),
+    ]  # fmt: skip
+    restated = [(line.amount, line.later_amount) for line in found if line.differing]
+    assert restated == [(Decimal(5), Decimal("7.5")), (Decimal("7.5"), Decimal(5))]
 
 
 def test_rows_of_weeks_and_rows_of_no_day_are_compared_by_their_grain(raw):

@@ -66,6 +66,30 @@ def test_a_unit_of_base_is_priced_by_the_weeks_of_the_curves_and_counts_less_the
     assert np.allclose(later.per_spend[:, 0], 6.0 * np.mean(1.3 ** (-np.arange(6) / 52)))
 
 
+def test_checks_of_the_long_term_that_failed_are_named_where_money_is_moved_by_it(tree):
+    long = long_term_of(tree, {"tv": np.array([1.0, *np.full(9, -3.0)]), "search": 0.5})
+    rows = [
+        ("stationarity", "base", 0.01, 0.05, False, ""),
+        ("forecast", "awareness", 1.0, 1.1, True, ""),
+        ("forecast", "base", 1.7, 1.1, False, ""),
+        ("forecast", "consideration", 1.4, 1.1, False, ""),
+        ("identification", "search on base", 0.0, 0.1, False, ""),
+        ("identification", "tv on base", 0.0, 0.1, False, ""),  # its long term does not count
+        ("stable draws", "", 0.9, 0.95, False, ""),
+    ]
+    table = pd.DataFrame(rows, columns=["check", "subject", "value", "bound", "passed", "words"])
+    long.tree["checks"] = xr.DataTree(xr.Dataset.from_dataframe(table))
+    words = long_effect(long, Posterior.of(tree), asked(), ("tv", "search"), np.arange(10)).words
+    assert (
+        "with care, as checks of this long term failed: stationarity of base, forecast of base, consideration, "
+        "identification of search on base, stable draws (`mmm bvar` and the checks of bvar_posterior say why)"
+    ) in words
+    long.tree["checks"] = xr.DataTree(xr.Dataset.from_dataframe(table.assign(passed=True)))
+    assert (
+        "failed" not in long_effect(long, Posterior.of(tree), asked(), ("tv", "search"), np.arange(10)).words
+    )
+
+
 def test_a_channel_of_which_the_draws_do_not_tell_the_sign_counts_its_short_term_only(tree):
     """Nine of ten draws below 0 are not enough: a plan by their mean would cut what the data say nothing of."""
     effects = {"tv": np.array([1.0, *np.full(9, -3.0)]), "search": 0.5}

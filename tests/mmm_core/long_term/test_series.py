@@ -47,6 +47,10 @@ def test_differenced_variables_lose_their_first_week():
     assert given.weeks[0] == VARIABLES.index[1].to_datetime64()
 
 
+def test_series_of_any_unit_are_no_copies_of_one_another():
+    assert series(VARIABLES * [1.0, 1e-200, 1e150]).variables == tuple(VARIABLES)
+
+
 def test_draws_lead():
     values = xr.DataArray(
         np.stack([VARIABLES.to_numpy(), VARIABLES.to_numpy() + 1]),
@@ -72,6 +76,7 @@ def test_draws_lead():
         ),
         (VARIABLES.assign(base=3.0), None, {}, "'?base'? never changes"),
         (VARIABLES.assign(copy=2 * VARIABLES["base"] + 1), None, {}, "'copy' is a copy of 'base'"),
+        (VARIABLES.assign(total=VARIABLES.sum(axis=1) - 3), None, {}, "total add up"),
         (VARIABLES, SPEND.assign(twin=SPEND["tv"]), {}, "channel 'twin' is a copy of 'tv'"),
         (VARIABLES, SPEND.assign(dark=0.0), {}, "dark never changes"),
         (VARIABLES, SPEND.iloc[1:], {}, "media lack 1 week of the variables .2021-01-04"),

@@ -20,6 +20,16 @@ def test_what_wanders_and_what_comes_back():
     assert "differenced=" in second.sentence_of()
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e-9, 1e13, 1e200])
+def test_a_verdict_does_not_hang_on_the_unit(unit):
+    rng = np.random.default_rng(4)
+    sales = 50 + np.convolve(rng.normal(size=240), 0.6 ** np.arange(30), "valid")
+    (ours,), (theirs,) = (stationarity(pd.DataFrame({"sales": sales * factor})) for factor in (1, unit))
+    assert ours.verdict == "stationary"
+    assert theirs.adf_p == pytest.approx(ours.adf_p, rel=1e-6)
+    assert theirs.kpss_p == pytest.approx(ours.kpss_p, rel=1e-6)
+
+
 @pytest.mark.parametrize(("adf", "kpss", "verdict"), [(0.5, 0.1, "unclear"), (0.01, 0.01, "trend or step")])
 def test_where_the_tests_do_not_agree(adf, kpss, verdict):
     found = Stationarity("base", adf, kpss)

@@ -45,6 +45,15 @@ def test_a_channel_whose_long_term_is_not_identified_is_marked():
     assert names == ["tv", "search\n(long term not identified)"]
 
 
+def test_what_forbids_to_read_a_picture_stands_above_it():
+    for figure in (
+        long_term.returns(roi(), "us", severe=["chains disagree"]),
+        long_term.responses(responses(), severe=["chains disagree"]),
+    ):
+        words = " ".join(text.get_text() for text in figure.axes[0].texts).replace("\n", " ")
+        assert "NO FIGURE OF THESE MAY BE READ: chains disagree. " in words
+
+
 def test_words_under_a_title_take_as_many_lines_as_they_need():
     figure = long_term.responses(responses(), response="base")
     words = [text.get_text() for text in figure.axes[0].texts]
