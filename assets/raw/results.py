@@ -17,6 +17,7 @@ from mmm_core.plural import plural
 KEEPS_CONTRACT, HOLDS_FILES, EXPORTS_AGREE = "keeps_contract", "holds_what_landed", "exports_agree"
 ALL_READ, ALL_ENDED = "every_file_is_read", "every_file_has_its_end"
 SHOWN = 10  # files that nobody reads, in the log
+DISAGREEING = 3  # exports of a table that restate earlier ones, in the log: the last of them
 
 
 def check_specs(key: dg.AssetKey, contract: Contract) -> list[dg.AssetCheckSpec]:
@@ -149,11 +150,15 @@ def warnings(table: Loaded) -> Iterator[str]:
     for copy, why in table.not_kept.items():
         yield f"{copy}: past weeks cannot have the rows again that were deleted from this file: {why}"
     new = {taken.file.name for taken in table.landed.taken}  # others were told of when they landed
-    yield from (
+    lines = [
         _disagreement(line, table.landed.contract)
         for line in table.overruled
         if line.differing and not new.isdisjoint((line.file, line.later_file))
-    )
+    ]
+    yield from lines[-DISAGREEING:]
+    if (more := len(lines) - DISAGREEING) > 0:
+        files = plural(more, "more file restates earlier ones", "more files restate earlier ones")
+        yield f"{table.landed.contract.name}: {files}: its check {EXPORTS_AGREE} names all"
 
 
 def not_read(listing: Listing) -> Iterator[str]:
