@@ -3,6 +3,7 @@
 What it is for, and the remedy, is the comment that the SQL of the test begins with.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -64,6 +65,8 @@ def _purpose(sql: str) -> str:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, float) and math.isnan(value):
+        return "unknown"
     written = f"{value:.12g}" if isinstance(value, float) and abs(value) < 1e12 else str(value)
     return without_addresses(written.removesuffix(" 00:00:00"))
 

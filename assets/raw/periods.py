@@ -63,7 +63,8 @@ def _overlaps(contract: Contract, rows: "pd.DataFrame") -> list[Fault]:
     following = inside.groupby(of_campaign, sort=False, dropna=False).shift(-1, fill_value=False)
     covered = f"days that another row of the same {', '.join(key)} covers"
     remedy = "export each day once, with one row a day"
-    line = f"{_rows(ordered.index[inside])} cover {covered}: {remedy}"
+    verb = "covers" if inside.sum() == 1 else "cover"
+    line = f"{_rows(ordered.index[inside])} {verb} {covered}: {remedy}"
     return [Fault(line, f"covers {covered}", "", remedy, tuple(sorted(ordered.index[inside | following])))]
 
 

@@ -62,7 +62,7 @@ def read_origin(source: str, keys: Mapping[str, Any], where: str) -> Origin:
         read = _Origin.model_validate(keys)
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join([where, *map(str, fault['loc'])])}: {fault['msg']}" for fault in error.errors()
+            f"{'.'.join([where, *map(str, fault['loc'])])}: {_said(fault)}" for fault in error.errors()
         )
         raise InputError(faults) from None
     if not _VARIABLE.fullmatch(read.connection):
@@ -82,6 +82,17 @@ def read_origin(source: str, keys: Mapping[str, Any], where: str) -> Origin:
             for name, table in read.tables.items()
         },
     )
+
+
+def _said(fault: Mapping[str, Any]) -> str:
+    """What is wrong with a key, and what to do."""
+    keys, name = (_Table if len(fault["loc"]) > 1 else _Origin).model_fields, str(fault["loc"][-1])
+    known = [field.alias or key for key, field in keys.items()]
+    said = str(fault["msg"])
+    return {
+        "missing": "it is missing: write it",
+        "extra_forbidden": f"no such key: {nearest(name, known)}",
+    }.get(fault["type"], said[0].lower() + said[1:])
 
 
 def _table(where: str, contract: Contract, table: _Table, read: _Origin) -> TableOrigin:

@@ -37,7 +37,7 @@ def test_attribution_may_leave_open_market_campaign_and_windows(tmp_path):
         (({}, {}), "rows 2, 3 repeat the same platform, date_start, market"),
         (
             ({}, {"date_start": "2025-01-10", "date_stop": "2025-01-16"}),
-            "row 3 cover days that another row of the same platform, market, channel",
+            "row 3 covers days that another row of the same platform, market, channel",
         ),
     ],
 )  # fmt: skip

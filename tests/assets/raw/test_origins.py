@@ -58,7 +58,7 @@ def test_tables_may_be_names_alone():
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ("from: postgres", "sources.tv.connection: Field required"),
+        ("from: postgres", "sources.tv.connection: it is missing: write it"),
         ("connection: X, tables: [invoices]", "sources.tv.connection: no such key"),
         ("from: postgres, connection: 'postgresql://ann:hush@db/x', tables: [invoices]", "this file holds no secret"),
         ("@, tables: [invoice]", "tables.invoice: no such table: did you mean 'invoices'"),
@@ -66,12 +66,13 @@ def test_tables_may_be_names_alone():
         ("from: postgres, connection: X, tables: [invoices]", "sources.tv.tables.invoices: it needs `table:`"),
         ("from: postgres, connection: X, tables: {invoices: {files: a}}", "it needs `table:`"),
         ("from: bucket, connection: X, tables: {invoices: {files: a, cursor: b}}", "cursor: says nothing of a table"),
-        ("@, tables: {invoices: {lookback: -1}}", "tables.invoices.lookback: "),
+        ("@, tables: {invoices: {lookback: -1}}", "invoices.lookback: input should be greater than or equal to 0"),
         ("@, tables: {invoices: {incremental: cursor}}", "needs `cursor:`, a column that only grows"),
         ("@, tables: {invoices: {incremental: whole, cursor: b}}", "take one of the two out"),
         ("@, tables: {invoices: {incremental: whole, lookback: 3}}", "fetched whole"),
         ("@, tables: {invoices: {columns: {spent: s}}}", "columns.spent: tv/invoices has no such column"),
         ("from: postgres, connection: X, tables: {invoices: {table: 'a.b; drop table c'}}", "write it as schema.table"),
+        ("@, tables: {invoices: {cursr: b}}", "invoices.cursr: no such key: did you mean 'cursor'"),
         ("@, tabels: [invoices]", "tabels: no such key: did you mean 'tables'"),
     ],
 )  # fmt: skip
