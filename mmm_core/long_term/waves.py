@@ -258,5 +258,8 @@ def _overlapping(parts: Mapping[str, pd.DataFrame]) -> list[str]:
 def _refuse(table: pd.DataFrame, wrong: pd.Series, words: str, source: str) -> None:
     if wrong.any():
         rows = table[wrong]
-        which = listed(f"{row.metric} from {row.start:%Y-%m-%d}" for row in rows.itertuples())
-        raise InputError(f"{source}: the wave of {which} has {words}")
+        which = listed(dict.fromkeys(f"{row.metric} from {row.start:%Y-%m-%d}" for row in rows.itertuples()))
+        one = len(rows) == 1
+        raise InputError(
+            f"{source}: the {'wave' if one else 'waves'} of {which} {'has' if one else 'have'} {words}"
+        )
