@@ -156,10 +156,9 @@ def _breaks_off(panel: WeeklyPanel, name: str, found: Activity) -> Finding:
     where = ", ".join(day(panel.weeks[position]) for position in positions[:5])
     more = f" and {len(positions) - 5} more" if len(positions) > 5 else ""
     words = (
-        f"{name}: on week by week, and off in {weeks(len(positions))} ({where}{more})"
-        f"{f', the last {weeks(end)} of the table' if end else ''}: ask whether the export was cut off; if so "
-        "write the spend, or "
-        "end the window before (`time: {to: ...}`)"
+        f"{name}: on week by week, and without any in {weeks(len(positions))} ({where}{more})"
+        f"{f', the last {weeks(end)} of the table' if end else ''}: ask whether the export was cut off; if so write "
+        "the spend, or end the window before (`time: {to: ...}`)"
     )
     return Finding(
         FAMILY, "silent_weeks", name, float(len(positions)), 0.0, "warn", words,

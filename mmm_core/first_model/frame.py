@@ -38,6 +38,10 @@ class Frame:
     traps: tuple[str, ...] = field(default=())
 
 
+_DAY_OTHERWISE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"
+MOST = 0.9
+
+
 def frame_of(columns: Mapping[str, ColumnValues], source: str) -> Frame:
     """The frame of a table.
 
@@ -70,15 +74,26 @@ def _week(columns: Mapping[str, ColumnValues], source: str) -> tuple[str, str]:
     found = [name for name, column in columns.items() if column.kind == "day" and column.missing == 0]
     found = found or [name for name, column in columns.items() if column.kind == "day"]
     if not found:
+        otherwise = next((name for name, column in columns.items() if _holds_days(column)), None)
+        if otherwise is not None:
+            first = next(cell for cell in columns[otherwise].values if cell)
+            raise InputError(
+                f"{source}: column {otherwise} holds {shown(first)}, of which nobody can say for sure what is the day "
+                "and what the month: write days as YYYY-MM-DD"
+            )
         raise InputError(
-            f"{source}: no column of days: one must hold a day of each week, written YYYY-MM-DD (a number of "
-            "the week, or "
-            "a month, is no day)"
+            f"{source}: no column of days: one must hold a day of each week, written YYYY-MM-DD (a number of the week, "
+            "or a month, is no day)"
         )
     named = [name for name in found if words.has(words.tokens(name), words.WEEK)]
     best = (named or found)[0]
     why = "a day in every row" + (", and named as one" if named else "")
     return best, why + (f"; {listed(name for name in found if name != best)} too" if len(found) > 1 else "")
+
+
+def _holds_days(column: ColumnValues) -> bool:
+    """Whether a text has days in another form than YYYY-MM-DD in nearly every row."""
+    return column.kind == "text" and column.values.str.fullmatch(_DAY_OTHERWISE).mean() > MOST
 
 
 def _places(

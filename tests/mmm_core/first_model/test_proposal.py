@@ -165,6 +165,10 @@ def test_a_short_table_gets_short_lags_and_waves():
     ("change", "words"),
     [
         (lambda t: t.drop(columns="week_start"), "no column of days"),
+        (
+            lambda t: t.assign(week_start=pd.to_datetime(t["week_start"]).dt.strftime("%d/%m/%Y")),
+            "column week_start holds '03/01/2022', of which nobody can say",
+        ),
         (lambda t: t.rename(columns={"revenue": "foo"}), "name it with --kpi"),
         (lambda t: t[["week_start", "revenue", "confidence"]], "no column is media"),
         (lambda t: pd.concat([t, t]), "no column tells them apart"),
