@@ -60,7 +60,7 @@ def long_effect(
             in enough draws.
     """
     from mmm_core.effects.curves import discounted
-    from mmm_core.long_term.checks import doubts
+    from mmm_core.long_term.doubts import doubts
     from mmm_core.long_term.identification import SURE, told_from_none
     from mmm_core.long_term.multipliers import LEAST_STABLE
     from mmm_core.long_term.returns import long_term_roi

@@ -6,15 +6,16 @@ what to keep in mind when reading them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from mmm_core.errors import InputError, listed
+from mmm_core.errors import InputError
 from mmm_core.long_term.base import variance_ratio
+from mmm_core.long_term.doubts import ON
 from mmm_core.long_term.identification import NONE, contractions, stability_words
 from mmm_core.long_term.minnesota import Minnesota
 from mmm_core.long_term.multipliers import LEAST_STABLE
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 SEVERE = ("sampler",)
 """Checks without which no figure may be read; draws that explode leave those of a horizon, by their medians."""
-OF_CHANNELS, ON = ("identification", "prior sensitivity"), " on "
 LEAST_P = 0.05
 MOST_RATIO = 1.1
 """A forecast's error in that of "as before" from which it is worse by more than these few origins leave to chance."""
@@ -79,23 +79,6 @@ def failed_severely(table: pd.DataFrame) -> tuple[str, ...]:
     if table.empty:
         return ()
     return tuple(map(str, table.loc[table["check"].isin(SEVERE) & ~table["passed"].astype(bool), "words"]))
-
-
-def doubts(table: pd.DataFrame, channels: Collection[str]) -> list[str]:
-    """Which checks failed, a name each with what they are of: of single channels only those of `channels`.
-
-    Args:
-        table: of `checks`.
-    """
-    failed = table if table.empty else table[~table["passed"].astype(bool)]
-    if failed.empty:
-        return []
-    channel = failed["subject"].astype(str).str.partition(ON)[0]
-    failed = failed[~failed["check"].isin(OF_CHANNELS) | channel.isin([*channels])]
-    return [
-        f"{check} of {listed(subjects, len(subjects))}" if all(subjects) else str(check)
-        for check, subjects in failed.groupby("check", sort=False)["subject"].agg(list).items()
-    ]
 
 
 Row = tuple[str, str, float, float, bool, str]
