@@ -53,13 +53,12 @@ def in_words(table: "Loaded") -> str:
     files = {reason.file for reason in table.quarantined}
     loaded = sum(entry.row_count or 0 for entry in table.entries.values())
     amount = figure(sum((reason.amount for reason in table.quarantined), Decimal(0)), contract)
-    worth = f" with {contract.amount} {amount}" if amount else ""
     unread = sum(reason.unread for reason in table.quarantined)
-    if amount and unread:
-        worth = f" with {contract.amount} {'' if unread == rows else f'{amount} and '}"
-        worth += (
-            "that cannot be read" if unread == rows else f"{plural(unread, 'amount')} that cannot be read,"
-        )
+    worth = f" with {contract.amount} {amount}" if amount else ""
+    if amount and unread == rows:
+        worth = f" with {contract.amount} that cannot be read"
+    elif amount and unread:
+        worth += f" and {plural(unread, 'amount')} that cannot be read,"
     which = [f"{reason.rows:,} x {reason.reason} (row {reason.first} on)" for reason in table.quarantined]
     return (
         f"{plural(rows, 'row')}{worth} of {listed(sorted(files), 3)} {'lies' if rows == 1 else 'lie'} in quarantine, "

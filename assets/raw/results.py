@@ -244,7 +244,8 @@ def _exports_agree(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
         check_name=EXPORTS_AGREE,
         passed=not differing,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(_disagreement(line, contract) for line in differing)
+        description="; ".join(_disagreement(line, contract) for line in differing[-DISAGREEING:])
+        + (f" and {more} more" if (more := max(len(differing) - DISAGREEING, 0)) else "")
         or (
             f"{plural(shared, 'row is', 'rows are')} in two files, with the same figures"
             if shared

@@ -1,8 +1,8 @@
 """What an object of a bucket was before: earlier forms of it stay, but for the rows that its new form does not have.
 
-A form that loses rows stays as it was in `.retired/`, beside a record of the rows (`assets.raw.gone`); what is left of
-it still says which rows the object's new form restates. All records are written before the first form is touched, so
-that one who goes on after a kill knows which there are.
+A form that loses rows is kept as it was in `.retired/`, beside a record of the rows (`assets.raw.gone`); what is left
+of it still says which rows the object's new form restates. All records are written before the first form is touched,
+so that one who goes on after a kill knows which there are.
 """
 
 import datetime as dt
@@ -50,8 +50,10 @@ class Losing:
 
 
 def mark_of(target: Path) -> Path:
-    """The file that lies beside a copy until its earlier forms have lost what it lacks: a fetch that finds it goes on
-    where another was killed."""
+    """The file that lies beside a copy until its earlier forms have lost what it lacks.
+
+    A fetch that finds it goes on where another was killed.
+    """
     return target.with_name(f"{_RETIRING}{target.name}")
 
 
@@ -172,7 +174,7 @@ def _take_out(form: Losing, contract: Contract) -> None:
 
 
 def _reads_the_same(form: Losing, left: "pd.DataFrame", contract: Contract) -> bool:
-    """Whether rows mean the same without those that are gone, which may have told days from months."""
+    """Whether rows mean the same without those that are gone, which may have told decimal commas."""
     from pandas.util import hash_pandas_object
 
     if form.path.suffix == ".parquet":
