@@ -15,12 +15,12 @@ from mmm_core.errors import InputError
 from mmm_core.inference.engines import EngineResult, FitOptions
 from mmm_core.inference.engines.normal_approximation import (
     Approximation,
-    Target,
     approximate,
     find_mode,
     hessian,
 )
 from mmm_core.inference.engines.report import Report
+from mmm_core.inference.engines.target import Target
 from mmm_core.model.prepare import PreparedModel
 from mmm_core.spec.model_spec import ModelSpec
 
@@ -38,14 +38,14 @@ def run(prepared: PreparedModel, options: FitOptions) -> EngineResult:
     """
     spec = prepared.spec
 
-    def find(posterior: Target, arrays: Any, report: Report) -> tuple[Approximation, str, dict[str, Any]]:
+    def find(posterior: Target, report: Report) -> tuple[Approximation, str, dict[str, Any]]:
         if posterior.size > LARGEST:
             raise InputError(_too_many(spec, posterior.names))
         mode, modes = find_mode(
-            posterior, arrays, STARTS, spec.fit.seed, lambda done, of: report("finding the mode", done, of)
+            posterior, STARTS, spec.fit.seed, lambda done, of: report("finding the mode", done, of)
         )
         report("curvature", STARTS, STARTS)
-        curvature = hessian(posterior, arrays, mode)
+        curvature = hessian(posterior, mode)
         return approximation_at(mode, curvature, posterior.names), "", {"modes": modes}
 
     return approximate(prepared, options, STARTS, find)

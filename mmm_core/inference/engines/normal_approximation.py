@@ -19,16 +19,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jax.flatten_util import ravel_pytree
-from numpyro.distributions import biject_to
-from numpyro.infer.util import potential_energy
 from scipy import optimize
 
 from mmm_core.errors import InputError
 from mmm_core.inference.engines import ENGINES, EngineResult, FitOptions
 from mmm_core.inference.engines.report import Report
+from mmm_core.inference.engines.target import Target, target
 from mmm_core.inference.runtime import configure
-from mmm_core.inference.sites import sample_sites, unconstrained_mean
 from mmm_core.inference.variables import posterior_variables
 from mmm_core.model.prepare import PreparedModel
 from mmm_core.posterior.pareto import pareto_smoothed
@@ -39,35 +36,10 @@ RELIABLE = 0.7
 # Draws of the approximation for each one that is kept, where they are resampled.
 PROPOSALS = 2
 
-# Draws whose density is evaluated at a time: bounds memory of a panel.
-_BATCH = 16
-
 # A density this much (nats) below the best mode's is another mode, not numerical noise.
 _SAME_MODE = 0.1
 
 _START_SPREAD = 0.5
-
-
-@dataclass(frozen=True)
-class Target:
-    """The unnormalised posterior of a model as a function of one flat unconstrained vector.
-
-    Attributes:
-        log_density: of a vector (parameter,), given the model's arrays; the Jacobian of the transformation included.
-        to_sites: from a vector to values by site.
-        start: (parameter,) the prior means.
-        names: (parameter,) the site that each entry belongs to.
-    """
-
-    log_density: Callable[[Any, jax.Array], jax.Array]
-    to_sites: Callable[[jax.Array], dict[str, jax.Array]]
-    start: np.ndarray
-    names: tuple[str, ...]
-
-    @property
-    def size(self) -> int:
-        """Number of parameters."""
-        return len(self.start)
 
 
 @dataclass(frozen=True)
@@ -86,8 +58,8 @@ class Approximation:
         return self.mean + standard @ self.root.T, density
 
 
-Find = Callable[[Target, Any, Report], tuple[Approximation, str, dict[str, Any]]]
-"""From a target, its arrays and a report of progress to an approximation, words about it, and attributes."""
+Find = Callable[[Target, Report], tuple[Approximation, str, dict[str, Any]]]
+"""From a target and a report of progress to an approximation, words about it, and attributes."""
 
 
 @dataclass(frozen=True)
@@ -117,25 +89,8 @@ class ImportanceSample:
         return f"{k}, not below {RELIABLE}: away from the posterior in the tails, intervals are a sketch"
 
 
-def target(model: Callable[[Any], Any], arrays: Any) -> Target:
-    """The posterior of a NumPyro model of one pytree of arrays."""
-    sites = sample_sites(model, arrays)
-    means = {name: unconstrained_mean(distribution) for name, distribution in sites.items()}
-    supports = {name: biject_to(distribution.support) for name, distribution in sites.items()}
-    start, unravel = ravel_pytree(means)
-    names = [name for name in sorted(means) for _ in range(means[name].size)]  # the order of ravel_pytree
-
-    def log_density(arrays: Any, vector: jax.Array) -> jax.Array:
-        return -potential_energy(model, (arrays,), {}, unravel(vector))
-
-    def to_sites(vector: jax.Array) -> dict[str, jax.Array]:
-        return {name: supports[name](value) for name, value in unravel(vector).items()}
-
-    return Target(log_density, to_sites, np.asarray(start, dtype=float), tuple(names))
-
-
 def find_mode(
-    posterior: Target, arrays: Any, starts: int, seed: int, report: Callable[[int, int], None] | None = None
+    posterior: Target, starts: int, seed: int, report: Callable[[int, int], None] | None = None
 ) -> tuple[np.ndarray, int]:
     """The highest mode that L-BFGS finds from the prior means and points around them.
 
@@ -145,11 +100,10 @@ def find_mode(
     Raises:
         InputError: no start led to a mode.
     """
-    program = jax.jit(jax.value_and_grad(lambda vector, arrays: -posterior.log_density(arrays, vector)))
 
     def energy(vector: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = program(jnp.asarray(vector, dtype=float), arrays)
-        gradient = np.asarray(gradient, dtype=float)
+        value, slope = posterior.programs.energy(posterior.arrays, jnp.asarray(vector, dtype=float))
+        gradient = np.asarray(slope, dtype=float)
         if not (np.isfinite(float(value)) and np.isfinite(gradient).all()):
             return 1e10, np.zeros_like(vector)  # the line search steps back
         return float(value), gradient
@@ -180,29 +134,19 @@ def find_mode(
     return best, 1 + int((np.diff(levels) > _SAME_MODE).sum())
 
 
-def hessian(posterior: Target, arrays: Any, mode: np.ndarray) -> np.ndarray:
-    """Second derivatives of minus the log density at a mode, (parameter, parameter), exact: no finite differences."""
-
-    @jax.jit
-    def program(vector: jax.Array, arrays: Any) -> jax.Array:
-        gradient = jax.grad(lambda v: -posterior.log_density(arrays, v))
-        return jax.lax.map(
-            lambda direction: jax.jvp(gradient, (vector,), (direction,))[1],
-            jnp.eye(len(vector), dtype=vector.dtype),
-            batch_size=_BATCH,
-        )
-
-    rows = np.asarray(program(jnp.asarray(mode, dtype=float), arrays), dtype=float)
+def hessian(posterior: Target, mode: np.ndarray) -> np.ndarray:
+    """Second derivatives of minus the log density at a mode, (parameter, parameter)."""
+    program = posterior.programs.curvature
+    rows = np.asarray(program(posterior.arrays, jnp.asarray(mode, dtype=float)), dtype=float)
     return 0.5 * (rows + rows.T)
 
 
-def sample(
-    posterior: Target, arrays: Any, approximation: Approximation, count: int, seed: int
-) -> ImportanceSample:
+def sample(posterior: Target, approximation: Approximation, count: int, seed: int) -> ImportanceSample:
     """Draws of the approximation, resampled by importance where their weights are reliable."""
     rng = np.random.default_rng([seed, 1])
     draws, log_q = approximation.draw(PROPOSALS * count, rng)
-    log_p = _log_densities(posterior, arrays, draws)
+    program = posterior.programs.log_densities
+    log_p = np.asarray(program(posterior.arrays, jnp.asarray(draws, dtype=float)), dtype=float)
     k_hat, log_weights = pareto_k(log_p - log_q)
     if np.isfinite(k_hat) and k_hat < RELIABLE:
         kept = _resample(log_weights, count, rng)
@@ -237,17 +181,16 @@ def approximate(prepared: PreparedModel, options: FitOptions, steps: int, find: 
     configure(1, spec.fit.precision)
     report = Report(options)
     report("compiling", 0, steps)
-    arrays = jax.device_put(prepared.arrays)
-    posterior = target(prepared.model, arrays)
-    approximation, words, attrs = find(posterior, arrays, report)
+    posterior = target(prepared.model, jax.device_put(prepared.arrays))
+    approximation, words, attrs = find(posterior, report)
     found = report.seconds
     report("sampling", steps, steps)
     shape = (spec.fit.chains, options.draws or spec.fit.draws)
-    kept = sample(posterior, arrays, approximation, shape[0] * shape[1], spec.fit.seed)
+    kept = sample(posterior, approximation, shape[0] * shape[1], spec.fit.seed)
     sampled = report.seconds
     report("summarising", steps, steps)
     positions = kept.draws.reshape(*shape, -1)
-    variables = posterior_variables(prepared, positions, posterior.to_sites, spec.fit.seed)
+    variables = posterior_variables(prepared, positions, posterior.programs.to_sites, spec.fit.seed)
     stats = xr.Dataset(
         {
             "diverging": (("chain", "draw"), np.zeros(shape, dtype=bool)),
@@ -260,14 +203,6 @@ def approximate(prepared: PreparedModel, options: FitOptions, steps: int, find: 
     )
     label = "; ".join(part for part in (ENGINES[spec.fit.engine].approximate, kept.words, words) if part)
     return EngineResult(variables, stats, {"approximate": label, "pareto_k": kept.k_hat, **attrs})
-
-
-def _log_densities(posterior: Target, arrays: Any, draws: np.ndarray) -> np.ndarray:
-    @jax.jit
-    def program(draws: jax.Array, arrays: Any) -> jax.Array:
-        return jax.lax.map(lambda draw: posterior.log_density(arrays, draw), draws, batch_size=_BATCH)
-
-    return np.asarray(program(jnp.asarray(draws, dtype=float), arrays), dtype=float)
 
 
 def _resample(log_weights: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
