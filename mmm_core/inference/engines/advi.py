@@ -82,8 +82,7 @@ def climb(posterior: Target, start: np.ndarray, seed: int, report: Report) -> tu
         mean = float(values.mean()) if len(values) else float("-inf")
         bounds.append((mean, float(values.std() / np.sqrt(max(len(values), 1)))))
         report(f"climbing, ELBO {mean:,.1f}", done, STEPS)
-    mean, root = (np.asarray(part, dtype=float) for part in climber.reached(state))
-    return Approximation(mean, root), bounds
+    return Approximation(*(np.asarray(part, dtype=float) for part in climber.reached(state))), bounds
 
 
 class _Climber(NamedTuple):
