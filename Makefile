@@ -2,8 +2,8 @@
 # requirements.lock names, and this project installed editable. `make help` lists the targets.
 
 PYTHON ?=
-# Test files run side by side on so many processes.
-WORKERS ?= 2
+# Test files run side by side on so many processes: one more than the cores of a small machine, since some wait.
+WORKERS ?= 3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
