@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from assets.raw.contract import Column, Contract, Period, Silence
 from assets.raw.kinds import CURRENCIES, KINDS
 from mmm_core.errors import InputError, nearest
+from mmm_core.spec.faults import explained
 
 FOLDER = Path(__file__).parent / "connectors"
 FILE = "connector.yaml"
@@ -120,8 +121,7 @@ def read_connector(source: str, keys: Any) -> Connector:
     try:
         read = _Connector.model_validate(keys)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise InputError(f"connector {source}: {faults}") from None
+        raise InputError(f"connector {source}: {'; '.join(explained(error, _Connector, {}))}") from None
     contracts = tuple(_contract(source, read, name) for name in read.tables)
     return Connector(source, read.title, contracts, read.silence)
 
