@@ -80,14 +80,14 @@ tables:
         ),
         ("amount: cost", "amount: costs", "no column costs"),
         ("start: day", "start: date", "no column date"),
-        ("kind: amount", "kind: money", r"tables.spots.columns.cost.kind: Input should be 'text'"),
+        ("kind: amount", "kind: money", r"tables.spots.columns.cost.kind: input should be .text."),
         (
             "kind: day,",
             "kind: day, blank: all,",
             "column day has `blank`, which is for texts that are `optional`",
         ),
-        ("about: Cost", "abuot: Cost", "tables.spots.columns.cost.about: Field required"),
-        ("title: Radio", "titel: Radio", "title: Field required"),
+        ("about: Cost", "abuot: Cost", "tables.spots.columns.cost.about: required"),
+        ("title: Radio", "titel: Radio", "title: required"),
     ],
 )
 def test_a_yaml_that_is_no_connector_is_refused_by_its_key(old, new, message):
