@@ -20,7 +20,7 @@ from dagster._utils.interrupts import check_captured_interrupt
 
 from assets.resources import dead_runs
 from assets.resources.pools import ASLEEP_SECONDS, Places
-from assets.resources.processes import PID, process_tags
+from assets.resources.processes import names_its_process, process_tags
 from orchestration import stopping
 
 STEP_ENDS = {"STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED", "STEP_UP_FOR_RETRY"}
@@ -37,8 +37,8 @@ class OneProcess(dg.Executor):
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
     ) -> Iterator[dg.DagsterEvent]:
         instance, run = plan_context.instance, plan_context.dagster_run
-        if PID not in run.tags:
-            instance.add_run_tags(run.run_id, process_tags())
+        if not names_its_process(run.run_id, run.tags):
+            instance.add_run_tags(run.run_id, process_tags(run.run_id))
         try:
             yield from ExecuteRunWithPlanIterable(
                 execution_plan=execution_plan,

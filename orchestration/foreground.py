@@ -21,13 +21,13 @@ from assets.models import Vintage
 from assets.raw.origins.notes import WAS_FETCHED
 from assets.raw.quarantine_check import NAME as NO_ROW_IN_QUARANTINE
 from assets.raw.results import ALL_READ, EXPORTS_AGREE, KEEPS_CONTRACT
-from assets.resources.processes import process_tags
 from assets.resources.warehouse import Warehouse
 from mmm_core.errors import on_one_line, shortened
 from mmm_core.plural import plural
 from orchestration import stopping
 from orchestration.follow import FOLLOW, following
 from orchestration.reasons import is_evaluation, reason, reason_of
+from orchestration.terminal_runs import execute
 
 Made = Mapping[str, Mapping[str, Any]]
 # To the terminal, and to the log file.
@@ -150,12 +150,12 @@ class Foreground:
         """A run that has ended; what it is at is shown after `shown`."""
         built = dg.build_reconstructable_job(*self.jobs, (job,))
         with following(lambda what: self.say(f"{shown}{what}"), self.tell):
-            result = dg.execute_job(
+            result = execute(
                 built,
-                instance=self.instance,
-                tags={**process_tags(), **(_partition_tags(vintage) if vintage else {})},
+                self.instance,
+                tags=_partition_tags(vintage) if vintage else {},
                 run_config={"loggers": LOGGERS, **(config or {})},
-                asset_selection=_part(built.get_definition(), only, without) if only or without else None,
+                assets=_part(built.get_definition(), only, without) if only or without else None,
             )
         stopping.check()
         return result

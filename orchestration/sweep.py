@@ -20,6 +20,7 @@ from assets.resources.dead_runs import end_dead_runs
 from orchestration import jobs
 from orchestration.landing_sensor import RUNNING
 from orchestration.reasons import is_passing
+from orchestration.terminal_runs import is_of_a_terminal
 
 WAITS = (timedelta(minutes=15), timedelta(hours=1), timedelta(hours=4))
 """How long after a run failed it is asked for again: the first time, the second, the third."""
@@ -66,10 +67,10 @@ def is_due(instance: dg.DagsterInstance, record: dg.RunRecord, now: datetime) ->
 def asked_again_at(instance: dg.DagsterInstance, record: dg.RunRecord) -> datetime | None:
     """When a run that failed is asked for again, unless somebody runs the same before; None where it is not.
 
-    A run of a terminal (`make refresh`) is not: whoever started it was told, and Dagster knows no code location of it.
+    A run of a terminal (`make refresh`) is not: whoever started it was told.
     """
     run, attempts = record.dagster_run, attempts_of(record.dagster_run)
-    if run.remote_job_origin is None or will_be_retried(run) or attempts >= len(WAITS) or not record.end_time:
+    if is_of_a_terminal(run) or will_be_retried(run) or attempts >= len(WAITS) or not record.end_time:
         return None
     failures = _events(instance, run).failures
     if not all(is_passing(event.step_failure_data.error) for event in failures):

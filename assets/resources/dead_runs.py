@@ -5,7 +5,7 @@ from datetime import datetime
 import dagster as dg
 from dagster import DagsterRunStatus as Status
 
-from assets.resources.processes import HOST, PID, is_gone
+from assets.resources.processes import HOST, PID, is_gone, names_its_process
 
 UNFINISHED = [Status.NOT_STARTED, Status.STARTING, Status.STARTED, Status.CANCELING]
 
@@ -17,10 +17,10 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """
     ended = []
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
-        if is_gone(run.tags) and _end(instance, run):
+        if is_gone(run.run_id, run.tags) and _end(instance, run):
             ended.append(run)
     for run in _finished_holders(instance):
-        if is_gone(run.tags):  # it died after it had failed and before it gave its places back
+        if is_gone(run.run_id, run.tags):  # it died after it had failed and before it gave its places back
             free_places(instance, run.run_id)
     return ended
 
@@ -73,7 +73,8 @@ def _words(instance: dg.DagsterInstance, run_id: str, step: str) -> str:
     if record is None:
         return f"run {run_id[:8]}, which is no longer known"
     run = record.dagster_run
-    process = f"process {run.tags[PID]} on {run.tags[HOST]}" if PID in run.tags else "an unknown process"
+    known = names_its_process(run_id, run.tags)
+    process = f"process {run.tags[PID]} on {run.tags[HOST]}" if known else "an unknown process"
     since = (
         f"{datetime.fromtimestamp(record.start_time):%Y-%m-%d %H:%M:%S}" if record.start_time else "its start"
     )

@@ -6,21 +6,30 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-HOST, PID, BORN = "process/host", "process/pid", "process/born"
+# Tags that begin so are not shown in the UI: nobody reads them. A run that repeats another inherits its tags, so they
+# name the run they are of.
+RUN, HOST, PID, BORN = (f".dagster/process/{name}" for name in ("run", "host", "pid", "born"))
 PROC = Path("/proc")
 
 
-def process_tags() -> dict[str, str]:
+def process_tags(run_id: str) -> dict[str, str]:
     """The tags of a run that this process executes."""
     pid = os.getpid()
-    return {HOST: socket.gethostname(), PID: str(pid), BORN: birth(pid) or ""}
+    return {RUN: run_id, HOST: socket.gethostname(), PID: str(pid), BORN: birth(pid) or ""}
 
 
-def is_gone(tags: Mapping[str, str]) -> bool:
+def names_its_process(run_id: str, tags: Mapping[str, str]) -> bool:
+    """Whether the tags of a run say which process it is, and not only which process the run was that it repeats."""
+    return tags.get(RUN) == run_id and PID in tags
+
+
+def is_gone(run_id: str, tags: Mapping[str, str]) -> bool:
     """Whether the process of a run with these tags has certainly ended.
 
     False where it runs, where it is of another host, and where nothing tells: a run that may be alive is left alone.
     """
+    if not names_its_process(run_id, tags):
+        return False
     if tags.get(HOST) != socket.gethostname() or not tags.get(PID, "").isdigit():
         return False
     pid = int(tags[PID])

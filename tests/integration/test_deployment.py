@@ -300,3 +300,44 @@ def test_an_export_that_lands_is_loaded_by_a_run_of_its_own(deployment):
     assert counts["dagster/row_count"] == 3
     logs = list((deployment.folder / "data/dagster/compute_logs").rglob("*.out"))
     assert logs, "the run left no log on the volume that the webserver reads"
+
+
+ON_THE_TERMINAL = """
+import dagster as dg
+from orchestration.terminal_runs import execute
+
+job = dg.build_reconstructable_job("orchestration.definitions", "job_named", ("ingest",))
+table = dg.AssetKey(["raw", "reference__exchange_rates"])
+print("run", execute(job, dg.DagsterInstance.get(), {}, {}, [table]).dagster_run.run_id)
+"""
+
+
+def test_a_run_of_a_terminal_can_be_executed_again_from_its_page(deployment):
+    """The webserver knows its code location; what it inherits does not make the repeat a run of the dead process."""
+    done = subprocess.run(
+        [sys.executable, "-c", ON_THE_TERMINAL],
+        cwd=ROOT, env=deployment.environment("code"), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    first = re.search(r"^run (\S+)$", done.stdout, re.MULTILINE)[1]
+    (found,) = deployment.ask(
+        "query ($id: String!) { runsOrError(filter: {runIds: [$id]}) { ... on Runs { results {"
+        " status repositoryOrigin { repositoryName repositoryLocationName } } } } }",
+        id=first,
+    )["runsOrError"]["results"]
+    assert found == {
+        "status": "SUCCESS",
+        "repositoryOrigin": {"repositoryName": "__repository__", "repositoryLocationName": "carryover"},
+    }
+    again = deployment.ask(
+        "mutation ($id: String!) { launchRunReexecution(reexecutionParams: {parentRunId: $id, strategy: ALL_STEPS}) {"
+        " __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }",
+        id=first,
+    )["launchRunReexecution"]
+    assert again["__typename"] == "LaunchRunSuccess", again
+    query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+    deadline = time.monotonic() + PATIENCE
+    while (run := deployment.ask(query, id=again["run"]["runId"])["runOrError"])["status"] != "SUCCESS":
+        assert run["status"] not in ("FAILURE", "CANCELED"), deployment.log("code")
+        assert time.monotonic() < deadline, (run, deployment.log("daemon"))
+        time.sleep(1)

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus as Status
 
+from assets.resources.processes import PID
 from orchestration.instance import prepare_home
 
 pytestmark = pytest.mark.slow
@@ -125,9 +126,7 @@ def test_of_two_at_once_the_second_says_for_whom_it_waits_and_both_end_well(worl
     first = world.start().wait_until_at_work()
     second = world.start().wait_until_it_says("waits for the pool duckdb")
     (line,) = [line for line in second.said().splitlines() if "waits for the pool" in line]
-    (holder,) = [
-        run for run in world.instance.get_runs() if run.tags["process/pid"] == str(first.process.pid)
-    ]
+    (holder,) = [run for run in world.instance.get_runs() if run.tags[PID] == str(first.process.pid)]
     for words in (f"process {first.process.pid}", f"run {holder.run_id[:8]}", "since 20", "sleep of sleep"):
         assert words in line
     assert not (world.folder / f"at-work-{second.process.pid}").exists()

@@ -14,6 +14,7 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.utils import make_new_run_id
 
 from assets import brief
 from assets.models import PARTITIONS
@@ -89,17 +90,26 @@ def instance(tmp_path, monkeypatch):
         yield found
 
 
-def started(instance, job="ingest", partition=None, only=None, tags=None, of_daemon=True, after=None):
-    """A run that is at work, as the daemon starts one; `only` names assets."""
+def started(
+    instance, job="ingest", partition=None, only=None, tags=None, of_terminal=False, after=None, process=None
+):
+    """A run that is at work, as the daemon starts one; `only` names assets, `process` changes what it is."""
+    run_id = make_new_run_id()
     location = GrpcServerCodeLocationOrigin(host="code", port=4000, location_name="carryover")
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), job)
     selection = {dg.AssetKey(name) for name in only.split()} if only else None
     definition = REPOSITORY.get_job(job)
     return instance.create_run_for_job(
         definition.get_subset(asset_selection=selection) if selection else definition,
+        run_id=run_id,
         asset_selection=selection,
-        tags={**(tags or {}), **({"dagster/partition": partition} if partition else {})},
-        remote_job_origin=origin if of_daemon else None,
+        tags={
+            **({".dagster/terminal": "true"} if of_terminal else {}),
+            **({**process_tags(run_id), **process} if process else {}),
+            **(tags or {}),
+            **({"dagster/partition": partition} if partition else {}),
+        },
+        remote_job_origin=origin,
         status=Status.STARTING,
         root_run_id=after,
         parent_run_id=after,
@@ -269,20 +279,20 @@ def test_a_process_that_was_told_to_end_is_asked_for_again(instance, later):
 
 def test_a_process_that_died_dagster_replaces_once_and_the_sweep_after_that(instance, later):
     """Nobody but the sensor notices: the tags are of a process of this host that is no more."""
-    gone = {**process_tags(), PID: "4194305"}
-    first = started(instance, tags=gone)
+    gone = {PID: "4194305"}
+    first = started(instance, process=gone)
     assert asked(instance) == [], "it has just been found dead"
     first = instance.get_run_by_id(first.run_id)
     assert (first.status, first.tags["dagster/will_retry"]) == (Status.FAILURE, "true")
     assert sweep.what_follows(instance, first) == "Dagster runs it again now."
     again = {"dagster/parent_run_id": first.run_id, "dagster/root_run_id": first.run_id}
-    second = started(instance, tags={**gone, **again}, after=first.run_id)
+    second = started(instance, tags=again, process=gone, after=first.run_id)
     assert asked(instance) == []
     assert instance.get_run_by_id(second.run_id).tags["dagster/will_retry"] == "false"
     later(minutes=15)
     (request,) = asked(instance)
     assert request.tags[sweep.REPEATS] == second.run_id
-    third = started(instance, tags={**gone, **request.tags})
+    third = started(instance, tags=request.tags, process=gone)
     asked(instance)
     assert instance.get_run_by_id(third.run_id).tags["dagster/will_retry"] == "false", (
         "the sweep's own are its"
@@ -295,10 +305,10 @@ def test_a_step_that_failed_dagster_leaves_to_the_sweep(instance):
 
 
 def test_a_run_of_another_host_or_of_a_terminal_is_left_alone(instance, later):
-    elsewhere = started(instance, tags={**process_tags(), HOST: "elsewhere", PID: "4194305"})
+    elsewhere = started(instance, process={HOST: "elsewhere", PID: "4194305"})
     TODAY["error"] = LOCKED
-    ran(instance, "report", only="shown", of_daemon=False)
-    ran(instance, only="mart", of_daemon=False)
+    ran(instance, "report", only="shown", of_terminal=True)
+    ran(instance, only="mart", of_terminal=True)
     later(hours=1)
     assert asked(instance) == []
     assert instance.get_run_by_id(elsewhere.run_id).status == Status.STARTING
