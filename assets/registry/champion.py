@@ -9,7 +9,7 @@ from assets.code import code_version
 from assets.metadata import preview, rounded
 from assets.models import ANSWERS, LONG_TERM, Vintage, load_model, vintage_of
 from assets.registry.aliases import MODEL, move_champions
-from assets.registry.kept_decision import keep_decision
+from assets.registry.kept_decision import PROMOTED, keep_decision, was_promoted
 from assets.registry.stability import moved_in
 from assets.resources.long_term_stores import LongTermStore
 from assets.resources.stores import PosteriorStore, ResultStore
@@ -38,8 +38,8 @@ ANSWERED_BY = {"curves": "response_curves", "budget": "budget_allocation"}
         "thresholds of the YAML's `promotion:` on the track record of earlier forecasts (`backtest`) and on what moved "
         "(`stability`); `previous` to the one it replaces, and those of its response curves, budget and long term with "
         "them. A version that misses a threshold is neither promoted nor published until somebody accepts it by name "
-        "(`promotion.accepted`). A past week's backfill leaves the aliases where they are. `rpt_promotion` holds every "
-        "gate and what came of it.\n\n"
+        "(`promotion.accepted`). A past week's backfill leaves the aliases where they are, and what was promoted in "
+        "its own time stays so. `rpt_promotion` holds every gate and what came of it.\n\n"
         "Grain: one promotion a vintage."
     ),
     kinds={"mlflow"},
@@ -74,14 +74,18 @@ def champion(
         client = tracking.client()
         may_move = tracking.may_move("champion", vintage)
         verdict = decision.verdict if may_move else f"of a past week: {decision.verdict}"
-        client.set_model_version_tag(name, run.model_version, "promotion", verdict)
+        was_live = not may_move and was_promoted(results, vintage, run.posterior_version)
+        if was_live:  # what was decided in its own time stands, with the tag that says it
+            verdict = client.get_model_version(name, run.model_version).tags.get("promotion", PROMOTED)
+        else:
+            client.set_model_version_tag(name, run.model_version, "promotion", verdict)
+            keep_decision(run, results, decision, may_move)
         if may_move and decision.promotes:
             _promote_all(run, tracking, long_terms)
-        keep_decision(run, results, decision, may_move)
         after = tracking.aliases(vintage.model)
         live = after.get("champion", "none")
         reviewed = client.get_model_version(name, live).tags.get("review") if live != "none" else "passed"
-        outcome = _outcome(run.model_version, live, may_move, decision)
+        outcome = _outcome(run.model_version, live, may_move, was_live, decision)
         run.run.tag(outcome=outcome, promotion=verdict)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(run.posterior_version),
@@ -126,9 +130,11 @@ def _decide(
     return decide(gates, vintage.week, rule)
 
 
-def _outcome(version: str, live: str, may_move: bool, decision: "Decision") -> str:
+def _outcome(version: str, live: str, may_move: bool, was_live: bool, decision: "Decision") -> str:
+    if was_live:
+        return f"was live in its time, as is kept: version {live} is of a later week"
     if not may_move:
-        return "live" if live == version else f"kept out: version {live} is of a later week"
+        return f"kept out: version {live} is of a later week"
     if decision.promotes:
         return "live"
     if live == version:

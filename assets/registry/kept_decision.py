@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from assets.models import Vintage
 from assets.resources.stores import ResultStore
 from assets.stage import Stage
 
@@ -14,6 +15,8 @@ PROMOTION = "promotion"
 """Where `champion` keeps it, and its table in the schema `results`."""
 
 REFUSED, PROMOTED, ACCEPTED, PAST_WEEK = "refused", "promoted", "accepted", "past week"
+LIVE = (PROMOTED, ACCEPTED)
+"""Outcomes after which a version was live."""
 
 
 def keep_decision(run: Stage, results: ResultStore, decision: "Decision", may_move: bool) -> None:
@@ -24,6 +27,18 @@ def keep_decision(run: Stage, results: ResultStore, decision: "Decision", may_mo
     """
     table = run.labelled(decision_rows(decision, may_move))
     results.versions(PROMOTION).point(run.vintage, results.keep(PROMOTION, run.vintage, table))
+
+
+def was_promoted(results: ResultStore, vintage: Vintage, posterior_version: str) -> bool:
+    """Whether a posterior was promoted, as of its own week or by somebody's word, when that was decided last.
+
+    Raises:
+        Damaged: what was kept is not what was written.
+    """
+    kept = results.read(PROMOTION, vintage)
+    if kept is None:
+        return False
+    return bool(kept["posterior_version"].eq(posterior_version).all() & kept["outcome"].isin(LIVE).all())
 
 
 def decision_rows(decision: "Decision", may_move: bool) -> "pd.DataFrame":

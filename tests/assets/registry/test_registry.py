@@ -139,9 +139,21 @@ def test_a_version_that_misses_a_threshold_is_neither_promoted_nor_published_unt
     refuse_unpromoted(stages.tracking, VINTAGE, "1")
     kept = stages.results.stored("promotion", VINTAGE)
     assert set(kept["outcome"]) == {"accepted"}
+    accepted = tag
     assert set(kept["accepted_by"] + ": " + kept["accepted_why"]) == {
         "team:marketing-science: the season begins"
     }
+
+    # a later week goes live, and this one is made again as a past one, which would not be promoted now
+    of_this_week = {"key": "as_of_week", "value": VINTAGE.as_of_week}
+    of_a_later_week = {"key": "as_of_week", "value": "2025-03-24"}
+    stages.write_spec()
+    stages.tracking.client().set_model_version_tag(NAME, "1", **of_a_later_week)
+    result, tag, _ = promoted()
+    assert (result.success, tag) == (True, accepted)
+    assert metadata(result, "champion")["outcome"].startswith("was live in its time, as is kept")
+    pd.testing.assert_frame_equal(stages.results.stored("promotion", VINTAGE), kept)
+    stages.tracking.client().set_model_version_tag(NAME, "1", **of_this_week)
 
     # what is live stays so, though it would not be promoted now
     stages.write_spec()
@@ -150,7 +162,7 @@ def test_a_version_that_misses_a_threshold_is_neither_promoted_nor_published_unt
     assert metadata(result, "champion")["outcome"].startswith("live already, and stays so: refused")
 
     # and a past week, behind a champion of a later one, is history: it is told and stops nothing
-    stages.tracking.client().set_model_version_tag(NAME, "1", "as_of_week", "2025-03-24")
+    stages.tracking.client().set_model_version_tag(NAME, "1", **of_a_later_week)
     result, tag, live = promoted()
     assert (result.success, tag) == (True, f"of a past week: refused: {ADVICE}")
     assert set(stages.results.stored("promotion", VINTAGE)["outcome"]) == {"past week"}
