@@ -15,9 +15,9 @@ export of rows that the others must have had: the table is named.
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from assets.marts.gone_later import Copy, copies_of_then, not_had_again
 from assets.raw.ingest import ALL_CONTRACTS
@@ -61,6 +61,9 @@ class Export:
     last_day: dt.date | None
 
 
+_File = TypeVar("_File", Export, Copy)
+
+
 @dataclass(frozen=True)
 class KnownExports:
     """What was known as of a week.
@@ -94,7 +97,8 @@ class KnownExports:
         """What the data are, in a sentence."""
         moment = f"{self.known_by:%Y-%m-%d}"
         late = sum(map(len, self.left_out.values()))
-        not_counted = f"; {plural(late, 'later export does', 'later exports do')} not count" if late else ""
+        came, does = "with rows of these weeks came later and", ("does" if late == 1 else "do")
+        not_counted = f"; {plural(late, 'export')} {came} {does} not count" if late else ""
         if files := len({copy.file for copies in self.restored.values() for copy in copies}):
             not_counted += f"; {files} files count with the rows that were deleted from them later"
         if self.as_today:
@@ -111,11 +115,22 @@ def known_by(week: dt.date) -> dt.datetime:
     return dt.datetime.combine(week, dt.time()) + REFRESHED_WITHIN
 
 
-def known_exports(connection: "duckdb.DuckDBPyConnection", week: dt.date, is_past: bool) -> KnownExports:
+def of_every_file(table: str, file: str) -> bool:
+    """Whatever has landed is asked about."""
+    return True
+
+
+def known_exports(
+    connection: "duckdb.DuckDBPyConnection",
+    week: dt.date,
+    is_past: bool,
+    asked: Callable[[str, str], bool] = of_every_file,
+) -> KnownExports:
     """What was known as of a week, by the ledger of a warehouse.
 
     Args:
         week: its Monday.
+        asked: of a raw table and a file of it, whether it is asked about.
         is_past: whether later weeks have landed. The last week there is counts everything that has landed: what comes
             late for it is all that there is, and what was mended is meant to be used.
     """
@@ -123,7 +138,8 @@ def known_exports(connection: "duckdb.DuckDBPyConnection", week: dt.date, is_pas
     by_table = _exports(connection, last_day)
     if not by_table:
         return KnownExports(moment, as_today={"every table": "no ledger says when anything was exported"})
-    copies = copies_of_then(connection, moment, last_day, NO_DAY) if is_past else {}
+    by_table = _asked(by_table, asked)
+    copies = _asked(copies_of_then(connection, moment, last_day, NO_DAY), asked) if is_past else {}
     left_out: dict[str, tuple[str, ...]] = {}
     as_today: dict[str, str] = {}
     restored: dict[str, tuple[Copy, ...]] = {}
@@ -146,6 +162,8 @@ def known_exports(connection: "duckdb.DuckDBPyConnection", week: dt.date, is_pas
         if here:
             by_table[table], restored[table] = exports, tuple(here)
     for table, deleted in not_had_again(connection, moment, last_day, whole).items():
+        if not {table} & {*by_table, *copies}:
+            continue
         as_today[table] = ", ".join(filter(None, [as_today.get(table), deleted]))
     counting = {
         table: sorted(
@@ -177,6 +195,16 @@ def _exports(connection: "duckdb.DuckDBPyConnection", last_day: dt.date) -> dict
     for table, *export in rows.fetchall():
         found.setdefault(table, []).append(Export(*export))
     return found
+
+
+def _asked(files: Mapping[str, Sequence[_File]], asked: Callable[[str, str], bool]) -> dict[str, list[_File]]:
+    """By raw table, the files that are asked about; tables without any are not there."""
+    found = {table: [each for each in there if asked(table, _name(each))] for table, there in files.items()}
+    return {table: there for table, there in found.items() if there}
+
+
+def _name(file: Export | Copy) -> str:
+    return file.file if isinstance(file, Copy) else file.name
 
 
 def _as_they_were(exports: Sequence[Export], copies: Sequence[Copy]) -> list[Export]:

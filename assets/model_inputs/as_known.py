@@ -6,13 +6,15 @@ figure that was restated since, and the rows that were deleted since.
 """
 
 import dataclasses
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from assets.marts.data_until import data_until
-from assets.marts.known_exports import KnownExports, known_by, known_exports
+from assets.marts.known_exports import KnownExports, known_by, known_exports, of_every_file
 from assets.marts.marts_then import marts_then
 from assets.model_inputs.mart import has_later_weeks, read_mart
+from assets.model_inputs.what_is_read import reads
 from assets.models import Vintage
 from assets.resources.stores import Damaged, VintageStore
 from assets.resources.vintage_origin import VintageOrigin
@@ -56,18 +58,19 @@ def table_as_known(
     """
     is_past = not as_known_today and has_later_weeks(warehouse, spec, vintage)
     known = _known(warehouse, vintage, is_past)
-    words = known.words
-    if as_known_today and not known.known_then:
+    read = _known(warehouse, vintage, is_past, reads(spec).file)
+    words = read.words
+    if as_known_today and not read.known_then:
         words = (
             f"the data are those known today, as was asked for, not those known by {known.known_by:%Y-%m-%d}"
         )
     today, until = read_mart(warehouse, spec, vintage), _data_until(warehouse)
-    if not is_past or (known.are_of_today and known.known_then):
-        return today, _origin(known, words, is_past, until)
-    if not known.known_then and (kept := _frozen_then(vintages, spec, vintage)):
+    if not is_past or (known.are_of_today and read.known_then):
+        return today, _origin(read, words, is_past, until)
+    if not read.known_then and (kept := _frozen_then(vintages, spec, vintage)):
         return kept
     if known.are_of_today:
-        return today, _origin(known, words, True, until)
+        return today, _origin(read, words, True, until)
     then = read_mart(marts_then(warehouse, known), spec, vintage)
     last_then, last_now = (_last(table, spec) for table in (then, today))
     if last_then < last_now:
@@ -75,12 +78,17 @@ def table_as_known(
         return today, VintageOrigin(
             False, f"{known.known_by:%Y-%m-%d}", as_then=False, words=late, data_until=until
         )
-    return then, _origin(known, words, True, _data_until(warehouse, before=known.known_by))
+    return then, _origin(read, words, True, _data_until(warehouse, before=known.known_by))
 
 
-def _known(warehouse: Warehouse, vintage: Vintage, is_past: bool) -> KnownExports:
+def _known(
+    warehouse: Warehouse,
+    vintage: Vintage,
+    is_past: bool,
+    asked: Callable[[str, str], bool] = of_every_file,
+) -> KnownExports:
     with warehouse.connect(read_only=True) as connection:
-        return known_exports(connection, vintage.week, is_past)
+        return known_exports(connection, vintage.week, is_past, asked)
 
 
 def _data_until(warehouse: Warehouse, before: datetime | None = None) -> str:

@@ -11,12 +11,13 @@ class VintageOrigin:
     """What is kept beside a frozen table.
 
     Attributes:
-        known_then: whether every row was known in the week in which the as-of week is refreshed.
+        known_then: whether every row that the model reads was known in the week in which the as-of week is refreshed.
         known_by: the end of that week, YYYY-MM-DD.
         as_then: whether exports that came later were left out. Not so where later weeks had not landed yet, or where
             somebody asked for the data of today.
         words: what the data are, and why they are not all those of then.
-        exports: hash of the landed files that count, by name and content; "" where no ledger knows them.
+        exports: hash of the landed files that count and that the model reads, by name and content; "" where no ledger
+            knows them.
         data_until: the moment (UTC, ISO 8601) of the last export that counts, or of the last fetch that missed rows;
             "" where no ledger knows it, or of an earlier release.
     """

@@ -17,6 +17,7 @@ from assets.marts.known_exports import HOLE, LATE_AT_MOST, known_by, known_expor
 from assets.marts.marts_then import FILE, LIVE, _keep_the_last, make_apart, raw_as_then
 from assets.marts.project import dbt_manifest
 from assets.model_inputs.as_known import marts_of, table_as_known
+from assets.model_inputs.what_is_read import raw_tables_behind, reads
 from assets.models import Vintage
 from assets.raw.assets import landing_tables, raw_key
 from assets.raw.contracts import CONTRACTS
@@ -90,7 +91,10 @@ def test_a_later_export_does_not_count_for_a_past_week_and_does_for_the_last(res
     before = restated.query("select search_spend from marts.mmm_model_table where market = 'us'")
     then, origin = freeze(restated, vintages)
     assert origin.known_then
-    assert origin.words == "the data are those known by 2026-09-21; 1 later export does not count"
+    assert (
+        origin.words
+        == "the data are those known by 2026-09-21; 1 export with rows of these weeks came later and does not count"
+    )
     assert origin.data_until == THEN.isoformat()
     assert then.index.max().date() == PAST
     # the marts of the warehouse were built before the restatement: what was known then is what they hold
@@ -206,7 +210,9 @@ def test_what_was_mended_in_place_is_taken_as_it_is_today_and_named(built_wareho
         "copy of their file that can be read",
     }
     assert not found.known_then
-    assert found.words.endswith(f"that can be read: {SHOP}; 2 later exports do not count")
+    assert found.words.endswith(
+        f"that can be read: {SHOP}; 2 exports with rows of these weeks came later and do not count"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -427,3 +433,38 @@ def test_of_what_was_built_the_last_are_kept_and_what_others_are_building_stays(
         os.utime(tmp_path / name, (dt.datetime.now().timestamp() - age,) * 2)
     _keep_the_last(tmp_path, tmp_path / "d")
     assert {path.name for path in tmp_path.iterdir()} == {"b", "c", "d", ".f.building"}
+
+
+def test_a_model_is_told_of_what_it_reads_alone(restated, tmp_path):
+    """Neither media that a model of a weekly table does not read nor another one's table was late for it."""
+    platform = Platform(tmp_path)
+    shutil.copytree(restated.landing, platform.landing)
+    shutil.copyfile(restated.warehouse.path, platform.warehouse.path)
+    weeks = pd.DataFrame({"week_start": pd.date_range("2026-01-05", PAST, freq="7D"), "sales": 1.0})
+    exported(platform.land("weekly_tables/early.csv", weeks), THEN)
+    exported(platform.land("weekly_tables/late.csv", weeks), LATER)
+    assert platform.run(landing_tables).success
+
+    def found(table):
+        with platform.warehouse.connect(read_only=True) as connection:
+            spec = SPEC.model_copy(update={"table": table})
+            return known_exports(connection, PAST, True, reads(spec).file)
+
+    early = found("weekly_tables/early")
+    assert (early.words, early.known_then) == ("the data are those known by 2026-09-21", True)
+    late = found("weekly_tables/late")
+    assert late.words == (
+        "not all of the data were known by 2026-09-21: no export of then is left: weekly_tables__values"
+    )
+    of_media = found("mmm_model_table")
+    assert of_media.words.endswith("1 export with rows of these weeks came later and does not count")
+    assert list(of_media.left_out) == ["google_ads__campaign_stats"]
+    assert early.key != of_media.key
+
+
+def test_what_a_mart_is_made_of_follows_its_lineage():
+    assert raw_tables_behind("fct_weekly_tables") == {"weekly_tables__values"}
+    media = raw_tables_behind("mmm_model_table")
+    assert {"google_ads__campaign_stats", "tv__invoices", "shopify__daily_orders"} <= media
+    assert not {"weekly_tables__values", "experiments__lift_tests", "brand_tracker__monthly"} & media
+    assert raw_tables_behind("no_such_mart") == frozenset()
