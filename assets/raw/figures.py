@@ -10,8 +10,13 @@ def amount_column(contract: Contract) -> Column:
 
 
 def figure(amount: Decimal, contract: Contract, sign: str = "") -> str:
-    """An amount as its column is counted: whole, or to the cent; of a table without one, an empty cell."""
+    """An amount in units of its currency, to the cent, or whole where it is counted; of a table without one, empty."""
     if not contract.amount:
         return ""
-    decimals = 0 if amount_column(contract).kind == "integer" else 2
-    return f"{amount:{sign},.{decimals}f}"
+    is_whole = amount_column(contract).kind == "integer" and contract.per_unit == 1
+    return f"{amount / contract.per_unit:{sign},.{0 if is_whole else 2}f}"
+
+
+def amount_name(contract: Contract) -> str:
+    """What such a figure is of: the column, and by what it is divided."""
+    return contract.amount + (f" / {contract.per_unit:,}" if contract.per_unit > 1 else "")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.raw.contract import Contract
-from assets.raw.figures import figure
+from assets.raw.figures import amount_name, figure
 from mmm_core.errors import listed
 from mmm_core.plural import plural
 
@@ -136,6 +136,6 @@ def _in_words(found: FilledIn, contract: Contract) -> str:
     rows = plural(found.rows, "row that is", "rows that are")
     return (
         f"{listed(found.columns)} {is_blank} in {found.blank_file} and filled in in {found.filled_file}, in {rows} "
-        f"otherwise the same: both count, and {contract.amount} {figure(found.amount, contract)} counts twice: delete "
-        f"the older file, or take these rows out of {found.blank_file}"
+        f"otherwise the same: both count, and {amount_name(contract)} {figure(found.amount, contract)} counts "
+        f"twice: delete the older file, or take these rows out of {found.blank_file}"
     )

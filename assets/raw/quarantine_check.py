@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.raw import quarantine
 from assets.raw.contract import Contract
-from assets.raw.figures import figure
+from assets.raw.figures import amount_name, figure
 from mmm_core.errors import listed
 from mmm_core.plural import plural
 
@@ -54,7 +54,7 @@ def in_words(table: "Loaded") -> str:
     loaded = sum(entry.row_count or 0 for entry in table.entries.values())
     amount = figure(sum((reason.amount for reason in table.quarantined), Decimal(0)), contract)
     unread = sum(reason.unread for reason in table.quarantined)
-    worth = f" with {contract.amount} {amount}" if amount else ""
+    worth = f" with {amount_name(contract)} {amount}" if amount else ""
     if amount and unread == rows:
         worth = f" with {contract.amount} that cannot be read"
     elif amount and unread:
@@ -76,9 +76,7 @@ def _by_reason(table: "Loaded") -> str:
     ]
     if more := table.quarantined[SHOWN:]:
         rows.append(f"| and {len(more)} more | | {sum(reason.rows for reason in more):,} | | |")
-    head = (
-        f"| file | reason | rows | the first of them | {contract.amount or 'amount'} |\n|---|---|---|---|---|"
-    )
+    head = f"| file | reason | rows | the first of them | {amount_name(contract) or 'amount'} |\n|---|---|---|---|---|"
     return "\n".join([head, *rows]) if rows else "none"
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.raw import expectation_check, filled_in, ledger, quarantine_check
 from assets.raw.contract import Contract
-from assets.raw.figures import amount_column, figure
+from assets.raw.figures import amount_column, amount_name, figure
 from assets.raw.folder import Listing
 from assets.raw.load import Load, Loaded
 from assets.raw.versions import Overruling
@@ -234,7 +234,7 @@ def _exports_agree(key: dg.AssetKey, table: Loaded) -> dg.AssetCheckResult:
         f"{figure(line.later_amount, contract)} |\n"
         for line in table.overruled
     )
-    amount = contract.amount or "amount"
+    amount = amount_name(contract) or "amount"
     head = (
         "| file | the next file with its rows, which counts over it | rows in both | that differ | "
         f"{amount} | {amount} in the later |\n"
@@ -267,8 +267,10 @@ def _disagreement(line: Overruling, contract: Contract) -> str:
     before, after = figure(line.amount, contract), figure(line.later_amount, contract)
     difference = figure(line.later_amount - line.amount, contract, sign="+")
     about = amount_column(contract).about
-    unit = about[0].lower() + about[1:]
-    return f"{words}; their {contract.amount} ({unit}) was {before} and is {after} ({difference})"
+    unit = (
+        f" ({about[0].lower()}{about[1:]})" if contract.per_unit == 1 else ""
+    )  # else it is of what is divided
+    return f"{words}; their {amount_name(contract)}{unit} was {before} and is {after} ({difference})"
 
 
 def _kept_out(table: Loaded) -> str:

@@ -8,6 +8,7 @@ campaigns that were renamed. Television and the row of 42 days were saved a seco
 
 import datetime as dt
 import os
+import re
 import shutil
 
 import dagster as dg
@@ -259,8 +260,9 @@ def test_the_later_export_counts_and_the_difference_is_shown(build):
     assert "stats (1).csv counts over google_ads/campaign_stats/stats.csv: 42 of 42 rows in both differ" in (
         check.description
     )
-    assert "; their cost_micros (spend in millionths of the account's currency) was " in check.description
-    assert "." not in check.description.partition(" was ")[2]  # whole micros
+    assert "; their cost_micros / 1,000,000 was " in check.description
+    shown = re.findall(r"[\d,]+\.\d\d", check.description.partition(" was ")[2])
+    assert len(shown) == 3, "before, after and the difference, in units to the cent"
     changed = build[0].query(
         "select source_table, week_start, file, rows_changed, amount_before, amount_now from marts.fct_restatements "
         "where rows_changed > 0 order by week_start"
