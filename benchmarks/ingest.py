@@ -71,7 +71,7 @@ PLATFORMS = (
         "meta_ads/campaign_insights", 0.2, 1, "csv",
         "'act_77' as account_id, 'USD' as account_currency, day as date_start, day as date_stop, "
         "20000000 + campaign as campaign_id, 'us_all_meta_campaign' || campaign as campaign_name, "
-        f"hash(day, campaign, 5) % 40000 as reach, {_DELIVERED} as inline_link_clicks, {_SPEND} as spend",
+        f"hash(day, campaign, 5) % (impressions + 1) as reach, {_DELIVERED} as inline_link_clicks, {_SPEND} as spend",
         "spend",
     ),
     Platform(
