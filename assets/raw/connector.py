@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from assets.raw.contract import Column, Contract, Period, Silence
+from assets.raw.contract import Column, Contract, OverDays, Period, Silence
 from assets.raw.kinds import CURRENCIES, KINDS
 from mmm_core.errors import InputError, nearest
 from mmm_core.spec.faults import explained
@@ -37,7 +37,7 @@ class _Column(_Keys):
     allowed: tuple[str, ...] = ()
     blank: str = ""
     fills_from: str = ""
-    over_days: Literal["sum", "same", "lost"] = "same"
+    over_days: OverDays = "same"
 
     def of(self, name: str) -> Column:
         """The column of a contract. What the YAML does not say is as the kind has it."""

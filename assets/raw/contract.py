@@ -26,6 +26,9 @@ Silence = Literal["unknown", "between", "zero"]
 """What weeks mean in which a source of media has no row of a market: nobody knows what was spent; nothing was `between`
 its first and last week with rows, as outside of flights; or nothing was at any time."""
 
+OverDays = Literal["sum", "same", "lost", "stated"]
+"""What becomes of a value in a row of several days: see `Column.over_days`."""
+
 BAD_SHARE = 0.05
 """The share of a file's rows that may be set aside, where `sources.yaml` says no other."""
 
@@ -50,7 +53,7 @@ class Column:
             number), `lower` or `upper` case; "" keeps it as it is. See `assets.raw.spelling`.
         fills_from: the pattern beside it whose brackets a text may ask for, as \\1.
         over_days: what becomes of the value in a row that covers several days: `sum` is spread over them, `same` holds
-            on each, `lost` is unknown for a part of them.
+            on each, `lost` is unknown for a part of them, of `stated` another column of the row says which.
     """
 
     name: str
@@ -62,7 +65,7 @@ class Column:
     maximum: float | None = None
     allowed: tuple[str, ...] = ()
     spelling: Literal["", "id", "lower", "upper"] = ""
-    over_days: Literal["sum", "same", "lost"] = "same"
+    over_days: OverDays = "same"
     also: tuple[str, ...] = ()
     blank: str = ""
     fills_from: str = ""
@@ -86,7 +89,8 @@ class Period:
         start: column of its first day.
         stop: column of its last day; "" where `days` says how many there are.
         days: days from the first on.
-        spread: staging spreads the row over its days. Otherwise a row of a week must begin on a Monday.
+        spread: staging makes a row a day of it. Otherwise the row stays whole, and that of a week must begin on a
+            Monday.
     """
 
     start: str
@@ -150,8 +154,7 @@ class Contract:
         period = self.period
         if period is None:
             return ""
-        spread = ", ".join(column.name for column in self.columns if column.over_days == "sum")
-        lost = ", ".join(column.name for column in self.columns if column.over_days == "lost")
+        spread = self._named("sum")
         if period.weekly and not period.spread:
             return (
                 f"A row covers the week that begins on {period.start}, a Monday: its values do not add up over days, "
@@ -162,10 +165,32 @@ class Contract:
                 f"A row covers the seven days from {period.start}. The weeks of a file begin on one weekday, whichever "
                 f"it is: staging spreads {spread} evenly over the days."
             )
-        if period.stop:
-            gone = f" {lost} does not add up, and is of all days of the row together." if lost else ""
+        if period.stop and not period.spread:
             return (
-                f"A row covers the days {period.start} to {period.stop}. Where they are several, staging spreads "
-                f"{spread} evenly over them.{gone}"
+                f"A row covers the days {period.start} to {period.stop}, all of them together: staging keeps it "
+                "whole, and spreads nothing of it over them."
+            )
+        if period.stop:
+            return (
+                f"A row covers the days {period.start} to {period.stop}. Where they are several, "
+                f"{self._over_several_days()}"
             )
         return f"A row covers the day {period.start}."
+
+    def _over_several_days(self) -> str:
+        """What staging does with the figures of a row of several days, in words."""
+        figures = frozenset(self.numbers)
+        spread, lost, stated = self._named("sum"), self._named("lost"), self._named("stated")
+        held = ", ".join(c.name for c in self.columns if c.over_days == "same" and c.name in figures)
+        said = [
+            f"staging spreads {spread} evenly over them" if spread else "",
+            f"each of them has {held} of the row" if held else "",
+            f"another column of the row says whether each of them has its {stated}, or all of them together"
+            if stated
+            else "",
+        ]
+        gone = f" {lost} does not add up, and is of all days of the row together." if lost else ""
+        return "; ".join(filter(None, said)) + "." + gone
+
+    def _named(self, over_days: OverDays) -> str:
+        return ", ".join(column.name for column in self.columns if column.over_days == over_days)
