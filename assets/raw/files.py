@@ -12,17 +12,19 @@ from assets.raw.brackets import bracket_faults
 from assets.raw.contract import Column, Contract
 from assets.raw.faults import Fault, rows_at_fault
 from assets.raw.folder import LandingFile
+from assets.raw.likely_columns import likely
 from assets.raw.periods import period_faults
 from assets.raw.personal import with_hashed_emails
 from assets.raw.schema import typed
 from assets.raw.set_aside import SetAside, set_aside
-from mmm_core.errors import InputError, listed, nearest, shown
+from mmm_core.errors import InputError, listed, shown
 from mmm_core.plural import plural
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+ALSO_IS_EXPLAINED = "docs/contracts.md, names of columns"
 ROWS_AS_SHOWN = "Rows are counted as a spreadsheet shows them: the header is row 1."
 
 
@@ -197,7 +199,9 @@ def named(file: LandingFile, contract: Contract, names: Sequence[str]) -> Named:
     if missing:
         raise FileRefused(
             file.name,
-            [f"column {listed(map(_or_also, missing))} is missing: {_remedy(missing, names, extra)}"],
+            [
+                f"column {listed(map(_or_also, missing))} is missing: {_remedy(contract, missing, names, extra)}"
+            ],
         )
     lacked = tuple(column.name for column in absent)
     if misspelt := _misspelt(extra, lacked):
@@ -206,7 +210,7 @@ def named(file: LandingFile, contract: Contract, names: Sequence[str]) -> Named:
     return Named(written, lacked, tuple(told))
 
 
-def _remedy(missing: Sequence[Column], names: Sequence[str], extra: Sequence[str]) -> str:
+def _remedy(contract: Contract, missing: Sequence[Column], names: Sequence[str], extra: Sequence[str]) -> str:
     """What to do about columns that are missing: what may stand for them in the file, or what to add."""
     if len(names) == 1:
         return f"{shown(names[0])} stands alone in the first row: take out the lines above the names of the columns"
@@ -214,12 +218,25 @@ def _remedy(missing: Sequence[Column], names: Sequence[str], extra: Sequence[str
     for column in missing:
         if written := next((lower[name] for name in (column.name, *column.also) if name in lower), ""):
             return f"names are in lower case: write {column.name} for {written}"
-    near = f"{nearest(missing[0].name, extra)}; " if extra else ""
-    if near.startswith("did you mean"):
-        return near.removesuffix("; ")
+    yaml = f"assets/raw/connectors/{contract.source}/connector.yaml ({ALSO_IS_EXPLAINED})"
+    if guesses := {column.name: name for column in missing if (name := likely(column, extra))}:
+        meant = listed(f"did you mean {shown(theirs)}?" for theirs in guesses.values()).replace("?, ", "? ")
+        (ours, theirs), *_ = guesses.items()
+        others = [name for name in extra if name not in guesses.values()]
+        rest = f"; also read by nobody: {listed(others)}" if others else ""
+        return (
+            f"{meant} If it holds the same in the same unit, export it under the name {ours}, or write {shown(theirs)} "
+            f"under `also:` of {ours} in {yaml}{rest}"
+        )
     blank = [column.name for column in missing if not column.required]
     cells = f"; cells of {listed(blank)} may be blank" if blank else ""
-    return f"{near}export the file with it{cells}"
+    under = (
+        f". If it is one of those that nobody reads ({listed(extra)}), write that name under `also:` of "
+        f"{missing[0].name} in {yaml}"
+        if extra
+        else ""
+    )
+    return f"export the file with it{cells}{under}"
 
 
 def _or_also(column: Column) -> str:

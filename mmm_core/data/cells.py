@@ -28,6 +28,9 @@ DECIMAL_COMMAS = "decimal_commas"
 """Attribute of such a table: whether its numbers may have decimal commas, as where semicolons separate its cells."""
 
 DIGITS_ONLY = "write digits only, with a point for decimals"
+COMMA_IS_UNCLEAR = "a comma may stand for decimals or for thousands"
+_WITH_SEMICOLONS = f"{COMMA_IS_UNCLEAR}: save a file with decimal commas with semicolons between its cells"
+_NO_CELL_TELLS = f"{COMMA_IS_UNCLEAR}, and no cell of the column tells which"
 A_DAY = "write the day alone, YYYY-MM-DD"
 _UNCLEAR_POINT = (
     "the point may stand for thousands or for decimals: save the file with commas between its cells"
@@ -39,6 +42,7 @@ _POINT_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(\.[0-9]{3})+)(,[0-9]+)?([eE][+-]?[0-9]+)?")
 _COMMA_FOR_CERTAIN = re.compile(r"[+-]?([0-9.]*\.[0-9]{3},[0-9]+|0,[0-9]+|[0-9]+,([0-9]{1,2}|[0-9]{4,}))")
 _THOUSANDS_PERHAPS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
+_DIGITS_AND_COMMAS = re.compile(r"[+-]?[0-9.]*[0-9],[0-9][0-9.,]*")
 _GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?")
 _GROUPED_FOR_CERTAIN = re.compile(r"[+-]?[1-9][0-9]{0,2}((,[0-9]{3})+\.[0-9]+|(,[0-9]{3}){2,})")
 _DAY = re.compile(
@@ -61,7 +65,8 @@ def numbers(cells: pd.Series, decimal_commas: bool = False) -> Typed:
 
     Where there may be decimal commas, a column is read with them if one of its cells leaves no doubt ("12,5",
     "1.234,56"); one whose points may all be thousands ("1.234") is marked as wrong. Commas between thousands are read
-    where a cell leaves no doubt ("1,234.56", "1,234,567") and none speaks for decimal commas.
+    where a cell leaves no doubt ("1,234.56", "1,234,567") and none speaks for decimal commas. Any other comma is marked
+    as wrong, "17,82" of a file with commas between its cells too: "1,234" beside it would be one or a thousand.
 
     Args:
         cells: text or Python values.
@@ -86,7 +91,16 @@ def numbers(cells: pd.Series, decimal_commas: bool = False) -> Typed:
         for cell, written in zip(cells, text, strict=True)
     ]
     wrong = pd.Series([number is None for number in read], cells.index, dtype=bool)
-    return Typed(pd.Series(read, cells.index, dtype="float64", name=cells.name), wrong, DIGITS_ONLY)
+    at_fault = [written for written, number in zip(text, read, strict=True) if number is None]
+    remedy = _remedy(at_fault, decimal_commas, comma)
+    return Typed(pd.Series(read, cells.index, dtype="float64", name=cells.name), wrong, remedy)
+
+
+def _remedy(at_fault: list[str], decimal_commas: bool, comma: bool) -> str:
+    """What to write in place of cells that are no numbers; of commas, why they are not read."""
+    if comma or not any(map(_DIGITS_AND_COMMAS.fullmatch, at_fault)):
+        return DIGITS_ONLY
+    return f"{DIGITS_ONLY}: {_NO_CELL_TELLS if decimal_commas else _WITH_SEMICOLONS}"
 
 
 def may_have_decimal_commas(cells: Iterable[str], separator: str) -> bool:

@@ -3,12 +3,14 @@
 import re
 
 import pytest
+import yaml
 
-from assets.raw.connector import FOLDER, connector, known_connectors
+from assets.raw.connector import FOLDER, connector, known_connectors, read_connector
 from assets.raw.contracts import CONTRACTS
 from assets.raw.files import FileRefused, check, read_bytes
 from assets.raw.folder import LandingFile
 from assets.raw.personal import with_hashed_emails
+from assets.raw.template import template
 from tests.assets.raw.reading import GOOD, GOOGLE, HEADER, ROW, read, taken_by_duckdb
 
 
@@ -51,7 +53,9 @@ def second_row(old: str, new: str) -> str:
         ),
         pytest.param(
             GOOD.replace("clicks", "zzz").replace("campaign_name", "labels"),
-            "column clicks is missing: known: labels, zzz; export the file with it",
+            r"column clicks is missing: export the file with it\. If it is one of those that nobody reads "
+            r"\(labels, zzz\), "
+            r"write that name under `also:` of clicks in assets/raw/connectors/google_ads/connector\.yaml",
             id="column gone",
         ),
         pytest.param(
@@ -119,6 +123,52 @@ def test_a_column_whose_cells_may_be_blank_is_asked_for_as_such(tmp_path):
         FileRefused, match="column reach is missing: export the file with it; cells of reach may"
     ):
         read(tmp_path, ",".join(names) + "\n" + ",".join("1" for _ in names) + "\n", meta)
+
+
+@pytest.mark.parametrize(
+    ("table", "theirs", "ours"),
+    [
+        ("meta_ads__campaign_insights", "Cost", "spend"),
+        ("meta_ads__campaign_insights", "Amount spent (USD)", "spend"),
+        ("meta_ads__campaign_insights", "Spendings", "spend"),
+        ("tv__invoices", "media cost", "net_cost"),
+        ("google_ads__campaign_stats", "Impr.", "impressions"),
+        ("google_ads__campaign_stats", "Day", "date"),
+    ],
+)
+def test_a_column_under_another_name_is_guessed_and_both_remedies_are_named(tmp_path, table, theirs, ours):
+    contract = CONTRACTS[table]
+    names = [theirs if column.name == ours else column.name for column in contract.columns]
+    text = ",".join(["all_labels", *names]) + "\n" + ",".join("1" for _ in range(len(names) + 1)) + "\n"
+    with pytest.raises(FileRefused) as refusal:
+        read(tmp_path, text, contract)
+    (fault,) = refusal.value.faults
+    assert (
+        f"is missing: did you mean '{theirs}'? If it holds the same in the same unit, export it under"
+        in fault
+    )
+    assert f"the name {ours}, or write '{theirs}' under `also:` of {ours} in " in fault
+    assert (
+        f"assets/raw/connectors/{contract.source}/connector.yaml (docs/contracts.md, names of columns)"
+        in fault
+    )
+    assert fault.endswith("also read by nobody: all_labels")
+    assert "known" not in fault
+
+
+def test_spend_in_whole_units_is_not_offered_for_millionths(tmp_path):
+    with pytest.raises(FileRefused) as refusal:
+        read(tmp_path, GOOD.replace("cost_micros", "cost"))
+    assert "did you mean" not in str(refusal.value)
+    assert "one of those that nobody reads (cost)" in str(refusal.value)
+
+
+def test_what_a_refusal_of_a_column_recommends_is_taken(tmp_path):
+    keys = yaml.safe_load((connector("meta_ads").folder / "connector.yaml").read_text())
+    keys["tables"]["campaign_insights"]["columns"]["spend"]["also"] = ["Cost"]
+    contract = next(c for c in read_connector("meta_ads", keys).contracts if c.table == "campaign_insights")
+    text = template(contract).replace("spend", "Cost")
+    assert read(tmp_path, text, contract).rows["spend"].tolist() == [10.5]
 
 
 ZONES = [

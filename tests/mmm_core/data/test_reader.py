@@ -197,10 +197,17 @@ def test_decimal_commas_are_read_where_a_cell_leaves_no_doubt():
             "week;spend\na;1.234\nb;12.500\n",
             r"'1.234', '12.500' \(rows 2, 3\): the point may stand for thousands",
         ),
-        ("week;spend\na;1,234\nb;5\n", r"'1,234' \(row 2\): write digits only"),
+        (
+            "week;spend\na;1,234\nb;5\n",
+            r"'1,234' \(row 2\): write digits only, .*: a comma may stand for decimals or for thousands, and no cell",
+        ),
         ("week;spend\na;1,25\nb;2.5\n", r"'2.5' \(row 3\)"),
         ('week,spend\na,"1,25"\n', r"'1,25' \(row 2\): write digits only, with a point for decimals"),
         ('week,spend\na,"1,234"\n', r"'1,234' \(row 2\): write digits only, with a point for decimals"),
+        (
+            'week,spend\na,"17,82"\n',
+            "a comma may stand for decimals or for thousands: save a file with decimal commas with semicolons",
+        ),
         ('week,spend\na,"1,234.5"\nb,"12,5"\n', r"'1,234.5', '12,5' \(rows 2, 3\)"),
         ('week,spend\na,"1,234.5"\nb,"12,34,5"\n', r"'12,34,5' \(row 3\)"),
     ],
