@@ -2,7 +2,8 @@
 
 `from marts.fct_media_weekly` and `from reporting.rpt_channel_roi` read the same table in the warehouse and in the copy.
 In the copy, `marts` is the name of the file's catalog, and its tables lie in the main schema: a schema of the catalog's
-own name would make every reference to it ambiguous.
+own name would make every reference to it ambiguous, which DuckDB refuses. The catalog has the name of the file, or what
+it is attached as: `docs/operations.md` says what to write where that is another.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from assets.marts.project import manifest
 from assets.publish.publication import DATABASE
+from assets.publish.variable_comments import WIDE, variable_comments
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,7 +58,7 @@ def _copy_table(
     copy.register("incoming", rows)
     copy.execute(f"create table {_place(name)} as from incoming")
     copy.unregister("incoming")
-    for statement in _comments(name, rows.column_names):
+    for statement in _comments(name, rows.column_names, variable_comments(source) if name == WIDE else {}):
         copy.execute(statement)
     pq.write_table(rows, folder / f"{name.split('.')[1]}.parquet")
     return rows.num_rows
@@ -85,14 +87,17 @@ def _place(name: str) -> str:
     return name.replace("marts.", "main.")
 
 
-def _comments(name: str, columns: list[str]) -> list[str]:
-    """The documentation of a table and its columns, for SQL editors and `duckdb_columns()`."""
+def _comments(name: str, columns: list[str], told: Mapping[str, str]) -> list[str]:
+    """The documentation of a table and its columns, for SQL editors and `duckdb_columns()`.
+
+    Args:
+        told: of columns that dbt does not know.
+    """
     node = _nodes().get(name)
     if node is None:
         return []
-    documented = {
-        column: node["columns"][column]["description"] for column in columns if column in node["columns"]
-    }
+    known = {**told, **{column: about["description"] for column, about in node["columns"].items()}}
+    documented = {column: known[column] for column in columns if column in known}
     return [
         f"comment on table {_place(name)} is {_literal(node['description'])}",
         *(

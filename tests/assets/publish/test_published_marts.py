@@ -61,6 +61,29 @@ def test_columns_are_documented_in_the_copy(small):
     assert "one unit of money spent" in comments["roi"]
 
 
+@pytest.mark.slow
+def test_every_published_column_has_a_comment_and_those_of_the_wide_table_their_unit(
+    built_warehouse, tmp_path
+):
+    publish(Platform(built_warehouse.folder).warehouse, tmp_path / "published")
+    with duckdb.connect(tmp_path / "published" / "marts.duckdb", read_only=True) as copy:
+        found = copy.execute(
+            "select table_name, column_name, comment from duckdb_columns() where not internal"
+        ).fetchall()
+        (held,) = copy.execute("select count(distinct variable) from marts.fct_model_inputs").fetchone()
+    assert [(table, column) for table, column, comment in found if not comment] == []
+    wide = {column: comment for table, column, comment in found if table == "mmm_model_table"}
+    assert len(wide) == 3 + held
+    assert wide["search_spend"].startswith("Spend of Paid search in the week, USD")
+    assert "gross rating points" in wide["tv_impressions"]
+    assert "a number of clicks" in wide["search_clicks"]
+    assert wide["revenue"].startswith("KPI revenue: money, USD")
+    assert wide["orders"].startswith("KPI orders: a number of")
+    assert "revenue by order, USD" in wide["average_order_value"]
+    assert "US dollars" in wide["competitor_spend"]
+    assert "persons" in wide["population"]
+
+
 def test_a_table_that_is_gone_leaves_the_copy_once_that_is_accepted(small):
     first = publish(small.warehouse, small.published)
     execute(small, "drop table reporting.rpt_channel_roi")
