@@ -2,7 +2,7 @@
 
 They are ours: its own Data Docs are nothing without styles and scripts from servers of others, and know one batch only.
 Beside each page lies what it was made of, as JSON: a suite is not run again on a table that has not changed.
-`make docs` serves the folder beside the rest of the documentation.
+`make docs` serves the folder beside the rest of the documentation, and puts each page into the frame of the site.
 """
 
 import dataclasses
@@ -118,11 +118,16 @@ def _write_index(place: Path) -> None:
             continue
         found = content[1]
         failed = [html.escape(each.description) for each in found if not each.met]
-        met = f"{plural(len(found), 'expectation is', 'expectations are')} met" if found else "no rows"
-        said = "; ".join(failed) or met
-        rows.append([f'<a href="{path.stem}.html">{path.stem}</a>', said])
+        met = (
+            f"{len(found) - len(failed)} of {plural(len(found), 'expectation')}"
+            if found
+            else "not asked: no rows"
+        )
+        rows.append([f'<a href="{path.stem}.html">{path.stem}</a>', met, "; ".join(failed)])
     back = "<p><a href='../'>Documentation</a></p>"
-    page = _document("Expectations of the raw tables", back + _table(("Table", "What does not hold"), rows))
+    page = _document(
+        "Expectations of the raw tables", back + _table(("Table", "Met", "What does not hold"), rows)
+    )
     write_whole(place / INDEX, lambda partial: partial.write_text(page, encoding="utf-8"))
 
 

@@ -1,5 +1,6 @@
 """`make docs`: write the site into a temporary folder and serve it on the loopback interface until interrupted."""
 
+import re
 import signal
 import sys
 import tempfile
@@ -12,12 +13,11 @@ from assets.resources.settings import DOCS_HOST as HOST
 from assets.resources.settings import DOCS_PORT as PORT
 from assets.resources.settings import REPOSITORY
 from orchestration import environments as env
+from orchestration.docs.expectations import NOTHING_YET, framed
 from orchestration.docs.site import write_site
 from orchestration.terminal import plain_console
 
-NOTHING_YET = (
-    "<!doctype html><title>Expectations</title><p>No table has been loaded yet: make demo, or make refresh."
-)
+_PAGE_NAME = re.compile(r"\w[\w.-]*\.html")  # a file of the folder itself
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -38,18 +38,27 @@ class Handler(SimpleHTTPRequestHandler):
             self.directory = site
 
     def do_GET(self) -> None:
-        if (
-            self.path == f"/{expectation_pages.SERVED}/"
-            and not (self.expectations / expectation_pages.INDEX).is_file()
-        ):
-            body = NOTHING_YET.encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-        else:
+        path = self.path.partition("?")[0]
+        below = f"/{expectation_pages.SERVED}/"
+        name = path.removeprefix(below) or expectation_pages.INDEX
+        if not path.startswith(below) or not _PAGE_NAME.fullmatch(name):
             super().do_GET()
+            return
+        file = self.expectations / name
+        if file.is_file():
+            self._answer(framed(file.read_text(encoding="utf-8")))
+        elif name == expectation_pages.INDEX:
+            self._answer(framed(NOTHING_YET))
+        else:
+            self.send_error(404)
+
+    def _answer(self, page: str) -> None:
+        body = page.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Not a line a request."""

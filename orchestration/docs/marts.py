@@ -1,12 +1,12 @@
-"""dbt's documentation of its project as one file: its own page, with manifest and catalog written into it."""
+"""dbt's documentation of its project as one file, manifest and catalog within it, under the bar of the site."""
 
-import shutil
 import tempfile
 from pathlib import Path
 
 from assets.marts.invoke import invoke
 from assets.marts.project import dbt_manifest
 from assets.resources.warehouse import Warehouse, WarehouseLocked
+from orchestration.docs.layout import with_bar
 
 STATIC = "static_index.html"
 
@@ -29,7 +29,7 @@ def write_marts(warehouse: Path, page: Path) -> str:
             said = done.exception or "a model cannot be compiled: `dbt compile` says which"
             raise RuntimeError(f"dbt docs generate: {said}")
         page.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(Path(folder) / STATIC, page)
+        page.write_text(with_bar((Path(folder) / STATIC).read_text(encoding="utf-8")), encoding="utf-8")
     return missing
 
 

@@ -15,6 +15,7 @@ from assets.resources.settings import REPOSITORY
 from orchestration.docs.__main__ import serve
 from orchestration.docs.assets import write_assets
 from orchestration.docs.guide import BrokenLink, parser, places, read, write_guide
+from orchestration.docs.layout import PARTS, with_bar
 from orchestration.docs.marts import why_without_types, write_marts
 
 LOADED = re.compile(
@@ -93,6 +94,11 @@ def test_dbts_page_holds_every_model_with_the_types_of_its_columns(built_warehou
     models = [name for name, node in manifest()["nodes"].items() if node["resource_type"] == "model"]
     assert all(f'"{name}"' in text for name in models)
     assert '"type": "DOUBLE"' in text
+    bar = text[text.index("<body") :][:3000]
+    assert all(f'href="../{link}"' in bar for link in ("index.html", *(link for link, _ in PARTS)))
+    assert not LOADED.search(bar)
+    assert "Back to the documentation](../index.html)" in text  # of the overview, which is ours
+    assert "What the SQL of this project makes of the exports" in text
     assert (
         '"send_anonymous_usage_stats": false' in text
     )  # dbt's page asks a server of others where this is true
@@ -102,6 +108,18 @@ def test_dbts_page_holds_every_model_with_the_types_of_its_columns(built_warehou
     )
     assert not (tmp_path / "none").exists()  # no empty warehouse is left behind
     assert '"type": "DOUBLE"' not in (tmp_path / "none.html").read_text()
+
+
+def test_a_page_of_dbt_that_has_no_place_for_the_bar_is_not_passed_over():
+    with pytest.raises(ValueError, match="without a body"):
+        with_bar("<p>another release</p>")
+
+
+def test_links_of_dbts_overview_lead_to_models():
+    text = (REPOSITORY / "dbt_project" / "models" / "_overview.md").read_text()
+    linked = re.findall(r"\]\(#!/model/([^)]+)\)", text)
+    assert linked
+    assert set(linked) <= manifest()["nodes"].keys()
 
 
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
@@ -133,9 +151,20 @@ def test_expectations_are_served_as_they_are_now(tmp_path):
         try:
             assert get("/") == "the index"
             assert "No table has been loaded yet" in get("/expectations/")
+            assert '<a class="home"' in get("/expectations/")
             expectations.mkdir()
             (expectations / "index.html").write_text("two tables")
-            assert get("/expectations/") == "two tables"
+            assert get("/expectations/") == "two tables"  # what is none of our pages, as it is
+            page = "<!doctype html><title>tv &lt;x&gt;</title><body><h1>tv</h1><p>2 &lt; 3</p></body>"
+            (expectations / "tv__invoices.html").write_text(page)
+            framed = get("/expectations/tv__invoices.html")
+            assert '<a class="home" href="../index.html">carryover</a>' in framed
+            assert '<a href="../marts/index.html">Marts</a>' in framed
+            assert "<title>tv &lt;x&gt;</title>" in framed
+            assert "<p>2 &lt; 3</p>" in framed
+            assert not LOADED.search(framed)
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                get("/expectations/gone.html")
             with pytest.raises(urllib.error.HTTPError, match="404"):
                 get("/expectations/../secret.txt")
         finally:

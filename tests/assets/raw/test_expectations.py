@@ -354,6 +354,10 @@ def test_the_check_names_rows_links_the_page_and_is_not_run_again_for_nothing(ra
     )
     index = (folder(warehouse) / "index.html").read_text()
     assert f'<a href="{GOOGLE.contract.name}.html">' in index
+    assert "<th>Table</th><th>Met</th><th>What does not hold</th>" in index
+    asked = len(GOOGLE.expectations)
+    row = f"<td>{asked - 1} of {asked} expectations</td><td>There are no more clicks than impressions.</td>"
+    assert row in index
     raw.execute(f"update raw.{GOOGLE.contract.name} set cost_micros = -1")
     (check,) = results(raw, warehouse, "key", Table)  # one failed, so it is asked again
     assert (check.passed, check.severity.value) == (False, "ERROR")
