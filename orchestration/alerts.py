@@ -24,7 +24,8 @@ class AlertNotSent(RuntimeError):
 
 
 def to_stdout(alert: Alert) -> None:
-    sys.stdout.write(f"ALERT for {alert.owner} <{alert.address}>: {alert.subject}\n{alert.body}\n")
+    who = alert.owner if alert.owner == alert.address else f"{alert.owner} <{alert.address}>"
+    sys.stdout.write(f"ALERT for {who}: {alert.subject}\n{alert.body}\n")
     sys.stdout.flush()
 
 

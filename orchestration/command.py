@@ -13,7 +13,7 @@ from mmm_core.errors import InputError
 from orchestration import stopping
 from orchestration.follow import waits_told
 from orchestration.foreground import Foreground
-from orchestration.reasons import is_of_a_full_disk, no_room
+from orchestration.reasons import is_of_a_full_disk, with_no_room
 from orchestration.terminal import LogNotWritten, own_terminal, plain_console
 
 FAILED, REFUSED = 1, 2
@@ -94,4 +94,4 @@ def _words(error: Exception) -> str:
     if type(error).__module__.split(".")[0] in PROJECT:
         return str(error)
     words = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    return f"{words}: {no_room()}" if is_of_a_full_disk(str(error)) else words
+    return with_no_room(words) if is_of_a_full_disk(str(error)) else words.rstrip(" :")

@@ -35,7 +35,7 @@ def reason(error: SerializableErrorInfo | None) -> str:
         if _MEANT_FOR_PEOPLE.match(link.message):
             return _plain(link.message)
     words = _plain(chain[-1].message)
-    return f"{words}: {no_room()}" if any(is_of_a_full_disk(link.message) for link in chain) else words
+    return with_no_room(words) if any(is_of_a_full_disk(link.message) for link in chain) else words
 
 
 def is_of_a_full_disk(message: str) -> bool:
@@ -65,8 +65,16 @@ def is_passing(error: SerializableErrorInfo | None) -> bool:
     )
 
 
+def with_no_room(words: str) -> str:
+    """A message that names no file, with where there is no room and what to do.
+
+    Its first line alone may be shown, which ends with a colon where others followed: it has one.
+    """
+    return f"{words.rstrip(' :')}: {no_room()}"
+
+
 def no_room() -> str:
-    """Where there is no room, for a message that names no file, and what to do."""
+    """Where there is no room, and what to do."""
     if full := full_folders():
         return f"the disk that holds {' and '.join(map(str, full))} is full: {MAKE_ROOM}"
     places = " or ".join(map(str, _written()))

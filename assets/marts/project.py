@@ -97,7 +97,8 @@ def _parse(target: Path, go_on_from_last: bool) -> "Manifest":
 def _parsed_in(folder: Path, database: str = DATABASE) -> "Manifest":
     done = invoke(["--quiet", "parse"], str(data_dir() / f"{database}.duckdb"), folder)
     if not done.success:
-        raise RuntimeError(f"dbt cannot parse {PROJECT_DIR}:\n{done.exception}")
+        # on one line: of an error outside of any step the terminal has the first
+        raise RuntimeError(f"dbt cannot parse {PROJECT_DIR}: {str(done.exception).strip()}")
     return done.result
 
 

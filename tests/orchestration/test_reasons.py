@@ -1,6 +1,8 @@
 """The message meant for people is shown, not the cause below it nor the wrapper above."""
 
 import sqlite3
+import subprocess
+import sys
 
 import dagster as dg
 import pytest
@@ -80,6 +82,23 @@ def test_a_full_disk_that_no_message_names_is_looked_for(tmp_path, monkeypatch):
         assert failing(fault).endswith(f": the disk that holds {tmp_path / 'history'} is full: {MAKE_ROOM}")
     limited = failing(raised(RuntimeError("x"), sqlite3.OperationalError("database or disk is full")))
     assert f"reached, in {tmp_path / 'data'} or {tmp_path / 'history'} or " in limited
+
+
+def test_of_a_message_that_ends_with_a_colon_the_full_disk_follows_the_one_it_has(tmp_path):
+    """As where dbt had no room to parse its project: of an error outside of any step, its first line is told."""
+    cause = "dbt cannot parse /srv/dbt_project:\n[Errno 28] No space left on device"
+    assert "::" not in failing(raised(RuntimeError(cause)))
+    log = tmp_path / "run.log"
+    code = (
+        "import sys; from pathlib import Path; from orchestration.command import command\n"
+        f"def fails(foreground): raise RuntimeError({cause!r})\n"
+        "sys.exit(command(Path(sys.argv[1]), fails, again='make refresh'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(log)], capture_output=True, text=True, check=False)
+    told = done.stdout + done.stderr
+    assert "failed: " in told
+    assert "dbt_project: a disk is full" in told
+    assert "::" not in told
 
 
 def test_of_dbt_its_own_errors_are_shown():

@@ -6,7 +6,7 @@ import http.server
 import json
 import socketserver
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import dagster as dg
 import pytest
@@ -70,6 +70,8 @@ def test_an_alert_is_printed(monkeypatch, capsys):
     monkeypatch.delenv("MMM_ALERT_SINK", raising=False)
     send(ALERT)
     assert "ALERT for team:mmm <mmm@carryover.example>: refresh_model failed" in capsys.readouterr().out
+    send(replace(ALERT, owner="data@carryover.example", address="data@carryover.example"))
+    assert "ALERT for data@carryover.example: refresh_model failed" in capsys.readouterr().out
 
 
 @pytest.fixture
