@@ -22,7 +22,7 @@ from mmm_core.plural import plural
 from orchestration import environments as env
 from orchestration import resources
 from orchestration.jobs import JOB_OF_ASSET, JOB_OF_GROUP
-from orchestration.last_week import check_reached, last_vintage
+from orchestration.last_week import check_all_reached, last_vintage, too_few_for_a_forecast
 from orchestration.refresh import weeks_of
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def _model(
     try:
         last = Vintage(model, as_of) if as_of else last_vintage(warehouse, model)
         found = weeks_of(last, weeks, whole)
-        for each in {found[0].vintage, found[-1].vintage}:
-            check_reached(warehouse, each)
+        check_all_reached(warehouse, [week.vintage for week in found])
     except InputError as error:
         if not changed:
             raise
@@ -129,6 +128,8 @@ def _model(
         yield f"  of the weeks before the last too, as {why_whole(load_model(model).budget.horizon)}"
     for week in found:
         yield f"  {week.vintage.key}: {_fit(week.vintage, changed)}"
+    if hint := too_few_for_a_forecast(weeks):
+        yield f"  {hint}"
 
 
 def _assets() -> list[str]:

@@ -88,7 +88,12 @@ def refresh(
         Stopped: a signal came.
     """
     from orchestration.ingest import load
-    from orchestration.last_week import check_reached, last_vintage
+    from orchestration.last_week import (
+        check_all_reached,
+        check_reached,
+        last_vintage,
+        too_few_for_a_forecast,
+    )
     from orchestration.results import show, show_places
     from orchestration.up_to_date import is_up_to_date
 
@@ -106,7 +111,7 @@ def refresh(
         vintage = named or last_vintage(foreground.warehouse, model)
         if ahead:
             oldest_first = weeks_of(vintage, weeks, whole)
-            check_reached(foreground.warehouse, oldest_first[0].vintage)
+            check_all_reached(foreground.warehouse, [week.vintage for week in oldest_first])
             made = _refresh_several(foreground, ahead, oldest_first)
         else:
             with foreground.phase(f"Model {model} as of {vintage.as_of_week}"):
@@ -114,6 +119,8 @@ def refresh(
     with foreground.phase("Reporting marts and the published copy"):
         foreground.run("report")
     show(foreground.console, vintage, made)
+    if hint := too_few_for_a_forecast(weeks):
+        foreground.console.print(hint, style="yellow", soft_wrap=True, markup=False)
     foreground.show_timing()
     show_places(foreground.console)
 

@@ -22,12 +22,17 @@ from orchestration.terminal import plain_console
 HOST = "127.0.0.1"
 BIN = Path(sys.executable).parent
 START_SECONDS = 120
+STARTING = (
+    "Starting Dagster (code server, webserver, daemon) and MLflow: their addresses follow in some 25 to 40 s, later "
+    "where other work shares the machine."
+)
 
 
 def main() -> int:
     if code := refused_sources():
         return code
     console = plain_console()
+    console.print(STARTING)
     mlflow_port, dagster_port = free_port(5000), free_port(3000)
     os.environ.setdefault("MMM_MLFLOW_UI", f"http://{HOST}:{mlflow_port}")
     os.environ.setdefault("MMM_DAGSTER_UI", f"http://{HOST}:{dagster_port}")

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -50,6 +52,25 @@ def test_a_row_whose_amount_cannot_be_read_is_counted_beside_an_amount_of_nothin
         )
         (row,) = connection.execute(query).df().to_dict("records")
     assert (row["amount_in_quarantine"], row["rows_without_amount"]) == (0, 1)
+
+
+def test_the_lines_of_the_readme_open_the_published_file_with_what_the_set_up_has(tmp_path):
+    (tmp_path / ".data").mkdir()
+    platform = Platform(tmp_path / ".data")
+    execute(
+        platform,
+        "create schema reporting",
+        "create table reporting.rpt_channel_roi as select 'us_revenue' as model, true as is_latest, "
+        "'Television' as label, 10.0 as spend, 1.5 as roi, 1.0 as roi_q05, 2.0 as roi_q95",
+    )
+    publish(platform.warehouse, platform.published)
+    readme = (REPOSITORY / "README.md").read_text()
+    (lines,) = (each for each in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "duckdb" in each)
+    done = subprocess.run(
+        [sys.executable, "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Television" in done.stdout
 
 
 @pytest.mark.parametrize("under", ["marts", "mmm"])

@@ -2,12 +2,14 @@
 
 import datetime as dt
 import io
+import re
 
 import pytest
 
 from mmm_core.errors import InputError
 from orchestration import up_to_date
 from orchestration.foreground import Foreground
+from orchestration.last_week import check_all_reached, last_vintage, too_few_for_a_forecast
 from orchestration.publish import publish
 from orchestration.refresh import refresh
 from orchestration.terminal import plain_console
@@ -122,6 +124,31 @@ def test_weeks_before_are_refreshed_with_the_last_the_oldest_first_and_loaded_an
     past = "refresh_past_week"
     assert whole_jobs(new_house)[::-1] == ["ingest", past, past, "refresh_model", "ingest"]
     assert sorted(path.name for path in (new_house.root / "vintages" / MODEL).iterdir()) == weeks
-    with pytest.raises(InputError, match="no week up to"):  # before any of them is begun
+    assert "WEEKS=3 holds no forecast of 4 weeks ahead" in told
+    with pytest.raises(InputError, match="no week up to") as error:  # before any of them is begun
         refresh(foreground, MODEL, None, weeks=200)
+    assert str(error.value).startswith(f"WEEKS=200: model {MODEL}: ")
+    assert "AS_OF" not in str(error.value)
     assert whole_jobs(new_house)[::-1] == ["ingest", past, past, "refresh_model", "ingest", "ingest"]
+
+
+def test_the_number_of_weeks_that_a_refusal_recommends_is_the_most_that_is_taken(new_house):
+    last = last_vintage(new_house.warehouse, MODEL)
+    with pytest.raises(InputError, match="choose WEEKS=") as error:
+        check_all_reached(new_house.warehouse, up_to(last, 500))
+    most = int(re.search(r"choose WEEKS=(\d+) or fewer", str(error.value))[1])
+    check_all_reached(new_house.warehouse, up_to(last, most))
+    with pytest.raises(InputError, match=f"WEEKS={most + 1}: "):
+        check_all_reached(new_house.warehouse, up_to(last, most + 1))
+
+
+def up_to(last, weeks):
+    before = reversed(range(weeks))
+    return [type(last)(last.model, str(last.week - dt.timedelta(weeks=count))) for count in before]
+
+
+@pytest.mark.parametrize(("weeks", "is_told"), [(1, False), (2, True), (4, True), (5, False), (14, False)])
+def test_weeks_too_few_for_the_first_forecast_are_told(weeks, is_told):
+    hint = too_few_for_a_forecast(weeks)
+    assert bool(hint) == is_told
+    assert not hint or "WEEKS=5 or more would (9 for 8 weeks ahead and 14 for 13 weeks ahead)" in hint

@@ -138,6 +138,7 @@ def test_a_dry_run_says_what_a_refresh_would_do_and_changes_no_byte(new_house):
     landed.write_text(MACRO)
     (new_house.root / "landing/note.csv").write_text("x")
     text = said(weeks=2)
+    assert "WEEKS=2 holds no forecast of 4 weeks ahead" in text
     assert "would be loaded: 2 rows into 1 table:" in text
     assert "    macro/weekly/2024.csv: 2 rows, new" in text
     assert "not read: note.csv: it lies in no table's folder" in text
@@ -147,6 +148,7 @@ def test_a_dry_run_says_what_a_refresh_would_do_and_changes_no_byte(new_house):
         f"{LAST_WEEK}|{MODEL}: fitted if"
     )
     assert f"not {NEXT_WEEK}: land the weeks" in said(as_of=str(NEXT_WEEK))
+    assert "WEEKS=500: model " in said(weeks=500)
 
 
 @pytest.mark.slow
