@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 import pandas as pd
 
-from mmm_core.errors import InputError, nearest
+from mmm_core.errors import InputError, listed
 
 _MISSPELT = 0.75
 
@@ -45,11 +45,12 @@ def refuse_columns(
     Args:
         what: whose columns they are, for the message. also: further names that are not read, and no mistake.
     """
+    names = {column.name for column in columns}
     missing = [column.name for column in columns if column.required and column.name not in table.columns]
     if missing:
-        faults = "; ".join(f"'{name}': {nearest(name, map(str, table.columns))}" for name in missing)
+        unread = [name for name in map(str, table.columns) if name not in names and name not in also]
+        faults = "; ".join(f"'{name}': {_in_its_place(name, unread)}" for name in missing)
         raise InputError(f"{source}: columns that {what} need are not there: {faults}")
-    names = {column.name for column in columns}
     free = [column.name for column in columns if column.name not in table.columns]
     for name in map(str, table.columns):
         near = [] if name in names or name in also else get_close_matches(name, free, n=1, cutoff=_MISSPELT)
@@ -57,3 +58,11 @@ def refuse_columns(
             raise InputError(
                 f"{source}: column '{name}' is not read: did you mean '{near[0]}'? Otherwise rename it"
             )
+
+
+def _in_its_place(name: str, unread: Sequence[str]) -> str:
+    """What to do about a column that is missing: name one of the file that nobody reads so, or add it."""
+    if near := get_close_matches(name, unread, n=1, cutoff=0.6):
+        return f"did you mean '{near[0]}'? Call it {name}"
+    others = f", or rename the one that holds it; nobody reads {listed(unread)}" if unread else ""
+    return f"add it{others}"

@@ -37,7 +37,14 @@ def test_the_latest_decision_that_still_holds_counts(tmp_path):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("gate,by,on,why\nmoved,x,2026-03-02,y\n", r"columns that overrides need are not there: 'until'"),
+        (
+            "gate,by,on,why\nmoved,x,2026-03-02,y\n",
+            r"columns that overrides need are not there: 'until': add it$",
+        ),
+        (
+            "gate,by,on,why,end\nmoved,x,2026-03-02,y,2026-03-30\n",
+            r"'until': add it, or rename the one that holds it; nobody reads end$",
+        ),
         (
             HEADER + LINE.replace("moved", "mooved"),
             r"row 2: there is no gate 'mooved': did you mean 'moved'\?",
