@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from assets.models import Vintage
 from assets.resources.warehouse import Warehouse
-from mmm_core.errors import InputError, nearest
+from mmm_core.errors import InputError, listed, nearest
 
 if TYPE_CHECKING:
     import duckdb
@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
 WEEKLY_TABLES = "weekly_tables/"
 WEEKLY_MART = "fct_weekly_tables"
+
+WEEKLY_VALUES, LEDGER, LEFT_OUT_COLUMN = "weekly_tables__values", "landing_files", "kept_out"
+
+LEFT_OUT = (
+    "the file has it, as text or days, and a landed weekly table keeps numbers alone: write numbers (1 where it holds, "
+    "0 elsewhere), name events by their dates (`baseline: {events: ...}`), and in place of a `filter` land only the "
+    "rows it keeps"
+)
 
 NULL_SPEND = (
     "In a mart spend is null in weeks without rows of a source, unless sources.yaml says of it that these are 0 "
@@ -52,6 +60,25 @@ def read_mart(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> "pd.
     return table[list(spec.columns)].sort_values(keys).reset_index(drop=True)
 
 
+def _left_out(warehouse: Warehouse, spec: "ModelSpec") -> set[str]:
+    """Columns of the model's weekly file that its landing left out."""
+    if _is_of_marts(spec):
+        return set()
+    with warehouse.connect(read_only=True) as connection:
+        there = connection.execute(
+            "select column_name from information_schema.columns where table_schema = 'raw' and table_name = ?",
+            [LEDGER],
+        ).fetchall()
+        if (LEFT_OUT_COLUMN,) not in there:
+            return set()
+        rows = connection.execute(
+            f"select distinct unnest({LEFT_OUT_COLUMN}) from raw.{LEDGER} where file in "
+            f"(select _file from raw.{WEEKLY_VALUES} where table_name = ?)",
+            [spec.table.removeprefix(WEEKLY_TABLES)],
+        ).fetchall()
+    return {name for (name,) in rows}
+
+
 def has_later_weeks(warehouse: Warehouse, spec: "ModelSpec", vintage: Vintage) -> bool:
     """Whether the model's mart holds weeks after the as-of week, so that the vintage is one of the past.
 
@@ -77,6 +104,8 @@ def _every_week(warehouse: Warehouse, spec: "ModelSpec") -> "pd.DataFrame":
     if missing:
         faults = "; ".join(f"'{column}': {nearest(column, map(str, table.columns))}" for column in missing)
         why = f"\n{NULL_REACH}" if set(missing) & _reaches(spec) else ""
+        if words := sorted(set(missing) & _left_out(warehouse, spec)):
+            why += f"\n{listed(words)}: {LEFT_OUT}"
         if not spec.table.startswith(WEEKLY_TABLES):
             why += f"\n{NEVER_KNOWN}"
         raise InputError(f"{_source(spec)}: columns that the model's YAML names are not there: {faults}{why}")

@@ -14,7 +14,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assets.raw.contract import Column, Contract, OverDays, Period, Silence
-from assets.raw.kinds import CURRENCIES, KINDS
+from assets.raw.kinds import KINDS
+from mmm_core.data.currencies import CURRENCIES
 from mmm_core.errors import InputError, nearest
 from mmm_core.spec.faults import explained
 

@@ -20,7 +20,7 @@ _MONDAY = "W-SUN"  # pandas' weeks that end on Sunday
 
 def stated_rules(cells: "pd.DataFrame") -> "tuple[pd.Series | None, pd.DataFrame]":
     """What the rule row says of each column, and the table without it; None of a table that has no such row."""
-    if cells.iloc[0, 0].lower() != RULE_ROW:
+    if RULE_ROW not in {cell.lower() for cell in cells.iloc[0]}:
         return None, cells
     return cells.iloc[0], cells.iloc[1:]
 

@@ -36,6 +36,7 @@ class Accepted:
         extra_columns: the columns of it that were kept out.
         hashed: by column, the cells in which a hash stands in place of an e-mail address.
         set_aside: the rows that break their contract, where the source has them quarantined.
+        remarks: what is odd about the file, and refuses it not.
     """
 
     file: LandingFile
@@ -44,6 +45,7 @@ class Accepted:
     extra_columns: tuple[str, ...] = ()
     hashed: Mapping[str, int] = field(default_factory=dict)
     set_aside: SetAside | None = None
+    remarks: tuple[str, ...] = ()
 
 
 class FileRefused(InputError):

@@ -147,7 +147,10 @@ READERS = (
     "brackets", "contract", "daily_tables", "faults", "files", "kinds", "periods", "personal", "plain", "schema",
     "set_aside", "spelling", "weekly_tables",
 )  # fmt: skip
-SHARED_READERS = ("names", "data/cells", "data/reader", "data/weeks")
+SHARED_READERS = (
+    "names", "data/cells", "data/currencies", "data/currency_columns", "data/reader", "data/weeks",
+    "first_model/columns", "first_model/day_order", "first_model/frame", "first_model/words",
+)  # fmt: skip
 
 
 @cache

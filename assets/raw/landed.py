@@ -40,6 +40,7 @@ class Taken:
         hashed: by column, the cells in which a hash stands in place of an e-mail address.
         quarantined_rows, quarantined_amount: the rows that were set aside, and what can be read of their amount.
         ended: nothing can be missing of its last row.
+        remarks: what is odd about the file.
     """
 
     file: LandingFile
@@ -51,6 +52,7 @@ class Taken:
     quarantined_rows: int = 0
     quarantined_amount: Decimal = Decimal(0)
     ended: bool = True
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass
@@ -103,6 +105,7 @@ class Landed:
                 quarantined_rows=taken.quarantined_rows,
                 quarantined_amount=taken.quarantined_amount,
                 hashed_cells=sum(taken.hashed.values()),
+                kept_out=list(taken.extra_columns),
             )
         files = {file.name: file for file in self.files}
         return {

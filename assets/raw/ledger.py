@@ -59,6 +59,10 @@ COLUMNS = {
         "Cells of the loaded rows in which a hash stands in place of an e-mail address.",
     ),
     "modified_at": ("TIMESTAMP", "When the file was last modified, UTC."),
+    "kept_out": (
+        "VARCHAR[]",
+        "Its columns that are not loaded: the contract does not name them; of a weekly table, they hold no numbers.",
+    ),
 }
 """Name, type and meaning of each column."""
 
@@ -83,6 +87,7 @@ class Entry:
     quarantined_amount: Decimal | None = None
     hashed_cells: int | None = None
     modified_at: dt.datetime | None = None
+    kept_out: list[str] | None = None
 
 
 assert [field.name for field in fields(Entry)] == list(COLUMNS)

@@ -240,7 +240,7 @@ def _take_with_care(
     amount = total(accepted.rows, contract.amount) if contract.amount else None
     taken = Taken(
         new.file, new.digest, len(accepted.rows), amount, accepted.extra_columns, accepted.hashed,
-        ended=new.surface.ended,
+        ended=new.surface.ended, remarks=accepted.remarks,
     )  # fmt: skip
     if accepted.set_aside is None:
         return taken

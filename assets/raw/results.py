@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.raw import expectation_check, filled_in, ledger, quarantine_check
 from assets.raw.contract import Contract
+from assets.raw.contracts import WEEKLY_TABLES
 from assets.raw.figures import amount_column, amount_name, figure
 from assets.raw.folder import Listing
 from assets.raw.load import Load, Loaded
@@ -137,9 +138,9 @@ def warnings(table: Loaded) -> Iterator[str]:
     if refused := table.landed.refused:
         yield "\n".join([*map(str, refused), f"  {_consequence(table)}"])
     if kept_out := list(dict.fromkeys(chain(*(taken.extra_columns for taken in table.landed.taken)))):
-        columns = plural(len(kept_out), "column is kept out, as the contract does not name it",
-                         "columns are kept out, as the contract does not name them")  # fmt: skip
-        yield f"{table.landed.contract.name}: {columns}: {listed(kept_out, SHOWN)}"
+        yield f"{table.landed.contract.name}: {_kept_out_words(table.landed.contract, kept_out)}"
+    for taken in table.landed.taken:
+        yield from (f"{taken.file.name}: {remark}" for remark in taken.remarks)
     if hashed := _hashed(table):
         yield f"{table.landed.contract.name}: e-mail addresses in texts, a hash stands in their place: {hashed}"
     if table.quarantined:
@@ -159,6 +160,17 @@ def warnings(table: Loaded) -> Iterator[str]:
     if (more := len(lines) - DISAGREEING) > 0:
         files = plural(more, "more file restates earlier ones", "more files restate earlier ones")
         yield f"{table.landed.contract.name}: {files}: its check {EXPORTS_AGREE} names all"
+
+
+def _kept_out_words(contract: Contract, columns: Sequence[str]) -> str:
+    """Which columns are kept out, and why."""
+    if contract is WEEKLY_TABLES:
+        told = plural(len(columns), "column holds words or days and no numbers, and is left out",
+                      "columns hold words or days and no numbers, and are left out")  # fmt: skip
+    else:
+        told = plural(len(columns), "column is kept out, as the contract does not name it",
+                      "columns are kept out, as the contract does not name them")  # fmt: skip
+    return f"{told}: {listed(columns, SHOWN)}"
 
 
 def not_read(listing: Listing) -> Iterator[str]:
@@ -321,6 +333,8 @@ def _metadata(table: Loaded) -> dict[str, object]:
     }
     if kept_out := _kept_out(table):
         metadata["columns_kept_out"] = dg.MetadataValue.text(kept_out)
+    if remarks := [f"{file.file.name}: {remark}" for file in landed.taken for remark in file.remarks]:
+        metadata["remarks"] = dg.MetadataValue.text("\n".join(remarks))
     if cells := sum(entry.hashed_cells or 0 for entry in table.entries.values()):
         metadata["addresses_hashed"] = cells
     return metadata

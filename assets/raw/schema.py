@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from assets.raw.contract import Column, Contract
 from assets.raw.faults import Fault
-from assets.raw.kinds import CURRENCIES
 from assets.raw.personal import holds_email, with_hashed_emails, without_addresses
 from assets.raw.spelling import LOST_DIGITS, lost_digits, spelled
+from mmm_core.data.currencies import CURRENCIES
 from mmm_core.errors import listed, shown
 
 if TYPE_CHECKING:

@@ -79,7 +79,7 @@ def read_sources(keys: Any, path: str) -> Sources:
         InputError: a key that is unknown, missing or wrong.
     """
     from assets.raw.connector import known_connectors
-    from assets.raw.kinds import CURRENCIES
+    from mmm_core.data.currencies import CURRENCIES
 
     expected = ("currency", "unmapped_share", "retail_calendar", "sources")
     if not isinstance(keys, dict) or not isinstance(keys.get("sources"), dict):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mmm_core.data.currencies import CURRENCIES
 from mmm_core.errors import InputError, listed, shown
 from mmm_core.names import alike, normal_name
 
@@ -45,6 +46,11 @@ _THOUSANDS_PERHAPS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 _DIGITS_AND_COMMAS = re.compile(r"[+-]?[0-9.]*[0-9],[0-9][0-9.,]*")
 _GROUPED = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?")
 _GROUPED_FOR_CERTAIN = re.compile(r"[+-]?[1-9][0-9]{0,2}((,[0-9]{3})+\.[0-9]+|(,[0-9]{3}){2,})")
+_OTHERWISE_A_NUMBER = re.compile(
+    rf"({'|'.join(CURRENCIES)}|[^\w\s]+)?\s*[-+(]?\s*([^\w\s]+\s*)?[0-9][0-9.,'\u2019\s]*\)?\s*"
+    rf"({'|'.join(CURRENCIES)}|[kKmM]|bn|[^\w\s]+)?"
+)
+_LONGEST_NUMBER = 60
 _DAY = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"  # the day as it is written, in whatever zone
     r"([ T]00:00(:00(\.0+)?)? ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
@@ -101,6 +107,16 @@ def _remedy(at_fault: list[str], decimal_commas: bool, comma: bool) -> str:
     if comma or not any(map(_DIGITS_AND_COMMAS.fullmatch, at_fault)):
         return DIGITS_ONLY
     return f"{DIGITS_ONLY}: {_NO_CELL_TELLS if decimal_commas else _WITH_SEMICOLONS}"
+
+
+def holds_words(cells: pd.Series) -> bool:
+    """Whether a column is of words: something is stated in it, and no cell is a number, in whatever notation.
+
+    "EUR 1 200", "12 %" and "1.5k" are numbers in a notation that is not read, so their column is one of numbers that
+    has to be mended. One number among words is enough to doubt that it is a column of words.
+    """
+    stated = {cell for cell in text_of(cells) if cell not in MISSING}
+    return bool(stated) and not any(map(_may_be_a_number, stated))
 
 
 def may_have_decimal_commas(cells: Iterable[str], separator: str) -> bool:
@@ -231,6 +247,12 @@ def _python_number(value: object) -> float | None:
     if isinstance(value, abstract.Real | np.bool_) or type(value).__name__ == "Decimal":
         return float(value)  # type: ignore[arg-type]
     return None
+
+
+def _may_be_a_number(text: str) -> bool:
+    return len(text) <= _LONGEST_NUMBER and (
+        _number(text, comma=False) is not None or bool(_OTHERWISE_A_NUMBER.fullmatch(text))
+    )
 
 
 def _may_be_thousands(text: list[str]) -> bool:

@@ -10,6 +10,7 @@ from mmm_core.data.arrays import model_data
 from mmm_core.data_health.activity import activity
 from mmm_core.data_health.collinearity import collinearity
 from mmm_core.data_health.coverage import coverage
+from mmm_core.data_health.currencies import currencies
 from mmm_core.data_health.finding import FAMILIES, WHOLE, Finding, Verdict, findings_table
 from mmm_core.data_health.level_shifts import level_shifts
 from mmm_core.data_health.missing import missing
@@ -113,6 +114,7 @@ def data_health(
         found += coverage(panel, delivery, rule)
     for question in (missing, outliers, level_shifts, spend_share, activity, unit_cost, collinearity):
         found += question(panel, rule)
+    found += currencies(table, panel, source)
     found += stationarity(panel)
     found += seasonality(panel, rule)
     if data is not None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from mmm_core.data.cells import days, numbers, text_of
+from mmm_core.data.cells import Typed, days, holds_words, numbers, text_of
 
 NUMBERS = 0.98
 """Share of the cells that state something which must be numbers (or days) for the column to be one of them."""
@@ -21,11 +21,15 @@ class ColumnValues:
     Attributes:
         kind: day, number or text.
         values: days as datetime64, numbers as float64, text as text ("" where blank).
+        unread: cells that should be as the others are, and are not; of a column of words none.
+        remedy: what to write in their place.
     """
 
     name: str
     kind: str
     values: pd.Series
+    unread: pd.Series = field(default_factory=lambda: pd.Series(dtype=object))
+    remedy: str = ""
 
     @cached_property
     def known(self) -> np.ndarray:
@@ -83,9 +87,15 @@ def read_column(cells: pd.Series, decimal_commas: bool) -> ColumnValues:
     if int(as_days.values.notna().sum()) >= NUMBERS * stated and not pd.api.types.is_numeric_dtype(
         cells.dtype
     ):
-        return ColumnValues(name, "day", as_days.values)
+        return ColumnValues(name, "day", as_days.values, *_unread(cells, as_days))
     as_numbers = numbers(cells, decimal_commas)
     finite = as_numbers.values.where(np.isfinite(as_numbers.values))
-    if int(finite.notna().sum()) >= NUMBERS * stated:
-        return ColumnValues(name, "number", finite)
-    return ColumnValues(name, "text", text_of(cells))
+    if int(finite.notna().sum()) >= NUMBERS * stated or not as_numbers.wrong.any():
+        return ColumnValues(name, "number", finite, *_unread(cells, as_numbers))
+    if holds_words(cells):
+        return ColumnValues(name, "text", text_of(cells))
+    return ColumnValues(name, "text", text_of(cells), *_unread(cells, as_numbers))
+
+
+def _unread(cells: pd.Series, typed: Typed) -> tuple[pd.Series, str]:
+    return text_of(cells[typed.wrong]), typed.remedy

@@ -14,10 +14,11 @@ from typing import Any
 import pandas as pd
 
 from mmm_core.data.arrays import model_data
-from mmm_core.data.cells import DECIMAL_COMMAS
+from mmm_core.data.cells import DECIMAL_COMMAS, places
+from mmm_core.data.currency_columns import currency_traps
 from mmm_core.data.table import by_name
-from mmm_core.errors import InputError
-from mmm_core.first_model.columns import read_column
+from mmm_core.errors import InputError, listed, shown
+from mmm_core.first_model.columns import ColumnValues, read_column
 from mmm_core.first_model.frame import frame_of
 from mmm_core.first_model.mapping import gaps_of, mapping_of
 from mmm_core.first_model.recognised import ColumnRole, Recognised
@@ -64,6 +65,7 @@ def propose(table: pd.DataFrame, name: str, source: str = "table", kpi: str | No
     columns = {str(column): read_column(rows[column], commas) for column in rows.columns}
     frame = frame_of(columns, source)
     found = Recognised(source, columns, frame, kpi)
+    traps = [*_unread(columns), *currency_traps(rows), *found.traps]
     mapping = mapping_of(found, _model_name(name))
     refused = ""
     try:
@@ -71,7 +73,18 @@ def propose(table: pd.DataFrame, name: str, source: str = "table", kpi: str | No
     except InputError as error:
         refused = str(error)
     roles = tuple(found.why[column] for column in found.columns)
-    return Proposal(mapping, roles, tuple(found.traps), tuple(gaps_of(found)), refused, source)
+    return Proposal(mapping, roles, tuple(traps), tuple(gaps_of(found)), refused, source)
+
+
+def _unread(columns: Mapping[str, ColumnValues]) -> list[str]:
+    """Cells that a fit or the landing of weekly tables would refuse, a line a column."""
+    return [
+        f"{name}: {listed(map(shown, column.unread.unique()), 3)} is not a "
+        f"{'day' if column.kind == 'day' else 'number'} {places(column.unread)}: {column.remedy}; "
+        "`landing/weekly_tables` refuses the file until then"
+        for name, column in columns.items()
+        if len(column.unread)
+    ]
 
 
 def _model_name(name: str) -> str:

@@ -6,7 +6,7 @@ is left out, with the reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from mmm_core.first_model.columns import ColumnValues
 from mmm_core.first_model.frame import Frame
 from mmm_core.first_model.roles import (
     LEFT_OUT,
+    TEXT,
     UNKNOWN,
     Guess,
     chosen_kpi,
@@ -392,7 +393,8 @@ class Recognised:
                 dates = sorted({f"{day.date()}" for day in days[weeks]})
                 if 0 < len(dates) <= len(self.weeks) / 4 and "/" not in label:
                     named[label] = dates
-                    self.why[name] = ColumnRole(name, "events", f"{guess.why}: {listed(happening)}")
+                    landed = f"; the column itself is {TEXT}" if self.columns[name].kind == "text" else ""
+                    self.why[name] = ColumnRole(name, "events", f"{guess.why}: {listed(happening)}{landed}")
         return named
 
     def _time(self) -> Any:
@@ -452,4 +454,4 @@ class Recognised:
 
 
 def _kept(column: ColumnValues, keep: pd.Series) -> ColumnValues:
-    return column if keep.all() else ColumnValues(column.name, column.kind, column.values[keep])
+    return column if keep.all() else replace(column, values=column.values[keep])

@@ -12,6 +12,8 @@ from mmm_core.first_model import words
 from mmm_core.first_model.columns import ColumnValues
 
 LEFT_OUT = "left out"
+NOT_LANDED = "`landing/weekly_tables` leaves it out"
+TEXT = f"text: {NOT_LANDED}"
 UNKNOWN = "unknown"
 """Role of a column of numbers whose name says nothing; what becomes of it depends on the others."""
 
@@ -44,11 +46,13 @@ def _guess(column: ColumnValues, numeric: set[str]) -> Guess:
         return Guess(name, what, why)
 
     if column.kind == "text":
+        if len(column.unread):
+            return role(LEFT_OUT, "numbers in some rows, and no numbers in others")
         if words.has(named, words.EVENT) and not column.constant:
-            return role("event", "names of events")
-        return role(LEFT_OUT, "text")
+            return role("event", "names of events, which a model has by their dates")
+        return role(LEFT_OUT, TEXT)
     if column.kind == "day":
-        return role(LEFT_OUT, "days, and not the week")
+        return role(LEFT_OUT, f"days, and not the week: {NOT_LANDED}")
     if not column.is_number:
         return role(LEFT_OUT, "no value at all")
     if words.has(named, words.POPULATION):

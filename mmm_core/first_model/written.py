@@ -10,7 +10,7 @@ import yaml
 
 from mmm_core.errors import on_one_line
 from mmm_core.first_model.proposal import Proposal
-from mmm_core.first_model.roles import LEFT_OUT
+from mmm_core.first_model.roles import LEFT_OUT, NOT_LANDED
 
 WIDTH = 110
 
@@ -24,7 +24,11 @@ def proposed_yaml(proposal: Proposal) -> str:
     sections = {
         "Traps": proposal.traps,
         "Gaps": proposal.gaps,
-        "Left out": [f"{each.column}: {each.why}" for each in proposal.columns if each.role == LEFT_OUT],
+        "Left out": [
+            f"{each.column}: {each.why}"
+            for each in proposal.columns
+            if each.role == LEFT_OUT or NOT_LANDED in each.why
+        ],
     }
     for heading, remarks in sections.items():
         if remarks:

@@ -9,6 +9,7 @@ import yaml
 from assets.model_inputs.mart import checked_table, read_mart
 from assets.model_inputs.model_table import reaches_as_of_week
 from assets.models import Vintage
+from assets.raw.assets import landing_tables, raw_key
 from assets.resources.warehouse import Warehouse
 from mmm_core.errors import InputError
 from mmm_core.spec.model_spec import parse_spec
@@ -111,6 +112,29 @@ def test_what_is_not_there_is_refused_with_the_nearest_name(warehouse, changes, 
         read(warehouse, **changes)
     assert said in str(refused.value)
     assert "brand" in str(refused.value)
+
+
+def test_a_column_that_the_landing_left_out_is_told_from_one_that_is_not_there(new_platform):
+    new_platform.land(
+        "weekly_tables/shop.csv", "DATE,revenue,tv_spend,events\n2025-01-06,1,1,na\n2025-01-13,2,1,opening\n"
+    )
+    new_platform.run(landing_tables, selection=[raw_key("weekly_tables__values")])
+    with new_platform.warehouse.connect() as connection:
+        connection.execute("create schema if not exists marts")
+        connection.execute("create table marts.fct_weekly_tables as from raw.weekly_tables__values")
+    asked = {"table": "weekly_tables/shop", "filter": {}, "time": {"column": "DATE"}}
+    warehouse = new_platform.warehouse
+    assert list(read(warehouse, **asked)["revenue"]) == [1, 2]
+    for key, column in (
+        ("controls", ["events"]),
+        ("kpi", {"column": "events"}),
+        ("filter", {"events": "na"}),
+    ):
+        with pytest.raises(InputError, match=r"events: the file has it, as text or days, .* numbers alone"):
+            read(warehouse, **{**asked, key: column})
+    with pytest.raises(InputError) as refused:
+        read(warehouse, **asked, controls=["evnts"])
+    assert "as text" not in str(refused.value)
 
 
 def test_a_week_before_all_data_is_refused(warehouse):

@@ -10,10 +10,10 @@ from assets.raw.connector import FILE, connector, known_connectors, read_connect
 from assets.raw.contract import Contract
 from assets.raw.files import check
 from assets.raw.folder import LandingFile
-from assets.raw.kinds import CURRENCIES
 from assets.raw.schema import typed
 from assets.raw.template import template, template_path
 from assets.resources.settings import REPOSITORY
+from mmm_core.data.currencies import CURRENCIES
 from mmm_core.errors import InputError
 from mmm_core.evidence.lift_test import DESIGNS, OUTCOMES, STATUSES
 

@@ -230,6 +230,27 @@ def test_columns_kept_out_are_told(landed):
     assert checks(result)["keeps_contract"].passed
 
 
+def test_a_weekly_table_tells_of_its_columns_of_words_and_of_several_currencies(landed):
+    landed.land(
+        "weekly_tables/own.csv", "Week,sales,events,currency\n2024-01-01,1,na,USD\n2024-01-08,2,event1,EUR\n"
+    )
+    key = raw_key("weekly_tables__values")
+    result = landed.run(landing_tables, selection=[key])
+    metadata = materializations(result)["raw/weekly_tables__values"].metadata
+    assert metadata["columns_kept_out"].value == "weekly_tables/own.csv: events, currency"
+    assert "column currency has USD in 1 row, EUR in 1 row (row 3)" in metadata["remarks"].value
+    held = landed.query("select column_name from raw.weekly_tables__values")["column_name"]
+    assert set(held) == {"sales"}
+    (kept_out,) = landed.query("select kept_out from raw.landing_files where status = 'loaded'")["kept_out"]
+    assert list(kept_out) == ["events", "currency"]
+    landed.land("weekly_tables/own.csv", "Week,sales,events\n2024-01-01,1,na\n2024-01-08,2,event1\n")
+    (table,) = load_tables(
+        [ALL_CONTRACTS["weekly_tables__values"]], Landing(folder=str(landed.landing)), landed.warehouse
+    ).tables
+    (words,) = results.warnings(table)
+    assert words.endswith("1 column holds words or days and no numbers, and is left out: events")
+
+
 def test_columns_kept_out_of_many_files_are_named_once(landed):
     for monday in ("2024-01-01", "2025-01-06"):
         text = f"week_start,market,consumer_confidence,note,more\n{monday},us,100,x,y\n"

@@ -7,12 +7,18 @@ from assets.raw.files import FileRefused, read_bytes
 from assets.raw.folder import scan
 from assets.raw.weekly_tables import check_weekly_table, named_twice
 
+WEEKS = ("2024-01-01", "2024-01-08", "2024-01-15", "2024-01-22")
 
-def read(folder, text):
+
+def taken(folder, text):
     (folder / "weekly_tables").mkdir()
     (folder / "weekly_tables" / "brand.csv").write_text(text)
     (file,) = scan(folder).tables["weekly_tables__values"]
-    return check_weekly_table(file, *read_bytes(file)).rows
+    return check_weekly_table(file, *read_bytes(file))
+
+
+def read(folder, text):
+    return taken(folder, text).rows
 
 
 def test_names_and_blanks_survive(tmp_path):
@@ -36,16 +42,41 @@ def test_geos_are_keys(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param("sales\n1\n", "first column is 'sales': it must be the week", id="no week"),
+        pytest.param("sales\n1\n", "no column of days: one must hold a day of each week", id="no week"),
         pytest.param("date\n2024-01-01\n", "no column besides the week", id="nothing else"),
         pytest.param(
-            "date,a,note\n2024-01-01,1,\n2024-01-08,2,storm\n",
-            r"column note: 'storm' is not a number \(row 3\)",
-            id="text",
+            "date,a,b\n2024-01-01,1,7\n2024-01-08,2,storm\n",
+            r"column b: 'storm' is not a number \(row 3\)",
+            id="text among numbers",
         ),
         pytest.param(
-            "date,a\n2024-01-01,jo@example.com\n",
-            r"column a: '\(left out\)' is not a number \(row 2\)",
+            "date,a,b\n2024-01-01,1,EUR 1 200\n2024-01-08,2,EUR 900\n",
+            r"column b: 'EUR 1 200', 'EUR 900' is not a number \(rows 2, 3\)",
+            id="numbers in another notation",
+        ),
+        pytest.param(
+            "date,note\n2024-01-01,storm\n",
+            r"no column besides the week that holds numbers \('note': none\)",
+            id="nothing but text",
+        ),
+        pytest.param(
+            "date,country,area,a\n"
+            + "".join(
+                f"2024-01-{day:02d},{place},1\n"
+                for day in (1, 8, 15, 22)
+                for place in ("uk,n", "us,n", "us,s")
+            ),
+            "column country has 'uk', 'us', and a weekly table is of one",
+            id="several markets",
+        ),
+        pytest.param(
+            "week,a\n03/01/2023,1\n10/01/2023,2\n17/01/2023,3\n",
+            r"column week begins with the day \(`%d/%m/%Y`\), as '17/01/2023' \(row 4\) can be nothing else",
+            id="days in another order",
+        ),
+        pytest.param(
+            "date,a\n2024-01-01,1\n2024-01-08,jo@example.com\n",
+            r"column a: '\(left out\)' is not a number \(row 3\)",
             id="address",
         ),
         pytest.param(
@@ -112,6 +143,29 @@ def test_geos_are_keys(tmp_path):
 def test_bad_tables_are_refused_by_name(tmp_path, text, message):
     with pytest.raises(FileRefused, match=message):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize("name", ["DATE", "Date", "week", "Week ending", "wk", "ds", "day"])
+def test_the_week_is_the_column_of_days_whatever_its_name_and_place(tmp_path, name):
+    rows = read(tmp_path, f"sales,{name},other\n1,2024-01-01,5\n2,2024-01-08,6\n")
+    assert set(rows["column_name"]) == {"sales", "other"}
+    assert sorted(set(rows["week_start"].dt.strftime("%Y-%m-%d"))) == ["2024-01-01", "2024-01-08"]
+
+
+def test_columns_of_words_and_further_days_are_left_out_by_name(tmp_path):
+    accepted = taken(
+        tmp_path,
+        "DATE,sales,events,made_on,note,blank\n2024-01-01,1,na,2024-02-01,,\n2024-01-08,2,event1,2024-02-01,wk 3,\n",
+    )
+    assert set(accepted.rows["column_name"]) == {"sales", "blank"}
+    assert accepted.extra_columns == ("events", "made_on", "note")
+
+
+def test_geos_of_another_name_are_found_as_inspect_finds_them(tmp_path):
+    places = [f"{day},{region},{n}\n" for n, day in enumerate(WEEKS) for region in ("north", "south")]
+    rows = read(tmp_path, "Week,Region,sales\n" + "".join(places))
+    assert set(rows["geo"]) == {"north", "south"}
+    assert set(rows["column_name"]) == {"sales"}
 
 
 def test_columns_may_have_the_names_of_the_long_form(tmp_path):

@@ -59,6 +59,18 @@ def test_spend_too_small_to_be_seen_and_money_of_another_unit():
     )
 
 
+def test_money_of_several_currencies_is_told_whether_the_model_names_the_column_or_not():
+    table = plain().assign(currency=np.where(np.arange(130) < 100, "USD", "EUR"), market="us")
+    found = [f for f in report_of(table).of("spend_share") if f.measure == "currencies"]
+    assert [(f.subject, f.value, f.verdict) for f in found] == [("currency", 2.0, "warn")]
+    assert "USD in 100 rows, EUR in 30 rows" in found[0].sentence
+    table["market"] = np.where(table["currency"] == "USD", "us", "de")
+    found = [
+        f for f in report_of(table, filter={"market": "us"}).of("spend_share") if f.measure == "currencies"
+    ]
+    assert [(f.value, f.verdict) for f in found] == [(1.0, "ok")]
+
+
 def test_exposure_of_other_weeks_and_a_unit_that_costs_ten_times_as_much():
     table = plain()
     assert flagged(report_of(table).of("unit_cost")) == []

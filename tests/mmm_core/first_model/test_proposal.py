@@ -137,6 +137,55 @@ def test_events_are_dates_of_their_names_or_of_their_ones():
     }
 
 
+def test_what_the_landing_leaves_out_or_refuses_is_said_beforehand():
+    names = np.where(np.arange(130) == 50, "strike", "na")
+    mixed = pd.Series(np.arange(130.0)).astype(str).where(np.arange(130) != 7, "oops")
+    found = proposed(table_of(events=names, note=np.where(np.arange(130) % 9, "a", "b"), index=mixed))
+    left_out = [each.column for each in found.columns if "`landing/weekly_tables` leaves it out" in each.why]
+    assert left_out == ["events", "note"]
+    text = " ".join(proposed_yaml(found).replace("#", "").split())
+    assert (
+        "- events: names of events, which a model has by their dates: strike; the column itself is text"
+        in text
+    )
+    assert any("index: 'oops' is not a number (at positions 7)" in trap for trap in found.traps)
+
+
+def test_several_currencies_are_a_trap_and_no_places():
+    codes = np.where(np.arange(130) < 100, "USD", "EUR")
+    found = proposed(table_of(billed_in=codes))
+    (trap,) = [trap for trap in found.traps if "currencies" in trap]
+    assert trap.startswith("column billed_in has USD in 100 rows, EUR in 30 rows (at positions 100, 101")
+    assert "convert every amount to USD" in trap
+    assert proposed(table_of(currency="USD")).traps == ()
+    twice = pd.concat([plain().assign(currency=code) for code in ("US dollar", "Euro")])
+    with pytest.raises(InputError, match="column currency has US DOLLAR, EURO: convert to one currency"):
+        proposed(twice)
+
+
+def test_rows_of_a_week_that_an_unknown_column_tells_apart_are_said():
+    both = pd.concat([plain(seed=seed).assign(device=name) for seed, name in enumerate(("app", "web"))])
+    assert any("column device alone tells the rows of a week apart" in trap for trap in proposed(both).traps)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (("03/01/2023", "16/01/2023"), r"begins with the day \(`%d/%m/%Y`\), as '16/01/2023'"),
+        (("01.03.2023", "01.16.2023"), r"begins with the month \(`%m.%d.%Y`\), as '01.16.2023'"),
+        (("03/01/2023", "10/01/2023"), "nobody can say for sure .* and no other cell settles it"),
+        (
+            ("16/01/2023", "01/16/2023"),
+            "'16/01/2023' .*, which begins with the day, and '01/16/2023' .* the month",
+        ),
+    ],
+)
+def test_the_order_of_days_is_said_where_a_cell_settles_it(days, said):
+    table = pd.DataFrame({"week": days, "sales": 1.0, "tv_spend": 2.0})
+    with pytest.raises(InputError, match=f"column week .*{said}"):
+        proposed(table)
+
+
 def test_units_without_a_price_have_no_roi_and_with_one_have():
     counts = plain().rename(columns={"revenue": "conversions"})
     found = proposed(counts)
@@ -167,7 +216,7 @@ def test_a_short_table_gets_short_lags_and_waves():
         (lambda t: t.drop(columns="week_start"), "no column of days"),
         (
             lambda t: t.assign(week_start=pd.to_datetime(t["week_start"]).dt.strftime("%d/%m/%Y")),
-            "column week_start holds '03/01/2022', of which nobody can say",
+            r"column week_start begins with the day \(`%d/%m/%Y`\), as '17/01/2022' .* so '03/01/2022' as 2022-01-03",
         ),
         (lambda t: t.rename(columns={"revenue": "foo"}), "name it with --kpi"),
         (lambda t: t[["week_start", "revenue", "confidence"]], "no column is media"),
