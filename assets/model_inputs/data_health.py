@@ -120,13 +120,20 @@ def _figures(report: "HealthReport", delivery: "pd.DataFrame | None") -> "Figure
 
 
 def _of_family(report: "HealthReport", family: str) -> dg.AssetCheckResult:
+    from mmm_core.data_health.finding import NOTHING
+
     found, verdict = report.of(family), report.verdict(family)
     flagged = [finding.sentence for finding in report.flagged if finding.family == family]
     words = "\n".join(flagged[:10]) + (f"\nand {len(flagged) - 10} more" if len(flagged) > 10 else "")
     return check(
         family,
         verdict == "ok",
-        words or (f"{len(found)} findings, all as they should be" if found else "nothing to judge it by"),
+        words
+        or (
+            f"{len(found)} findings, all as they should be"
+            if found
+            else f"nothing to judge it by: {NOTHING[family]}"
+        ),
         severity=dg.AssetCheckSeverity.ERROR if verdict == "fail" else dg.AssetCheckSeverity.WARN,
         findings=len(found),
         to_look_at=len(flagged),

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mmm_core.data_health.finding import FAMILIES
+from mmm_core.data_health.finding import FAMILIES, NOTHING
 
 if TYPE_CHECKING:
     from mmm_core.data_health.report import HealthReport
@@ -60,6 +60,10 @@ def findings(report: HealthReport, everything: bool) -> RenderableType:
             )
             verdict = report.verdict(family)
             parts.append(Text.assemble((f"{verdict:5}", COLOURS[verdict]), f"{family}: {question} {answer}"))
+        else:
+            parts.append(
+                Text(f"{'-':5}{family}: {question} Nothing to judge it by: {NOTHING[family]}", "dim")
+            )
     parts.append(Text(report.words))
     return Group(*parts)
 

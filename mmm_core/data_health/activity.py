@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from mmm_core.data_health.finding import Finding, Verdict, at_least, at_most, day, weeks
 from mmm_core.data_health.weekly_panel import WeeklyPanel
@@ -77,6 +78,11 @@ class Activity:
             return []
         return [int(position) + int(first) for position in np.flatnonzero(~inside)]
 
+    @property
+    def silent(self) -> list[int]:
+        """Positions of the weeks off of a channel that is on week by week, those at its end among them."""
+        return [*self.gaps, *range(len(self.on) - self.silent_end, len(self.on))]
+
 
 def runs(flags: np.ndarray) -> list[tuple[int, int]]:
     """First and last position of every run of true flags."""
@@ -85,7 +91,7 @@ def runs(flags: np.ndarray) -> list[tuple[int, int]]:
 
 
 def activity_of(values: np.ndarray) -> Activity:
-    """When media (geo, week) are on; a missing value is off."""
+    """When media (geo, week) are on; a missing value is off: leave out the weeks of which nothing is known."""
     media = np.nan_to_num(values)
     positive = media[media > 0]
     usual = np.median(positive) if len(positive) else np.inf
@@ -96,9 +102,13 @@ def activity_of(values: np.ndarray) -> Activity:
 
 
 def activity(panel: WeeklyPanel, rule: DataHealth) -> Iterator[Finding]:
-    """Of every channel weeks on, longest pause, share of weeks that changed, and weeks off at the end."""
+    """Of every channel weeks on, longest pause, share of weeks that changed, and weeks off at the end.
+
+    All of it is of the weeks whose media are known in some geo: whether a week that is missing was off, nobody can say.
+    """
     for name, values in panel.media.items():
-        found = activity_of(values)
+        known = known_weeks(values)
+        weeks_known, found = panel.weeks[known], activity_of(values[:, known])
         on, bursts = int(found.on.sum()), found.bursts
         verdict = at_least(on, rule.weeks_on)
         words = f"{name}: on in {on} of {weeks(len(found.on))}, {bursts} {'run' if bursts == 1 else 'runs'}"
@@ -109,22 +119,28 @@ def activity(panel: WeeklyPanel, rule: DataHealth) -> Iterator[Finding]:
                 "out, merge it, or test it"
             )
         yield _of(name, "weeks_on", on, rule.weeks_on, verdict, words)
-        yield _pause(panel, name, found, rule)
+        yield _pause(weeks_known, name, found, rule)
         yield _changed(name, found, rule)
-        yield _breaks_off(panel, name, found)
+        yield _breaks_off(weeks_known, name, found)
 
 
 def _of(name: str, measure: str, value: float, threshold: float, verdict: Verdict, words: str) -> Finding:
     return Finding(FAMILY, measure, name, float(value), float(threshold), verdict, words)
 
 
-def _pause(panel: WeeklyPanel, name: str, found: Activity, rule: DataHealth) -> Finding:
+def known_weeks(values: np.ndarray) -> np.ndarray:
+    """Positions of the weeks in which media (geo, week) are known in some geo; all of them where none is."""
+    known = np.isfinite(values).any(axis=0)
+    return np.flatnonzero(known) if known.any() else np.arange(len(known))
+
+
+def _pause(known: pd.DatetimeIndex, name: str, found: Activity, rule: DataHealth) -> Finding:
     first, last = found.longest_off
     length = last - first + 1
     verdict = at_most(length, rule.weeks_off)
     if not length:
         return _of(name, "longest_pause", 0, rule.weeks_off, "ok", f"{name}: no pause between its weeks on")
-    start, end = panel.weeks[first], panel.weeks[last]
+    start, end = known[first], known[last]
     words = f"{name}: its longest pause has {weeks(length)}, from {day(start)} to {day(end)}"
     if verdict != "ok":
         words += (
@@ -147,13 +163,12 @@ def _changed(name: str, found: Activity, rule: DataHealth) -> Finding:
     return _of(name, "share_changed", found.changed, rule.changed, verdict, words)
 
 
-def _breaks_off(panel: WeeklyPanel, name: str, found: Activity) -> Finding:
+def _breaks_off(known: pd.DatetimeIndex, name: str, found: Activity) -> Finding:
     """Zeros where there never are any: an export that was cut off, or a source that was away."""
-    end, gaps = found.silent_end, found.gaps
-    positions = [*gaps, *range(len(found.on) - end, len(found.on))]
+    end, positions = found.silent_end, found.silent
     if not positions:
         return _of(name, "silent_weeks", 0, 0, "ok", f"{name}: no week off where it is on week by week")
-    where = ", ".join(day(panel.weeks[position]) for position in positions[:5])
+    where = ", ".join(day(known[position]) for position in positions[:5])
     more = f" and {len(positions) - 5} more" if len(positions) > 5 else ""
     words = (
         f"{name}: on week by week, and without any in {weeks(len(positions))} ({where}{more})"
@@ -162,5 +177,5 @@ def _breaks_off(panel: WeeklyPanel, name: str, found: Activity) -> Finding:
     )
     return Finding(
         FAMILY, "silent_weeks", name, float(len(positions)), 0.0, "warn", words,
-        first_week=panel.weeks[positions[0]], last_week=panel.weeks[positions[-1]],
+        first_week=known[positions[0]], last_week=known[positions[-1]],
     )  # fmt: skip

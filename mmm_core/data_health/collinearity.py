@@ -79,7 +79,7 @@ def explaining(panel: WeeklyPanel) -> tuple[tuple[str, ...], np.ndarray, np.ndar
             plain.append(panel.around_geos(values))
             carried.append(plain[-1])
     before, after = np.stack(plain, axis=1), np.stack(carried, axis=1)
-    known = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
+    known = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1) & panel.has_row.reshape(-1)
     before, after = before[known], after[known]
     moving = np.ptp(before, axis=0) > 0 if len(before) else np.zeros(len(names), dtype=bool)
     kept = tuple(name for name, moves in zip(names, moving, strict=True) if moves)

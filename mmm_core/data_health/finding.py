@@ -28,6 +28,22 @@ FAMILIES: dict[str, str] = {
 }
 """Every family of findings by name, in the order in which they are told."""
 
+NOTHING: dict[str, str] = {
+    "contract": "nothing was read",
+    "coverage": "nothing is known of what the sources delivered",
+    "missing": "no column was read",
+    "outliers": "no column has weeks enough with values",
+    "level_shifts": "no column has weeks enough without gaps",
+    "spend_share": "no channel is paid for",
+    "activity": "there is no channel",
+    "unit_cost": "no channel has an exposure of its own beside its spend",
+    "collinearity": "there are not two channels or controls that move, or not weeks enough for as many as there are",
+    "stationarity": "no series has half a year of weeks without gaps",
+    "seasonality": "there are not weeks enough to tell a season from a level",
+    "ratio": "a fit would refuse this table, so its parameters cannot be counted",
+}
+"""By family why it has no finding, where it has none."""
+
 TABLE = {
     "family": "family of the finding",
     "measure": "what was measured",

@@ -1,4 +1,4 @@
-"""Gaps: cells without a value, and weeks without a row."""
+"""Gaps: weeks without a row, and cells without a value in the rows there are. A week is told of once."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ FAMILY = "missing"
 
 def missing(panel: WeeklyPanel, rule: DataHealth) -> Iterator[Finding]:
     """Weeks that have no row, and of every column the share of its cells that are missing."""
-    absent = panel.absent
+    absent, share = panel.absent, float((~panel.has_row).mean())
     words = f"all {weeks(len(panel.weeks))} from {day(panel.weeks[0])} to {day(panel.weeks[-1])} have rows"
     if absent:
-        words = f"no row for {weeks(len(absent))} ({listed(map(day, absent))}): add a row for each"
-    yield Finding(FAMILY, "weeks_without_row", WHOLE, float(len(absent)), 0.0, at_most(len(absent), 0), words)
+        words = (
+            f"no row for {weeks(len(absent))} ({listed(map(day, absent))}): add a row for each, with 0 where a channel "
+            "was off; no other finding is of these weeks"
+        )
+    verdict = "fail" if share >= rule.most_missing else at_most(len(absent), 0)
+    yield Finding(FAMILY, "weeks_without_row", WHOLE, float(len(absent)), 0.0, verdict, words)
     for column, values in panel.columns.items():
-        gaps = ~np.isfinite(values)
+        gaps = ~np.isfinite(values) & panel.has_row
         frequencies = {
             channel.frequency: channel.reach for channel in panel.spec.channel_specs if channel.frequency
         }

@@ -31,12 +31,14 @@ class WeeklyPanel:
         columns: by name, (geo, week); nan where a value is missing.
         refused: why a fit would not take the table; "" where it would.
         absent: weeks (of some geo) that had no row at all, in the order of the calendar.
+        has_row: (geo, week), where the table has one: a value is missing by itself only there.
     """
 
     spec: ModelSpec
     weeks: pd.DatetimeIndex
     geos: tuple[str, ...]
     columns: dict[str, np.ndarray]
+    has_row: np.ndarray
     refused: str = ""
     absent: tuple[pd.Timestamp, ...] = ()
 
@@ -66,7 +68,8 @@ class WeeklyPanel:
             .reshape(len(geos), len(weeks))
             for column in spec.numeric_columns
         }
-        return cls(spec, weeks, tuple(geos), columns, refused, absent)
+        has_row = whole.isin(index).reshape(len(geos), len(weeks))
+        return cls(spec, weeks, tuple(geos), columns, has_row, refused, absent)
 
     @cached_property
     def first_days(self) -> pd.DatetimeIndex:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmm_core.data_health.activity import activity_of, runs
+from mmm_core.data_health.activity import activity_of, known_weeks, runs
 from mmm_core.data_health.collinearity import correlations, explaining
 from mmm_core.data_health.coverage import STATES, weekly_states
 from mmm_core.data_health.finding import EVERYWHERE
+from mmm_core.errors import shortened
 from mmm_core.plots.style import (
     BASELINE_COLOUR,
     DEEP,
@@ -38,17 +39,29 @@ FLAG = "#b3261e"
 DELIVERY = (DEEP, "#ccb541", BASELINE_COLOUR, "#e7a39c", FLAG)
 """Colours of `STATES`."""
 
+LONGEST, LETTER = 32, 0.085
+"""Letters of a name beside the correlations, and the inches that one takes."""
+
+APART = 60
+"""Weeks up to which there is white between the cells of deliveries: of more, there would be more white than cells."""
+
+BAD = ("partial", "awaited", "missing")
+"""States that are marked above their cells, so that one week of many years is seen."""
+
 MOST = 24
 """Series of one picture: of more, those with findings come first."""
 
 
 @styled
 def series(report: HealthReport) -> Figure:
-    """A panel a series, over all geos: weeks that are out as dots, shifts as lines, pauses shaded."""
+    """A panel a series, over all geos: weeks that are out as dots, shifts as dashed lines, pauses shaded.
+
+    A week that is missing breaks the line. Weeks without media of a channel that is on week by week are solid lines.
+    """
     panel, spec, weeks = report.panel, report.panel.spec, _places(report)
     shown: dict[str, tuple[np.ndarray, str]] = {spec.kpi.column: (panel.all_geos(panel.kpi), INK)}
     for position, (name, values) in enumerate(panel.media.items()):
-        shown[name] = (panel.all_geos(np.nan_to_num(values)), colour(position))
+        shown[name] = (panel.all_geos(values), colour(position))
     for name, values in panel.levers.items():
         shown[name] = (panel.all_geos(values, mean=True), QUIET)
     flagged = {finding.subject for finding in report.flagged}
@@ -58,19 +71,41 @@ def series(report: HealthReport) -> Figure:
     for each, name in zip(axes, names, strict=True):
         values, hue = shown[name]
         each.plot(weeks, values, color=hue, lw=1.1)
+        alone = _alone(values)
+        each.plot(np.array(weeks)[alone], values[alone], color=hue, marker=".", ms=3, lw=0)
         if name in panel.media:
-            for first, last in runs(~activity_of(panel.media[name]).on):
-                if last - first >= 3:
-                    each.axvspan(weeks[first], weeks[last], color=BASELINE_COLOUR, lw=0)
+            _off(each, panel.media[name], weeks)
         _marks(each, report, name, values)
         money(each.yaxis)
         _dates(each)
         title(each, name)
     left_out = f"; {len(shown) - len(names)} more without findings" if len(shown) > len(names) else ""
     heading(
-        figure, f"{spec.model}: the table", f"dots: outliers; lines: shifts of level; shaded: off{left_out}"
+        figure,
+        f"{spec.model}: the table",
+        "dots: outliers; dashed lines: shifts of level; solid red lines: weeks without media of a channel that is on "
+        f"week by week; shaded: off; a series breaks where weeks or values are missing{left_out}",
     )
     return figure
+
+
+def _alone(values: np.ndarray) -> np.ndarray:
+    """Weeks with a value between weeks without, which no line shows."""
+    known = np.concatenate([[False], np.isfinite(values), [False]])
+    return np.asarray(known[1:-1] & ~known[:-2] & ~known[2:])
+
+
+def _off(axes: Axes, media: np.ndarray, weeks: list[float]) -> None:
+    """Shade a channel's pauses, and draw a line in each week in which it should not have paused."""
+    known = known_weeks(media)
+    found = activity_of(media[:, known])
+    off = np.zeros(media.shape[1], dtype=bool)
+    off[known] = ~found.on
+    for first, last in runs(off):
+        if last - first >= 3:
+            axes.axvspan(weeks[first], weeks[last], color=BASELINE_COLOUR, lw=0)
+    for position in known[found.silent]:
+        axes.axvline(weeks[position], color=FLAG, lw=1.0)
 
 
 def _marks(axes: Axes, report: HealthReport, name: str, values: np.ndarray) -> None:
@@ -85,8 +120,6 @@ def _marks(axes: Axes, report: HealthReport, name: str, values: np.ndarray) -> N
             axes.plot([weeks[at]], [values[at]], color=FLAG, marker="o", ms=4, lw=0)
         elif finding.measure in ("shift_z", "cost_shift_z"):
             axes.axvline(weeks[at], color=FLAG, lw=1.0, ls="--")
-        elif finding.measure == "silent_weeks":
-            axes.axvline(weeks[at], color=FLAG, lw=1.0)
 
 
 @styled
@@ -94,11 +127,16 @@ def together(report: HealthReport) -> Figure:
     """Correlations of channels and controls, as the table has them."""
     names, columns, _ = explaining(report.panel)
     found, size = correlations(columns), len(names)
-    figure, (axes,) = new_figure(3.2 + 0.42 * size, 1.6 + 0.42 * size, grid="both")
+    labels = [shortened(name, LONGEST) for name in names]
+    room, cells = LETTER * max(map(len, labels), default=0), 0.42 * size
+    figure, (axes,) = new_figure(max(5.2, 1.6 + room + cells), 1.3 + room + cells, grid="both")
+    figure.set_layout_engine(
+        "compressed"
+    )  # cells are square: what is left over goes around them, not over the names
     axes.grid(False)
     image = axes.imshow(found, vmin=-1, vmax=1, cmap="RdBu_r")
-    axes.set_xticks(range(size), names, rotation=60, ha="right")
-    axes.set_yticks(range(size), names)
+    axes.set_xticks(range(size), labels, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(size), labels)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -114,8 +152,8 @@ def together(report: HealthReport) -> Figure:
                     fontsize=7,
                     color="white" if abs(found[row, column]) > 0.7 else INK,
                 )
-    figure.colorbar(image, ax=axes, shrink=0.6, aspect=25)
-    title(axes, "What moves together", "correlations over the weeks, per head, around each geo's mean")
+    figure.colorbar(image, ax=axes, shrink=0.8, aspect=20)
+    heading(figure, "What moves together", "correlations over the weeks, per head, around each geo's mean")
     return figure
 
 
@@ -141,9 +179,14 @@ def delivered(report: HealthReport, delivery: pd.DataFrame) -> Figure:
         cmap=ListedColormap(DELIVERY),
         vmin=-0.5,
         vmax=len(STATES) - 0.5,
-        edgecolors="white",
-        lw=0.3,
+        edgecolors="white" if len(weeks) <= APART else "none",
+        lw=0.3 if len(weeks) <= APART else 0,
     )
+    axes.hlines(np.arange(len(names) + 1) - 0.5, edges[0], edges[-1], color="white", lw=6)
+    for state in BAD:
+        rows, columns = np.nonzero(cells == STATES.index(state))
+        at = (edges[columns] + edges[columns + 1]) / 2
+        axes.plot(at, rows - 0.5, color=DELIVERY[STATES.index(state)], marker="v", ms=5, lw=0, clip_on=False)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
@@ -151,7 +194,11 @@ def delivered(report: HealthReport, delivery: pd.DataFrame) -> Figure:
     _dates(axes)
     for state, hue in zip(STATES, DELIVERY, strict=True):
         axes.plot([], [], color=hue, marker="s", lw=0, label=state.replace("_", " "))
-    title(axes, "What the sources delivered", "a cell a week, the worst of all geos")
+    title(
+        axes,
+        "What the sources delivered",
+        "a cell a week, the worst of all geos; triangles: not delivered in full",
+    )
     legend(figure, axes, len(STATES))
     return figure
 

@@ -42,7 +42,10 @@ def test_findings_are_checks_a_table_and_pictures(unfitted):
     assert found["outliers"].severity.value == "WARN"
     assert f"in the week of {week:%Y-%m-%d}" in found["outliers"].description
     assert found["coverage"].passed
-    assert found["coverage"].description == "nothing to judge it by"
+    assert (
+        found["coverage"].description
+        == "nothing to judge it by: nothing is known of what the sources delivered"
+    )
     shown = metadata(result, "data_health")
     assert shown["series"].startswith("![](data:image/png;base64,")
     assert shown["correlations"].startswith("![](data:image/png;base64,")

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from mmm_core.data_health.finding import FAMILIES, NOTHING
 from tests.mmm_core.cli.command import mmm
 from tests.mmm_core.data_health.tables import SPEC, plain
 
@@ -58,6 +59,22 @@ def test_a_model_is_looked_over_by_its_own_thresholds(table, tmp_path):
     assert said.returncode == 1
     assert "fail ratio" in flat(said.stdout)
     assert "ok outliers revenue: no week is out" in flat(said.stdout)
+
+
+def test_every_family_has_its_line_with_why_where_it_found_nothing(table, tmp_path):
+    gappy = pd.read_csv(table).drop(index=[30])
+    gappy.to_csv(table, index=False)
+    said = mmm("inspect", "--table", table)
+    lines = {
+        line[5:].split(":")[0]: line
+        for line in said.stdout.splitlines()
+        if line[5:].split(":")[0] in FAMILIES
+    }
+    assert set(lines) == set(FAMILIES)
+    for family, why in (("stationarity", "without gaps"), ("ratio", "a fit would refuse this table")):
+        assert lines[family].startswith("-    ")
+        assert f"Nothing to judge it by: {NOTHING[family]}"[:40] in lines[family]
+        assert why in NOTHING[family]
 
 
 def test_what_cannot_be_looked_at_is_refused(table, tmp_path):

@@ -166,6 +166,34 @@ def test_a_table_that_a_fit_refuses_is_looked_over_all_the_same():
     assert report.of("ratio") == ()
 
 
+def test_weeks_without_a_row_are_told_once():
+    """Not again as values that are missing, nor as weeks off of a channel that is on week by week."""
+    report = report_of(plain().drop(index=[50, 51, 52, 90]))
+    (found,) = [finding for finding in report.flagged if finding.family != "contract"]
+    assert (found.family, found.measure, found.value) == ("missing", "weeks_without_row", 4)
+    assert all(finding.value == 0 for finding in report.of("missing") if finding.measure == "share_missing")
+    whole, gappy = (
+        {f.subject: f.value for f in each.of("collinearity") if f.measure == "correlation"}
+        for each in (report_of(plain()), report)
+    )
+    assert whole.keys() == gappy.keys()
+    mostly = report_of(plain().drop(index=range(20, 60)))
+    assert next(f for f in mostly.of("missing") if f.measure == "weeks_without_row").verdict == "fail"
+
+
+def test_a_blank_cell_in_a_row_is_still_missing_and_no_week_off():
+    table = plain()
+    table.loc[50, "search_spend"] = table.loc[50, "search_clicks"] = np.nan
+    report = report_of(table.drop(index=[90]))
+    told = {f.subject: f.value for f in report.of("missing") if f.verdict != "ok"}
+    assert told == {
+        "table": 1,
+        "search_spend": pytest.approx(1 / 130),
+        "search_clicks": pytest.approx(1 / 130),
+    }
+    assert flagged(report.of("activity")) == []
+
+
 def test_every_finding_is_of_one_week_and_column():
     table = plain()
     for week in (15, 40, 60, 90):
