@@ -86,6 +86,16 @@ def explaining(panel: WeeklyPanel) -> tuple[tuple[str, ...], np.ndarray, np.ndar
     return kept, before[:, moving], after[:, moving]
 
 
+def twins(panel: WeeklyPanel, rule: DataHealth) -> list[tuple[str, str]]:
+    """Pairs of channels that are one series under two names, in the order of the specification."""
+    names, columns, carried = explaining(panel)
+    if len(names) < 2 or len(columns) <= len(names) + 1:
+        return []
+    alike = np.maximum(np.abs(correlations(columns)), np.abs(correlations(carried)))
+    pairs = combinations([place for place, name in enumerate(names) if name in panel.media], 2)
+    return [(names[one], names[other]) for one, other in pairs if alike[one, other] >= rule.identical]
+
+
 def collinearity(panel: WeeklyPanel, rule: DataHealth) -> Iterator[Finding]:
     """Variance inflation of every channel and control, their condition number, and pairs that move as one."""
     names, columns, carried = explaining(panel)

@@ -17,6 +17,8 @@ from mmm_core.data.arrays import model_data
 from mmm_core.data.cells import DECIMAL_COMMAS, places
 from mmm_core.data.currency_columns import currency_traps
 from mmm_core.data.table import by_name
+from mmm_core.data_health.collinearity import twins
+from mmm_core.data_health.weekly_panel import WeeklyPanel
 from mmm_core.errors import InputError, listed, shown
 from mmm_core.first_model.columns import ColumnValues, read_column
 from mmm_core.first_model.frame import frame_of
@@ -65,8 +67,12 @@ def propose(table: pd.DataFrame, name: str, source: str = "table", kpi: str | No
     columns = {str(column): read_column(rows[column], commas) for column in rows.columns}
     frame = frame_of(columns, source)
     found = Recognised(source, columns, frame, kpi)
-    traps = [*_unread(columns), *currency_traps(rows), *found.traps]
     mapping = mapping_of(found, _model_name(name))
+    if same := _twins(table, mapping, source):
+        for one, other in same:
+            found.leave_out_twin(one, other)
+        mapping = mapping_of(found, _model_name(name))
+    traps = [*_unread(columns), *currency_traps(rows), *found.traps]
     refused = ""
     try:
         model_data(table, parse_spec(mapping, "the proposal"), source)
@@ -74,6 +80,15 @@ def propose(table: pd.DataFrame, name: str, source: str = "table", kpi: str | No
         refused = str(error)
     roles = tuple(found.why[column] for column in found.columns)
     return Proposal(mapping, roles, tuple(traps), tuple(gaps_of(found)), refused, source)
+
+
+def _twins(table: pd.DataFrame, mapping: Mapping[str, Any], source: str) -> list[tuple[str, str]]:
+    """Pairs of channels of a specification that are one series under two names, as the diagnostics find them."""
+    spec = parse_spec(dict(mapping), "the proposal")
+    try:
+        return twins(WeeklyPanel.of(table, spec, source), spec.data_health)
+    except InputError:  # a table that is not read so far is told of by whoever reads it next
+        return []
 
 
 def _unread(columns: Mapping[str, ColumnValues]) -> list[str]:

@@ -300,6 +300,21 @@ class Recognised:
             )
         return channel
 
+    def leave_out_twin(self, one: str, other: str) -> None:
+        """Keep of two channels that are one series the one that is paid for, or stands first."""
+        channels = {channel.name: channel for channel in (*self.paid, *self.organic)}
+        if not {one, other} <= channels.keys():
+            return
+        kept, gone = (one, other) if channels[one].spend or not channels[other].spend else (other, one)
+        self.paid = [channel for channel in self.paid if channel.name != gone]
+        self.organic = [channel for channel in self.organic if channel.name != gone]
+        why = (
+            f"{gone} and {kept} are one series under two names: only their sum is known, and {kept} stands for both; "
+            "where they are two channels, bring data in which they differ, or add their spend up"
+        )
+        for column in channels[gone].columns:
+            self._leave_out(column, why, trap=column == channels[gone].columns[0])
+
     def _media_fault(self, name: str) -> str:
         values = self._values(name)
         if values.isna().any():

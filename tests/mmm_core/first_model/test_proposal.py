@@ -8,6 +8,7 @@ import pytest
 
 from mmm_core.data.arrays import model_data
 from mmm_core.data.reader import read_table
+from mmm_core.data_health.report import data_health
 from mmm_core.errors import InputError
 from mmm_core.first_model.proposal import propose
 from mmm_core.first_model.written import proposed_yaml
@@ -184,6 +185,27 @@ def test_the_order_of_days_is_said_where_a_cell_settles_it(days, said):
     table = pd.DataFrame({"week": days, "sales": 1.0, "tv_spend": 2.0})
     with pytest.raises(InputError, match=f"column week .*{said}"):
         proposed(table)
+
+
+def test_of_two_channels_that_are_one_series_one_is_proposed():
+    spend = plain()["tv_spend"]
+    found = proposed(table_of(radio_spend=2 * spend, newsletter_sends=3 * spend))
+    assert list(found.mapping["media"]["channels"]) == ["tv", "search"]
+    assert "organic" not in found.mapping["media"]
+    roles = {each.column: each.role for each in found.columns}
+    assert roles["radio_spend"] == roles["newsletter_sends"] == "left out"
+    assert roles["tv_spend"] == "spend of tv"
+    text = " ".join(proposed_yaml(found).replace("#", "").split())
+    assert text.count("radio and tv are one series under two names") == 2  # a trap, and left out
+    report = data_health(table_of(radio_spend=2 * spend), found.spec)
+    assert report.verdict("collinearity") != "fail"
+
+
+def test_of_a_paid_and_an_organic_channel_that_are_one_the_paid_one_stays():
+    first = pd.DataFrame({"post_views": plain()["tv_spend"] * 9}).join(plain())
+    found = proposed(first)
+    assert list(found.mapping["media"]["channels"]) == ["tv", "search"]
+    assert "organic" not in found.mapping["media"]
 
 
 def test_units_without_a_price_have_no_roi_and_with_one_have():
