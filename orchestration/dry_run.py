@@ -89,7 +89,8 @@ def _table(table: TableNews) -> Iterator[str]:
             else f"changed, {plural(file.had, 'row is', 'rows are')} loaded of it now"
         )
         aside = f", {file.aside:,} set aside in quarantine" if file.aside else ""
-        yield f"    {file.name}: {plural(file.rows, 'row')}, {was}{aside}"
+        without = f", without {listed(file.left_out, SHOWN)} (no numbers)" if file.left_out else ""
+        yield f"    {file.name}: {plural(file.rows, 'row')}, {was}{aside}{without}"
     if len(table.files) > SHOWN:
         yield f"    and {plural(len(table.files) - SHOWN, 'more file')}"
     for gone, rows in table.gone.items():

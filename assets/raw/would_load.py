@@ -32,12 +32,14 @@ class FileNews:
     Attributes:
         rows: that would be loaded; `aside` would lie in quarantine.
         had: the rows of it that are loaded now; None of a new file.
+        left_out: columns of a weekly table that hold no numbers.
     """
 
     name: str
     rows: int
     aside: int = 0
     had: int | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass
@@ -130,16 +132,19 @@ def _of_table(
     for new in landed.new:
         entry = landed.loaded.get(new.file.name)
         try:
-            rows, aside = _rows(beside, contract, new)
+            rows, aside, left_out = _rows(beside, contract, new)
         except FileRefused as refusal:
             news.refused.append(refusal)
         else:
-            news.files.append(FileNews(new.file.name, rows, aside, (entry.row_count or 0) if entry else None))
+            had = (entry.row_count or 0) if entry else None
+            news.files.append(FileNews(new.file.name, rows, aside, had, left_out))
     return news
 
 
-def _rows(beside: "duckdb.DuckDBPyConnection", contract: Contract, new: NewFile) -> tuple[int, int]:
-    """How many rows of a file would be loaded, and set aside.
+def _rows(
+    beside: "duckdb.DuckDBPyConnection", contract: Contract, new: NewFile
+) -> tuple[int, int, tuple[str, ...]]:
+    """How many rows of a file would be loaded, and set aside, and which columns of a weekly table left out.
 
     Raises:
         FileRefused: it does not keep its contract.
@@ -150,9 +155,10 @@ def _rows(beside: "duckdb.DuckDBPyConnection", contract: Contract, new: NewFile)
         if not repeats_a_row(beside, contract, rows, plain.row_count) and not days_in_doubt(
             beside, contract, rows
         ):
-            return plain.row_count, 0
+            return plain.row_count, 0, ()
     content, _ = read_bytes(new.file)
     if contract is WEEKLY_TABLES:
-        return len(check_weekly_table(new.file, content, new.digest).rows), 0
+        table = check_weekly_table(new.file, content, new.digest)
+        return len(table.rows), 0, table.extra_columns
     accepted = check(new.file, contract, content, new.digest)
-    return len(accepted.rows), len(accepted.set_aside.rows) if accepted.set_aside else 0
+    return len(accepted.rows), len(accepted.set_aside.rows) if accepted.set_aside else 0, ()

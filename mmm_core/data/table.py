@@ -8,7 +8,17 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from mmm_core.data.cells import DECIMAL_COMMAS, ROW, days, names_alike, numbers, places, same_value, text_of
+from mmm_core.data.cells import (
+    DECIMAL_COMMAS,
+    ROW,
+    days,
+    holds_words,
+    names_alike,
+    numbers,
+    places,
+    same_value,
+    text_of,
+)
 from mmm_core.data.contract import contract_faults, weeks_of
 from mmm_core.data.panel import panel_faults
 from mmm_core.data.reader import read_table as read_table
@@ -16,6 +26,12 @@ from mmm_core.data.weeks import first_days, months_written, not_weekly
 from mmm_core.errors import InputError, listed, nearest, shown
 from mmm_core.names import normal_name
 from mmm_core.spec.model_spec import ModelSpec
+
+OF_TEXT = (
+    "the column is text: write numbers (1 where it holds, 0 elsewhere), or name events by their dates "
+    "(`baseline: {events: ...}`)"
+)
+"""What becomes of a column without any number that a model names."""
 
 
 def check_table(table: pd.DataFrame, spec: ModelSpec, source: str = "table") -> pd.DataFrame:
@@ -167,7 +183,11 @@ def as_numbers(
     read = numbers(rows[column], decimal_commas)
     if read.wrong.any():
         values = rows[column][read.wrong]
-        remedy = "write 1 or 0" if set(values.astype(str).str.lower()) <= {"true", "false"} else read.remedy
+        remedy = read.remedy
+        if set(values.astype(str).str.lower()) <= {"true", "false"}:
+            remedy = "write 1 or 0"
+        elif holds_words(rows[column]):
+            remedy = OF_TEXT
         raise InputError(
             f"{source}: column {column}: not a number in weeks {weeks_of(rows[read.wrong], spec)}: "
             f"{listed(map(shown, values.unique()), 3)}: {remedy}"

@@ -351,7 +351,9 @@ class Recognised:
             twin = next((other for other in (*self.controls_so_far, *kept) if self._same(name, other)), None)
             if values.isna().any():
                 self._leave_out(
-                    name, f"missing in {int(values.isna().sum())} rows: fill it by a rule, then name it again"
+                    name,
+                    f"missing in {int(values.isna().sum())} rows: fill it by a rule, then name it again",
+                    trap=not len(self.columns[name].unread),  # those cells are told of by themselves
                 )
             elif not self._varies(modelled):
                 self._leave_out(

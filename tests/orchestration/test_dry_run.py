@@ -72,6 +72,7 @@ def test_what_would_be_loaded_is_what_is_loaded_then(new_platform):
     new_platform.land("google_ads/campaign_stats/a.csv", "customer_id\n1\n")
     second = found(new_platform)
     assert [(file.rows, file.had) for file in second["macro__weekly"].files] == [(3, 2)]
+    assert not any(file.left_out for said in second.values() for file in said.files)
     assert second["macro__weekly"].gone == {"macro/weekly/odd.csv": 2}
     assert second["competitor__weekly"].rows == 1
     assert second["google_ads__campaign_stats"].stays
@@ -137,6 +138,11 @@ def test_a_dry_run_says_what_a_refresh_would_do_and_changes_no_byte(new_house):
     landed.parent.mkdir(parents=True)
     landed.write_text(MACRO)
     (new_house.root / "landing/note.csv").write_text("x")
+    table = new_house.root / "landing/weekly_tables/own.csv"
+    table.parent.mkdir()
+    table.write_text("Date,sales,events\n2024-01-01,1,na\n2024-01-08,2,opening\n")
+    assert "    weekly_tables/own.csv: 2 rows, new, without events (no numbers)" in said(weeks=2)
+    table.unlink()
     text = said(weeks=2)
     assert "WEEKS=2 holds no forecast of 4 weeks ahead" in text
     assert "would be loaded: 2 rows into 1 table:" in text

@@ -210,6 +210,14 @@ def test_days_become_weeks_as_the_file_says_of_each_column(tmp_path):
     assert set(rows.index[rows["geo"] == "n"]) == {4, 11}  # rows of the file, of each week's Monday
 
 
+def test_days_become_weeks_wherever_their_column_stands_and_words_among_them_are_left_out(tmp_path):
+    days = pd.date_range("2024-01-08", periods=7).strftime("%Y-%m-%d")
+    text = "sales,DATE,note\nsum,In_Week,\n" + "".join(f"{n},{day},dry\n" for n, day in enumerate(days))
+    accepted = taken(tmp_path, text)
+    assert accepted.rows["value"].tolist() == [21]
+    assert accepted.extra_columns == ("note",)
+
+
 def test_of_a_blank_day_a_sum_is_not_known_and_the_rest_is_of_the_days_there_are(tmp_path):
     days = WEEK.replace("2024-01-14,n,7,7,7,7", "2024-01-14,n,,,,")
     rows = read(tmp_path, RULES + days).set_index("column_name")["value"]

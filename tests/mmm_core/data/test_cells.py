@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmm_core.data.cells import days, numbers, same_value, text_of
+from mmm_core.data.cells import days, holds_words, numbers, same_value, text_of
 
 
 def test_missing_is_blank_or_what_programs_write_for_it():
@@ -80,3 +80,23 @@ def test_text_is_kept():
         "",
         "1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["na", "event1"], True),
+        (["", "NA", "storm"], True),
+        (["ABC12", "16/01/2023", "2024-W01"], True),
+        (["-" * 10_000], True),
+        (["", "NA"], False),
+        (["storm", "2"], False),
+        (["EUR 1 200", "EUR 900"], False),
+        (["\u20ac1,200"], False),
+        (["12 %"], False),
+        (["(1,200)", "1.5k"], False),
+        ([1.0, None], False),
+    ],
+)
+def test_a_column_of_words_has_no_number_in_whatever_notation(cells, words):
+    assert holds_words(pd.Series(cells)) is words

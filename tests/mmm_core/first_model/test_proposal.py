@@ -14,7 +14,7 @@ from mmm_core.first_model.proposal import propose
 from mmm_core.first_model.written import proposed_yaml
 from mmm_core.inference.fit import fit
 from mmm_core.spec.model_spec import load_spec
-from tests.mmm_core.data_health.tables import plain
+from tests.mmm_core.data_health.tables import plain, spec_of
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
 
@@ -150,6 +150,22 @@ def test_what_the_landing_leaves_out_or_refuses_is_said_beforehand():
         in text
     )
     assert any("index: 'oops' is not a number (at positions 7)" in trap for trap in found.traps)
+
+
+def test_a_model_that_names_a_column_of_text_is_told_so():
+    table = table_of(events=np.where(np.arange(130) == 50, "strike", "na"))
+    for role, column in (("controls", ["events"]), ("kpi", {"column": "events"})):
+        with pytest.raises(
+            InputError, match=r"column events: not a number .*: the column is text: write numbers \(1"
+        ):
+            model_data(table, spec_of(**{role: column}))
+    table = table_of(confidence=pd.Series(np.arange(130.0)).astype(str).where(np.arange(130) != 7, "oops"))
+    with pytest.raises(InputError, match=r"column confidence: not a number .*'oops': write digits only"):
+        model_data(table, spec_of())
+    assert [trap for trap in proposed(table).traps if trap.startswith("confidence")] == [
+        "confidence: 'oops' is not a number (at positions 7): write digits only, with a point for decimals; "
+        "`landing/weekly_tables` refuses the file until then"
+    ]
 
 
 def test_several_currencies_are_a_trap_and_no_places():
