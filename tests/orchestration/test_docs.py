@@ -44,8 +44,18 @@ def test_every_page_of_the_repository_is_in_the_guide_with_links_that_hold(guide
             assert ((folder / page.target).parent / link).is_file(), (page.place, link)
     readme = (folder / "README.html").read_text()
     assert 'href="docs/operations.html#what-goes-live"' in readme
-    assert (folder / "docs/asset-graph.png").is_file()
+    assert (folder / "docs/asset-graph.svg").is_file()
     assert "<table>" in (folder / "docs/operations.html").read_text()
+
+
+def test_the_picture_of_the_graph_has_every_group():
+    from orchestration.definitions import defs
+
+    graph = defs.resolve_asset_graph()
+    groups = {graph.get(key).group_name for key in graph.get_all_asset_keys()}
+    picture = (REPOSITORY / "docs" / "asset-graph.svg").read_text()
+    boxes = re.findall(r'font-weight="600"[^>]*>([^<]+)</text>', picture)
+    assert {group for box in boxes for group in box.split(", ")} == groups
 
 
 @pytest.mark.parametrize(
