@@ -8,6 +8,7 @@ from assets.model_inputs.model_table import reaches_as_of_week
 from assets.models import AS_OF_WEEKS, Vintage, load_model
 from assets.resources.warehouse import Warehouse
 from mmm_core.errors import InputError
+from mmm_core.plural import plural
 
 
 def last_vintage(warehouse: Warehouse, model: str) -> Vintage:
@@ -58,9 +59,9 @@ def too_few_for_a_forecast(weeks: int) -> str:
     first, *further = HORIZONS
     if not 1 < weeks <= first:
         return ""
-    longer = " and ".join(f"{horizon + 1} for {horizon} weeks ahead" for horizon in further)
+    longer = " and ".join(f"{horizon + 1} for {plural(horizon, 'week')} ahead" for horizon in further)
     return (
-        f"WEEKS={weeks} holds no forecast of {first} weeks ahead, the shortest that backtest scores: "
+        f"WEEKS={weeks} holds no forecast of {plural(first, 'week')} ahead, the shortest that backtest scores: "
         f"WEEKS={first + 1} or more would ({longer}); weeks that were published before count as well"
     )
 
