@@ -5,7 +5,7 @@ lie in `dbt_project/models/staging/<source>/`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assets.raw.contract import Column, Contract, OverDays, Period, Silence
-from assets.raw.kinds import KINDS
+from assets.raw.kinds import KINDS, LARGEST_AMOUNT
 from mmm_core.data.currencies import CURRENCIES
 from mmm_core.errors import InputError, nearest
 from mmm_core.spec.faults import explained
@@ -127,6 +127,12 @@ def read_connector(source: str, keys: Any) -> Connector:
     return Connector(source, read.title, contracts, read.silence)
 
 
+def _bounded(amount: Column, table: _Table) -> Column:
+    """The column of what a row cost or brought, with the largest amount that the marts hold."""
+    largest = float(LARGEST_AMOUNT * table.per_unit)
+    return amount if amount.maximum else replace(amount, maximum=largest)
+
+
 def _contract(source: str, read: _Connector, name: str) -> Contract:
     table = read.tables[name]
     period = Period(**table.period.model_dump()) if table.period else None
@@ -136,7 +142,10 @@ def _contract(source: str, read: _Connector, name: str) -> Contract:
         raise InputError(
             f"connector {source}: table {name} has no column {unknown[0]}: {nearest(unknown[0], table.columns)}"
         )
-    columns = tuple(column.of(column_name) for column_name, column in table.columns.items())
+    columns = tuple(
+        _bounded(column.of(column_name), table) if column_name == table.amount else column.of(column_name)
+        for column_name, column in table.columns.items()
+    )
     if wrong := [
         column.name for column in columns if column.blank and (column.required or column.kind != "text")
     ]:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+LARGEST_AMOUNT = 999_999_999_999
+"""The marts count money in DECIMAL(18, 6). More than that in one row are digits that ran together, or an id."""
+
 KINDS: Mapping[str, Mapping[str, Any]] = {
     "text": {"kind": "text"},
     "id": {"kind": "text", "spelling": "id"},
@@ -16,7 +19,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     "flag": {"kind": "flag"},
     "month": {"kind": "month"},
     "count": {"kind": "integer", "minimum": 0.0, "over_days": "sum"},
-    "amount": {"kind": "number", "minimum": 0.0, "over_days": "sum"},
+    "amount": {"kind": "number", "minimum": 0.0, "maximum": float(LARGEST_AMOUNT), "over_days": "sum"},
     "level": {"kind": "number", "minimum": 0.0},
     "amounts": {"kind": "amounts"},
 }

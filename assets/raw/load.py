@@ -5,6 +5,7 @@ be, whenever a load ends or is killed, and the next load takes up the tables tha
 the warehouse in pieces, so memory does not grow with them.
 """
 
+import contextlib
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,14 @@ from assets.raw.contract import Contract
 from assets.raw.contracts import WEEKLY_TABLES
 from assets.raw.files import FileRefused, check, read_bytes, total
 from assets.raw.folder import LandingFile, Listing, scan
-from assets.raw.ingest import insert_accepted, insert_plain, landing_folder_of, make_table, reading_version
+from assets.raw.ingest import (
+    ALL_CONTRACTS,
+    insert_accepted,
+    insert_plain,
+    landing_folder_of,
+    make_table,
+    reading_version,
+)
 from assets.raw.landed import Landed, NewFile, Taken, look, modified
 from assets.raw.origins import notes
 from assets.raw.places import places
@@ -30,6 +38,7 @@ from assets.raw.versions import Overruling, Version, brought_up_to_date
 from assets.raw.weekly_tables import check_weekly_table
 from assets.resources.landing import Landing
 from assets.resources.warehouse import Warehouse
+from mmm_core.errors import InputError
 from mmm_core.plural import plural
 
 if TYPE_CHECKING:
@@ -88,6 +97,7 @@ def load(contracts: Sequence[Contract], landing: Landing, warehouse: Warehouse) 
         retired.make(connection)
         for contract in contracts:
             done.tables.append(_load_table(connection, contract, done.listing, Path(landing.folder)))
+        _make_the_rest(connection, contracts)
         connection.begin()
         unread = [ledger.Entry(name, "", ledger.NOT_READ, why) for name, why in done.listing.not_read.items()]
         ledger.write(connection, "", unread)
@@ -96,6 +106,14 @@ def load(contracts: Sequence[Contract], landing: Landing, warehouse: Warehouse) 
     versions = {contract.name: reading_version(contract) for contract in contracts}
     manifest.record(Path(warehouse.path), done.listing, versions)
     return done
+
+
+def _make_the_rest(connection: "duckdb.DuckDBPyConnection", loaded: Sequence[Contract]) -> None:
+    """Make the tables of which nothing has landed yet: the marts read all of them, whichever were asked for here."""
+    for contract in ALL_CONTRACTS.values():
+        if contract not in loaded:
+            with contextlib.suppress(InputError):  # one of other types says so when it is loaded itself
+                make_table(connection, contract)
 
 
 def _load_table(

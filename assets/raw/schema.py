@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from assets.raw.contract import Column, Contract
 from assets.raw.faults import Fault
+from assets.raw.kinds import LARGEST_AMOUNT
 from assets.raw.personal import holds_email, with_hashed_emails, without_addresses
 from assets.raw.spelling import LOST_DIGITS, lost_digits, spelled
 from mmm_core.data.currencies import CURRENCIES
@@ -252,7 +253,9 @@ def _figures(column: Column, text: "pd.Series", decimal_commas: bool) -> tuple["
         fault = "is negative" if column.minimum == 0 else f"is below {column.minimum:g}"
         faults.append((fault, _AS_EXPORTED, values < column.minimum))
     if column.maximum is not None:
-        faults.append((f"is above {column.maximum:g}", _AS_EXPORTED, values > column.maximum))
+        ran_together = column.maximum >= LARGEST_AMOUNT
+        remedy = "look for digits that ran together" if ran_together else _AS_EXPORTED
+        faults.append((f"is above {column.maximum:g}", remedy, values > column.maximum))
     if column.kind == "integer":
         sound = ~functools.reduce(operator.or_, (wrong for *_, wrong in faults))
         values = _whole(text, values.where(sound))

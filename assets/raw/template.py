@@ -9,6 +9,7 @@ from pathlib import Path
 
 from assets.raw.connector import connector, known_connectors
 from assets.raw.contract import Column, Contract
+from assets.raw.kinds import LARGEST_AMOUNT
 
 _DAY = {"date": "2026-01-05", "month": "2026-01"}  # a Monday
 _LAST_DAY = "2026-01-11"
@@ -59,7 +60,8 @@ def _example(column: Column, contract: Contract) -> str:
     if column.name in _NUMBERS:
         return _NUMBERS[column.name]
     if column.kind in ("integer", "number"):
-        number = 10.5 if column.maximum is None else column.maximum / 2
+        largest = column.maximum
+        number = 10.5 if largest is None or largest >= LARGEST_AMOUNT else largest / 2
         return str(int(number) if column.kind == "integer" else number)
     if column.kind in _CELLS:
         return _CELLS[column.kind]

@@ -314,11 +314,34 @@ def test_a_number_that_would_be_cut_or_overflow_is_refused(tmp_path, cell, messa
 
 
 def test_whole_numbers_are_exact_to_the_last_of_64_bits(tmp_path):
-    rows = read(tmp_path, second_row("1000000", "9223372036854775807")).rows
-    assert rows["cost_micros"].iloc[1] == 2**63 - 1
+    rows = read(tmp_path, second_row("1000000", "999999999998999999")).rows
+    assert rows["cost_micros"].iloc[1] == 999_999_999_998_999_999
 
 
-@pytest.mark.parametrize("figure", [2**53 + 1, 2**63 - 1])
+def test_an_amount_that_the_marts_do_not_hold_is_refused_with_its_row(tmp_path):
+    with pytest.raises(
+        FileRefused, match=r"cost_micros: '1999999999999000000' is above 1e\+18 \(row 3\): look for dig"
+    ):
+        read(tmp_path, second_row("1000000", "1999999999999000000"))
+    contract = CONTRACTS["tv__invoices"]
+    header, row = template(contract).splitlines()[:2]
+    for cell, refused in (("999999999999", False), ("1e12", True), ("1e33", True), ("1e308", True)):
+        cells = [
+            "1" if name == contract.amount else value
+            for name, value in zip(header.split(","), row.split(","), strict=True)
+        ]
+        cells[header.split(",").index(contract.amount)] = cell
+        text = "\n".join([header, ",".join(cells)]) + "\n"
+        if refused:
+            with pytest.raises(
+                FileRefused, match=r"is above 1e\+12 \(row 2\): look for digits that ran together"
+            ):
+                read(tmp_path / cell, text, contract)
+        else:
+            assert read(tmp_path / cell, text, contract).rows[contract.amount].iloc[0] == 999_999_999_999
+
+
+@pytest.mark.parametrize("figure", [2**53 + 1, 999_999_999_998_999_999])
 def test_whole_numbers_are_exact_where_a_column_holds_no_other(tmp_path, figure):
     text = "\n".join(GOOD.splitlines()[:2]).replace("1000000", str(figure))
     assert read(tmp_path, text).rows["cost_micros"].tolist() == [figure]

@@ -162,3 +162,12 @@ def test_a_warehouse_of_an_earlier_release_is_taken_up(landed):
     assert loaded(landed).tables[1].lost == []
     assert landed.query("from raw.landing_brought order by all").equals(brought)
     assert len(brought) > 0
+
+
+def test_a_load_of_some_tables_makes_those_of_which_nothing_has_landed(new_platform):
+    """The daemon loads what has files, and the marts read every table."""
+    loaded(new_platform, MACRO)
+    there = new_platform.query("select table_name from duckdb_tables() where schema_name = 'raw'")[
+        "table_name"
+    ]
+    assert {*CONTRACTS} <= {*there}
