@@ -1,5 +1,6 @@
 """What a load tells: the materialization of each raw table, its checks, and the files that nobody reads."""
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -11,6 +12,7 @@ from assets.raw.contracts import WEEKLY_TABLES
 from assets.raw.figures import amount_column, amount_name, figure
 from assets.raw.folder import Listing
 from assets.raw.load import Load, Loaded
+from assets.raw.personal import without_addresses
 from assets.raw.versions import Overruling
 from mmm_core.errors import listed
 from mmm_core.plural import plural
@@ -133,6 +135,10 @@ def _has_its_end(key: dg.AssetKey, files: Sequence[str]) -> dg.AssetCheckResult:
     )
 
 
+AHEAD = dt.timedelta(days=1)
+"""How far a file's time of modification may lie ahead of this clock before it is told."""
+
+
 def warnings(table: Loaded) -> Iterator[str]:
     """What the log says of a table."""
     if refused := table.landed.refused:
@@ -141,6 +147,12 @@ def warnings(table: Loaded) -> Iterator[str]:
         yield f"{table.landed.contract.name}: {_kept_out_words(table.landed.contract, kept_out)}"
     for taken in table.landed.taken:
         yield from (f"{taken.file.name}: {remark}" for remark in taken.remarks)
+        moment = table.entries[taken.file.name].modified_at
+        if moment and moment > dt.datetime.now(dt.UTC).replace(tzinfo=None) + AHEAD:
+            yield (
+                f"{taken.file.name}: was modified on {moment:%Y-%m-%d}, by its own word: until then it counts over "
+                "every later export of its rows: touch it, if that is not meant"
+            )
     if hashed := _hashed(table):
         yield f"{table.landed.contract.name}: e-mail addresses in texts, a hash stands in their place: {hashed}"
     if table.quarantined:
@@ -287,7 +299,7 @@ def _disagreement(line: Overruling, contract: Contract) -> str:
 
 def _kept_out(table: Loaded) -> str:
     return "; ".join(
-        f"{taken.file.name}: {', '.join(taken.extra_columns)}"
+        f"{taken.file.name}: {', '.join(map(without_addresses, taken.extra_columns))}"
         for taken in table.landed.taken
         if taken.extra_columns
     )

@@ -68,8 +68,13 @@ def sources() -> Sources:
     Raises:
         InputError: the file is not there or is no list of sources; with the key at fault.
     """
+    from assets.raw.origins.secret import without_any_address
+
     path = sources_file()
-    return read_sources(read_yaml(path, "sources"), str(path))
+    try:
+        return read_sources(read_yaml(path, "sources"), str(path))
+    except InputError as error:  # an address that stands in the wrong place has a secret in it
+        raise type(error)(without_any_address(str(error))) from None
 
 
 def read_sources(keys: Any, path: str) -> Sources:

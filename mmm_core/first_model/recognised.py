@@ -317,6 +317,8 @@ class Recognised:
 
     def _media_fault(self, name: str) -> str:
         values = self._values(name)
+        if values.isna().any() and len(self.columns[name].unread):
+            return "cells of it are no numbers: mend them, and it is a channel"
         if values.isna().any():
             return f"missing in {int(values.isna().sum())} rows: write 0 where it was off"
         if (values < 0).any():

@@ -70,6 +70,8 @@ def read_origin(source: str, keys: Mapping[str, Any], where: str) -> Origin:
             f"{where}.connection: name the environment variable that holds the address (WAREHOUSE_URL), never the "
             "address itself: this file holds no secret"
         )
+    if "://" in read.schema_:
+        raise InputError(f"{where}.schema: name the schema alone: an address belongs in the environment")
     contracts = {contract.table: contract for contract in connector(source).contracts}
     if unknown := [name for name in read.tables if name not in contracts]:
         raise InputError(f"{where}.tables.{unknown[0]}: no such table: {nearest(unknown[0], contracts)}")

@@ -6,8 +6,8 @@ from urllib.parse import unquote
 
 from assets.raw.origins.origin import NotFetched, Origin
 
-_USER_INFO = re.compile(r"//[^/\s@]*@")
-_AFTER_SCHEME = re.compile(r"^[a-z0-9+]+://([^/@]*)@", re.IGNORECASE)
+_USER_INFO = re.compile(r"//[^\s\"']*@")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _IN_QUERY = re.compile(
     r"[?&][\w.-]*(?:key|token|secret|password|credentials)[\w.-]*=([^&\s]+)", re.IGNORECASE
 )
@@ -25,7 +25,20 @@ def address(origin: Origin) -> str:
             f"{origin.connection} is not set: it holds the address from which {origin.source} is fetched; set it in "
             "the environment of this process"
         )
+    if _authority(value).count("@") > 1:
+        raise NotFetched(
+            f"{origin.connection} holds an address with an @ in its user or password: write %40 for it there"
+        )
     return value
+
+
+def without_any_address(words: str) -> str:
+    """A message without the addresses that a person wrote where a word or a name belongs.
+
+    >>> without_any_address("'postgresql://ann:s3cret@db/sales' is none of: landing, postgres")
+    "'(an address, left out) is none of: landing, postgres"
+    """
+    return _ADDRESS.sub("(an address, left out)", words)
 
 
 def without_secrets(words: str, known: str) -> str:
@@ -42,9 +55,17 @@ def without_secrets(words: str, known: str) -> str:
 
 def _secrets(known: str) -> set[str]:
     """Passwords and keys of an address, as they are written in it and as they are meant."""
-    info = _AFTER_SCHEME.match(known)
-    user, _, password = info[1].partition(":") if info else ("", "", "")
-    found = {password, *_IN_QUERY.findall(known)}
-    if known.lower().startswith(("s3:", "gs:", "abfs")) and password:
-        found.add(user)  # an access key
+    rest = known.partition("://")[2]
+    found: set[str] = set(_IN_QUERY.findall(known))
+    # a password with an @ or a / that is not written as %40 or %2F: what is cut off of it is secret as well
+    for info in {_authority(known).rpartition("@")[0], rest.partition("@")[0], rest.rpartition("@")[0]}:
+        user, _, password = info.partition(":")
+        found |= {password, *password.split("@")}
+        if known.lower().startswith(("s3:", "gs:", "abfs")) and password:
+            found.add(user)  # an access key
     return {text for secret in found if secret for text in (secret, unquote(secret))}
+
+
+def _authority(known: str) -> str:
+    """User, password, host and port of an address."""
+    return re.split(r"[/?#]", known.partition("://")[2], maxsplit=1)[0]

@@ -1,6 +1,7 @@
 """A load as a whole: killed half way, beside files that change, and into tables of an earlier contract."""
 
 import dataclasses
+import datetime as dt
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from assets.raw import load as load_module
 from assets.raw.contract import Column
 from assets.raw.contracts import CONTRACTS
 from assets.raw.load import load
+from assets.raw.results import warnings
 from assets.resources.landing import Landing
 from assets.resources.settings import REPOSITORY
 from mmm_core.errors import InputError
@@ -171,3 +173,15 @@ def test_a_load_of_some_tables_makes_those_of_which_nothing_has_landed(new_platf
         "table_name"
     ]
     assert {*CONTRACTS} <= {*there}
+
+
+def test_a_file_of_the_future_is_told(new_platform):
+    path = new_platform.land("macro/weekly/a.csv", f"{HEADER}2024-01-01,us,1\n")
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(days=90)
+    os.utime(path, (ahead.timestamp(),) * 2)
+    (table,) = loaded(new_platform, MACRO).tables
+    (said,) = warnings(table)
+    assert said.startswith(f"macro/weekly/a.csv: was modified on {ahead:%Y-%m-%d}, by its own word")
+    os.utime(path)
+    (table,) = loaded(new_platform, MACRO).tables
+    assert list(warnings(table)) == []

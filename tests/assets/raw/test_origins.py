@@ -10,8 +10,8 @@ import yaml
 from assets.raw.origins import secret, sql
 from assets.raw.origins.columns import wanted
 from assets.raw.origins.fetch import fetch
-from assets.raw.origins.origin import DATABASES, NotFetched
-from assets.raw.sources import read_sources
+from assets.raw.origins.origin import DATABASES, NotFetched, Origin
+from assets.raw.sources import read_sources, sources
 from mmm_core.errors import InputError
 
 GOOGLE = """
@@ -189,3 +189,38 @@ def test_no_message_shows_what_is_secret_in_an_address(address, said):
     words = secret.without_secrets(said, address)
     assert "***" in words
     assert not any(part in words for part in ("pa/ss", "pa%2Fss", "AKIA", "pass"))
+
+
+def test_an_at_in_a_password_is_refused_and_no_half_of_it_is_shown(monkeypatch):
+    known = "postgresql://u:SEC@RET99@db.example:1/sales"
+    for said in (
+        'could not translate host name "RET99@db.example" to address',
+        f"connecting to {known}",
+        "//u:SEC@RET99@db.example refused",
+    ):
+        assert not {"SEC", "RET99"} & set(re.findall(r"\w+", secret.without_secrets(said, known)))
+    monkeypatch.setenv("WURL", known)
+    origin = Origin("google_ads", "postgres", "WURL", {})
+    with pytest.raises(
+        NotFetched, match="WURL holds an address with an @ in its user or password: write %40"
+    ):
+        secret.address(origin)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sources:\n  google_ads: {address}\n",
+        'sources:\n  google_ads: {{from: "{address}", tables: {{}}}}\n',
+        'sources:\n  "{address}": landing\n',
+        'sources:\n  google_ads: {{from: postgres, connection: "{address}\n',
+        'sources:\n  google_ads: {{from: postgres, connection: WURL, schema: "{address}", tables: [campaign_stats]}}\n',
+    ],
+)
+def test_an_address_in_the_place_of_a_word_is_not_shown(tmp_path, monkeypatch, text):
+    path = tmp_path / "sources.yaml"
+    path.write_text(text.format(address="postgresql://u:sk-SECRET99XyZ@h/db"))
+    monkeypatch.setenv("MMM_SOURCES", str(path))
+    with pytest.raises(InputError) as error:
+        sources.__wrapped__()
+    assert "SECRET99" not in str(error.value)

@@ -357,3 +357,12 @@ def test_robyns_and_sibylhes_columns_are_paired():
     roles = {each.column: each.role for each in sibylhe.columns}
     assert {roles[name] for name in ("yr_nbr", "wk_in_yr_nbr", "seas_prd_1")} == {"left out"}
     assert roles["hldy_Easter"] == "control"
+
+
+def test_a_cell_that_is_no_number_is_not_called_a_week_without_spend():
+    spend = plain()["tv_spend"].astype(str)
+    spend.iloc[3:5] = ["abc", "#REF!"]
+    found = proposed(table_of(tv_spend=spend))
+    said = " ".join([*(each.why for each in found.columns), *found.traps])
+    assert "'abc', '#REF!' is not a number" in said
+    assert "write 0" not in said
