@@ -80,7 +80,7 @@ def scan(landing: Path) -> Listing:
             listing.retracted.add(table)
         elif table and (readable(relative) or (fault and status is None)):
             if name != str(relative):
-                fault = "its name is not plain UTF-8: give it another one"
+                fault = "its name is not plain UTF-8, or holds a line break: give it another one"
             modified, size = (status.st_mtime_ns, status.st_size) if status else (0, 0)
             listing.tables[table].append(LandingFile(path, name, modified, size, fault))
         else:

@@ -125,7 +125,8 @@ def _text_faults(column: Column, text: "pd.Series", values: "pd.Series") -> _Fau
         faults.append(
             (
                 "is no regular expression",
-                "look for a bracket that is not closed",
+                "look for a bracket that is not closed, for a * or + with nothing before it, and for lookaheads and "
+                "back-references, which RE2 does not have",
                 given & ~_each(text, _is_pattern),
             )
         )

@@ -64,7 +64,7 @@ def test_what_is_no_file_has_a_fault_and_nothing_waits_for_it(land):
         file.write("a\n")
     faults = {file.name: file.fault for file in scan(land.folder).tables["tv__invoices"]}
     assert faults == {
-        "tv/invoices/caf\\xe9.csv": "its name is not plain UTF-8: give it another one",
+        "tv/invoices/caf\\xe9.csv": "its name is not plain UTF-8, or holds a line break: give it another one",
         "tv/invoices/folder.csv": "is a folder, and is named like a file: give it another name",
         "tv/invoices/good.csv": "",
         "tv/invoices/link.csv": "a link to a file that is not there",
