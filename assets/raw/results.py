@@ -11,6 +11,7 @@ from assets.raw.contract import Contract
 from assets.raw.contracts import WEEKLY_TABLES
 from assets.raw.figures import amount_column, amount_name, figure
 from assets.raw.folder import Listing
+from assets.raw.landed import modified
 from assets.raw.load import Load, Loaded
 from assets.raw.personal import without_addresses
 from assets.raw.versions import Overruling
@@ -147,8 +148,8 @@ def warnings(table: Loaded) -> Iterator[str]:
         yield f"{table.landed.contract.name}: {_kept_out_words(table.landed.contract, kept_out)}"
     for taken in table.landed.taken:
         yield from (f"{taken.file.name}: {remark}" for remark in taken.remarks)
-        moment = table.entries[taken.file.name].modified_at
-        if moment and moment > dt.datetime.now(dt.UTC).replace(tzinfo=None) + AHEAD:
+        moment = modified(taken.file)
+        if moment > dt.datetime.now(dt.UTC).replace(tzinfo=None) + AHEAD:
             yield (
                 f"{taken.file.name}: was modified on {moment:%Y-%m-%d}, by its own word: until then it counts over "
                 "every later export of its rows: touch it, if that is not meant"
