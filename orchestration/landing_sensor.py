@@ -10,11 +10,14 @@ from assets.raw import manifest
 from assets.raw.assets import LEDGER, raw_key
 from assets.raw.folder import Listing, scan
 from assets.raw.ingest import ALL_CONTRACTS, reading_version
+from mmm_core.errors import listed
 from mmm_core.json_text import dumps
 from orchestration.environments import SENSORS_RUNNING, environment, paths
 from orchestration.jobs import ingest
 
 RUNNING = dg.DefaultSensorStatus.RUNNING if SENSORS_RUNNING[environment()] else dg.DefaultSensorStatus.STOPPED
+SHOWN = 6
+"""Tables that a line names."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 """How long a load that left no trace is waited for before it is asked for again; doubled with each try."""
 
@@ -39,10 +42,10 @@ def new_landing_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | 
     found = _fingerprint(listing, tables, unread)
     if asked.fingerprint == found:
         if run := _unfinished(context.instance, asked.run_key):
-            return dg.SkipReason(f"run {run} is at it: {', '.join(tables)}")
+            return dg.SkipReason(f"run {run} is at it: {listed(tables, SHOWN)}")
         if now < asked.again_after:
             return dg.SkipReason(
-                f"the last load of {', '.join(tables)} failed: tried again after {asked.again_after:%H:%M:%S} UTC"
+                f"the last load of {listed(tables, SHOWN)} failed: tried again after {asked.again_after:%H:%M:%S} UTC"
             )
     else:
         asked = _Asked(found, 0, "", now)

@@ -31,13 +31,18 @@ def record(warehouse: Path, listing: Listing, versions: Mapping[str, str]) -> No
 
 
 def out_of_date(warehouse: Path, listing: Listing, versions: Mapping[str, str]) -> list[str]:
-    """The tables whose files are not those that the warehouse was last loaded from, or were read in another way."""
+    """The tables whose files are not those that the warehouse was last loaded from, or were read in another way.
+
+    With them go those that were never looked at, though nothing has landed of them: what is built of a table is built
+    once that table has been, and the marts are made of all.
+    """
     known = _read(warehouse).get("tables", {})
-    return sorted(
+    changed = {
         name
         for name, version in versions.items()
         if _seen(listing, name, version) != known.get(name) and (name in known or listing.tables[name])
-    )
+    }
+    return sorted(changed | (versions.keys() - known.keys())) if changed else []
 
 
 def not_read(warehouse: Path) -> dict[str, str]:
