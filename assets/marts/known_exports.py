@@ -162,7 +162,7 @@ def known_exports(
         if here:
             by_table[table], restored[table] = exports, tuple(here)
     for table, deleted in not_had_again(connection, moment, last_day, whole).items():
-        if not {table} & {*by_table, *copies}:
+        if table not in by_table and table not in copies:
             continue
         as_today[table] = ", ".join(filter(None, [as_today.get(table), deleted]))
     counting = {

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from assets.evidence.mart_tests import MART as LIFT_TESTS
 from assets.long_term.mart_surveys import MART as BRAND
 from assets.marts.project import manifest
-from assets.model_inputs.mart import WEEKLY_MART, WEEKLY_TABLES
-from assets.raw.contracts import WEEKLY_TABLES as WEEKLY_VALUES
+from assets.model_inputs.mart import WEEKLY_MART, WEEKLY_TABLES, WEEKLY_VALUES
+from assets.raw.folder import stem_of
 
 if TYPE_CHECKING:
     from mmm_core.spec.model_spec import ModelSpec
@@ -30,8 +29,8 @@ class Reads:
 
     def file(self, table: str, name: str) -> bool:
         """Whether rows of a landing file, by its path in the landing folder, may be among the model's inputs."""
-        if table == WEEKLY_VALUES.name:
-            return PurePath(name).name.partition(".")[0] == self.weekly_table
+        if table == WEEKLY_VALUES:
+            return stem_of(name) == self.weekly_table
         return table in self.tables
 
 

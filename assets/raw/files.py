@@ -14,7 +14,7 @@ from assets.raw.faults import Fault, rows_at_fault
 from assets.raw.folder import LandingFile
 from assets.raw.likely_columns import likely
 from assets.raw.periods import period_faults
-from assets.raw.personal import with_hashed_emails
+from assets.raw.personal import with_hashed_emails, without_addresses
 from assets.raw.schema import typed
 from assets.raw.set_aside import SetAside, set_aside
 from mmm_core.errors import InputError, listed, shown
@@ -196,7 +196,7 @@ def named(file: LandingFile, contract: Contract, names: Sequence[str]) -> Named:
     absent = [column for column in contract.columns if not found[column.name]]
     missing = [column for column in absent if not column.may_lack]
     written = {name: given[0] for name, given in found.items() if given}
-    others = Counter(name for name in names if name not in written.values())
+    others = Counter(without_addresses(name) for name in names if name not in written.values())
     extra = tuple(others)
     if missing:
         raise FileRefused(

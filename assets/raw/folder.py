@@ -53,7 +53,7 @@ class LandingFile:
     @property
     def stem(self) -> str:
         """The name without folders and ending."""
-        return _without_ending(self.name.rpartition("/")[2])
+        return stem_of(self.name)
 
 
 @dataclass
@@ -163,11 +163,17 @@ def export_order(files: Sequence[LandingFile]) -> dict[str, int]:
 
 def _natural(file: LandingFile) -> list[tuple[int, int, str]]:
     """A name in parts that sort as a person would: numbers by value, before letters."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", _without_ending(file.name).casefold())
+    parts = re.findall(r"[0-9]+|[^0-9]+", without_ending(file.name).casefold())
     return [(0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts]
 
 
-def _without_ending(name: str) -> str:
+def stem_of(name: str) -> str:
+    """The name of a landing file without folders and ending: what a weekly table is called."""
+    return without_ending(name.rpartition("/")[2])
+
+
+def without_ending(name: str) -> str:
+    """A name without an ending that is read, `.csv.gz` among them."""
     from mmm_core.data.reader import ENDINGS
 
     endings = [ending for ending in ENDINGS if name.lower().endswith(ending)]

@@ -13,7 +13,6 @@ from assets.raw.figures import amount_column, amount_name, figure
 from assets.raw.folder import Listing
 from assets.raw.landed import modified
 from assets.raw.load import Load, Loaded
-from assets.raw.personal import without_addresses
 from assets.raw.versions import Overruling
 from mmm_core.errors import listed
 from mmm_core.plural import plural
@@ -292,15 +291,14 @@ def _disagreement(line: Overruling, contract: Contract) -> str:
     before, after = figure(line.amount, contract), figure(line.later_amount, contract)
     difference = figure(line.later_amount - line.amount, contract, sign="+")
     about = amount_column(contract).about
-    unit = (
-        f" ({about[0].lower()}{about[1:]})" if contract.per_unit == 1 else ""
-    )  # else it is of what is divided
+    # of an amount in millionths the unit is that of what is divided
+    unit = f" ({about[0].lower()}{about[1:]})" if contract.per_unit == 1 else ""
     return f"{words}; their {amount_name(contract)}{unit} was {before} and is {after} ({difference})"
 
 
 def _kept_out(table: Loaded) -> str:
     return "; ".join(
-        f"{taken.file.name}: {', '.join(map(without_addresses, taken.extra_columns))}"
+        f"{taken.file.name}: {', '.join(taken.extra_columns)}"
         for taken in table.landed.taken
         if taken.extra_columns
     )

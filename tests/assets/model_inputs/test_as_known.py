@@ -441,7 +441,7 @@ def test_a_model_is_told_of_what_it_reads_alone(restated, tmp_path):
     shutil.copytree(restated.landing, platform.landing)
     shutil.copyfile(restated.warehouse.path, platform.warehouse.path)
     weeks = pd.DataFrame({"week_start": pd.date_range("2026-01-05", PAST, freq="7D"), "sales": 1.0})
-    exported(platform.land("weekly_tables/early.csv", weeks), THEN)
+    exported(platform.land("weekly_tables/v1.early.csv", weeks), THEN)
     exported(platform.land("weekly_tables/late.csv", weeks), LATER)
     assert platform.run(landing_tables).success
 
@@ -450,7 +450,7 @@ def test_a_model_is_told_of_what_it_reads_alone(restated, tmp_path):
             spec = SPEC.model_copy(update={"table": table})
             return known_exports(connection, PAST, True, reads(spec).file)
 
-    early = found("weekly_tables/early")
+    early = found("weekly_tables/v1.early")
     assert (early.words, early.known_then) == ("the data are those known by 2026-09-21", True)
     late = found("weekly_tables/late")
     assert late.words == (

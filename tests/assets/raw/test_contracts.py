@@ -466,3 +466,23 @@ def test_every_fault_says_what_to_do(tmp_path, cell):
     assert faults
     for fault in faults:
         assert len(fault.partition("): ")[2].split()) > 2, fault
+
+
+def test_an_amount_that_may_be_negative_has_an_end_there_too(tmp_path):
+    contract = CONTRACTS["shopify__daily_orders"]
+    header, row = template(contract).splitlines()[:2]
+    cells = row.split(",")
+    cells[header.split(",").index("net_sales")] = "-1e33"
+    with pytest.raises(FileRefused, match=r"column net_sales: '-1e33' is below -1e\+12 \(row 2\)"):
+        read(tmp_path, f"{header}\n{','.join(cells)}\n", contract)
+
+
+def test_a_column_named_as_an_address_is_named_nowhere(tmp_path):
+    header, *rows = GOOD.splitlines()
+    text = "\n".join([f"{header},jo.header@example.com", *(f"{row},1" for row in rows)])
+    assert "jo.header" not in str(read(tmp_path / "there", text).extra_columns)
+    lacking = text.replace("cost_micros", "cost_of_it")
+    with pytest.raises(FileRefused) as refusal:
+        read(tmp_path / "lacking", lacking)
+    assert "is missing" in str(refusal.value)
+    assert "jo.header" not in str(refusal.value)
