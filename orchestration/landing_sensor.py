@@ -28,8 +28,8 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
     default_status=RUNNING,
     description=(
         "Loads the source tables whose landing files are not those the warehouse was last loaded from; the marts "
-        "follow by themselves. A refused file is left alone until it changes; a load that failed is tried again, "
-        "ever later."
+        "follow by themselves, and are built with the first load. A refused file is left alone until it changes; a "
+        "load that failed is tried again, ever later."
     ),
 )
 def new_landing_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
@@ -50,9 +50,11 @@ def new_landing_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | 
     else:
         asked = _Asked(found, 0, "", now)
     asked = asked.once_more(now, tables)
-    request = dg.RunRequest(
-        run_key=asked.run_key, asset_selection=[*(raw_key(table) for table in tables), LEDGER]
-    )
+    # The first time it is the whole job: nothing that the marts read is there yet, seeds and empty tables among it, and
+    # they follow only what changes.
+    is_first = bool(tables) and manifest.is_blank(paths().warehouse)
+    selection = None if is_first else [*(raw_key(table) for table in tables), LEDGER]
+    request = dg.RunRequest(run_key=asked.run_key, asset_selection=selection)
     return dg.SensorResult([request], cursor=asked.written())
 
 

@@ -32,18 +32,11 @@ SQL_CHANGED = (
     | dg.AutomationCondition.any_deps_match(dg.AutomationCondition.code_version_changed())
 )  # fmt: skip
 SQL_DIFFERS = SQL_CHANGED.since(dg.AutomationCondition.newly_requested() & ~SQL_CHANGED)
-# What has no source to follow, a seed, is built when the daemon looks for the first time and finds it missing.
-NEVER_BUILT = (
-    dg.AutomationCondition.initial_evaluation()
-    & dg.AutomationCondition.missing()
-    & ~dg.AutomationCondition.any_deps_missing()
-)
 FOLLOW_SOURCES = (
     dg.AutomationCondition.in_latest_time_window()
     & (
         (dg.AutomationCondition.newly_missing() | SOURCES_DIFFER).since_last_handled()
         | SQL_DIFFERS.with_label("sql_differs")
-        | NEVER_BUILT.with_label("never_built")
     )
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()

@@ -33,8 +33,8 @@ def record(warehouse: Path, listing: Listing, versions: Mapping[str, str]) -> No
 def out_of_date(warehouse: Path, listing: Listing, versions: Mapping[str, str]) -> list[str]:
     """The tables whose files are not those that the warehouse was last loaded from, or were read in another way.
 
-    With them go those that were never looked at, though nothing has landed of them: what is built of a table is built
-    once that table has been, and the marts are made of all.
+    With them go those that were never looked at, though nothing has landed of them: what reads a table is built once it
+    has been loaded, and the marts read all.
     """
     known = _read(warehouse).get("tables", {})
     changed = {
@@ -43,6 +43,11 @@ def out_of_date(warehouse: Path, listing: Listing, versions: Mapping[str, str]) 
         if _seen(listing, name, version) != known.get(name) and (name in known or listing.tables[name])
     }
     return sorted(changed | (versions.keys() - known.keys())) if changed else []
+
+
+def is_blank(warehouse: Path) -> bool:
+    """Whether no load of this warehouse is known: there is none, another has taken its place, or nothing was loaded."""
+    return not _read(warehouse).get("tables")
 
 
 def not_read(warehouse: Path) -> dict[str, str]:

@@ -100,27 +100,3 @@ def test_after_an_upgrade_what_has_other_sql_is_built_with_what_reads_it_and_not
     daemon.upgrade(view="select 2", mart="select 2")
     assert daemon.tick(3) == {"view", "mart"}, "although both were built since the last look"
     assert daemon.tick(4) == set()
-
-
-def test_what_has_no_source_is_built_at_the_first_look_and_once():
-    """A daemon that is started on an empty folder: a mart that reads a seed would fail without it."""
-    seed = dbt_asset("staging", "seed", deps=())
-    reader = dbt_asset("marts", "reader", deps=(results, seed))
-    definitions = dg.Definitions(assets=[results, seed, reader])
-    with dg.DagsterInstance.ephemeral() as instance:
-
-        def asked(minutes, cursor=None):
-            found = dg.evaluate_automation_conditions(
-                definitions, instance, cursor=cursor, evaluation_time=BEGAN + timedelta(minutes=minutes)
-            )
-            wanted = {asset.key.path[-1] for asset in (seed, reader) if found.get_num_requested(asset.key)}
-            return wanted, found.cursor
-
-        first, cursor = asked(0)
-        assert first == {"seed"}, "the mart waits for what it reads"
-        assert dg.materialize([results, seed, reader], instance=instance, selection=[results, seed]).success
-        second, cursor = asked(1, cursor)
-        assert second == {"reader"}
-        assert dg.materialize([results, seed, reader], instance=instance, selection=[reader]).success
-        assert asked(2, cursor)[0] == set()
-        assert asked(3)[0] == set()  # another daemon, later: nothing is missing
