@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from assets.raw.contracts import CONTRACTS, WEEKLY_TABLES
+from assets.raw.personal import without_emails
 from mmm_core.errors import nearest
 
 RETRACTED = "RETRACTED"
@@ -74,18 +75,27 @@ def scan(landing: Path) -> Listing:
     listing = Listing()
     for path, status, fault in _walk(landing, set()):
         relative = path.relative_to(landing)
-        name = name_of(relative)
+        written = name_of(relative)
+        name = _without_people(written)
         table = _table_of(relative)
         if table and relative.name.upper() == RETRACTED:
             listing.retracted.add(table)
         elif table and (readable(relative) or (fault and status is None)):
-            if name != str(relative):
+            if written != str(relative):
                 fault = "its name is not plain UTF-8, or holds a line break: give it another one"
+            elif name != written:
+                fault = "its name holds an e-mail address, which is kept nowhere: give it another one"
             modified, size = (status.st_mtime_ns, status.st_size) if status else (0, 0)
             listing.tables[table].append(LandingFile(path, name, modified, size, fault))
         else:
             listing.not_read[name] = _why_not(relative, table, fault)
     return listing
+
+
+def _without_people(name: str) -> str:
+    """A path inside the landing folder without the e-mail addresses that folders or the file are named as."""
+    ending = name[len(without_ending(name)) :]  # which would make an address of stats@2x.csv
+    return without_emails(without_ending(name)) + ending
 
 
 def _walk(folder: Path, above: set[str]) -> Iterator[tuple[Path, os.stat_result | None, str]]:
@@ -142,7 +152,8 @@ def _why_not(relative: Path, table: str, fault: str) -> str:
     if folder == ".":
         return "it lies in no table's folder: put it into <source>/<table>/"
     here = [known for known in FOLDERS if known.startswith(f"{folder}/")]
-    return f"no table has the folder {name_of(folder)}: {nearest(name_of(folder), here or FOLDERS)}"
+    named = without_emails(name_of(folder))
+    return f"no table has the folder {named}: {nearest(named, here or FOLDERS)}"
 
 
 def export_order(files: Sequence[LandingFile]) -> dict[str, int]:

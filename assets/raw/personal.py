@@ -40,6 +40,15 @@ def without_addresses(cell: str) -> str:
     return _ADDRESS.sub(LEFT_OUT, cell)
 
 
+def without_emails(text: str) -> str:
+    """A text without the e-mail addresses in it.
+
+    >>> without_emails("tv/invoices/jo@example.com")
+    'tv/invoices/(left out)'
+    """
+    return _EMAIL_IN_TEXT.sub(LEFT_OUT, text)
+
+
 def may_hold_email(text: str) -> bool:
     """Whether a closer look at a text is worth it."""
     return "@" in text or "%40" in text

@@ -141,6 +141,11 @@ def _source(name: str, entry: Any, where: str) -> Source:
         raise InputError(f"{where}.silence: {source.silence!r} is none of: {', '.join(get_args(Silence))}")
     if not _is_share(source.bad_share):
         raise InputError(f"{where}.bad_share: {source.bad_share!r} is no share from 0 to 1")
+    if "bad_share" in keys and source.bad_rows == "refuse":
+        raise InputError(
+            f"{where}.bad_share: a file with rows at fault is refused whatever their share: it goes with "
+            "`bad_rows: quarantine`"
+        )
     return source
 
 

@@ -49,7 +49,7 @@ class TableNews:
     Attributes:
         gone: rows that would be taken away, by file that is no longer there.
         refused: why files would be refused; then the table stays as it is, but for ready-made weekly tables.
-        unchanged: files that would not be opened, or are the same.
+        unchanged: loaded files that would not be opened, or are the same.
     """
 
     contract: Contract
@@ -128,7 +128,8 @@ def _of_table(
     landed = look(known, contract, listing)
     news = TableNews(contract, refused=list(landed.refused))
     news.gone = {name: landed.loaded[name].row_count or 0 for name in landed.retracted}
-    news.unchanged = len(landed.files) - len(landed.new)
+    looked_at = {*(new.file.name for new in landed.new), *(refusal.name for refusal in landed.refused)}
+    news.unchanged = sum(file.name not in looked_at for file in landed.files)
     for new in landed.new:
         entry = landed.loaded.get(new.file.name)
         try:

@@ -28,6 +28,7 @@ from mmm_core.first_model.roles import (
     guesses,
     media_by_values,
     moves_with,
+    named_as_outcome,
 )
 from mmm_core.first_model.values import broken_prices, cut_off, silent_weeks
 from mmm_core.spec.model_spec import parse_spec
@@ -134,9 +135,11 @@ class Recognised:
             candidates = [kpi, *(name for name in candidates if name != kpi)]
         if not candidates:
             numeric = [name for name in self.found if self.columns[name].is_number]
+            constant = [name for name in numeric if self.columns[name].constant and named_as_outcome(name)]
             raise InputError(
-                f"{self.source}: no column is named as an outcome (revenue, sales, orders, conversions ...): "
-                f"name it with --kpi; columns of numbers: {listed(numeric, 20)}"
+                f"{self.source}: no column is named as an outcome (revenue, sales, orders, conversions ...)"
+                + (f" and changes: {listed(constant)} never does" if constant else "")
+                + f": name it with --kpi; columns of numbers: {listed(numeric, 20)}"
             )
         self.kpi = candidates[0]
         guess = self.found[self.kpi]

@@ -128,6 +128,11 @@ def _by_name(column: ColumnValues, named: tuple[str, ...], numeric: set[str]) ->
     return role(UNKNOWN, "its name says nothing known")
 
 
+def named_as_outcome(name: str) -> bool:
+    """Whether a name is of a result of the business, as far as a name says."""
+    return any(words.has(words.tokens(name), known) for known in (words.MONEY, words.COUNTS, words.OUTCOME))
+
+
 def _is_traffic(named: tuple[str, ...], ending: str) -> bool:
     """Whether a name is of visits that come by themselves: clicks of a kind that nobody pays for, or visits at all."""
     visits = words.has(named, words.TRAFFIC - words.ORGANIC) and not words.has(named, words.EXPOSURE)

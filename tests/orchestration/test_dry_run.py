@@ -79,6 +79,12 @@ def test_what_would_be_loaded_is_what_is_loaded_then(new_platform):
     again = found(new_platform)
     assert not any(again[name].files or again[name].gone for name in TABLES)
     assert again["macro__weekly"].unchanged == 1
+    (new_platform.landing / "macro/weekly/folder.csv").mkdir()
+    refused = found(new_platform)["macro__weekly"]
+    assert (refused.unchanged, [refusal.name for refusal in refused.refused]) == (
+        1,
+        ["macro/weekly/folder.csv"],
+    )
 
 
 def found_without_a_warehouse(platform):

@@ -72,6 +72,21 @@ def test_what_is_no_file_has_a_fault_and_nothing_waits_for_it(land):
     }
 
 
+def test_a_file_named_as_an_address_is_refused_and_its_name_kept_nowhere(land):
+    for name in ("jo@example.com.csv", "jo@example.com/2024.csv", "stats@2x.csv"):
+        land(f"tv/invoices/{name}")
+    land("jo@example.com/notes.csv")
+    listing = scan(land.folder)
+    why = "its name holds an e-mail address, which is kept nowhere: give it another one"
+    assert {file.name: file.fault for file in listing.tables["tv__invoices"]} == {
+        "tv/invoices/(left out).csv": why,
+        "tv/invoices/(left out)/2024.csv": why,
+        "tv/invoices/stats@2x.csv": "",
+    }
+    assert [name for name in listing.not_read if "jo" in name] == []
+    assert not any("jo@" in why for why in listing.not_read.values())
+
+
 def test_a_landing_folder_that_is_not_there_is_empty(tmp_path):
     assert not any(scan(tmp_path / "landing").tables.values())
 

@@ -66,6 +66,7 @@ def test_silence_is_what_the_file_says_and_else_what_the_connector_says(monkeypa
             "sources.tv.silence: 'none' is none of: unknown, between, zero",
         ),
         ("sources: {tv: {bad_share: 5}}", "sources.tv.bad_share: 5 is no share from 0 to 1"),
+        ("sources: {tv: {bad_share: 0.1}}", "it goes with `bad_rows: quarantine`"),
         ("unmapped_share: 3\nsources: {}", "unmapped_share: 3 is no share from 0 to 1"),
         (
             "retail_calendar: {week_begins: saturday, pattern: 4-4-5, year_begins_nearest: 02-01}\nsources: {}",

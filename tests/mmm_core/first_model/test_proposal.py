@@ -257,6 +257,7 @@ def test_a_short_table_gets_short_lags_and_waves():
             r"column week_start begins with the day \(`%d/%m/%Y`\), as '17/01/2022' .* so '03/01/2022' as 2022-01-03",
         ),
         (lambda t: t.rename(columns={"revenue": "foo"}), "name it with --kpi"),
+        (lambda t: t.assign(revenue=5.0), "and changes: revenue never does: name it with --kpi"),
         (lambda t: t[["week_start", "revenue", "confidence"]], "no column is media"),
         (lambda t: pd.concat([t, t]), "no column tells them apart"),
         (lambda t: t.assign(week_start=pd.date_range("2022-01-01", periods=130)), "the rows are days"),
