@@ -47,7 +47,7 @@ def invoke(
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    with dbt_environment(warehouse_path, target, made_by), without_debug_events():
+    with dbt_environment(warehouse_path, target, made_by), without_debug_events(), without_callers():
         try:
             told = ["--vars", dumps(variables())]
             done = dbtRunner(manifest, [listener] if listener else []).invoke([*QUIETLY, *arguments, *told])
@@ -75,6 +75,22 @@ def without_debug_events() -> Iterator[None]:
         yield
     finally:
         EventManager.fire_event = fire
+
+
+@contextmanager
+def without_callers() -> Iterator[None]:
+    """An adapter does not look through the source of all modules for who defined each of its dozen flags.
+
+    That is named where a flag that is off is told of; below a run of Dagster the look takes a second or two.
+    """
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    looked_for = BehaviorFlagRendered.__dict__["_default_source"]
+    BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters")
+    try:
+        yield
+    finally:
+        BehaviorFlagRendered._default_source = looked_for
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """What dbt built, as the database has it: rows, columns, and which column came from which.
 
-`dagster-dbt` fetches the same through a dbt adapter of its own, with a query a table and a SQL parser a model. Here it
-is two queries in all, and lineage, which follows from the compiled SQL and the columns it reads, is worked out again
-only where one of them has changed.
+`dagster-dbt` fetches the same through a dbt adapter of its own, with a query a table. Here it is two queries in all,
+and lineage, which follows from the compiled SQL and the columns it reads, is worked out again only where one of them
+has changed.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.marts.column_lineage import column_lineage
 from assets.marts.runner import DbtBuild
 from assets.resources.warehouse import Warehouse
 from mmm_core.files import write_whole
@@ -87,48 +88,39 @@ class Relations:
 
     def _lineage(self, node: Mapping[str, Any]) -> dict[str, list[Any]]:
         """Column -> [path of the asset's key, column] of each column it is made from."""
+        parents = {parent["relation_name"]: parent for parent in map(self._node, node["depends_on"]["nodes"])}
         relations = {
-            parent["relation_name"]: self._of(parent)
-            for parent in map(self._node, node["depends_on"]["nodes"])
+            name: self._of(parent) for name, parent in {**parents, node["relation_name"]: node}.items()
         }
-        relations[node["relation_name"]] = self._of(node)
-        sql = self.compiled.joinpath("compiled", node["package_name"], node["original_file_path"]).read_text()
+        compiled = self.compiled.joinpath(
+            "compiled", node["package_name"], node["original_file_path"]
+        ).read_text()
+        sql = compiled
         if node["config"]["materialized"] == "incremental":
             # Its SQL names what is new, which is another each time.
             sql = str(self._built.dagster_dbt_translator.get_code_version(node))
-        basis = dumps([sql, relations, version("dagster-dbt"), version("sqlglot")], sort_keys=True)
+        basis = dumps([sql, relations, version("sqlglot")], sort_keys=True)
         digest = hashlib.sha256(basis.encode()).hexdigest()
         entry = self._known.get(node["unique_id"])
         if not entry or entry.get("basis") != digest:
-            entry = {"basis": digest, "columns": self._parsed(node, relations)}
+            entry = {"basis": digest, "columns": self._parsed(node, compiled, relations, parents)}
             self._known[node["unique_id"]] = entry
         return entry["columns"]
 
-    def _parsed(self, node: Mapping[str, Any], relations: dict[str, Columns]) -> dict[str, list[Any]]:
-        from dagster_dbt.core.dbt_cli_event import EventHistoryMetadata, _build_column_lineage_metadata
-        from sqlglot.errors import SqlglotError
-
-        typed = {
-            name: {column: {"data_type": kind} for column, kind in columns.items()}
-            for name, columns in relations.items()
-        }
-        columns = typed.pop(node["relation_name"])
-        try:
-            found = _build_column_lineage_metadata(
-                EventHistoryMetadata(columns=columns, parents=typed),
-                dict(node),
-                self.manifest,
-                self._built.dagster_dbt_translator,
-                self.compiled,
-                self._built.project,
-            )
-        except SqlglotError:  # a pivot whose columns follow the data is beyond the parser
-            return {}
-        lineage = found.get("dagster/column_lineage")
-        deps = lineage.deps_by_column if lineage else {}
+    def _parsed(
+        self,
+        node: Mapping[str, Any],
+        sql: str,
+        relations: Mapping[str, Columns],
+        parents: Mapping[str, Mapping[str, Any]],
+    ) -> dict[str, list[Any]]:
+        translator = self._built.dagster_dbt_translator
+        keys = {name: tuple(translator.get_asset_key(parent).path) for name, parent in parents.items()}
+        found = column_lineage(sql, relations, keys)
+        there = {column.lower() for column in relations[node["relation_name"]]}
         return {
-            column: sorted([list(dep.asset_key.path), dep.column_name] for dep in deps[column])
-            for column in sorted(deps)
+            column: [[list(key), name] for key, name in found[column]]
+            for column in sorted(there & set(found))
         }
 
     def _node(self, unique_id: str) -> Mapping[str, Any]:
