@@ -83,19 +83,28 @@ def test_log_prior_worked_out_from_a_posterior_is_that_of_the_model(part):
                 found[group] = found.get(group, 0.0) + values
         found["effect"] = found["effect"] + found.pop("groups", 0.0)
         keys = jax.random.split(jax.random.key(spec.fit.seed), 12)
+
+        @jax.jit
+        def sampled(key):
+            """Log density of each site, and the standard normals that grouped effects are sampled as."""
+            sites = handlers.trace(handlers.seed(model.effects, key)).get_trace(arrays)
+            drawn = {name: site for name, site in sites.items() if site["type"] == "sample"}
+            grouped = drawn.get("effect_grouped")
+            return (
+                {name: site["fn"].log_prob(site["value"]).sum() for name, site in drawn.items()},
+                None if grouped is None else grouped["value"],
+            )
+
         for draw in (0, 5):
-            sites = handlers.trace(handlers.seed(model.effects, keys[draw])).get_trace(arrays)
+            log_probs, grouped = sampled(keys[draw])
             expected: dict[str, float] = {}
-            for name, site in sites.items():
-                if site["type"] == "sample" and _group(name) is not None:
-                    log_prob = float(site["fn"].log_prob(site["value"]).sum())
-                    expected[_group(name)] = expected.get(_group(name), 0.0) + log_prob
-            if (
-                "effect_grouped" in sites
-            ):  # sampled as a standard normal: the effect's density has its Jacobian
+            for name, log_prob in log_probs.items():
+                if (group := _group(name)) is not None:
+                    expected[group] = expected.get(group, 0.0) + float(log_prob)
+            if grouped is not None:  # the effect's density has its Jacobian
                 at = np.flatnonzero(model.groups >= 0)
                 location = np.array([model.priors["effect"][i].parameters for i in at])
-                z = np.asarray(sites["effect_grouped"]["value"])
+                z = np.asarray(grouped)
                 expected["effect"] -= float(
                     (location[:, 0] + location[:, 1] * z + np.log(location[:, 1])).sum()
                 )

@@ -151,7 +151,8 @@ def our_contributions(data, spec, draws):
     with jax.enable_x64(True):
         shape = {name: draws[name] for name in spec.shape_parameters}
         parameters = MediaParameters(shape, draws["coefficient"])
-        return np.asarray(MediaModel.of(data, spec).effect(parameters, data["exposure"].to_numpy()))
+        effect = jax.jit(MediaModel.of(data, spec).effect)
+        return np.asarray(effect(parameters, data["exposure"].to_numpy()))
 
 
 @installed
