@@ -154,11 +154,11 @@ def _no_numbers(column: "ColumnValues") -> bool:
 
 
 def _numbers(cells: "pd.DataFrame", columns: list[str]) -> "tuple[dict[str, pd.Series], list[str]]":
-    from mmm_core.data.cells import DECIMAL_COMMAS, numbers, rows_named
+    from mmm_core.data.cells import DECIMAL_COMMAS, quantities, rows_named
 
     values, faults = {}, []
     for name in columns:
-        column = numbers(cells[name], cells.attrs.get(DECIMAL_COMMAS, False))
+        column = quantities(cells[name], cells.attrs.get(DECIMAL_COMMAS, False))
         wrong = cells[name][column.wrong]
         if len(wrong):
             faults.append(

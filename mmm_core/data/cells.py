@@ -51,6 +51,8 @@ _OTHERWISE_A_NUMBER = re.compile(
     rf"({'|'.join(CURRENCIES)}|[kKmM]|bn|[^\w\s]+)?"
 )
 _LONGEST_NUMBER = 60
+LARGEST = 1e100
+"""No quantity of a weekly table is larger; squares of much larger numbers are none any more."""
 _DAY = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"  # the day as it is written, in whatever zone
     r"([ T]00:00(:00(\.0+)?)? ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)?)?"
@@ -100,6 +102,16 @@ def numbers(cells: pd.Series, decimal_commas: bool = False) -> Typed:
     at_fault = [written for written, number in zip(text, read, strict=True) if number is None]
     remedy = _remedy(at_fault, decimal_commas, comma)
     return Typed(pd.Series(read, cells.index, dtype="float64", name=cells.name), wrong, remedy)
+
+
+def quantities(cells: pd.Series, decimal_commas: bool = False) -> Typed:
+    """Numbers, as `numbers` reads them, of which one beyond `LARGEST` is marked as wrong. An infinite one is not."""
+    read = numbers(cells, decimal_commas)
+    large = read.values.abs().between(LARGEST, np.inf, inclusive="neither")
+    if not large.any():
+        return read
+    remedy = read.remedy if read.wrong.any() else f"larger than any quantity ({LARGEST:g}): correct it"
+    return Typed(read.values.mask(large), read.wrong | large, remedy)
 
 
 def _remedy(at_fault: list[str], decimal_commas: bool, comma: bool) -> str:

@@ -14,8 +14,8 @@ from mmm_core.data.cells import (
     days,
     holds_words,
     names_alike,
-    numbers,
     places,
+    quantities,
     same_value,
     text_of,
 )
@@ -180,7 +180,7 @@ def as_numbers(
     Raises:
         InputError: text among the values, with the weeks it is in.
     """
-    read = numbers(rows[column], decimal_commas)
+    read = quantities(rows[column], decimal_commas)
     if read.wrong.any():
         values = rows[column][read.wrong]
         remedy = read.remedy

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from mmm_core.data.cells import Typed, days, holds_words, numbers, text_of
+from mmm_core.data.cells import Typed, days, holds_words, quantities, text_of
 
 NUMBERS = 0.98
 """Share of the cells that state something which must be numbers (or days) for the column to be one of them."""
@@ -88,7 +88,7 @@ def read_column(cells: pd.Series, decimal_commas: bool) -> ColumnValues:
         cells.dtype
     ):
         return ColumnValues(name, "day", as_days.values, *_unread(cells, as_days))
-    as_numbers = numbers(cells, decimal_commas)
+    as_numbers = quantities(cells, decimal_commas)
     finite = as_numbers.values.where(np.isfinite(as_numbers.values))
     if int(finite.notna().sum()) >= NUMBERS * stated or not as_numbers.wrong.any():
         return ColumnValues(name, "number", finite, *_unread(cells, as_numbers))

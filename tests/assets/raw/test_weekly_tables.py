@@ -50,6 +50,11 @@ def test_geos_are_keys(tmp_path):
             id="text among numbers",
         ),
         pytest.param(
+            "date,a,b\n2024-01-01,1,7\n2024-01-08,2,1e300\n",
+            r"column b: '1e300' is not a number \(row 3\): larger than any quantity \(1e\+100\)",
+            id="too large",
+        ),
+        pytest.param(
             "date,a,b\n2024-01-01,1,EUR 1 200\n2024-01-08,2,EUR 900\n",
             r"column b: 'EUR 1 200', 'EUR 900' is not a number \(rows 2, 3\)",
             id="numbers in another notation",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mmm_core.data.cells import days, holds_words, numbers, same_value, text_of
+from mmm_core.data.cells import days, holds_words, numbers, quantities, same_value, text_of
 
 
 def test_missing_is_blank_or_what_programs_write_for_it():
@@ -21,6 +21,18 @@ def test_missing_is_blank_or_what_programs_write_for_it():
 )
 def test_what_is_no_number_is_marked(text):
     assert numbers(pd.Series(["1", text])).wrong.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    "cells", [["1", "-1e308", "1e100"], [1.0, -1e308, 1e100], pd.Series([1, -1e308, 1e100], dtype=object)]
+)
+def test_what_no_quantity_is_as_large_as_is_marked(cells):
+    read = quantities(pd.Series(cells))
+    assert read.wrong.tolist() == [False, True, False]
+    assert read.values.isna().tolist() == [False, True, False]
+    assert read.remedy == "larger than any quantity (1e+100): correct it"
+    assert quantities(pd.Series(["12 EUR", "1e200"])).remedy == "write digits only, with a point for decimals"
+    assert quantities(pd.Series([np.inf])).values.tolist() == [np.inf]
 
 
 def test_python_values_are_numbers_as_they_are():

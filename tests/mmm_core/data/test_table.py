@@ -67,6 +67,10 @@ BAD = {
         with_value("tv_spend", 30, "n/a"),
         ["tv_spend", "not a number", "2024-07-29", "n/a"],
     ),
+    "too large": (
+        with_value("tv_spend", 30, 1e200),
+        ["tv_spend", "not a number", "2024-07-29", "1e+200", "larger than any quantity"],
+    ),
     "infinite": (with_value("price", 3, float("inf")), ["price", "infinite", "2024-01-22"]),
     "channel all zero": (table().assign(clicks=0.0), ["clicks", "zero in every week", "search"]),
     "spend missing": (
