@@ -13,7 +13,7 @@ from mmm_core.errors import InputError
 from orchestration import stopping
 from orchestration.follow import waits_told
 from orchestration.foreground import Foreground
-from orchestration.reasons import is_of_a_full_disk, with_no_room
+from orchestration.reasons import is_of_a_full_disk, of_no_permission, with_no_room
 from orchestration.terminal import LogNotWritten, own_terminal, plain_console
 
 FAILED, REFUSED = 1, 2
@@ -84,7 +84,7 @@ def _with_log(log: Path, work: Callable[[Foreground], None], again: str) -> int:
 
 def _say_failed(console: Console, what: str, why: str, log: Path) -> None:
     line = Text.assemble(
-        (f"failed: {what}", "red"), f": {why}" if why else "", f"; the whole log is in {log}"
+        ("failed: " + ": ".join(filter(None, [what, why])), "red"), f"; the whole log is in {log}"
     )
     console.print(line, soft_wrap=True)
 
@@ -94,4 +94,6 @@ def _words(error: Exception) -> str:
     if type(error).__module__.split(".")[0] in PROJECT:
         return str(error)
     words = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    if denied := of_no_permission(words):
+        return denied
     return with_no_room(words) if is_of_a_full_disk(str(error)) else words.rstrip(" :")

@@ -64,8 +64,8 @@ def check_marts(warehouse: "Warehouse") -> None:
             if built_marts(connection):
                 return
     raise InputError(
-        f"Nothing was published: {warehouse.path} has no marts: run make refresh MODEL=name, which builds them from "
-        "the landing folder, and publishes."
+        f"Nothing was published: {warehouse.path} has no marts: run make ingest, which builds them from the landing "
+        "folder, and then this again; or make refresh MODEL=name, which does both"
     )
 
 

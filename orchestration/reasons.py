@@ -22,6 +22,7 @@ _CLASS = re.compile(r"^[A-Za-z_][\w.]*: ")
 # What is over when somebody closes the file, starts the server, or the machine is up again.
 _PASSING = {WarehouseLocked.__name__, TrackingAway.__name__, DagsterExecutionInterruptedError.__name__}
 SQLITE_FAULT = "disk I/O error"
+_DENIED = re.compile(r"\[Errno 13\] Permission denied: '(.+?)'")
 _CHECK_FAILED = "DagsterAssetCheckFailedError"
 MAKE_ROOM = "make room there, and run this again; what was finished before is kept"
 
@@ -35,7 +36,19 @@ def reason(error: SerializableErrorInfo | None) -> str:
         if _MEANT_FOR_PEOPLE.match(link.message):
             return _plain(link.message)
     words = _plain(chain[-1].message)
+    if denied := of_no_permission(words):
+        return denied
     return with_no_room(words) if any(is_of_a_full_disk(link.message) for link in chain) else words
+
+
+def of_no_permission(words: str) -> str:
+    """Whose a file or folder should be that Python may not open; "" where the words are of something else."""
+    if denied := _DENIED.search(words):
+        return (
+            f"{denied[1]} may not be read or written by this user: give it and its folder to whoever runs the "
+            "platform, or name another data folder in MMM_DATA_DIR"
+        )
+    return ""
 
 
 def is_of_a_full_disk(message: str) -> bool:

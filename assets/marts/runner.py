@@ -22,7 +22,7 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from assets.marts.invoke import invoke, target_dir
 from assets.marts.project import dbt_manifest, fingerprint
-from assets.resources.warehouse import Warehouse
+from assets.resources.warehouse import Warehouse, WarehouseDamaged
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -117,7 +117,7 @@ def build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> DbtBuild:
         anew = ["--full-refresh"] if is_made_otherwise(warehouse, made_by) else []
         arguments = [*BUILD, *anew, *_selection(context, manifest, translator)]
         done = invoke(arguments, warehouse.path, target, parsed, listen, made_by)
-    failure = unheard[0] if unheard else None if done.success else _failure(done, errors)
+    failure = unheard[0] if unheard else None if done.success else _failure(done, errors, warehouse)
     return DbtBuild(context, manifest, translator, project, target, reported, _compiled_tests(done), failure)
 
 
@@ -155,9 +155,11 @@ def _selection(
     return [*arguments, "--indirect-selection", indirect] if indirect else arguments
 
 
-def _failure(done: "dbtRunnerResult", errors: list[str]) -> DbtFailed:
-    found = errors or [str(done.exception)]
-    return DbtFailed("\n".join(found))
+def _failure(
+    done: "dbtRunnerResult", errors: list[str], warehouse: Warehouse
+) -> DbtFailed | WarehouseDamaged:
+    found = "\n".join(errors or [str(done.exception)])
+    return warehouse.damage(found) or DbtFailed(found)
 
 
 def _compiled_tests(done: "dbtRunnerResult") -> dict[str, str]:

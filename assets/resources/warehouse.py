@@ -100,8 +100,8 @@ class Warehouse(dg.ConfigurableResource):
         except duckdb.Error as error:
             if is_out_of_space(error):
                 raise out_of_space(Path(self.path)) from error
-            if any(sign in str(error) for sign in _DAMAGED):
-                raise WarehouseDamaged(self._damaged(error)) from error
+            if damage := self.damage(str(error)):
+                raise damage from error
             if "Permission denied" in str(error):
                 raise InputError(
                     f"{self.path} may not be {'read' if read_only else 'written'} by this user: give it and its folder "
@@ -109,10 +109,14 @@ class Warehouse(dg.ConfigurableResource):
                 ) from error
             raise
 
-    def _damaged(self, error: Exception) -> str:
-        return (
-            f"{self.path} is damaged ({str(error).partition(chr(10))[0]}): rename it and run this again. A new one is "
-            "made from the landing folder, and the results of every vintage are restored from results/."
+    def damage(self, words: str) -> WarehouseDamaged | None:
+        """What to raise where these words of DuckDB say that the file is damaged; None where they do not."""
+        said = next((line for line in words.splitlines() if any(sign in line for sign in _DAMAGED)), None)
+        if said is None:
+            return None
+        return WarehouseDamaged(
+            f"{self.path} is damaged ({said.strip()}): rename it and run make ingest, which makes a new one of the "
+            "landing folder; what is published next brings back the results of every vintage from results/"
         )
 
     def _open(self, read_only: bool) -> "duckdb.DuckDBPyConnection":

@@ -216,7 +216,7 @@ def test_a_damaged_file_is_named_with_its_remedy(warehouse, damage):
             "flipped": whole[:4096] + flipped + whole[4160:8192] + flipped + whole[8256:],
         }[damage]
     )
-    asked = pytest.raises(WarehouseDamaged, match="rename it and run this again")
+    asked = pytest.raises(WarehouseDamaged, match="rename it and run make ingest")
     with asked as refusal, warehouse.connect(read_only=True) as connection:
         connection.execute("select max(s) from t").fetchall()
     assert warehouse.path in str(refusal.value)

@@ -93,7 +93,7 @@ def test_a_publication_without_marts_is_refused_at_once_with_the_remedy(new_hous
         connection.execute("drop schema marts cascade")
     if not there:
         (new_house.root / "warehouse.duckdb").unlink()
-    with pytest.raises(InputError, match="has no marts: run make refresh MODEL=name"):
+    with pytest.raises(InputError, match="has no marts: run make ingest, which builds them"):
         publish(foreground, [])
     assert jobs(new_house) == []
     assert (new_house.root / "warehouse.duckdb").exists() == there

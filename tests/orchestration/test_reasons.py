@@ -65,6 +65,18 @@ def test_of_others_messages_the_lowest_is_shown_without_its_class():
     )
 
 
+def test_a_folder_of_another_user_is_said_to_be_one():
+    def denied():
+        raise RuntimeError("publication failed") from PermissionError(
+            13, "Permission denied", "/data/published"
+        )
+
+    assert failing(denied) == (
+        "/data/published may not be read or written by this user: give it and its folder to whoever runs the platform, "
+        "or name another data folder in MMM_DATA_DIR"
+    )
+
+
 def test_a_full_disk_is_said_whoever_met_it():
     words = failing(raised(RuntimeError("load failed"), OSError(28, "No space left on device", "w.duckdb")))
     assert "w.duckdb" in words

@@ -5,6 +5,7 @@ import signal
 import sys
 from types import SimpleNamespace
 
+import dagster as dg
 import pytest
 
 from assets.marts import runner
@@ -38,6 +39,26 @@ def test_a_build_whose_events_are_not_heard_fails_of_that(new_platform, monkeypa
     result = new_platform.run(landing_tables, dbt_marts)
     assert not result.success
     assert "not heard" in failure(result)
+
+
+HEADERS, BLOCK = 3 * 4096, 262144
+"""Bytes of DuckDB's headers, and of each block behind them."""
+
+
+@pytest.mark.slow
+def test_a_damaged_warehouse_is_said_to_be_one_where_dbt_meets_the_damage(built_warehouse, tmp_path):
+    platform = built_warehouse.copy_to(tmp_path)
+    blocks = platform.query("select distinct block_id from pragma_storage_info('marts.fct_media_weekly')")
+    with open(platform.warehouse.path, "r+b") as file:
+        for block in blocks.query("block_id >= 0")["block_id"]:
+            file.seek(HEADERS + int(block) * BLOCK + BLOCK // 2)
+            file.write(bytes(range(256)))
+    result = platform.run(dbt_marts, selection=[dg.AssetKey(["marts", "fct_attribution"])])
+    assert not result.success
+    said = failure(result)
+    assert f"{platform.warehouse.path} is damaged (IO Error: Corrupt database file" in said
+    assert "rename it and run make ingest" in said
+    assert "\n" not in said.strip()  # and nothing of every model that met it
 
 
 def test_a_line_for_which_the_log_has_no_room_is_lost(monkeypatch):
