@@ -51,7 +51,8 @@ def publish(foreground: "Foreground", accept: Iterable[str]) -> None:
         _ = foreground.instance
     with foreground.phase("Reporting marts and the published copy"):
         foreground.run("report", config=accepting(accept))
-    show_places(foreground.console)
+    if not foreground.failed:
+        show_places(foreground.console)
 
 
 def check_marts(warehouse: "Warehouse") -> None:
