@@ -1,7 +1,7 @@
 """Which column of a query came from which of the tables it reads, by its SQL.
 
 `dagster-dbt` has the same by a function of its own, which optimizes a query and reads the outcome again for each of
-its columns: some forty times the work, a quarter of a first build.
+its columns: some forty times the work.
 """
 
 from collections.abc import Hashable, Iterator, Mapping

@@ -114,6 +114,7 @@ class Relations:
         relations: Mapping[str, Columns],
         parents: Mapping[str, Mapping[str, Any]],
     ) -> dict[str, list[Any]]:
+        """The lineage of a model's compiled SQL; `relations` and `parents` by the name that the SQL has for them."""
         translator = self._built.dagster_dbt_translator
         keys = {name: tuple(translator.get_asset_key(parent).path) for name, parent in parents.items()}
         found = column_lineage(sql, relations, keys)

@@ -45,9 +45,8 @@ class _Column(_Keys):
         stated = {key: getattr(self, key) for key in self.model_fields_set - {"kind", "optional"}}
         if self.optional:
             stated |= {"required": False, "may_lack": True}
-        if (
-            self.kind == "amount" and stated.get("minimum", 0.0) is None
-        ):  # what may be negative has an end there too
+        # what may be negative has an end there too
+        if self.kind == "amount" and stated.get("minimum", 0.0) is None:
             stated["minimum"] = -float(LARGEST_AMOUNT)
         if self.kind == "currency":
             stated.setdefault("allowed", CURRENCIES)

@@ -178,7 +178,7 @@ def as_numbers(
     """A column as floats, nan where a value is missing.
 
     Raises:
-        InputError: text among the values, with the weeks it is in.
+        InputError: text among the values, or a number that no quantity is as large as, with the weeks it is in.
     """
     read = quantities(rows[column], decimal_commas)
     if read.wrong.any():
