@@ -19,6 +19,7 @@ from orchestration.environments import paths
 # Whoever defined or raised these said what is wrong and what to do: the causes below them are for the log.
 _MEANT_FOR_PEOPLE = re.compile(r"^(?:(?:mmm_core|assets|orchestration)(?:\.\w+)+|[\w.]+\.events\.Failure): ")
 _CLASS = re.compile(r"^[A-Za-z_][\w.]*: ")
+_DRIVER = re.compile(r"^\([a-z_]\w*(?:\.\w+)+\) ")  # the exception below SQLAlchemy's
 # What is over when somebody closes the file, starts the server, or the machine is up again.
 _PASSING = {WarehouseLocked.__name__, TrackingAway.__name__, DagsterExecutionInterruptedError.__name__}
 SQLITE_FAULT = "disk I/O error"
@@ -139,5 +140,5 @@ def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInf
 
 def _plain(message: str) -> str:
     """Without the exception's class and blank lines."""
-    words = _CLASS.sub("", message.strip())
+    words = _DRIVER.sub("", _CLASS.sub("", message.strip()))
     return "\n".join(" ".join(line.split()) for line in words.splitlines() if line.strip())

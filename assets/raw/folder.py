@@ -7,8 +7,10 @@ one of them sees the others see. Names that begin with a dot are nobody's: files
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +24,10 @@ RETRACTED = "RETRACTED"
 CAME_TOGETHER = 60
 """Seconds. Files with less between their times of modification came together (copied, unpacked, synchronised): their
 times say nothing of which was exported first, their names do."""
+
+IN_THE_DOCS = "docs/connectors.md says which there are"
+
+NOT_LISTED = "the folder cannot be listed"
 
 FOLDERS: Mapping[str, str] = {
     **{contract.folder: name for name, contract in CONTRACTS.items()},
@@ -66,18 +72,28 @@ class Listing:
     )
     not_read: dict[str, str] = field(default_factory=dict)  # name -> why
     retracted: set[str] = field(default_factory=set)  # tables with a file RETRACTED
+    closed: dict[str, str] = field(default_factory=dict)  # folder that cannot be listed -> why
+
+    def hiding(self, name: str) -> str:
+        """The folder that cannot be listed and may hold a file; "" for a file that would be seen."""
+        return next((folder for folder in self.closed if folder == "." or name.startswith(f"{folder}/")), "")
 
 
 def scan(landing: Path) -> Listing:
     """List the landing folder."""
     from mmm_core.data.reader import name_of, readable
 
-    listing = Listing()
+    listing, seen = Listing(), Counter[str]()
     for path, status, fault in _walk(landing, set()):
         relative = path.relative_to(landing)
         written = name_of(relative)
         name = _without_people(written)
         table = _table_of(relative)
+        if fault.startswith(NOT_LISTED):
+            listing.closed[name] = fault
+        if name != written:
+            seen[name] += 1
+            name += f" ({seen[name]})" if seen[name] > 1 else ""  # names that differ in the address alone
         if table and relative.name.upper() == RETRACTED:
             listing.retracted.add(table)
         elif table and (readable(relative) or (fault and status is None)):
@@ -107,7 +123,7 @@ def _walk(folder: Path, above: set[str]) -> Iterator[tuple[Path, os.stat_result 
     except FileNotFoundError:
         return
     except OSError as error:
-        yield folder, None, f"the folder cannot be listed: {error.strerror}"
+        yield folder, None, f"{NOT_LISTED}: {error.strerror}"
         return
     here = above | {os.path.realpath(folder)}
     for name in names:
@@ -144,7 +160,7 @@ def _table_of(relative: Path) -> str:
 def _why_not(relative: Path, table: str, fault: str) -> str:
     from mmm_core.data.reader import ENDINGS, name_of
 
-    if table and fault:
+    if fault.startswith(NOT_LISTED) or (table and fault):
         return fault
     if table:
         return f"it is none of {', '.join(ENDINGS)}: save it as CSV"
@@ -153,7 +169,8 @@ def _why_not(relative: Path, table: str, fault: str) -> str:
         return "it lies in no table's folder: put it into <source>/<table>/"
     here = [known for known in FOLDERS if known.startswith(f"{folder}/")]
     named = without_emails(name_of(folder))
-    return f"no table has the folder {named}: {nearest(named, here or FOLDERS)}"
+    offered = here or get_close_matches(named, FOLDERS, n=1)
+    return f"no table has the folder {named}: {nearest(named, offered) if offered else IN_THE_DOCS}"
 
 
 def export_order(files: Sequence[LandingFile]) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """What is new in the landing folder for a table, and what became of each file."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -136,7 +136,9 @@ def look(connection: "duckdb.DuckDBPyConnection", contract: Contract, listing: L
                 landed.new.append(new)
         except FileRefused as refusal:
             landed.refused.append(refusal)
-    gone = sorted(set(landed.loaded) - {file.name for file in files})
+    unseen = sorted(set(landed.loaded) - {file.name for file in files})
+    landed.refused += _hidden(listing, contract, unseen)
+    gone = [name for name in unseen if not listing.hiding(name)]
     if gone and not files and contract.name not in listing.retracted:
         landed.refused.append(_all_gone(contract, gone))
     else:
@@ -194,6 +196,15 @@ def _loaded(
         else ledger.Entry(name, contract.name, ledger.LOADED, row_count=part.rows)
         for name, part in held.items()
     }
+
+
+def _hidden(listing: Listing, contract: Contract, unseen: list[str]) -> Iterator[FileRefused]:
+    """The folders above a table's own that cannot be listed: its rows stay. One of its own is refused like a file."""
+    own = str(landing_folder_of(contract))
+    for folder, why in listing.closed.items():
+        if any(listing.hiding(name) == folder for name in unseen) and not f"{folder}/".startswith(f"{own}/"):
+            where = "landing" if folder == "." else f"landing/{folder}"
+            yield FileRefused(own, [f"{where}: {why}, so its rows stay"])
 
 
 def _all_gone(contract: Contract, gone: list[str]) -> FileRefused:

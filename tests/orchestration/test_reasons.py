@@ -63,6 +63,8 @@ def test_of_others_messages_the_lowest_is_shown_without_its_class():
         failing(raised(RuntimeError("pipeline step failed"), ValueError("no column  [spend]")))
         == "no column [spend]"
     )
+    below_sqlalchemy = RuntimeError("(sqlite3.OperationalError) no such table: runs")
+    assert failing(raised(RuntimeError("not stored"), below_sqlalchemy)) == "no such table: runs"
 
 
 def test_a_folder_of_another_user_is_said_to_be_one():

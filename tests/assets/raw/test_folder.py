@@ -41,6 +41,7 @@ def test_every_other_file_is_named_with_the_remedy(land):
     for name in (
         "tv/invoices/Q1.xlsx",
         "tv/invoces/Q1.csv",
+        "elsewhere/Q1.csv",
         "tv/Q1.csv",
         "notes.md",
         "tv/invoices/.Q1.csv.7.partial",
@@ -48,6 +49,7 @@ def test_every_other_file_is_named_with_the_remedy(land):
         land(name)
     assert scan(land.folder).not_read == {
         "notes.md": "it lies in no table's folder: put it into <source>/<table>/",
+        "elsewhere/Q1.csv": "no table has the folder elsewhere: docs/connectors.md says which there are",
         "tv/Q1.csv": "no table has the folder tv: known: tv/invoices",
         "tv/invoces/Q1.csv": "no table has the folder tv/invoces: did you mean 'tv/invoices'?",
         "tv/invoices/Q1.xlsx": "it is none of .csv, .csv.gz, .tsv, .tsv.gz, .txt, .txt.gz, .parquet: save it as CSV",
@@ -73,13 +75,14 @@ def test_what_is_no_file_has_a_fault_and_nothing_waits_for_it(land):
 
 
 def test_a_file_named_as_an_address_is_refused_and_its_name_kept_nowhere(land):
-    for name in ("jo@example.com.csv", "jo@example.com/2024.csv", "stats@2x.csv"):
+    for name in ("jo@example.com.csv", "jo@example.com/2024.csv", "stats@2x.csv", "li@example.com.csv"):
         land(f"tv/invoices/{name}")
     land("jo@example.com/notes.csv")
     listing = scan(land.folder)
     why = "its name holds an e-mail address, which is kept nowhere: give it another one"
     assert {file.name: file.fault for file in listing.tables["tv__invoices"]} == {
         "tv/invoices/(left out).csv": why,
+        "tv/invoices/(left out).csv (2)": why,
         "tv/invoices/(left out)/2024.csv": why,
         "tv/invoices/stats@2x.csv": "",
     }

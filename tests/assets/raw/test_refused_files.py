@@ -205,3 +205,47 @@ def test_files_of_a_program_that_never_ends_its_last_line_are_not_named(landed):
     assert not ends(landed).passed
     landed.land("macro/weekly/2024.csv", 'week_start,market,consumer_confidence\n"2024-01-01","us","100"')
     assert ends(landed).passed  # a closing quote is an end
+
+
+@pytest.mark.parametrize("closed", ["", "macro", "macro/weekly", "macro/weekly/more"])
+def test_rows_stay_whose_folder_cannot_be_listed(landed, monkeypatch, closed):
+    """No file of a folder that is closed is known to be gone, whichever of the folders above it is."""
+    landed.land("macro/weekly/more/2025.csv", MACRO.replace("2024-01-0", "2024-04-0"))
+    landed.land("macro/weekly/gone.csv", MACRO.replace("2024-01-0", "2023-05-0"))
+    load(landed)
+    before = confidence(landed)
+    assert len(before) == 6
+    listing, folder = os.listdir, landed.landing / closed
+    (landed.landing / "macro/weekly/gone.csv").unlink()
+    with monkeypatch.context() as other:
+        other.setattr(os, "listdir", lambda path: _denied(path, folder) or listing(path))
+        told = load(landed)
+    assert confidence(landed) == before
+    assert "the folder cannot be listed: Permission denied" in refusals(told)
+    assert ("files that are no longer there stay: macro/weekly/gone.csv" in refusals(told)) == (
+        closed == "macro/weekly/more"
+    )
+    assert "every file it was loaded from is gone" not in refusals(told)
+    assert load(landed).success
+    assert {week for week, _ in before.items() if week < "2024"}.isdisjoint(confidence(landed))
+    assert len(confidence(landed)) == 4
+
+
+def test_weekly_tables_stay_whose_folder_cannot_be_listed(landed, monkeypatch):
+    """One refused file keeps no other of them, but nothing is known of those in a closed folder."""
+    table = raw_key("weekly_tables__values")
+    landed.land("weekly_tables/own.csv", "date,value\n2024-01-01,1\n")
+    landed.run(landing_tables, selection=[table])
+    listing = os.listdir
+    with monkeypatch.context() as other:
+        other.setattr(
+            os, "listdir", lambda path: _denied(path, landed.landing / "weekly_tables") or listing(path)
+        )
+        told = landed.run(landing_tables, selection=[table])
+    assert "cannot be listed" in refusals(told)
+    assert len(landed.query("select * from raw.weekly_tables__values")) == 1
+
+
+def _denied(path, folder):
+    if path == folder:
+        raise PermissionError(13, "Permission denied", str(path))
