@@ -6,14 +6,13 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-PATIENCE = 60  # seconds for the server to answer on a machine that is busy with other tests
+from tests.waiting import wait_for
 
 
 def postgres_programs() -> Path | None:
@@ -69,13 +68,9 @@ def server(user: str, written: str, password: str) -> Iterator[str]:
             [*map(str, command), *(part for option in options for part in ("-c", option))],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **how,
         )  # fmt: skip
-        deadline = time.monotonic() + PATIENCE
-        while subprocess.run(
-            [postgres_programs() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port]
-        ).returncode:
-            assert process.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, "the server does not answer"
-            time.sleep(0.1)
+        ready = [postgres_programs() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port]
+        wait_for(lambda: process.poll() is not None or subprocess.run(ready).returncode == 0)
+        assert process.poll() is None, "the server ended"
         yield f"postgresql://{user}:{written}@127.0.0.1:{port}/postgres"
     finally:
         if process is not None:

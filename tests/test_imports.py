@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import HANGS
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("mmm_core", "assets", "orchestration")
 
@@ -111,7 +113,7 @@ def problems(root: Path) -> list[str]:
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     """import-linter's verdict on the packages in a folder, by the contracts in its pyproject.toml."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=HANGS)
 
 
 def test_every_import_keeps_its_contract():
@@ -215,5 +217,7 @@ def test_the_code_location_loads_no_heavy_package():
         "import sys; import orchestration.definitions;"
         f"loaded = sorted({HEAVY!r} & set(sys.modules)); sys.exit(f'loaded: {{loaded}}' if loaded else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=HANGS
+    )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -10,6 +10,7 @@ import pytest
 
 from assets.code import code_version, engine_modules
 from assets.resources.settings import REPOSITORY
+from tests.waiting import HANGS
 
 # Changes one file after another of a copy and says which assets' code version that changes.
 CHANGE = """
@@ -62,7 +63,7 @@ def changed(tmp_path_factory):
     shutil.copy(REPOSITORY / "sources.yaml", folder)  # the contracts name their sources
     done = subprocess.run(
         [sys.executable, "-c", CHANGE, *EXPECTED], cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)},
-        capture_output=True, text=True, timeout=600,
+        capture_output=True, text=True, timeout=HANGS,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

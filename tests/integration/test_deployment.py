@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,13 +17,13 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import free_ports, initialised, postgres_programs
+from tests.waiting import HANGS, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 PORTS = {"postgres": "5432", "mlflow": "5000", "code": "4000", "webserver": "3000"}
-PATIENCE = 180  # seconds for a service to become healthy on a machine that is busy with other tests
 
 
 @dataclass
@@ -65,7 +64,7 @@ class Deployment:
                 env=self.environment(name),
                 stdout=log,
                 stderr=log,
-                timeout=PATIENCE,
+                timeout=HANGS,
                 check=False,
             )
         assert done.returncode == 0, self.log(name)
@@ -87,14 +86,11 @@ class Deployment:
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     def wait_until_healthy(self, name: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while (asked := self.probe(name)).returncode:
-            ended = self.processes[name].poll() is not None
-            if ended or time.monotonic() > deadline:
-                pytest.fail(
-                    f"{name} {'ended' if ended else 'is not healthy'}: {asked.stderr}\n{self.log(name)}"
-                )
-            time.sleep(1)
+        def ended() -> bool:
+            return self.processes[name].poll() is not None
+
+        wait_for(lambda: ended() or self.probe(name).returncode == 0, said=lambda: self.log(name), every=1)
+        assert not ended(), f"{name} ended: {self.log(name)}"
 
     def stop(self, name: str, with_signal: int = signal.SIGTERM) -> None:
         process = self.processes.pop(name)
@@ -283,17 +279,13 @@ def test_an_export_that_lands_is_loaded_by_a_run_of_its_own(deployment):
         " assetMaterializations { assetKey { path } metadataEntries { label ... on IntMetadataEntry { intValue } }"
         " } } } } }"
     )
-    deadline = time.monotonic() + PATIENCE
-    while True:
+
+    def loads_that_are_done() -> list[dict]:
         runs = deployment.ask(query)["runsOrError"]["results"]
-        loads = [
-            run for run in runs for made in run["assetMaterializations"] if "raw" in made["assetKey"]["path"]
-        ]
-        if any(run["status"] == "SUCCESS" for run in loads):
-            break
         assert not [run for run in runs if run["status"] == "FAILURE"], deployment.log("code")
-        assert time.monotonic() < deadline, (runs, deployment.log("daemon"))
-        time.sleep(2)
+        return [run for run in runs if run["status"] == "SUCCESS" and run["assetMaterializations"]]
+
+    loads = wait_for(loads_that_are_done, said=lambda: deployment.log("daemon"), every=2)
     table = ["raw", "reference__exchange_rates"]
     (made,) = [made for made in loads[0]["assetMaterializations"] if made["assetKey"]["path"] == table]
     counts = {entry["label"]: entry.get("intValue") for entry in made["metadataEntries"]}
@@ -336,8 +328,11 @@ def test_a_run_of_a_terminal_can_be_executed_again_from_its_page(deployment):
     )["launchRunReexecution"]
     assert again["__typename"] == "LaunchRunSuccess", again
     query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-    deadline = time.monotonic() + PATIENCE
-    while (run := deployment.ask(query, id=again["run"]["runId"])["runOrError"])["status"] != "SUCCESS":
-        assert run["status"] not in ("FAILURE", "CANCELED"), deployment.log("code")
-        assert time.monotonic() < deadline, (run, deployment.log("daemon"))
-        time.sleep(1)
+
+    def ended() -> str | None:
+        status = deployment.ask(query, id=again["run"]["runId"])["runOrError"]["status"]
+        return status if status in ("SUCCESS", "FAILURE", "CANCELED") else None
+
+    assert wait_for(ended, said=lambda: deployment.log("daemon"), every=1) == "SUCCESS", deployment.log(
+        "code"
+    )

@@ -19,6 +19,7 @@ from mmm_core.files import (
     write_together,
     write_whole,
 )
+from tests.waiting import HANGS
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):
@@ -115,5 +116,5 @@ def test_one_process_at_a_time_is_in_a_folder(tmp_path):
         )
         with pytest.raises(subprocess.TimeoutExpired):
             other.wait(timeout=1)
-    said, _ = other.communicate(timeout=60)
+    said, _ = other.communicate(timeout=HANGS)
     assert said == "in\n"

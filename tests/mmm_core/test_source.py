@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mmm_core import source
+from tests.waiting import HANGS
 
 FILES = {
     "__init__.py": "",
@@ -57,7 +58,7 @@ def library(tmp_path):
 def asked(library):
     done = subprocess.run(
         [sys.executable, "-c", ASK], cwd=library.parent, env={**os.environ, "PYTHONPATH": str(library.parent)},
-        capture_output=True, text=True, timeout=300,
+        capture_output=True, text=True, timeout=HANGS,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

@@ -23,6 +23,7 @@ from tests.orchestration.house import (
     metadata,
     vintage,
 )
+from tests.waiting import Stopwatch, wait_for
 
 UP_TO_POSTERIOR = "model_table lift_evidence mmm_posterior"
 
@@ -43,14 +44,6 @@ def run_elsewhere(house, week, only=UP_TO_POSTERIOR) -> subprocess.Popen:
     """
     log = (house.root / f"run-{week}.log").open("wb")
     return subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=log, stderr=log)
-
-
-def wait_for(condition, seconds=180):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-    return found
 
 
 def fits_running(house) -> list[int]:
@@ -78,15 +71,15 @@ def test_mlflow_away_keeps_the_posterior_and_it_can_be_registered_afterwards(hou
         reserved.bind(("127.0.0.1", 0))
         uri = f"http://127.0.0.1:{reserved.getsockname()[1]}"
         monkeypatch.setenv("MMM_MLFLOW_URI", uri)
-        started = time.monotonic()
-        result = house.refresh(only=f"{UP_TO_POSTERIOR} registered_model roi")
+        with Stopwatch() as refresh:
+            result = house.refresh(only=f"{UP_TO_POSTERIOR} registered_model roi")
     assert materialized(result) == {"model_table", "lift_evidence", "mmm_posterior"}
     message = failure(result, "registered_model")
     assert uri in message
     assert "MMM_MLFLOW_URI" in message
     assert "kept" in message
     version = house.posteriors.current(vintage())
-    assert time.monotonic() - started < 120
+    assert refresh.seconds < 120
 
     monkeypatch.delenv("MMM_MLFLOW_URI")
     later = house.refresh(only="registered_model roi")

@@ -15,7 +15,8 @@ from orchestration.reasons import reason_of
 from orchestration.sensors import alerts_of
 from tests.disks import disk
 from tests.orchestration.house import MODEL, SPEC, failure, vintage
-from tests.orchestration.test_faults import UP_TO_POSTERIOR, fits_running, wait_for
+from tests.orchestration.test_faults import UP_TO_POSTERIOR, fits_running
+from tests.waiting import HANGS, wait_for
 
 
 def fit_process(*command: str) -> FitProcess:
@@ -203,7 +204,7 @@ def test_ctrl_c_in_a_fit_ends_it_and_nothing_of_an_earlier_posterior_is_printed(
     )
     wait_for(lambda: fits_running(house) or run.poll() is not None)
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does: everything in front hears it
-    printed, _ = run.communicate(timeout=120)
+    printed, _ = run.communicate(timeout=HANGS)
     assert run.returncode == 130, printed
     assert not fits_running(house)
     assert "promoted" not in printed

@@ -13,7 +13,7 @@ from assets.resources.fitting import FitProcess
 from assets.resources.kept_fit import kept_fit
 from assets.resources.settings import REPOSITORY
 from orchestration.reasons import reason_of
-from tests.orchestration.test_faults import wait_for
+from tests.waiting import wait_for
 
 # The entry point as it is, with another fit: it does what it is told, and writes which process it was.
 SAYS_WHO = """

@@ -14,16 +14,9 @@ from dagster import DagsterRunStatus as Status
 
 from assets.resources.processes import PID
 from orchestration.instance import prepare_home
+from tests.waiting import Stopwatch, exit_code, wait_for
 
 pytestmark = pytest.mark.slow
-
-
-def wait_for(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-    return found
 
 
 @dataclass
@@ -45,11 +38,12 @@ class Sleeper:
         assert condition(), self.said()
         return self
 
-    def end(self, number: signal.Signals, seconds: float = 30) -> tuple[int, float]:
+    def end(self, number: signal.Signals) -> tuple[int, float]:
         """Its exit code, and how long it took to answer."""
-        started = time.monotonic()
-        self.process.send_signal(number)
-        return self.process.wait(seconds), time.monotonic() - started
+        with Stopwatch() as answer:
+            self.process.send_signal(number)
+            code = exit_code(self.process)
+        return code, answer.seconds
 
     def said(self) -> str:
         return self.output.read_text()
@@ -99,7 +93,7 @@ def test_the_next_start_ends_a_run_that_was_killed_and_nobody_waits_for_it(world
     assert world.waiting_or_holding()
     world.wake()
     second = world.start()
-    assert second.process.wait(120) == 0, second.said()
+    assert exit_code(second.process) == 0, second.said()
     assert world.statuses() == [Status.FAILURE, Status.SUCCESS]
     assert world.waiting_or_holding() == set()
     (failed,) = world.instance.get_runs(filters=dg.RunsFilter(statuses=[Status.FAILURE]))
@@ -117,7 +111,7 @@ def test_a_run_that_is_killed_while_another_waits_for_it_is_waited_for_no_longer
     second.wait_until_it_says("was killed")
     second.wait_until_at_work()
     world.wake()
-    assert second.process.wait(60) == 0, second.said()
+    assert exit_code(second.process) == 0, second.said()
     assert world.statuses() == [Status.FAILURE, Status.SUCCESS]
     assert world.waiting_or_holding() == set()
 
@@ -131,7 +125,7 @@ def test_of_two_at_once_the_second_says_for_whom_it_waits_and_both_end_well(worl
         assert words in line
     assert not (world.folder / f"at-work-{second.process.pid}").exists()
     world.wake()
-    assert [first.process.wait(60), second.process.wait(60)] == [0, 0], second.said()
+    assert [exit_code(first.process), exit_code(second.process)] == [0, 0], second.said()
     assert world.statuses() == [Status.SUCCESS, Status.SUCCESS]
 
 
@@ -162,7 +156,7 @@ def test_a_signal_ends_one_that_waits_and_not_the_one_it_waits_for(world, job, n
     assert seconds < 15
     assert world.statuses() == [Status.STARTED, Status.CANCELED]
     world.wake()
-    assert first.process.wait(60) == 0, first.said()
+    assert exit_code(first.process) == 0, first.said()
     assert world.waiting_or_holding() == set()
 
 
@@ -187,7 +181,7 @@ def test_a_second_signal_ends_at_once_what_does_not_listen(world):
     assert sleeper.end(signal.SIGINT)[0] == 130
     assert "ended at once" in sleeper.said()
     world.wake()
-    assert world.start().process.wait(120) == 0
+    assert exit_code(world.start().process) == 0
     assert world.statuses() == [Status.FAILURE, Status.SUCCESS]
 
 

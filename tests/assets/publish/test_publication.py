@@ -14,6 +14,7 @@ from assets.publish.publication import KEPT, faults_of, publications
 from assets.publish.publish import publish
 from mmm_core.files import abandoned, partial_name
 from tests.fixtures_warehouse import Platform, execute
+from tests.waiting import HANGS
 
 TABLES = ("channel_roi", "response_curves", "budget_allocation", "model_health")
 ROWS = 2000
@@ -92,7 +93,7 @@ def test_no_read_sees_two_posteriors_and_none_fails(platform):
             publish(platform.warehouse, platform.published)
     finally:
         (platform.folder / "stop").touch()
-        printed, said = reader.communicate(timeout=60)
+        printed, said = reader.communicate(timeout=HANGS)
     assert reader.returncode == 0, said
     reads, versions = map(int, printed.split())
     assert versions > 5  # it did read while publications came and went
@@ -156,7 +157,7 @@ def test_a_full_disk_leaves_the_last_publication_in_force_and_no_litter(platform
     before = sorted(os.listdir(platform.published))
     full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))"  # of every file
     process = publishing(platform, full)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=HANGS)
     assert process.returncode == 1
     assert "File too large" in said
     assert sorted(os.listdir(platform.published)) == before

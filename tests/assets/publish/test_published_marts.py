@@ -15,6 +15,7 @@ from assets.publish.publish import PublicationLoses, publish
 from assets.publish.published_marts import published_marts
 from assets.publish.tables import published_rows
 from tests.fixtures_warehouse import Platform, checks, execute, failure, materializations
+from tests.waiting import HANGS
 
 WEEK = "2026-11-09"
 
@@ -215,7 +216,7 @@ def test_analysts_read_while_a_run_writes_and_publishes(built_warehouse, tmp_pat
         time.sleep(0.3)
     finally:
         stop.touch()
-        printed, _ = reader.communicate(timeout=30)
+        printed, _ = reader.communicate(timeout=HANGS)
     assert reader.returncode == 0
     assert int(printed) == 3  # the media figures never changed, the results went from none to one
     assert checks(result)["holds_every_row"].passed

@@ -16,6 +16,7 @@ from mmm_core.posterior.schema import save_posterior
 from mmm_core.spec.model_spec import parse_spec
 from mmm_core.transforms.adstock import ADSTOCKS
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
+from tests.waiting import HANGS
 
 pytestmark = pytest.mark.slow
 
@@ -121,7 +122,7 @@ def predict(model: Path, environment: Path, plan: Path) -> subprocess.CompletedP
     """In a process that sees the standard library (-S: no site-packages) and the environment."""
     return subprocess.run(
         [sys.executable, "-S", "-c", PREDICT, str(model), str(plan)],
-        cwd=environment.parent, capture_output=True, text=True, timeout=600,
+        cwd=environment.parent, capture_output=True, text=True, timeout=HANGS,
         env={"PYTHONPATH": str(environment), "HOME": str(environment.parent), "PATH": os.environ["PATH"]},
     )  # fmt: skip
 

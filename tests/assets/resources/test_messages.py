@@ -8,6 +8,7 @@ import textwrap
 import dagster as dg
 
 from assets.resources.messages import WholeMessages, whole_lines
+from tests.waiting import HANGS
 
 # writes every message in two goes, as a large one, or one on a busy disk, comes to the reader
 IN_PIECES = textwrap.dedent("""
@@ -40,7 +41,7 @@ def received(reader):
             message_reader=reader,
         ) as session:
             environment = {**os.environ, **session.get_bootstrap_env_vars()}
-            subprocess.run([sys.executable, "-c", IN_PIECES], env=environment, check=True, timeout=60)
+            subprocess.run([sys.executable, "-c", IN_PIECES], env=environment, check=True, timeout=HANGS)
         found.extend(session.get_custom_messages())
         return dg.MaterializeResult()
 

@@ -15,6 +15,7 @@ from mmm_core.inference.engines import ENGINES
 from mmm_core.inference.version import fit_source, posterior_version, source_remark
 from mmm_core.spec.model_spec import parse_spec
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
+from tests.waiting import HANGS
 
 ROOT = Path(mmm_core.__file__).parent
 MODULES = sorted(
@@ -67,7 +68,7 @@ print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] =
 
 def python(code, *arguments, **options):
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=600, **options
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=HANGS, **options
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

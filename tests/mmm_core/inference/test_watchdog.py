@@ -12,6 +12,7 @@ import pytest
 from mmm_core.inference import watchdog
 from mmm_core.inference.hmc.state import Progress
 from tests.mmm_core.posteriors import SPEC, weekly_table
+from tests.waiting import HANGS
 
 SAMPLING = Progress("sampling", 450, 1400, 0, 12.0)
 
@@ -33,7 +34,7 @@ def test_nothing_computed_is_said_once_with_the_place_and_the_remedy(reasons):
     passed_on = []
     with watchdog.watched(passed_on.append) as tell:
         tell(SAMPLING)
-        assert said.wait(60)
+        assert said.wait(HANGS)
     assert passed_on == [SAMPLING]
     assert len(told) == 1
     for words in (
@@ -123,7 +124,7 @@ def test_a_command_says_why_and_ends(tmp_path):
     options = ["fit", "--model", str(spec), "--table", str(table), "--out", str(tmp_path / "out")]
     ran = subprocess.run(
         [sys.executable, "-c", f"{BLOCKS}\nfrom mmm_core.cli.cli import app\napp({options!r})"],
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=HANGS, check=False,
     )  # fmt: skip
     assert ran.returncode == 3, ran.stderr
     assert "Error: the fit has computed nothing for 3 seconds (in 'compiling')" in ran.stderr

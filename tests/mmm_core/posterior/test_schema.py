@@ -22,6 +22,7 @@ from mmm_core.posterior.schema import (
 from mmm_core.spec.model_spec import parse_spec
 from mmm_core.transforms.adstock import ADSTOCKS
 from tests.mmm_core.posteriors import SPEC, posterior, weekly_table
+from tests.waiting import HANGS
 
 SHAPES = """
 from helper_of_a_file import falls
@@ -127,14 +128,14 @@ def test_a_posterior_is_read_with_the_modules_it_was_fitted_with(own_shape, tmp_
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     command = [sys.executable, "-c", READ, str(path)]
-    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=HANGS)
     assert done.stdout.split() == [
         "small",
         str(tmp_path / "out" / "posterior.extensions" / "helper_of_a_file.py"),
     ]
 
     (tmp_path / "out" / "posterior.extensions").rename(tmp_path / "lost")
-    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=HANGS)
     assert "put the file it was fitted with into" in done.stderr
     assert str(tmp_path / "out" / "posterior.extensions") in done.stderr
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mmm_core.errors import SpecError
 from mmm_core.spec.model_spec import load_spec, parse_spec
 from mmm_core.spec.yaml_file import MAX_BYTES, MAX_DEPTH, read_yaml
+from tests.waiting import HANGS
 
 MINIMAL = {
     "model": "small",
@@ -93,7 +94,7 @@ except ValueError as error:
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANGS,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)),
     )
     assert done.returncode == 0, done.stderr
