@@ -12,7 +12,8 @@ def variables() -> dict[str, Any]:
     """Values of the variables that `dbt_project.yml` declares.
 
     `gives` says which sources have a staging model of each kind (of reach: those whose media have such a column),
-    `amounts` whose sums are followed from the files on, `silence` what weeks without rows of each source of media mean.
+    `amounts` whose sums are followed from the files on, `silence` what weeks without rows of each source of media mean,
+    `stated` the currency and time zone of rows that do not say it themselves, by source.
     """
     contracts = [contract for source in used_sources() for contract in connector(source).contracts]
     calendar = sources().retail_calendar
@@ -39,6 +40,11 @@ def variables() -> dict[str, Any]:
             }
             for contract in contracts
             if contract.amount and contract.gives
+        ],
+        "stated": [
+            {"source": name, "currency": source.currency, "time_zone": source.time_zone}
+            for name, source in sources().used.items()
+            if source.currency or source.time_zone
         ],
         "currency": sources().currency,
         "unmapped_share": sources().unmapped_share,

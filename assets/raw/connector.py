@@ -68,6 +68,7 @@ class _Table(_Keys):
     amount: str = ""
     per_unit: int = Field(default=1, gt=0)
     gives: Literal["", "media", "kpi", "controls"] = ""
+    zoned: bool = False
 
 
 class _Connector(_Keys):
@@ -157,5 +158,14 @@ def _contract(source: str, read: _Connector, name: str) -> Contract:
         )
     about = f"{read.title}: {table.about}"
     return Contract(
-        source, name, about, table.grain, columns, period, table.amount, table.per_unit, table.gives
+        source,
+        name,
+        about,
+        table.grain,
+        columns,
+        period,
+        table.amount,
+        table.per_unit,
+        table.gives,
+        table.zoned,
     )

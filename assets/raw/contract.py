@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from mmm_core.data.currencies import CURRENCIES
+
 SQL_TYPES = {
     "text": "VARCHAR",
     "amounts": "VARCHAR",
@@ -76,6 +78,11 @@ class Column:
         return bool(self.spelling)
 
     @property
+    def is_currency(self) -> bool:
+        """Whether it says what currency amounts are in."""
+        return self.allowed == CURRENCIES
+
+    @property
     def is_free_text(self) -> bool:
         """Whether its cells are kept as somebody wrote them, so that there may be a person's address in one."""
         return self.kind == "text" and not self.names_things and not self.allowed
@@ -114,6 +121,7 @@ class Contract:
         per_unit: how many of the amount's unit are one of its currency: 1,000,000 where it is in millionths.
         gives: what the source's staging makes of the table: `media`, `kpi`, `controls`, or nothing that marts of all
             sources have in common.
+        zoned: its moments are UTC, and staging counts them as days of a time zone.
         bad_rows, bad_share: what `sources.yaml` says of files with rows that break this contract, and the share of a
             file's rows above which it is refused in any case.
     """
@@ -127,6 +135,7 @@ class Contract:
     amount: str = ""
     per_unit: int = 1
     gives: Literal["", "media", "kpi", "controls"] = ""
+    zoned: bool = False
     bad_rows: BadRows = "refuse"
     bad_share: float = BAD_SHARE
 
@@ -147,6 +156,12 @@ class Contract:
     def numbers(self) -> tuple[str, ...]:
         """The columns that hold figures."""
         return tuple(column.name for column in self.columns if column.kind in ("integer", "number"))
+
+    @property
+    def may_lack_currency(self) -> bool:
+        """Whether a row may have an amount without the currency it is in. A KPI's is known where no column has it."""
+        required = [column.required for column in self.columns if column.is_currency]
+        return bool(self.amount and self.gives) and not (all(required) if required else self.gives == "kpi")
 
     @property
     def days_rule(self) -> str:

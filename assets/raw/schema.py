@@ -11,7 +11,6 @@ from assets.raw.faults import Fault
 from assets.raw.kinds import LARGEST_AMOUNT
 from assets.raw.personal import holds_email, with_hashed_emails, without_addresses
 from assets.raw.spelling import LOST_DIGITS, lost_digits, spelled
-from mmm_core.data.currencies import CURRENCIES
 from mmm_core.errors import listed, shown
 
 if TYPE_CHECKING:
@@ -207,7 +206,7 @@ def _is_taken(question: str, text: str) -> bool:
 
 
 def _not_one_of(column: Column) -> tuple[str, str]:
-    if column.allowed == CURRENCIES:
+    if column.is_currency:
         return "is no currency of ISO 4217", "write its three letters, such as EUR, or take the row out"
     return f"is not one of {', '.join(column.allowed)}", "write one of these, or take the row out"
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
+from zoneinfo import available_timezones
 
 from assets.raw.contract import BAD_SHARE, BadRows, Silence
 from assets.raw.retail_calendar import RetailCalendar, read_retail_calendar
@@ -33,6 +35,8 @@ class Source:
         bad_rows: what becomes of a file with rows that break their contract.
         bad_share: with a larger share of its rows at fault a file is refused whole, whatever `bad_rows` says.
         silence: what weeks without rows of its media mean; None: what its connector says.
+        currency: of amounts whose rows, accounts and deals state none, ISO 4217; "" where it is not stated either.
+        time_zone: in which the days of its moments are counted where nothing of its own says it; "": UTC.
         fetched: from where they are fetched; None where they land.
     """
 
@@ -41,6 +45,8 @@ class Source:
     bad_rows: BadRows = "refuse"
     bad_share: float = BAD_SHARE
     silence: Silence | None = None
+    currency: str = ""
+    time_zone: str = ""
     fetched: "Origin | None" = None
 
 
@@ -84,7 +90,6 @@ def read_sources(keys: Any, path: str) -> Sources:
         InputError: a key that is unknown, missing or wrong.
     """
     from assets.raw.connector import known_connectors
-    from mmm_core.data.currencies import CURRENCIES
 
     expected = ("currency", "unmapped_share", "retail_calendar", "sources")
     if not isinstance(keys, dict) or not isinstance(keys.get("sources"), dict):
@@ -92,10 +97,7 @@ def read_sources(keys: Any, path: str) -> Sources:
     if unknown := [key for key in keys if key not in expected]:
         raise InputError(f"{path}: {unknown[0]}: no such key: {nearest(str(unknown[0]), expected)}")
     currency = str(keys.get("currency", "USD"))
-    if currency not in CURRENCIES:
-        raise InputError(
-            f"{path}: currency: {currency} is no currency of ISO 4217: {nearest(currency, CURRENCIES)}"
-        )
+    _check_currency(currency, f"{path}: currency")
     known = known_connectors()
     used = {}
     for name, entry in keys["sources"].items():
@@ -104,12 +106,39 @@ def read_sources(keys: Any, path: str) -> Sources:
                 f"{path}: sources.{name}: there is no such connector: {nearest(str(name), known)}"
             )
         used[name] = _source(name, entry, f"{path}: sources.{name}")
+        _check_stated(used[name], f"{path}: sources.{name}")
     share = keys.get("unmapped_share", UNMAPPED_SHARE)
     if not _is_share(share):
         raise InputError(f"{path}: unmapped_share: {share!r} is no share from 0 to 1")
     calendar = read_retail_calendar(keys.get("retail_calendar"), f"{path}: retail_calendar")
     always = {name: Source(name) for name in ALWAYS if name not in used}
     return Sources(currency, share, calendar, {**used, **always})
+
+
+def _check_stated(source: Source, where: str) -> None:
+    """Raise an InputError for what is stated wrongly, or of a source whose rows all say it."""
+    from assets.raw.connector import connector
+
+    contracts = connector(source.name).contracts
+    if source.currency:
+        _check_currency(source.currency, f"{where}.currency")
+        if not any(contract.may_lack_currency for contract in contracts):
+            raise InputError(f"{where}.currency: every amount of {source.name} says its own: leave it out")
+    if source.time_zone:
+        if source.time_zone not in available_timezones():
+            near = nearest(source.time_zone, get_close_matches(source.time_zone, available_timezones(), n=1))
+            raise InputError(
+                f"{where}.time_zone: {source.time_zone!r} is no time zone such as Europe/Berlin: {near}"
+            )
+        if not any(contract.zoned for contract in contracts):
+            raise InputError(f"{where}.time_zone: rows of {source.name} are of days already: leave it out")
+
+
+def _check_currency(currency: str, where: str) -> None:
+    from mmm_core.data.currencies import CURRENCIES
+
+    if currency not in CURRENCIES:
+        raise InputError(f"{where}: {currency} is no currency of ISO 4217: {nearest(currency, CURRENCIES)}")
 
 
 def _source(name: str, entry: Any, where: str) -> Source:

@@ -13,7 +13,7 @@
     {% for source in var('gives')[what] -%}
         select
             '{{ source }}' as source,
-            {{ columns | join(', ') }}
+            {{ _stated(source, what, columns) | join(', ') }}
         from {{ ref('stg_' ~ source ~ '__' ~ what) }}
         {{ _of_days(source, changed) }}
         {{ 'union all' if not loop.last }}
@@ -23,6 +23,17 @@
             {{ _empty(columns) }}
         where false
     {% endfor %}
+{%- endmacro %}
+
+{#- Those columns; of media the currency is the one that sources.yaml states where the row states none. -#}
+{% macro _stated(source, what, columns) -%}
+    {% set currency = stated(source, 'currency') if what == 'media' else none -%}
+    {% set or_stated = "coalesce(currency, '" ~ currency ~ "') as currency" -%}
+    {% set found = [] -%}
+    {% for column in columns -%}
+        {% do found.append(or_stated if currency and column == 'currency' else column) -%}
+    {% endfor -%}
+    {{ return(found) }}
 {%- endmacro %}
 
 {#- Those columns without a value, each of its type. -#}

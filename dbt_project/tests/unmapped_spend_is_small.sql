@@ -1,7 +1,8 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_unmapped_spend'}}}) }}
 -- Weeks in which more of the spend is unmapped than `unmapped_share` of sources.yaml allows: whatever is fitted on them
--- would take the rest for all there was. Spend of unknown value may be any share, so it always stops them: land the
--- table that states the currency of its accounts (docs/connectors.md says which), or add the rate of its week.
+-- would take the rest for all there was. Spend of unknown value may be any share, so it always stops them: state the
+-- source's `currency` in sources.yaml, land the table that has that of its accounts (docs/connectors.md says which), or
+-- add the rate of its week.
 with campaigns as (
     select
         *,

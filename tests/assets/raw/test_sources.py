@@ -4,9 +4,11 @@ import pytest
 import yaml
 
 from assets.marts.variables import variables
+from assets.raw.connector import connector, known_connectors
 from assets.raw.contract import BAD_SHARE
 from assets.raw.contracts import CONTRACTS
 from assets.raw.sources import ALWAYS, Source, read_sources, used_sources
+from assets.resources.settings import REPOSITORY
 from mmm_core.errors import InputError
 
 
@@ -43,9 +45,54 @@ def test_silence_is_what_the_file_says_and_else_what_the_connector_says(monkeypa
     assert silence == {"tv": "between", "ooh": "zero", "tiktok_ads": "zero", "meta_ads": "unknown"}
 
 
+def test_dbt_is_told_what_rows_do_not_say(monkeypatch):
+    kept = read(
+        "sources: {google_ads: {currency: EUR}, hubspot: {currency: GBP, time_zone: Europe/London}, tv: landing}"
+    )
+    monkeypatch.setattr("assets.marts.variables.sources", lambda: kept)
+    monkeypatch.setattr("assets.marts.variables.used_sources", lambda: list(kept.used))
+    assert variables.__wrapped__()["stated"] == [
+        {"source": "google_ads", "currency": "EUR", "time_zone": ""},
+        {"source": "hubspot", "currency": "GBP", "time_zone": "Europe/London"},
+    ]
+
+
+def test_a_currency_is_stated_of_sources_that_may_lack_one_and_a_zone_of_those_of_moments():
+    def taking(key, value):
+        found = set()
+        for name in known_connectors():
+            try:
+                read(f"sources: {{{name}: {{{key}: {value}}}}}")
+            except InputError:
+                continue
+            found.add(name)
+        return found
+
+    assert taking("currency", "EUR") == {
+        "amazon_ads", "apple_search_ads", "display", "generic", "google_ads", "hubspot", "linkedin_ads", "meta_ads",
+        "microsoft_ads", "pinterest_ads", "reddit_ads", "snapchat_ads", "tiktok_ads", "x_ads",
+    }  # fmt: skip
+    assert taking("time_zone", "Asia/Tokyo") == {
+        "hubspot", "klaviyo", "orders", "shopify_orders", "snapchat_ads", "x_ads",
+    }  # fmt: skip
+
+
+def test_contracts_of_moments_in_utc_are_those_of_which_staging_makes_days():
+    staging = (REPOSITORY / "dbt_project/models/staging").glob("*/*.sql")
+    made = {path.parent.name for path in staging if "day_in_zone" in path.read_text()}
+    assert made == {name for name in known_connectors() if any(c.zoned for c in connector(name).contracts)}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "sources: {google_ads: {currency: EURO}}",
+            "sources.google_ads.currency: EURO is no currency of ISO",
+        ),
+        ("sources: {tv: {currency: EUR}}", "sources.tv.currency: every amount of tv says its own: leave it"),
+        ("sources: {x_ads: {time_zone: Berlin}}", r"sources.x_ads.time_zone: 'Berlin' is no time zone such"),
+        ("sources: {tv: {time_zone: UTC}}", "sources.tv.time_zone: rows of tv are of days already: leave it"),
         ("sources: [tv]", "it must name `currency:` and, under `sources:`"),
         (
             "sources: {tvv: landing, reference: landing}",

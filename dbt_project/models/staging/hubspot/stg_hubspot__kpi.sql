@@ -54,7 +54,9 @@ judged as (
     select
         staged.property_market as country,
         concat_ws('/', staged.property_market, coalesce(pipelines.label, staged.deal_pipeline_id)) as place,
-        coalesce(staged.property_deal_currency_code, '{{ var("currency") }}') as currency,
+        coalesce(
+            staged.property_deal_currency_code, '{{ stated("hubspot", "currency") or var("currency") }}'
+        ) as currency,
         cast(coalesce(staged.property_amount, 0) as decimal(18, 6)) as amount,
         coalesce(staged.property_closedate, staged.entered_at) as closed_at,
         staged.property_createdate as made_at,
@@ -76,8 +78,9 @@ deals as (
     select
         places.market,
         places.geo,
-        {{ day_in_zone('case when judged.is_won or judged.is_closed then judged.closed_at else judged.made_at end') }}
-            as activity_date,
+        {{ day_in_zone(
+            'case when judged.is_won or judged.is_closed then judged.closed_at else judged.made_at end', 'hubspot'
+        ) }} as activity_date,
         judged.currency,
         judged.amount,
         cast(0 as decimal(18, 6)) as tax,

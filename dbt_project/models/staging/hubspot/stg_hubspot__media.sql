@@ -23,7 +23,7 @@ select
     cast(null as varchar) as market,
     cast(null as varchar) as geo,
     'email' as channel,
-    {{ day_in_zone('events.created') }} as activity_date,
+    {{ day_in_zone('events.created', 'hubspot') }} as activity_date,
     '{{ var("currency") }}' as currency,
     cast(0 as double) as spend,
     count(*) filter (where events.type = 'DELIVERED') as impressions,

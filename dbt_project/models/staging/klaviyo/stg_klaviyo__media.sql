@@ -26,7 +26,7 @@ metrics as (
 
 messages as (
     select
-        {{ day_in_zone('events.datetime') }} as activity_date,
+        {{ day_in_zone('events.datetime', 'klaviyo') }} as activity_date,
         coalesce(events.campaign_id, events.flow_id) as campaign_id,
         coalesce(campaigns.name, flows.name, events.campaign_id, events.flow_id) as booking,
         case

@@ -12,7 +12,7 @@ orders as (
     select
         market,
         geo,
-        {{ day_in_zone('ordered_at', 'time_zone') }} as activity_date,
+        {{ day_in_zone('ordered_at', 'orders', 'time_zone') }} as activity_date,
         currency,
         cast(net_amount as decimal(18, 6)) as amount,
         cast(0 as decimal(18, 6)) as tax,

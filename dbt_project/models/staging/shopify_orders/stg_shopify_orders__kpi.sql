@@ -61,7 +61,7 @@ given_back_of_order as (
 
 placed as (
     select
-        {{ day_in_zone('latest_orders.created_at', 'shop.iana_timezone') }} as activity_date,
+        {{ day_in_zone('latest_orders.created_at', 'shopify_orders', 'shop.iana_timezone') }} as activity_date,
         coalesce(latest_orders.shipping_address_country_code, shop.country_code) as country,
         concat_ws('/', country, latest_orders.shipping_address_province_code) as place,
         latest_orders.currency,

@@ -23,7 +23,7 @@ select
     cast(null as varchar) as market,
     cast(null as varchar) as geo,
     cast(null as varchar) as channel,
-    {{ day_in_zone('report.date', 'accounts.timezone') }} as activity_date,
+    {{ day_in_zone('report.date', 'snapchat_ads', 'accounts.timezone') }} as activity_date,
     accounts.currency,
     sum(report.spend) / 1e6 as spend,
     cast(sum(report.impressions) as bigint) as impressions,

@@ -21,7 +21,7 @@ select
     cast(null as varchar) as market,
     cast(null as varchar) as geo,
     cast(null as varchar) as channel,
-    {{ day_in_zone('report.date', 'accounts.timezone') }} as activity_date,
+    {{ day_in_zone('report.date', 'x_ads', 'accounts.timezone') }} as activity_date,
     campaigns.currency,
     sum(report.billed_charge_local_micro) / 1e6 as spend,
     cast(sum(report.impressions) as bigint) as impressions,
