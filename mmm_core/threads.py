@@ -6,7 +6,9 @@ for one another by spinning. Beside another process, or a chain on every core, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -21,7 +23,31 @@ def one_blas_thread(function: Callable[Parameters, Result]) -> Callable[Paramete
 
     @wraps(function)
     def limited(*args: Parameters.args, **settings: Parameters.kwargs) -> Result:
-        with threadpool_limits(1, user_api="blas"):
+        with _LIMIT.of_one():
             return function(*args, **settings)
 
     return limited
+
+
+class _Limit(threading.local):
+    """A thread's limit, set by the first function that needs it: finding the libraries takes a millisecond or more.
+
+    By thread, as OpenBLAS may keep the number so: what another thread has set need not hold here.
+    """
+
+    held = False
+
+    @contextmanager
+    def of_one(self) -> Iterator[None]:
+        if self.held:
+            yield
+            return
+        self.held = True
+        try:
+            with threadpool_limits(1, user_api="blas"):
+                yield
+        finally:
+            self.held = False
+
+
+_LIMIT = _Limit()

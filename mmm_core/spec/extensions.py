@@ -67,9 +67,11 @@ def load_extensions(
     Raises:
         SpecError: a module is not found, or fails.
     """
+    if not isinstance(modules, list | tuple) or not modules:
+        return
     folders = list(folders)
     with _importable([*folders, Path()], kept):
-        for module in modules if isinstance(modules, list | tuple) else ():
+        for module in modules:
             known = str(module) in sys.modules
             _load(str(module), source, kept)
             if known and folders:
