@@ -6,11 +6,14 @@ Neither Dagster's history nor the dbt project is opened, as both write beside wh
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from assets.brief import LEFT_OUT, why_whole
+from assets.marts.made_by import is_made_otherwise
+from assets.marts.project import fingerprint
 from assets.models import Vintage, load_model
 from assets.raw.folder import Listing
 from assets.raw.ingest import ALL_CONTRACTS
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from assets.resources.stores import EvidenceStore, PosteriorStore, VintageStore
 
 SHOWN = 10  # files of a table
+ANOTHER = "sources.yaml or the dbt project"
 
 
 def dry_run(model: str, as_of: str | None, weeks: int, whole: bool = False) -> Iterator[str]:
@@ -44,17 +48,19 @@ def dry_run(model: str, as_of: str | None, weeks: int, whole: bool = False) -> I
 
 
 def dry_ingest() -> Generator[str, None, list[str]]:
-    """The lines that say what `ingest` would do; returns the tables that would change.
+    """The lines that say what `ingest` would do; returns the tables that would change, and what else did.
 
     Raises:
         WarehouseLocked: another process writes the warehouse.
     """
-    listing, tables = would_load(list(ALL_CONTRACTS.values()), env.paths().landing, resources.warehouse())
+    warehouse = resources.warehouse()
+    listing, tables = would_load(list(ALL_CONTRACTS.values()), env.paths().landing, warehouse)
     yield "Dry run: nothing is fetched, loaded, built or written."
     yield from _loads(listing, tables)
     changed = [table.contract.name for table in tables if table.changes]
-    yield from _marts(changed)
-    return changed
+    otherwise = Path(warehouse.path).is_file() and is_made_otherwise(warehouse, fingerprint())
+    yield from _marts(changed, otherwise)
+    return [*changed, *([ANOTHER] if otherwise else [])]
 
 
 def _loads(listing: Listing, tables: Sequence[TableNews]) -> Iterator[str]:
@@ -101,9 +107,11 @@ def _table(table: TableNews) -> Iterator[str]:
         )
 
 
-def _marts(changed: Sequence[str]) -> Iterator[str]:
+def _marts(changed: Sequence[str], otherwise: bool) -> Iterator[str]:
     why = f"rows of {listed(changed, SHOWN)} differ" if changed else "no row that has landed differs"
     yield f"ingest: all staging models and marts are built, as a refresh builds them whatever differs: {why}."
+    if otherwise:
+        yield f"  {ANOTHER} changed since the marts were made: every week is worked out anew, and may change."
 
 
 def _model(
@@ -120,7 +128,7 @@ def _model(
         return
     names = _assets()
     if not as_of:
-        later = ", or a later week that the new rows bring" if changed else ""
+        later = ", or a later week that the new rows bring" if _rows(changed) else ""
         yield f"refresh_model: as of {last.as_of_week}, the last week of the marts as they are{later}."
     yield f"  {plural(len(names), 'asset')} each: {', '.join(names)}"
     if brief := [week.vintage.as_of_week for week in found if week.job == "refresh_past_week"]:
@@ -150,6 +158,11 @@ def _assets() -> list[str]:
     return [*named, *(name for name, job in JOB_OF_ASSET.items() if job == "refresh_model")]
 
 
+def _rows(changed: Sequence[str]) -> list[str]:
+    """The tables of what changed."""
+    return [name for name in changed if name != ANOTHER]
+
+
 def _fit(vintage: Vintage, changed: Sequence[str]) -> str:
     """Whether a posterior would be fitted, and why."""
     from mmm_core.evidence.stored import read_evidence
@@ -173,7 +186,6 @@ def _fit(vintage: Vintage, changed: Sequence[str]) -> str:
         )
         return f"fitted, as {was}"
     if changed:
-        return (
-            f"fitted if the new rows change its table: posterior {version} is of the table as it was frozen"
-        )
+        what = "the new rows change" if _rows(changed) else f"what changed in {ANOTHER} changes"
+        return f"fitted if {what} its table: posterior {version} is of the table as it was frozen"
     return f"not fitted, as posterior {version} is there; what is behind it is worked out again"

@@ -21,6 +21,7 @@ from dagster_dbt.asset_utils import (
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from assets.marts.invoke import invoke, target_dir
+from assets.marts.made_by import is_made_otherwise
 from assets.marts.project import dbt_manifest, fingerprint
 from assets.resources.warehouse import Warehouse, WarehouseDamaged
 
@@ -32,7 +33,6 @@ RESULTS = {"LogSeedResult", "LogModelResult", "LogTestResult"}
 # Nothing of the JSON files that dbt can write is read, and of its log, the lines that `tell` prints: dbt itself formats
 # ten times as many, and then drops them.
 BUILD = ("--no-write-json", "--log-level", "none", "build", "--exclude-resource-type", "unit_test")
-INCREMENTAL = "int_campaign_weekly"  # its comment in the warehouse says what made it
 TOLD = {"info", "warn", "error"}
 
 
@@ -119,16 +119,6 @@ def build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> DbtBuild:
         done = invoke(arguments, warehouse.path, target, parsed, listen, made_by)
     failure = unheard[0] if unheard else None if done.success else _failure(done, errors, warehouse)
     return DbtBuild(context, manifest, translator, project, target, reported, _compiled_tests(done), failure)
-
-
-def is_made_otherwise(warehouse: Warehouse, made_by: str) -> bool:
-    """Whether an incremental model was made by something else than would make it now, but for its rows."""
-    with warehouse.connect(read_only=True) as connection:
-        made = connection.execute(
-            "select comment from duckdb_tables() where schema_name = 'intermediate' and table_name = ?",
-            [INCREMENTAL],
-        ).fetchone()
-    return made is not None and made[0] != made_by
 
 
 def tell(event: Any) -> None:

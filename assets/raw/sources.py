@@ -1,14 +1,14 @@
 """`sources.yaml`: which sources a company has. Raw tables, their assets and staging models exist for these alone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
-from zoneinfo import available_timezones
 
 from assets.raw.contract import BAD_SHARE, BadRows, Silence
 from assets.raw.retail_calendar import RetailCalendar, read_retail_calendar
+from assets.raw.time_zones import check_time_zone
 from assets.resources.settings import sources_file
 from mmm_core.errors import InputError, nearest
 from mmm_core.spec.yaml_file import read_yaml
@@ -96,7 +96,7 @@ def read_sources(keys: Any, path: str) -> Sources:
         raise InputError(f"{path}: it must name `currency:` and, under `sources:`, the sources you have")
     if unknown := [key for key in keys if key not in expected]:
         raise InputError(f"{path}: {unknown[0]}: no such key: {nearest(str(unknown[0]), expected)}")
-    currency = str(keys.get("currency", "USD"))
+    currency = keys.get("currency", "USD")
     _check_currency(currency, f"{path}: currency")
     known = known_connectors()
     used = {}
@@ -106,7 +106,7 @@ def read_sources(keys: Any, path: str) -> Sources:
                 f"{path}: sources.{name}: there is no such connector: {nearest(str(name), known)}"
             )
         used[name] = _source(name, entry, f"{path}: sources.{name}")
-        _check_stated(used[name], f"{path}: sources.{name}")
+        _check_stated(used[name], entry if isinstance(entry, dict) else (), f"{path}: sources.{name}")
     share = keys.get("unmapped_share", UNMAPPED_SHARE)
     if not _is_share(share):
         raise InputError(f"{path}: unmapped_share: {share!r} is no share from 0 to 1")
@@ -115,30 +115,35 @@ def read_sources(keys: Any, path: str) -> Sources:
     return Sources(currency, share, calendar, {**used, **always})
 
 
-def _check_stated(source: Source, where: str) -> None:
-    """Raise an InputError for what is stated wrongly, or of a source whose rows all say it."""
+def _check_stated(source: Source, stated: Collection[str], where: str) -> None:
+    """Raise an InputError for what is stated wrongly, or of a source no row of which needs it.
+
+    Args:
+        stated: the keys of the source's entry.
+    """
     from assets.raw.connector import connector
 
     contracts = connector(source.name).contracts
-    if source.currency:
+    if "currency" in stated:
         _check_currency(source.currency, f"{where}.currency")
         if not any(contract.may_lack_currency for contract in contracts):
-            raise InputError(f"{where}.currency: every amount of {source.name} says its own: leave it out")
-    if source.time_zone:
-        if source.time_zone not in available_timezones():
-            near = nearest(source.time_zone, get_close_matches(source.time_zone, available_timezones(), n=1))
             raise InputError(
-                f"{where}.time_zone: {source.time_zone!r} is no time zone such as Europe/Berlin: {near}"
+                f"{where}.currency: no amount of its media or KPIs is without a currency: leave the key out"
             )
+    if "time_zone" in stated:
+        check_time_zone(source.time_zone, f"{where}.time_zone")
         if not any(contract.zoned for contract in contracts):
-            raise InputError(f"{where}.time_zone: rows of {source.name} are of days already: leave it out")
+            raise InputError(f"{where}.time_zone: its rows are of days already: leave the key out")
 
 
-def _check_currency(currency: str, where: str) -> None:
+def _check_currency(currency: Any, where: str) -> None:
     from mmm_core.data.currencies import CURRENCIES
 
-    if currency not in CURRENCIES:
-        raise InputError(f"{where}: {currency} is no currency of ISO 4217: {nearest(currency, CURRENCIES)}")
+    if currency in CURRENCIES:
+        return
+    near = get_close_matches(str(currency).strip().upper(), CURRENCIES, n=1, cutoff=0.8)
+    remedy = nearest(near[0], near) if near else "write its three letters, such as EUR"
+    raise InputError(f"{where}: {currency!r} is no currency of ISO 4217: {remedy}")
 
 
 def _source(name: str, entry: Any, where: str) -> Source:

@@ -1,7 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_unmapped_spend'}}}, severity='warn') }}
--- Campaigns whose market, geo or channel is not known, so that no model has their spend: add a rule to
--- reference/mapping_rules, or list the channel or geo. Of one whose currency is not known, state it in sources.yaml
--- (docs/connectors.md, what rows do not say).
+-- No model has their spend: add a rule to reference/mapping_rules, list the channel or geo, or state the source's
+-- currency in sources.yaml.
 select
     source,
     campaign,

@@ -1,8 +1,8 @@
 {{ config(meta={'dagster': {'ref': {'name': 'fct_unmapped_spend'}}}) }}
 -- Weeks in which more of the spend is unmapped than `unmapped_share` of sources.yaml allows: whatever is fitted on them
 -- would take the rest for all there was. Spend of unknown value may be any share, so it always stops them: state the
--- source's `currency` in sources.yaml, land the table that has that of its accounts (docs/connectors.md says which), or
--- add the rate of its week.
+-- `currency` of each of its sources in sources.yaml, or land the tables that have that of their accounts
+-- (docs/connectors.md says which). Every campaign is in marts.fct_unmapped_spend.
 with campaigns as (
     select
         *,
@@ -20,6 +20,12 @@ weeks as (
         arg_max(named, spend) as largest
     from campaigns
     group by week_start
+),
+
+unknown as (
+    select string_agg(distinct source, ', ' order by source) as sources
+    from campaigns
+    where spend is null
 )
 
 select
@@ -27,6 +33,8 @@ select
     spend,
     round(100 * share_of_week, 2) as percent_of_week,
     largest as largest_campaign,
-    unknown_campaign as campaign_of_unknown_value
+    unknown_campaign as campaign_of_unknown_value,
+    unknown.sources as sources_of_unknown_value
 from weeks
+cross join unknown
 where is_unknown or share_of_week > {{ var('unmapped_share') }} + 1e-9

@@ -9,8 +9,8 @@ import pytest
 
 from assets.marts.assets import dbt_marts
 from assets.marts.invoke import invoke
+from assets.marts.made_by import is_made_otherwise
 from assets.marts.project import dbt_manifest, fingerprint
-from assets.marts.runner import is_made_otherwise
 from assets.raw.assets import landing_tables
 from tests.fixtures_warehouse import execute
 

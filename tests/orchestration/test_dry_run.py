@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.marts.project import fingerprint
 from assets.raw.contracts import CONTRACTS
 from assets.raw.load import load
 from assets.raw.would_load import would_load
@@ -135,7 +136,23 @@ def test_a_dry_run_says_what_a_refresh_would_do_and_changes_no_byte(new_house):
     path.parent.mkdir(parents=True)
     path.touch()
     new_house.posteriors.point(vintage(), version)
+    text = said()
+    assert f"not fitted, as posterior {version} is there" in text
+    assert "every week is worked out anew" not in text
+    with new_house.warehouse.connect() as marts:
+        marts.execute("create schema intermediate; create table intermediate.int_campaign_weekly (week date)")
+        marts.execute(f"comment on table intermediate.int_campaign_weekly is '{fingerprint()}'")
     assert f"not fitted, as posterior {version} is there" in said()
+    with new_house.warehouse.connect() as marts:
+        marts.execute("comment on table intermediate.int_campaign_weekly is 'another sources.yaml'")
+    text = said()
+    assert (
+        "sources.yaml or the dbt project changed since the marts were made: every week is worked out" in text
+    )
+    assert (
+        f"fitted if what changed in sources.yaml or the dbt project changes its table: posterior {version}"
+        in text
+    )
 
     new_house.write_spec(fit={"chains": 2, "warmup": 150, "draws": 150, "seed": 4})
     assert f"fitted, as posterior {version} is of another table, YAML, seed" in said()

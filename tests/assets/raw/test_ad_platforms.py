@@ -77,7 +77,13 @@ def test_everything_lands_and_agrees_with_the_files(built):
         ("raw/generic__media", "no_blank_was_filled_in"),
     }
     assert set(map(tuple, built.outcome["failed"])) == told | made
-    assert "spend_is_mapped" not in "".join(built.outcome["failures"])
+    failure = "".join(built.outcome["failures"])
+    assert "spend_is_mapped" not in failure
+    without = built.query(
+        "select distinct source from marts.fct_unmapped_spend where spend is null order by 1"
+    )
+    assert f"sources_of_unknown_value {', '.join(without['source'])}" in failure
+    assert len(without) > 1
 
 
 def test_every_file_of_the_catalogue_that_is_of_one_of_our_tables_is_landed(query):

@@ -88,11 +88,48 @@ def test_contracts_of_moments_in_utc_are_those_of_which_staging_makes_days():
     [
         (
             "sources: {google_ads: {currency: EURO}}",
-            "sources.google_ads.currency: EURO is no currency of ISO",
+            "sources.google_ads.currency: 'EURO' is no currency of ISO 4217: did you mean 'EUR'",
         ),
-        ("sources: {tv: {currency: EUR}}", "sources.tv.currency: every amount of tv says its own: leave it"),
-        ("sources: {x_ads: {time_zone: Berlin}}", r"sources.x_ads.time_zone: 'Berlin' is no time zone such"),
-        ("sources: {tv: {time_zone: UTC}}", "sources.tv.time_zone: rows of tv are of days already: leave it"),
+        ("sources: {google_ads: {currency: usd}}", "'usd' is no currency of ISO 4217: did you mean 'USD'"),
+        ("sources: {google_ads: {currency: $}}", "'\\$' is no currency of ISO 4217: write its three letters"),
+        *(
+            (
+                f"sources: {{google_ads: {{currency: {value}}}}}",
+                "sources.google_ads.currency: .* is no currency",
+            )
+            for value in ("", "~", "''", "0", "no", "840", "[]", "[EUR]", "{a: 1}")
+        ),
+        ("sources: {tv: {currency: EUR}}", "sources.tv.currency: no amount of its media or KPIs is without"),
+        ("sources: {klaviyo: {currency: EUR}}", "sources.klaviyo.currency: no amount of its media or KPIs"),
+        (
+            "sources: {x_ads: {time_zone: Berlin}}",
+            "sources.x_ads.time_zone: 'Berlin' is no time zone of a place, nor UTC: did you mean 'Europe/Berlin'",
+        ),
+        ("sources: {x_ads: {time_zone: new york}}", "did you mean 'America/New_York'"),
+        ("sources: {x_ads: {time_zone: europe/berlin}}", "did you mean 'Europe/Berlin'"),
+        ("sources: {x_ads: {time_zone: utc}}", "did you mean 'UTC'"),
+        *(
+            (
+                f"sources: {{x_ads: {{time_zone: {value}}}}}",
+                "sources.x_ads.time_zone: .*: name the place, such",
+            )
+            for value in (
+                "EST",
+                "PST",
+                "Z",
+                "-05:00",
+                "Etc/GMT+5",
+                "localtime",
+                "",
+                "''",
+                "no",
+                "5",
+                "[]",
+                "[a]",
+            )
+        ),
+        ("sources: {tv: {time_zone: UTC}}", "sources.tv.time_zone: its rows are of days already: leave the"),
+        ("currency:\nsources: {}", "currency: None is no currency of ISO 4217: write its three letters"),
         ("sources: [tv]", "it must name `currency:` and, under `sources:`"),
         (
             "sources: {tvv: landing, reference: landing}",
@@ -137,7 +174,10 @@ def test_contracts_of_moments_in_utc_are_those_of_which_staging_makes_days():
             "retail_calendar.week_begin: no such key: did you mean 'week_begins'",
         ),
         ("curency: USD\nsources: {reference: landing}", "curency: no such key: did you mean 'currency'"),
-        ("currency: US$\nsources: {reference: landing}", r"currency: US\$ is no currency of ISO 4217"),
+        (
+            "currency: US$\nsources: {reference: landing}",
+            r"currency: 'US\$' is no currency of ISO 4217: write its three",
+        ),
     ],
 )
 def test_a_fault_of_the_file_is_named(text, message):
