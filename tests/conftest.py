@@ -6,6 +6,7 @@ some settings are read at import.
 """
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -18,6 +19,9 @@ from hypothesis import HealthCheck, settings
 # How long inputs take to make is no property of the code: other work may have the machine.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+# A process of tests holds a million objects for good: to look through them as often as Python does takes a tenth of it.
+gc.set_threshold(10_000, 10, 50)
 
 _STATE = tempfile.mkdtemp(prefix="carryover-tests-")
 atexit.register(shutil.rmtree, _STATE, ignore_errors=True)
