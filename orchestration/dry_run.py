@@ -1,6 +1,6 @@
 """DRY=1: what `make ingest` or `make refresh` would load and build, and why. It changes nothing on disk.
 
-Neither Dagster's history nor the dbt project is opened, as both write beside what they read.
+Dagster's history is not opened and the dbt project not parsed, as both write beside what they read.
 """
 
 import warnings

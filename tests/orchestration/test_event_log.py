@@ -18,7 +18,7 @@ from orchestration.command import command
 from orchestration.event_log import FILES_OPEN, EventLog
 from orchestration.instance import prepare_home
 from tests.disks import disk
-from tests.waiting import HANGS
+from tests.waiting import wait_for
 
 CHECKS = 5
 INDEXED = {
@@ -64,7 +64,7 @@ def test_a_watcher_hears_of_events_while_the_writer_keeps_the_file_open(instance
             ended.set()
 
     reader.watch(result.run_id, None, hear)
-    assert ended.wait(HANGS)
+    wait_for(ended.is_set, 20)
     reader.end_watch(result.run_id, hear)
     reader.dispose()
 

@@ -16,7 +16,7 @@ from orchestration.sensors import alerts_of
 from tests.disks import disk
 from tests.orchestration.house import MODEL, SPEC, failure, vintage
 from tests.orchestration.test_faults import UP_TO_POSTERIOR, fits_running
-from tests.waiting import HANGS, wait_for
+from tests.waiting import HANGS, Stopwatch, wait_for
 
 
 def fit_process(*command: str) -> FitProcess:
@@ -204,7 +204,9 @@ def test_ctrl_c_in_a_fit_ends_it_and_nothing_of_an_earlier_posterior_is_printed(
     )
     wait_for(lambda: fits_running(house) or run.poll() is not None)
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does: everything in front hears it
-    printed, _ = run.communicate(timeout=HANGS)
+    with Stopwatch() as end:
+        printed, _ = run.communicate(timeout=HANGS)
+    assert end.seconds < 120
     assert run.returncode == 130, printed
     assert not fits_running(house)
     assert "promoted" not in printed

@@ -42,7 +42,7 @@ class Sleeper:
         """Its exit code, and how long it took to answer."""
         with Stopwatch() as answer:
             self.process.send_signal(number)
-            code = exit_code(self.process)
+            code = exit_code(self.process, 30)
         return code, answer.seconds
 
     def said(self) -> str:

@@ -12,7 +12,7 @@ import pytest
 from mmm_core.inference import watchdog
 from mmm_core.inference.hmc.state import Progress
 from tests.mmm_core.posteriors import SPEC, weekly_table
-from tests.waiting import HANGS
+from tests.waiting import HANGS, wait_for
 
 SAMPLING = Progress("sampling", 450, 1400, 0, 12.0)
 
@@ -34,7 +34,7 @@ def test_nothing_computed_is_said_once_with_the_place_and_the_remedy(reasons):
     passed_on = []
     with watchdog.watched(passed_on.append) as tell:
         tell(SAMPLING)
-        assert said.wait(HANGS)
+        wait_for(said.is_set, 60)
     assert passed_on == [SAMPLING]
     assert len(told) == 1
     for words in (
