@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
 
-# A process of tests holds a million objects for good: looked through as often as Python does, they took 6 to 11 % of it.
+# A process of tests holds a million objects for good: looked through as often as Python does, they took 6 to 11 % of it
 gc.set_threshold(10_000, 10, 50)
 
 _STATE = tempfile.mkdtemp(prefix="carryover-tests-")
