@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.marts.column_lineage import DIALECT
 from assets.raw.personal import without_addresses
 from assets.resources.warehouse import Warehouse
 
@@ -27,7 +28,7 @@ def with_failing_rows(
         return result
     try:
         with warehouse.connect(read_only=True) as connection:
-            found = connection.execute(f"select * from ({sql}) limit {SHOWN}").fetch_df()
+            found = connection.execute(f"{_ordered(sql)} limit {SHOWN}").fetch_df()
     except duckdb.Error:
         return result
     rows = [_markdown_row(found.columns), "|" + "---|" * found.shape[1]]
@@ -52,6 +53,18 @@ def found_by_failed(results: Iterable[dg.AssetCheckResult]) -> list[str]:
         and "failing_rows" in result.metadata
     ]
     return list(dict.fromkeys(lines))
+
+
+def _ordered(sql: str) -> str:
+    """The rows of a test in its own order, or by all columns: else the engine decides which is shown as the first."""
+    from sqlglot import parse_one
+    from sqlglot.errors import SqlglotError
+
+    try:
+        has_order = parse_one(sql, dialect=DIALECT).args.get("order") is not None
+    except SqlglotError:
+        has_order = False
+    return f"select * from ({sql})" if has_order else f"select * from ({sql}) order by all"
 
 
 def _purpose(sql: str) -> str:

@@ -23,4 +23,4 @@ where
     media.week_start > last_weeks.last_week
     and media.week_start + 7 <= current_date
 group by media.market, media.source, media.channel
-order by spend desc nulls first
+order by spend desc nulls first, market asc, source asc, channel asc

@@ -10,4 +10,4 @@ select
     sum(spend) as spend
 from {{ ref('fct_unmapped_spend') }}
 group by source, campaign, unmapped_because
-order by spend desc nulls first
+order by spend desc nulls first, source asc, campaign asc, unmapped_because asc

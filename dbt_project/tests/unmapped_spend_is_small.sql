@@ -17,7 +17,7 @@ weeks as (
         sum(share_of_week) as share_of_week,  -- rounded, so that all of a week may be a little more than 1
         count(*) <> count(spend) as is_unknown,
         min(named) filter (where spend is null) as unknown_campaign,
-        arg_max(named, spend) as largest
+        first(named order by spend desc nulls last, named asc) as largest
     from campaigns
     group by week_start
 ),
