@@ -27,10 +27,13 @@ def shown(warehouse, sql):
 
 
 @pytest.mark.parametrize(
-    "sql, first",
+    ("sql", "first"),
     [
         (f"select * from {ROWS}", ["| 1 | 1 |", "| 2 | 2 |"]),
-        (f"with rows as (select * from {ROWS} order by week desc) select * from rows", ["| 1 | 1 |", "| 2 | 2 |"]),
+        (
+            f"with rows as (select * from {ROWS} order by week desc) select * from rows",
+            ["| 1 | 1 |", "| 2 | 2 |"],
+        ),
         (f"-- A reason.\nselect * from {ROWS} order by week desc", ["| 100 | 2 |", "| 99 | 1 |"]),
         (f"select * from {ROWS} union all select 101, 0 order by spend, week", ["| 7 | 0 |", "| 14 | 0 |"]),
     ],
