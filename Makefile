@@ -55,11 +55,15 @@ test: $(READY)  ## run every test
 test-fast: $(READY)  ## run the tests that take seconds
 	@$(BIN)/pytest -m "not slow"
 
+# SQL takes half a minute of its own: it is looked at beside the rest, and told after it.
 lint: $(READY)  ## check style, types, imports and SQL
-	@failed=; \
-	for check in "ruff check" "ruff format --check" mypy "lint-imports --no-cache" "sqlfluff lint --disable-progress-bar dbt_project"; do \
+	@sql="sqlfluff lint --disable-progress-bar dbt_project"; told=$$(mktemp); failed=; \
+	$(BIN)/$$sql >"$$told" 2>&1 & in_sql=$$!; \
+	for check in "ruff check" "ruff format --check" mypy "lint-imports --no-cache"; do \
 	  $(BIN)/$$check || failed="$$failed\n  $$check"; \
 	done; \
+	wait $$in_sql || failed="$$failed\n  $$sql"; \
+	cat "$$told"; rm -f "$$told"; \
 	test -z "$$failed" || { printf "Not clean:$$failed\n" >&2; exit 1; }
 
 format: $(READY)  ## put imports, layout and SQL in order

@@ -3,6 +3,7 @@
 The runs are real ones in the deployment's Dagster instance, so the UI shows them afterwards.
 """
 
+import logging
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ from orchestration import stopping
 from orchestration.follow import FOLLOW, following
 from orchestration.reasons import is_evaluation, reason, reason_of
 from orchestration.terminal_runs import execute
+
+LOG = logging.getLogger(__name__)
 
 Made = Mapping[str, Mapping[str, Any]]
 # To the terminal, and to the log file.
@@ -172,9 +175,11 @@ class Foreground:
             self.console.print(Text.assemble((name, "red"), f": {words}"), soft_wrap=True)
 
     def show_warned(self) -> None:
-        """Print what checks have warned of so far, a line each, and forget it."""
+        """Print what checks have warned of so far, a line each, and forget it; the log has every line whole."""
+        for line in self.warned:
+            LOG.warning(line)
         for line in self.warned[:MOST_WARNED]:
-            self.tell(f"  {line}")
+            self.tell(f"  {shortened(line, LONGEST_WARNING)}")
         if len(self.warned) > MOST_WARNED:
             more = plural(len(self.warned) - MOST_WARNED, "more warning")
             self.tell(f"  and {more}: the asset checks in the UI have them")
@@ -217,7 +222,7 @@ def warnings(result: dg.JobExecutionResult | dg.ExecuteInProcessResult) -> list[
         and check.severity is dg.AssetCheckSeverity.WARN
         and check.check_name not in elsewhere
     ]
-    return list(dict.fromkeys(shortened(on_one_line(line), LONGEST_WARNING) for line in found))
+    return list(dict.fromkeys(map(on_one_line, found)))
 
 
 def _failing(result: dg.JobExecutionResult | dg.ExecuteInProcessResult, check_name: str) -> list[str]:

@@ -40,7 +40,7 @@ def job_named(name: str) -> dg.JobDefinition:
     return defs.resolve_job_def(name)
 
 
-def test_what_checks_warn_of_is_told_a_line_each(new_house):
+def test_what_checks_warn_of_is_told_a_line_each_and_is_whole_in_the_log(new_house, caplog):
     foreground = Foreground(plain_console(io.StringIO()), jobs=(__name__, "job_named"))
     ingest(foreground)
     told = foreground.console.file.getvalue()
@@ -49,6 +49,7 @@ def test_what_checks_warn_of_is_told_a_line_each(new_house):
     assert "sales: known_geos: usa is\\nno market" in lines
     (long,) = [line for line in lines if line.startswith("sales: long: ")]
     assert len(long) == LONGEST_WARNING
+    assert "sales: long: " + "x" * 1000 in caplog.messages
     for name in ("complete", "positive", "was_fetched"):
         assert f"sales: {name}" not in told
     assert lines[-1] == "The marts are built; make publish publishes them"
@@ -56,10 +57,11 @@ def test_what_checks_warn_of_is_told_a_line_each(new_house):
     assert foreground.console.file.getvalue() == told  # each is said once
 
 
-def test_of_very_many_warnings_the_rest_is_counted():
+def test_of_very_many_warnings_the_rest_is_counted(caplog):
     foreground = Foreground(plain_console(io.StringIO()))
     foreground.warned = [f"sales: {number}" for number in range(MOST_WARNED + 2)]
     foreground.show_warned()
     lines = foreground.console.file.getvalue().splitlines()
     assert len(lines) == MOST_WARNED + 1
+    assert caplog.messages == [f"sales: {number}" for number in range(MOST_WARNED + 2)]
     assert lines[-1] == "  and 2 more warnings: the asset checks in the UI have them"
