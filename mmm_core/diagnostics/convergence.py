@@ -35,7 +35,7 @@ def faults(rhat: float | None, ess_bulk: float | None, divergent: float, thresho
     """
     words, remedies = [], []
     if rhat is None or not rhat < thresholds.rhat:
-        words.append("R-hat not defined" if rhat is None or math.isnan(rhat) else f"R-hat {rhat:.3g}")
+        words.append("R-hat not defined" if rhat is None or math.isnan(rhat) else f"R-hat {rhat:.4g}")
     if ess_bulk is None or not ess_bulk >= min(LEAST_ESS, thresholds.ess_bulk):
         known = ess_bulk is not None and not math.isnan(ess_bulk)
         words.append(f"bulk ESS {ess_bulk:,.0f}" if known else "bulk ESS not defined")

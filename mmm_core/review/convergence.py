@@ -9,6 +9,9 @@ import numpy as np
 from mmm_core.review.check import Check, CheckResult, Severity
 from mmm_core.review.subject import Subject
 
+ENOUGH_DRAWS = 1000
+"""Draws of each of four chains with which R-hat of a sound posterior stays below 1.01: figures in docs/gates.md."""
+
 
 class Exact(Check):
     """The answer is the model's, not an approximation of it."""
@@ -45,7 +48,11 @@ class RHat(Check):
         figure, quantity = subject.posterior.mixing.worst("rhat")
         message = f"R-hat is at most {figure:.4f} ({quantity}); below {threshold} is wanted"
         if not figure < threshold:
-            message += ": raise `fit: draws` and `target_accept`, or tighten the priors of the channel named"
+            draws = subject.posterior.draws_a_chain
+            few = f" ({draws:,} are so few that chance fails sound models)" if draws < ENOUGH_DRAWS else ""
+            message += (
+                f": raise `fit: draws`{few} and `target_accept`, or tighten the priors of the channel named"
+            )
         return self.result(figure < threshold, figure, threshold, message)
 
 
