@@ -99,7 +99,7 @@ class FitsAhead:
 
     def _tell(self, foreground: Foreground) -> None:
         while self.told:
-            foreground.tell(self.told.pop(0))
+            foreground.warn(self.told.pop(0))
 
     def wait(self, week: Week, foreground: Foreground) -> str:
         """Version of a week's posterior once it is fitted; "" once it is known that it will not be.
@@ -190,6 +190,8 @@ class Beside(Foreground):
 
     def tell(self, what: str) -> None:
         self._send(tell=what)
+
+    warn = tell  # whoever reads tells it, once
 
     def get_ready(self) -> None:
         """Import and open what a fit takes, before the first is asked for."""

@@ -4,6 +4,7 @@ The runs are real ones in the deployment's Dagster instance, so the UI shows the
 """
 
 import logging
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ WAIT_SECONDS = (
 )
 MOST_WARNED = 20
 LONGEST_WARNING = 400
+LONGEST_REPEATED = 120
+DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Foreground:
     )  # landing files and fetches, with what their tables hold now
     not_read: list[str] = field(default_factory=list)  # landing files that no table takes
     warned: list[str] = field(default_factory=list)  # what checks found that stops nothing, not shown yet
+    days_of: dict[str, list[str]] = field(default_factory=dict)  # by what runs warned of, the days they named
     title: str = ""
     spinner: Spinner | None = None
     jobs: tuple[str, str] = (
@@ -97,6 +101,23 @@ class Foreground:
     def tell(self, what: str) -> None:
         """Print a line that stays."""
         self.console.print(what, style="yellow", soft_wrap=True)
+
+    def warn(self, what: str) -> None:
+        """Print what a run warns of; of what was printed of another day the day alone is kept, for `show_repeated`."""
+        days, words = DAY.findall(what), DAY.sub("\u2026", what)
+        if not days or words not in self.days_of:
+            self.tell(what)
+        if days:
+            self.days_of.setdefault(words, []).append(days[0])
+
+    def show_repeated(self) -> None:
+        """Print of which days else runs warned of the same, a line each, and forget it."""
+        for words, days in self.days_of.items():
+            if len(days) > 1:
+                self.tell(
+                    f"{len(days)} times, of {min(days)} to {max(days)}: {shortened(words, LONGEST_REPEATED)}"
+                )
+        self.days_of.clear()
 
     def run(
         self,
@@ -152,7 +173,7 @@ class Foreground:
     ) -> dg.JobExecutionResult:
         """A run that has ended; what it is at is shown after `shown`."""
         built = dg.build_reconstructable_job(*self.jobs, (job,))
-        with following(lambda what: self.say(f"{shown}{what}"), self.tell):
+        with following(lambda what: self.say(f"{shown}{what}"), self.warn):
             result = execute(
                 built,
                 self.instance,

@@ -116,6 +116,7 @@ def refresh(
         else:
             with foreground.phase(f"Model {model} as of {vintage.as_of_week}"):
                 made = foreground.run("refresh_model", vintage)
+    foreground.show_repeated()
     with foreground.phase("Reporting marts and the published copy"):
         foreground.run("report")
     show(foreground.console, vintage, made)

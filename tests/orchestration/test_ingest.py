@@ -65,3 +65,20 @@ def test_of_very_many_warnings_the_rest_is_counted(caplog):
     assert len(lines) == MOST_WARNED + 1
     assert caplog.messages == [f"sales: {number}" for number in range(MOST_WARNED + 2)]
     assert lines[-1] == "  and 2 more warnings: the asset checks in the UI have them"
+
+
+def test_what_runs_warn_of_week_after_week_is_told_once_with_its_days():
+    foreground = Foreground(plain_console(io.StringIO()))
+    weeks = [f"2026-11-{day:02}" for day in (2, 9, 16)]
+    for week in weeks:
+        foreground.warn(f"not all of the data were known by {week}: {{no export}} of then is left")
+        foreground.warn("waiting for the warehouse")
+    foreground.warn(f"{weeks[0]} and {weeks[1]} have no price")
+    foreground.show_repeated()
+    foreground.show_repeated()  # each is said once
+    assert foreground.console.file.getvalue().splitlines() == [
+        "not all of the data were known by 2026-11-02: {no export} of then is left",
+        *["waiting for the warehouse"] * 3,
+        "2026-11-02 and 2026-11-09 have no price",
+        "3 times, of 2026-11-02 to 2026-11-16: not all of the data were known by \u2026: {no export} of then is left",
+    ]
