@@ -202,11 +202,14 @@ print(estimate_memory(prepare(model_data(table, spec), spec)).total, 1024 * int(
         (panel_spec(fit={"engine": "ridge", "draws": 500}), 120, ",".join("abcdefghijklmnop")),
     ],
 )
-def test_the_estimate_is_within_a_factor_of_two_of_a_real_peak(spec, weeks, geos):
+def test_the_estimate_is_within_a_factor_of_two_of_a_real_peak(spec, weeks, geos, tmp_path):
+    """Of a first fit, by the flags that people have: the compiler at work is half of the peak of a small one."""
     import json
 
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(spec), str(weeks), geos],
+        env={**environment, "MMM_COMPILATION_CACHE": str(tmp_path)},
         capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
