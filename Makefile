@@ -59,11 +59,12 @@ test-fast: $(READY)  ## run the tests that take seconds
 lint: $(READY)  ## check style, types, imports and SQL
 	@sql="sqlfluff lint --disable-progress-bar dbt_project"; told=$$(mktemp); failed=; \
 	$(BIN)/$$sql >"$$told" 2>&1 & in_sql=$$!; \
+	trap 'kill $$in_sql 2>/dev/null; rm -f "$$told"' EXIT; trap 'exit 130' INT TERM; \
 	for check in "ruff check" "ruff format --check" mypy "lint-imports --no-cache"; do \
 	  $(BIN)/$$check || failed="$$failed\n  $$check"; \
 	done; \
 	wait $$in_sql || failed="$$failed\n  $$sql"; \
-	cat "$$told"; rm -f "$$told"; \
+	cat "$$told"; \
 	test -z "$$failed" || { printf "Not clean:$$failed\n" >&2; exit 1; }
 
 format: $(READY)  ## put imports, layout and SQL in order

@@ -57,7 +57,9 @@ class Foreground:
     )  # landing files and fetches, with what their tables hold now
     not_read: list[str] = field(default_factory=list)  # landing files that no table takes
     warned: list[str] = field(default_factory=list)  # what checks found that stops nothing, not shown yet
-    days_of: dict[str, list[str]] = field(default_factory=dict)  # by what runs warned of, the days they named
+    days_of: dict[str, set[str]] | None = (
+        None  # by what runs warned of, the days it was said of; see week_after_week
+    )
     title: str = ""
     spinner: Spinner | None = None
     jobs: tuple[str, str] = (
@@ -103,21 +105,27 @@ class Foreground:
         self.console.print(what, style="yellow", soft_wrap=True)
 
     def warn(self, what: str) -> None:
-        """Print what a run warns of; of what was printed of another day the day alone is kept, for `show_repeated`."""
+        """Print what a run warns of; within `week_after_week`, once for all days."""
         days, words = DAY.findall(what), DAY.sub("\u2026", what)
-        if not days or words not in self.days_of:
+        if self.days_of is None or not days:
             self.tell(what)
-        if days:
-            self.days_of.setdefault(words, []).append(days[0])
+            return
+        if words not in self.days_of:
+            self.tell(what)
+        self.days_of.setdefault(words, set()).add(days[0])
 
-    def show_repeated(self) -> None:
-        """Print of which days else runs warned of the same, a line each, and forget it."""
-        for words, days in self.days_of.items():
-            if len(days) > 1:
-                self.tell(
-                    f"{len(days)} times, of {min(days)} to {max(days)}: {shortened(words, LONGEST_REPEATED)}"
-                )
-        self.days_of.clear()
+    @contextmanager
+    def week_after_week(self) -> Iterator[None]:
+        """While it lasts, a warning that only names other days than one before is kept; its end says which."""
+        self.days_of = {}
+        try:
+            yield
+        finally:
+            repeated = {words: days for words, days in self.days_of.items() if len(days) > 1}
+            self.days_of = None
+            for words, days in repeated.items():
+                said = shortened(words, LONGEST_REPEATED)
+                self.tell(f"of {plural(len(days), 'day')}, {min(days)} to {max(days)}: {said}")
 
     def run(
         self,

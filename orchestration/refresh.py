@@ -112,11 +112,11 @@ def refresh(
         if ahead:
             oldest_first = weeks_of(vintage, weeks, whole)
             check_all_reached(foreground.warehouse, [week.vintage for week in oldest_first])
-            made = _refresh_several(foreground, ahead, oldest_first)
+            with foreground.week_after_week():
+                made = _refresh_several(foreground, ahead, oldest_first)
         else:
             with foreground.phase(f"Model {model} as of {vintage.as_of_week}"):
                 made = foreground.run("refresh_model", vintage)
-    foreground.show_repeated()
     with foreground.phase("Reporting marts and the published copy"):
         foreground.run("report")
     show(foreground.console, vintage, made)

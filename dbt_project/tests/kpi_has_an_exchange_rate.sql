@@ -32,4 +32,4 @@ where
     and rates.rate is null
     and weekly.value <> 0
 group by weekly.market, weekly.kpi, weekly.currency, weekly.week_start
-order by weekly.week_start, weekly.market, weekly.kpi
+order by weekly.week_start, weekly.market, weekly.kpi, weekly.currency

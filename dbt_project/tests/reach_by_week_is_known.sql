@@ -70,4 +70,4 @@ select
     max(campaigns) as campaigns
 from unknown
 group by market, geo, channel, reach_unknown_because
-order by weeks desc, market asc, geo asc, channel asc
+order by weeks desc, market asc, geo asc, channel asc, reach_unknown_because asc

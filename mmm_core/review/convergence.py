@@ -8,8 +8,9 @@ import numpy as np
 
 from mmm_core.review.check import Check, CheckResult, Severity
 from mmm_core.review.subject import Subject
+from mmm_core.spec.fit_spec import Fit
 
-ENOUGH_DRAWS = 1000
+USUAL_DRAWS = Fit().draws
 """Draws of each of four chains with which R-hat of a sound posterior stays below 1.01: figures in docs/gates.md."""
 
 
@@ -49,9 +50,9 @@ class RHat(Check):
         message = f"R-hat is at most {figure:.4f} ({quantity}); below {threshold} is wanted"
         if not figure < threshold:
             draws = subject.posterior.draws_a_chain
-            few = f" ({draws:,} are so few that chance fails sound models)" if draws < ENOUGH_DRAWS else ""
+            usual = f" ({draws:,} a chain, {USUAL_DRAWS:,} are usual)" if draws < USUAL_DRAWS else ""
             message += (
-                f": raise `fit: draws`{few} and `target_accept`, or tighten the priors of the channel named"
+                f": raise `fit: draws`{usual} and `target_accept`, or tighten the priors of the channel named"
             )
         return self.result(figure < threshold, figure, threshold, message)
 

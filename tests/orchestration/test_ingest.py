@@ -69,16 +69,22 @@ def test_of_very_many_warnings_the_rest_is_counted(caplog):
 
 def test_what_runs_warn_of_week_after_week_is_told_once_with_its_days():
     foreground = Foreground(plain_console(io.StringIO()))
-    weeks = [f"2026-11-{day:02}" for day in (2, 9, 16)]
-    for week in weeks:
-        foreground.warn(f"not all of the data were known by {week}: {{no export}} of then is left")
-        foreground.warn("waiting for the warehouse")
-    foreground.warn(f"{weeks[0]} and {weeks[1]} have no price")
-    foreground.show_repeated()
-    foreground.show_repeated()  # each is said once
-    assert foreground.console.file.getvalue().splitlines() == [
+    weeks = [f"2026-11-{day:02}" for day in (2, 9, 16, 16)]
+
+    def warn_of_each():
+        for week in weeks:
+            foreground.warn(f"not all of the data were known by {week}: {{no export}} of then is left")
+            foreground.warn("waiting for the warehouse")
+        foreground.warn(f"{weeks[0]} and {weeks[1]} have no price")
+
+    with foreground.week_after_week():
+        warn_of_each()
+    told = foreground.console.file.getvalue().splitlines()
+    assert told == [
         "not all of the data were known by 2026-11-02: {no export} of then is left",
-        *["waiting for the warehouse"] * 3,
+        *["waiting for the warehouse"] * 4,
         "2026-11-02 and 2026-11-09 have no price",
-        "3 times, of 2026-11-02 to 2026-11-16: not all of the data were known by \u2026: {no export} of then is left",
+        "of 3 days, 2026-11-02 to 2026-11-16: not all of the data were known by \u2026: {no export} of then is left",
     ]
+    warn_of_each()  # elsewhere nothing is kept back
+    assert len(foreground.console.file.getvalue().splitlines()) == len(told) + 2 * len(weeks) + 1

@@ -13,7 +13,7 @@ from mmm_core.data_health.ratio import shorter
 from mmm_core.errors import InputError
 from mmm_core.posterior.handle import Posterior
 from mmm_core.review import CHECKS, checks, review
-from mmm_core.review.convergence import ENOUGH_DRAWS
+from mmm_core.review.convergence import USUAL_DRAWS
 from mmm_core.review.gate import REGISTRY
 from mmm_core.review.predictive import remedy
 from mmm_core.review.subject import Subject
@@ -126,11 +126,11 @@ def test_rhat_finds_one_week_of_the_level_on_which_chains_disagree(good):
     week = str(good["posterior"]["week"].to_numpy()[7].astype("datetime64[D]"))
     assert f"level[{week}]" in found.message
     draws = good["posterior"].sizes["draw"]
-    assert f"raise `fit: draws` ({draws} are so few that chance fails sound models)" in found.message
+    assert f"raise `fit: draws` ({draws} a chain, 1,000 are usual) and `target_accept`" in found.message
 
 
-def test_rhat_with_enough_draws_does_not_put_it_down_to_chance():
-    tree = sound(draws=ENOUGH_DRAWS)
+def test_rhat_of_as_many_draws_as_usual_does_not_ask_for_the_usual():
+    tree = sound(draws=USUAL_DRAWS)
     group = tree["posterior"].to_dataset()
     apart = _with(tree, posterior=group.assign(sigma=group["sigma"] + 10.0 * (group["chain"] == 1)))
     found = verdict("rhat", apart, QUICK)
